@@ -1,0 +1,111 @@
+# Arguments are checked here, for people: one sentence that names the argument,
+# what was found and what is wanted. The C glue checks again, for safety.
+
+fail <- function(...) {
+  stop(sprintf(...), call. = FALSE)
+}
+
+# "3 (rows 2, 5, 9)": how many and the first few.
+some <- function(index) {
+  shown <- paste(utils::head(index, 5), collapse = ", ")
+  if (length(index) > 5) paste0(shown, ", ...") else shown
+}
+
+check_number <- function(x, what, lower = -Inf, upper = Inf, open_lower = FALSE,
+                         finite = TRUE) {
+  bad <- !is.numeric(x) || length(x) != 1 || is.na(x) ||
+    (finite && !is.finite(x)) || x < lower || x > upper ||
+    (open_lower && x <= lower)
+  if (bad) {
+    wanted <- if (is.finite(lower) && is.finite(upper)) {
+      sprintf("one number between %s and %s", format(lower), format(upper))
+    } else if (is.finite(lower)) {
+      sprintf("one number %s %s", if (open_lower) "above" else "of at least",
+              format(lower))
+    } else {
+      "one finite number"
+    }
+    fail("`%s` must be %s, not %s.", what, wanted, describe(x))
+  }
+  as.double(x)
+}
+
+check_count <- function(x, what, lower = 0L) {
+  bad <- !is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x) ||
+    x < lower || x > .Machine$integer.max
+  if (bad) {
+    fail("`%s` must be one whole number of at least %d, not %s.", what, lower,
+         describe(x))
+  }
+  as.integer(x)
+}
+
+check_flag <- function(x, what) {
+  if (!is.logical(x) || length(x) != 1 || is.na(x)) {
+    fail("`%s` must be TRUE or FALSE, not %s.", what, describe(x))
+  }
+  x
+}
+
+check_choice <- function(x, choices, what) {
+  if (!is.character(x) || length(x) < 1 || is.na(x[1]) || !x[1] %in% choices) {
+    fail("`%s` must be one of %s, not %s.", what,
+         paste0('"', choices, '"', collapse = ", "), describe(x))
+  }
+  x[1]
+}
+
+describe <- function(x) {
+  if (is.null(x)) return("NULL")
+  if (is.atomic(x) && length(x) == 1) {
+    return(if (is.character(x)) sprintf('"%s"', x) else format(x))
+  }
+  size <- if (is.null(dim(x))) length(x) else paste(dim(x), collapse = " x ")
+  sprintf("an object of class \"%s\" and size %s", class(x)[1], size)
+}
+
+# A numeric matrix or a data frame of numeric columns as a matrix of doubles.
+check_points <- function(x, what, min_rows = 1L, dim = NULL) {
+  if (is.data.frame(x)) {
+    number <- vapply(x, function(column) is.numeric(column) && is.null(dim(column)), NA)
+    if (!all(number)) {
+      column <- which(!number)[1]
+      fail("`%s` must have numeric columns only, but column \"%s\" is of class \"%s\"; leave it out%s.",
+           what, names(x)[column], class(x[[column]])[1],
+           if (what == "x") " or name it in `group`" else "")
+    }
+    x <- as.matrix(x)
+  }
+  if (!is.matrix(x) || !is.numeric(x)) {
+    fail("`%s` must be a numeric matrix or a data frame of numeric columns, not %s.",
+         what, describe(x))
+  }
+  if (ncol(x) < 1) fail("`%s` has no columns; at least one is needed.", what)
+  if (nrow(x) < min_rows) {
+    fail("`%s` has %d row%s; at least %d %s needed.", what, nrow(x),
+         if (nrow(x) == 1) "" else "s", min_rows, if (min_rows == 1) "is" else "are")
+  }
+  if (!is.null(dim) && ncol(x) != dim) {
+    fail("`%s` has %d column%s; %d %s wanted.", what, ncol(x),
+         if (ncol(x) == 1) "" else "s", dim, if (dim == 1) "is" else "are")
+  }
+  finite <- is.finite(x)
+  if (!all(finite)) {
+    bad <- which(rowSums(!finite) > 0)
+    fail("`%s` must not contain NA, NaN or infinite values, but row%s %s do%s; drop or impute them first.",
+         what, if (length(bad) == 1) "" else "s", some(bad),
+         if (length(bad) == 1) "es" else "")
+  }
+  storage.mode(x) <- "double"
+  x
+}
+
+# s and epsilon of the Riesz potential for points in `dim` dimensions.
+check_potential <- function(s, epsilon, dim) {
+  s <- check_number(s, "s")
+  if (s <= -2 || s >= dim) {
+    fail("`s` must lie above -2 and below the dimension %d of the points, not be %s.",
+         dim, format(s))
+  }
+  list(s = s, epsilon = check_number(epsilon, "epsilon", lower = 0))
+}

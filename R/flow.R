@@ -1,0 +1,131 @@
+#' Summaries of a fit
+#'
+#' `summary()` gives the settings and diagnostics of each flow; `tidy()` one row
+#' per flow and frame; `glance()` one row for the fit; `as.data.frame()` the
+#' particles over time, in the unit of the flow.
+#'
+#' @param object,x A fit from [efs()].
+#' @param row.names,optional Ignored.
+#' @param ... Not used.
+#' @return `summary()`: a list of class `summary.efs` with `flows` (a data frame,
+#'   a row a flow: rows, dimensions, potential, steps, time, the largest
+#'   inverse-step bound, the factor by which the inverse may magnify errors, the
+#'   law and a note), `latent` and `elapsed`. `tidy()`, `glance()` and
+#'   `as.data.frame()`: data frames.
+#' @examples
+#' fit <- efs(iris, group = "Species")
+#' summary(fit)
+#' glance(fit)
+#' head(tidy(fit))
+#' @name summary.efs
+NULL
+
+#' @rdname summary.efs
+#' @export
+format.efs <- function(x, ...) {
+  flows <- x$diagnostics
+  total <- sum(flows$n)
+  lines <- c(
+    sprintf("<efs> %d rows of %d columns", total, length(x$table$constant)),
+    sprintf("latent: %s", x$latent$description)
+  )
+  if (is_grouped(x)) {
+    lines <- c(lines, sprintf("%d classes, a flow each:", nrow(flows)))
+  }
+  width <- max(nchar(flows$group), 0, na.rm = TRUE)
+  for (i in seq_len(nrow(flows))) {
+    flow <- flows[i, ]
+    what <- if (nzchar(flow$note)) {
+      sprintf("no flow (%s), law %s", flow$note, flow$law)
+    } else {
+      sprintf("s = %s, epsilon = %s, %d steps to time %s, law %s", format(flow$s),
+              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), flow$law)
+    }
+    if (is_grouped(x)) {
+      what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
+    } else {
+      what <- paste0("flow: ", what)
+    }
+    lines <- c(lines, what)
+  }
+  worst <- max(flows$largest_bound)
+  if (worst >= 1) {
+    lines <- c(lines, sprintf("largest inverse-step bound %s: some steps may have no unique inverse",
+                              format(worst, digits = 2)))
+  }
+  c(lines, "Contains the training rows: think before you share it.")
+}
+
+#' @rdname summary.efs
+#' @export
+print.efs <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
+
+#' @rdname summary.efs
+#' @export
+summary.efs <- function(object, ...) {
+  structure(
+    list(call = object$call, flows = object$diagnostics, latent = object$latent,
+         grouped = is_grouped(object), elapsed = object$elapsed, version = object$version),
+    class = "summary.efs"
+  )
+}
+
+#' @rdname summary.efs
+#' @export
+print.summary.efs <- function(x, ...) {
+  cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
+  cat("Latent map: ", x$latent$description,
+      sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
+  shown <- x$flows
+  if (!x$grouped) shown$group <- NULL
+  if (!any(nzchar(shown$note))) shown$note <- NULL
+  print(shown, digits = 3, row.names = FALSE)
+  cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
+  invisible(x)
+}
+
+# rbind of one data frame per class, with the class in front where there are
+# classes.
+over_classes <- function(fit, make) {
+  flows <- class_flows(fit)
+  parts <- lapply(names(flows), function(class) {
+    part <- make(flows[[class]])
+    if (is_grouped(fit)) {
+      part <- cbind(data.frame(group = factor(rep(class, nrow(part)), levels = names(flows))), part)
+    }
+    part
+  })
+  do.call(rbind, parts)
+}
+
+#' @rdname summary.efs
+#' @export
+tidy.efs <- function(x, ...) {
+  over_classes(x, function(flow) flow$trajectory$diagnostics)
+}
+
+#' @rdname summary.efs
+#' @export
+glance.efs <- function(x, ...) {
+  flows <- x$diagnostics
+  data.frame(
+    n = sum(flows$n), columns = length(x$table$constant), latent_dim = x$latent$dim,
+    flows = nrow(flows), without_flow = sum(flows$steps == 0), steps = max(flows$steps),
+    time = max(flows$time), largest_bound = max(flows$largest_bound),
+    inverse_growth = max(flows$inverse_growth),
+    reconstruction_error = x$latent$reconstruction_error, elapsed = x$elapsed
+  )
+}
+
+#' @rdname summary.efs
+#' @export
+as.data.frame.efs <- function(x, row.names = NULL, optional = FALSE, ...) {
+  over_classes(x, function(flow) {
+    long <- as.data.frame(flow$trajectory)
+    long$particle <- flow$rows[long$particle]
+    long
+  })
+}

@@ -1,0 +1,51 @@
+#' A path between two rows
+#'
+#' A straight line between the latent positions of two training rows, carried
+#' back to the data: where the flow has spread the rows evenly, the path bends
+#' along them.
+#'
+#' @param object A fit from [efs()].
+#' @param from,to Row numbers of the training table; with groups, of the same
+#'   class.
+#' @param n Number of points, ends included, at least 2.
+#' @param ... Passed to methods.
+#' @param threads See [efs_forward()].
+#' @return Rows in the form of the table, from row `from` to row `to`, with the
+#'   attribute `"latent"`: the `n` points of the line on the latent side.
+#' @references
+#' Daneshmand H, Soleymani A (2025), Figures 2 and 5.
+#' \doi{10.48550/arXiv.2507.08239}
+#' @examples
+#' fit <- efs(iris, group = "Species")
+#' interpolate(fit, from = 3, to = 40, n = 5)
+#' @export
+interpolate <- function(object, ...) UseMethod("interpolate")
+
+#' @rdname interpolate
+#' @export
+interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
+  total <- sum(lengths(object$rows))
+  from <- check_row(from, "from", total)
+  to <- check_row(to, "to", total)
+  n <- check_count(n, "n", 2L)
+  class <- vapply(c(from, to), function(row) {
+    names(object$rows)[vapply(object$rows, function(rows) row %in% rows, NA)]
+  }, "")
+  if (class[1] != class[2]) {
+    fail("Rows %d and %d belong to different classes (\"%s\", \"%s\"), which have flows of their own; choose two rows of one class.",
+         from, to, class[1], class[2])
+  }
+  latent <- predict(object)
+  t <- seq(0, 1, length.out = n)
+  line <- (1 - t) %o% latent[from, ] + t %o% latent[to, ]
+  path <- predict(object, line, type = "data", group = if (is_grouped(object)) rep(class[1], n),
+                  threads = threads)
+  attr(path, "latent") <- line
+  path
+}
+
+check_row <- function(row, what, total) {
+  row <- check_count(row, what, 1L)
+  if (row > total) fail("`%s` is row %d, but the fit has %d rows.", what, row, total)
+  row
+}

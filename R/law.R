@@ -1,0 +1,213 @@
+# A latent law says where new points start. A law called "name" is a function
+# law_name(points, s, ...) that fits it to the last frame [n, d] and returns
+# new_law("name", ...), and a method draw_law.law_name(law, n, key, threads)
+# that returns an [n, d] matrix as a pure function of the law and the key.
+
+new_law <- function(name, ...) {
+  structure(list(name = name, ...), class = c(paste0("law_", name), "latent_law"))
+}
+
+draw_law <- function(law, n, key, threads) UseMethod("draw_law")
+
+
+law_names <- function() {
+  setdiff(sub("^law_", "", ls(topenv(), pattern = "^law_")), "names")
+}
+
+# A key for the counter-based generator, drawn from R's: set.seed() governs it.
+draw_key <- function() {
+  as.integer(floor(stats::runif(2) * 2^32) - 2^31)
+}
+
+# [n, m] matrices whose row i depends on (key, stream, i) only.
+draw_uniform <- function(n, m, key, stream = 0L) {
+  .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream)
+}
+
+draw_normal <- function(n, m, key, stream = 0L) {
+  .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream)
+}
+
+# Indices 1 .. size from uniforms.
+pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
+
+draw_shell <- function(n, centre, radius, kind, s, key, threads) {
+  .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius),
+        match(kind, c("sphere", "ball", "equilibrium")) - 1L, s, key, threads)
+}
+
+distance_to <- function(points, centre) sqrt(rowSums(sweep(points, 2, centre)^2))
+
+#' Radius of the equilibrium law
+#'
+#' The radius of the support of the law at which infinitely many particles rest
+#' under \eqn{|z|^2/2 + |z|^{-s}/s} (without softening): a ball with density
+#' proportional to \eqn{(R^2-|x|^2)^{(s-d+2)/2}} for \eqn{d-4<s<d}, where
+#' \eqn{R^{s+2} = \Gamma((d-s)/2)\,\Gamma(s/2+2)/\Gamma(d/2+1)}, and a sphere for
+#' \eqn{-2<s\le d-4}, where \eqn{R^{s+2} =
+#' 2^{d-3-s}\,\Gamma(d/2)\,\Gamma((d-1-s)/2)/(\sqrt\pi\,\Gamma(d-1-s/2))}. The
+#' ball is uniform only for \eqn{s = d-2}, and then \eqn{R = 1}.
+#'
+#' @param dim Dimension \eqn{d}, a whole number of at least 1.
+#' @param s Exponent of the repulsion, \eqn{-2 < s < d}.
+#' @return One number, in the unit of the particles.
+#' @references Shu R (2025). A family of explicit minimizers for interaction
+#'   energies. \doi{10.48550/arXiv.2501.14666}
+#' @examples
+#' equilibrium_radius(2, 0)
+#' equilibrium_radius(15, 5)
+#' @export
+equilibrium_radius <- function(dim, s) {
+  dim <- check_count(dim, "dim", 1L)
+  .Call(C_pf_equilibrium_radius, dim, check_potential(s, 0, dim)$s)
+}
+
+#' Augmentation: draw fresh latent points
+#'
+#' Draws points where a forward flow has ended; [efs_backward()] carries them
+#' to the data.
+#'
+#' @section Laws:
+#' \describe{
+#'   \item{`"equilibrium"`}{the law the flow is heading for, about the centre of
+#'     the particles (see [equilibrium_radius()]): the direction is uniform and
+#'     \eqn{|x|^2/R^2 \sim Beta(d/2, (s-d)/2+2)}, or \eqn{|x| = R} for
+#'     \eqn{s \le d-4}. Right after a long flow of many rows in few dimensions.}
+#'   \item{`"local"`}{a particle plus Gaussian noise whose root-mean-square
+#'     length is `jitter` times the median distance of a particle to its nearest
+#'     neighbour.}
+#'   \item{`"neighbour"`}{a uniform point between a particle and one of its `k`
+#'     nearest neighbours. Close to the data, and little news.}
+#'   \item{`"sphere"`}{uniform on the sphere about the centre whose radius is the
+#'     mean distance to it: Algorithm 1 of the paper.}
+#'   \item{`"ball"`}{uniform in the ball about the centre that encloses all
+#'     particles.}
+#'   \item{`"interpolate"`}{a uniform point between two particles.}
+#' }
+#'
+#' @param traj A [particle_trajectory].
+#' @param n Number of points to draw.
+#' @param method Name of the law.
+#' @param ... Settings of the law: `jitter` (default 1) for `"local"`, `k`
+#'   (default 5) for `"neighbour"`.
+#' @param threads As in [efs_forward()].
+#' @return A matrix of `n` rows and `d` columns, on the latent side. Governed by
+#'   [set.seed()]; the first rows do not depend on how many are drawn.
+#' @references
+#' Daneshmand H, Soleymani A (2025). Data generation without function
+#' estimation, Algorithm 1. \doi{10.48550/arXiv.2507.08239}
+#' @examples
+#' traj <- efs_forward(matrix(rnorm(400), ncol = 2), n_steps = 30)
+#' set.seed(1)
+#' y <- efs_augment(traj, 100, "equilibrium")
+#' new <- efs_backward(traj, y)
+#' @export
+efs_augment <- function(traj, n, method = "equilibrium", ..., threads = NULL) {
+  check_trajectory(traj)
+  n <- check_count(n, "n")
+  law <- fit_law(method, traj, ...)
+  points <- draw_law(law, n, draw_key(), thread_count(threads))
+  colnames(points) <- dimnames(traj$frames)[[2]]
+  points
+}
+
+fit_law <- function(method, traj, ...) {
+  method <- check_choice(method, law_names(), "method")
+  maker <- get(paste0("law_", method), envir = topenv(), mode = "function")
+  settings <- list(...)
+  unknown <- setdiff(names(settings), names(formals(maker)))
+  if (length(unknown) > 0 || length(settings) != length(names(settings))) {
+    fail("The law \"%s\" has no setting %s.", method,
+         if (length(unknown)) sprintf("`%s`", unknown[1]) else "without a name")
+  }
+  do.call(maker, c(list(points = last_frame(traj), s = traj$s), settings))
+}
+
+#' @export
+format.latent_law <- function(x, ...) {
+  settings <- Filter(function(value) is.numeric(value) && length(value) == 1, unclass(x))
+  if (length(settings) == 0) return(x$name)
+  sprintf("%s (%s)", x$name,
+          paste(names(settings), vapply(settings, format, "", digits = 3), sep = " = ", collapse = ", "))
+}
+
+#' @export
+print.latent_law <- function(x, ...) {
+  cat("<latent_law> ", format(x), "\n", sep = "")
+  invisible(x)
+}
+
+law_equilibrium <- function(points, s) {
+  new_law("equilibrium", centre = colMeans(points),
+          radius = equilibrium_radius(ncol(points), s), exponent = s)
+}
+
+#' @export
+draw_law.law_equilibrium <- function(law, n, key, threads) {
+  draw_shell(n, law$centre, law$radius, "equilibrium", law$exponent, key, threads)
+}
+
+law_sphere <- function(points, s) {
+  centre <- colMeans(points)
+  new_law("sphere", centre = centre, radius = mean(distance_to(points, centre)))
+}
+
+#' @export
+draw_law.law_sphere <- function(law, n, key, threads) {
+  draw_shell(n, law$centre, law$radius, "sphere", 0, key, threads)
+}
+
+law_ball <- function(points, s) {
+  centre <- colMeans(points)
+  new_law("ball", centre = centre, radius = max(distance_to(points, centre)))
+}
+
+#' @export
+draw_law.law_ball <- function(law, n, key, threads) {
+  draw_shell(n, law$centre, law$radius, "ball", 0, key, threads)
+}
+
+law_interpolate <- function(points, s) {
+  new_law("interpolate", points = points)
+}
+
+#' @export
+draw_law.law_interpolate <- function(law, n, key, threads) {
+  u <- draw_uniform(n, 3, key)
+  size <- nrow(law$points)
+  from <- pick(u[, 1], size)
+  to <- (from - 1 + pick(u[, 2], size - 1)) %% size + 1 # any row but `from`
+  between(law$points, from, to, u[, 3])
+}
+
+between <- function(points, from, to, t) {
+  (1 - t) * points[from, , drop = FALSE] + t * points[to, , drop = FALSE]
+}
+
+law_local <- function(points, s, jitter = 1) {
+  jitter <- check_number(jitter, "jitter", lower = 0)
+  spacing <- stats::median(neighbours(points, points, 1L, self = TRUE)$distance)
+  new_law("local", points = points, spacing = spacing, jitter = jitter)
+}
+
+#' @export
+draw_law.law_local <- function(law, n, key, threads) {
+  dim <- ncol(law$points)
+  from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
+  noise <- draw_normal(n, dim, key, stream = 1L)
+  law$points[from, , drop = FALSE] + law$jitter * law$spacing / sqrt(dim) * noise
+}
+
+law_neighbour <- function(points, s, k = 5) {
+  k <- min(check_count(k, "k", 1L), nrow(points) - 1L)
+  new_law("neighbour", points = points, k = k,
+          index = neighbours(points, points, k, self = TRUE)$index)
+}
+
+#' @export
+draw_law.law_neighbour <- function(law, n, key, threads) {
+  u <- draw_uniform(n, 3, key)
+  from <- pick(u[, 1], nrow(law$points))
+  to <- law$index[cbind(from, pick(u[, 2], law$k))]
+  between(law$points, from, to, u[, 3])
+}

@@ -1,0 +1,117 @@
+# The k nearest of the rows of `source` to each row of `query`: `index` and
+# `distance`, matrices [rows of query, k]; `self`: a row is not its own
+# neighbour.
+neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
+  threads <- thread_count(threads)
+  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
+    .Call(C_pf_neighbours, query, source, from, count, self, as.integer(k), threads)
+  }))
+}
+
+#' Novelty: new rows, or copies of the old ones?
+#'
+#' Compares how far generated rows lie from their nearest training row with how
+#' far rows that were held out lie from it. A ratio near 1 says that a generated
+#' row is as new as a fresh observation would be; a ratio near 0 says that the
+#' rows are copies. Any score of closeness should be read beside it: a copy of
+#' the training rows wins every one of them.
+#'
+#' Columns are divided by their standard deviation in `train` unless
+#' `scale = FALSE`; distances are Euclidean. This is a check of distances. It
+#' cannot show that nothing about a training row can be learnt from the
+#' generated ones.
+#'
+#' @param synthetic,train,holdout Numeric matrices or data frames with the same
+#'   columns: the generated rows, the rows the generator has seen, and rows from
+#'   the same source that it has not. Without `holdout`, each training row is
+#'   set against the other training rows (leave-one-out), which is slightly
+#'   farther than a held-out row would be.
+#' @param scale `TRUE` brings the columns to unit variance first.
+#' @param threads As in [efs_forward()].
+#' @return An object of class `novelty`, a list with `ratio` (median distance
+#'   over the same for held-out rows), `ratio_5` (5th percentiles likewise),
+#'   `duplicates` (share of generated rows equal to a training row), `closer`
+#'   (share of generated rows nearer to a training row than to any held-out row;
+#'   0.5 is ideal where both sets have the same size; `NA` without `holdout`),
+#'   `reference` (`"holdout"` or `"leave-one-out"`), and the distances.
+#' @seealso [efs()]
+#' @examples
+#' set.seed(1)
+#' rows <- sample(150, 100)
+#' train <- iris[rows, 1:4]
+#' new <- simulate(efs(train), 100, seed = 1)
+#' novelty(new, train, iris[-rows, 1:4])
+#' @export
+novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
+  train <- check_points(train, "train", min_rows = 2L)
+  synthetic <- check_points(synthetic, "synthetic", dim = ncol(train))
+  if (!is.null(holdout)) holdout <- check_points(holdout, "holdout", dim = ncol(train))
+  if (check_flag(scale, "scale")) {
+    spread <- apply(train, 2, stats::sd)
+    spread[!(spread > 0)] <- 1
+    train <- sweep(train, 2, spread, "/")
+    synthetic <- sweep(synthetic, 2, spread, "/")
+    if (!is.null(holdout)) holdout <- sweep(holdout, 2, spread, "/")
+  }
+  generated <- neighbours(synthetic, train, 1L, threads = threads)$distance[, 1]
+  reference <- if (is.null(holdout)) {
+    neighbours(train, train, 1L, self = TRUE, threads = threads)$distance[, 1]
+  } else {
+    neighbours(holdout, train, 1L, threads = threads)$distance[, 1]
+  }
+  closer <- NA_real_
+  if (!is.null(holdout)) {
+    to_holdout <- neighbours(synthetic, holdout, 1L, threads = threads)$distance[, 1]
+    closer <- mean((generated < to_holdout) + 0.5 * (generated == to_holdout))
+  }
+  structure(
+    list(
+      ratio = stats::median(generated) / stats::median(reference),
+      ratio_5 = stats::quantile(generated, 0.05, names = FALSE) /
+        stats::quantile(reference, 0.05, names = FALSE),
+      duplicates = mean(generated == 0),
+      closer = closer,
+      reference = if (is.null(holdout)) "leave-one-out" else "holdout",
+      n = c(synthetic = nrow(synthetic), train = nrow(train), holdout = NROW(holdout)),
+      distance = list(synthetic = generated, reference = reference)
+    ),
+    class = "novelty"
+  )
+}
+
+#' @rdname novelty
+#' @param x A `novelty` object.
+#' @param ... Not used.
+#' @export
+format.novelty <- function(x, ...) {
+  against <- if (x$reference == "holdout") {
+    sprintf("%d held-out rows", x$n[["holdout"]])
+  } else {
+    "leave-one-out distances within the training rows"
+  }
+  verdict <- if (x$ratio < 0.3) {
+    "the generated rows are close to copies of the training rows"
+  } else if (x$ratio < 0.6) {
+    "the generated rows keep close to the training rows"
+  } else if (x$ratio <= 1.4) {
+    "the generated rows are about as far from the training rows as fresh ones"
+  } else {
+    "the generated rows lie farther from the training rows than fresh ones do"
+  }
+  c(
+    sprintf("<novelty> %d generated rows, %d training rows, against %s",
+            x$n[["synthetic"]], x$n[["train"]], against),
+    sprintf("nearest-training-row distance over the reference: median %.2f, 5th percentile %.2f (1 is new, 0 is a copy)",
+            x$ratio, x$ratio_5),
+    sprintf("duplicates %.1f %%%s", 100 * x$duplicates,
+            if (is.na(x$closer)) "" else sprintf("; closer to training than to held-out rows %.0f %%", 100 * x$closer)),
+    paste0(verdict, ".")
+  )
+}
+
+#' @rdname novelty
+#' @export
+print.novelty <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  invisible(x)
+}

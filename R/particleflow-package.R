@@ -1,0 +1,32 @@
+#' particleflow: new samples from a table by moving points
+#'
+#' Makes new samples that resemble the rows of a numeric table. Estimation-free
+#' sampling, [efs()], carries the rows to a known equilibrium law by gradient
+#' descent of a repulsive-attractive energy, draws a fresh latent point there,
+#' and carries it back through the exact inverse of every step. There is no
+#' model to fit and no training; the result is a pure function of the rows, the
+#' settings and the seed.
+#'
+#' Start with [efs()] and [simulate()][simulate.efs]; [efs_forward()],
+#' [efs_augment()] and [efs_backward()] are the three steps by hand;
+#' [novelty()] tells new rows from copies.
+#'
+#' @section A word before you share anything:
+#' A fit contains the training rows, and new rows are close to them. Nothing in
+#' this package makes data anonymous.
+#'
+#' @references
+#' Daneshmand H, Soleymani A (2025). Data generation without function
+#' estimation. \doi{10.48550/arXiv.2507.08239}
+#'
+#' @useDynLib particleflow, .registration = TRUE, .fixes = "C_"
+#' @importFrom generics tidy glance
+#' @importFrom stats simulate predict
+#' @keywords internal
+"_PACKAGE"
+
+#' @export
+generics::tidy
+
+#' @export
+generics::glance

@@ -1,0 +1,49 @@
+# Long work runs as many short .Call()s from a loop in R: between them R shows
+# progress and listens for Ctrl-C.
+
+# Seconds that one .Call() should take.
+block_seconds <- 0.2
+
+# A progress bar over `total` units, shown when `progress` says so, or, where it
+# is NULL, in an interactive session. Returns functions tick(units) and done().
+progress_bar <- function(label, total, progress) {
+  if (is.null(progress)) progress <- interactive()
+  if (!check_flag(progress, "progress") || total <= 0) {
+    return(list(tick = function(units = 1) NULL, done = function() NULL))
+  }
+  bar <- cli::cli_progress_bar(label, total = total, clear = TRUE, .auto_close = FALSE)
+  list(
+    tick = function(units = 1) cli::cli_progress_update(units, id = bar),
+    done = function() cli::cli_progress_done(id = bar)
+  )
+}
+
+# Calls work(from, count) over consecutive blocks of `n` rows (from counts from
+# 0), sized so that a block takes about `block_seconds`; the list of results.
+# A row's result must not depend on its block.
+in_blocks <- function(n, pairs_per_row, work) {
+  rows <- max(32, floor(2e7 / max(pairs_per_row, 1)))
+  if (n <= rows) return(list(work(0L, as.integer(n))))
+  results <- list()
+  from <- 0
+  while (from < n) {
+    count <- min(rows, n - from)
+    began <- proc.time()[[3]]
+    results[[length(results) + 1]] <- work(as.integer(from), as.integer(count))
+    seconds <- max(proc.time()[[3]] - began, 0.001)
+    from <- from + count
+    rows <- max(32, floor(count * min(4, block_seconds / seconds)))
+  }
+  results
+}
+
+# One list from the per-block lists: matrices by rows, vectors end to end.
+bind_blocks <- function(blocks) {
+  if (length(blocks) == 1) return(blocks[[1]])
+  names <- names(blocks[[1]])
+  parts <- lapply(names, function(name) {
+    values <- lapply(blocks, `[[`, name)
+    if (is.matrix(values[[1]])) do.call(rbind, values) else unlist(values)
+  })
+  stats::setNames(parts, names)
+}

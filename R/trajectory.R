@@ -1,0 +1,156 @@
+#' What a flow leaves behind
+#'
+#' [efs_forward()] returns an object of class `particle_trajectory`: all that
+#' the inverse needs, and what a person wants to see of it.
+#'
+#' @format A list with
+#' \describe{
+#'   \item{`frames`}{numeric array `[n, d, k + 1]`: the particles at the start
+#'     and after each of the `k` steps, in the unit of the input.}
+#'   \item{`times`}{numeric, `k + 1` cumulative step sizes, from 0.}
+#'   \item{`gamma`}{numeric, the `k` step sizes.}
+#'   \item{`s`, `epsilon`}{the potential.}
+#'   \item{`diagnostics`}{data frame, a row a frame: `step`, `time`, `gamma`
+#'     (the step taken from this frame, `NA` for the last), `energy`,
+#'     `kinetic_energy` (mean squared speed), `largest_move`, `closest_pair`
+#'     (distances), `curvature` (largest curvature of the field over the
+#'     particles), `bound` (the inverse-step bound \eqn{b}) and `certificate`
+#'     (see [efs_forward()]).}
+#'   \item{`fingerprint`}{a hash, by which [efs_backward()] notices that a
+#'     trajectory was changed by hand.}
+#'   \item{`version`}{of the package that made it.}
+#' }
+#' A trajectory contains the training rows: its first frame.
+#'
+#' @param x,object A `particle_trajectory`.
+#' @param ... Not used.
+#' @return `print()` and `format()` describe it in a few lines; `summary()`
+#'   returns the first and last row of the diagnostics and the largest bound;
+#'   `as.data.frame()` gives one row per particle and frame with columns
+#'   `particle`, `step`, `time` and the coordinates.
+#' @examples
+#' traj <- efs_forward(matrix(rnorm(100), ncol = 2), n_steps = 5)
+#' summary(traj)
+#' head(as.data.frame(traj))
+#' @name particle_trajectory
+NULL
+
+new_trajectory <- function(frames, diagnostics, s, epsilon, labels = NULL) {
+  n <- nrow(frames[[1]])
+  dim <- ncol(frames[[1]])
+  k <- length(frames) - 1L
+  stacked <- array(unlist(frames, use.names = FALSE), c(n, dim, k + 1L))
+  if (is.null(labels)) labels <- list(NULL, NULL)
+  dimnames(stacked) <- c(labels, list(NULL))
+  traj <- list(
+    frames = stacked,
+    times = diagnostics$time,
+    gamma = diagnostics$gamma[seq_len(k)],
+    s = s,
+    epsilon = epsilon,
+    diagnostics = diagnostics,
+    fingerprint = NULL,
+    version = as.character(utils::packageVersion("particleflow"))
+  )
+  traj$fingerprint <- trajectory_fingerprint(traj)
+  structure(traj, class = "particle_trajectory")
+}
+
+trajectory_fingerprint <- function(traj) {
+  settings <- as.double(c(dim(traj$frames), traj$gamma, traj$s, traj$epsilon))
+  paste0(.Call(C_pf_fingerprint, traj$frames), .Call(C_pf_fingerprint, settings))
+}
+
+check_trajectory <- function(traj, what = "traj") {
+  if (!inherits(traj, "particle_trajectory")) {
+    fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
+  }
+  whole <- is.double(traj$frames) && length(dim(traj$frames)) == 3 &&
+    is.double(traj$gamma) && dim(traj$frames)[3] == length(traj$gamma) + 1
+  if (!whole || !identical(traj$fingerprint, trajectory_fingerprint(traj))) {
+    fail("`%s` was changed after efs_forward() made it, so its steps can no longer be undone; run efs_forward() again.", what)
+  }
+  invisible(traj)
+}
+
+# Frame j (1 is the data) as a matrix, also for one column.
+frame <- function(traj, j) {
+  extent <- dim(traj$frames)
+  matrix(traj$frames[, , j], extent[1], extent[2],
+         dimnames = dimnames(traj$frames)[1:2])
+}
+
+n_steps <- function(traj) length(traj$gamma)
+last_frame <- function(traj) frame(traj, n_steps(traj) + 1L)
+
+# prod 1/(1 - b_j): by how much the inverse may magnify an error. Infinite where
+# a step was not surely one-to-one.
+inverse_growth <- function(traj) prod(step_growth(traj))
+
+# 1/(1 - b_j) for each step.
+step_growth <- function(traj) {
+  bound <- traj$diagnostics$bound[seq_len(n_steps(traj))]
+  ifelse(bound >= 1, Inf, 1 / (1 - pmax(bound, 0)))
+}
+
+#' @rdname particle_trajectory
+#' @export
+format.particle_trajectory <- function(x, ...) {
+  extent <- dim(x$frames)
+  k <- n_steps(x)
+  lines <- sprintf("<particle_trajectory> %d particles in %d dimension%s, %d step%s, time %s",
+                   extent[1], extent[2], if (extent[2] == 1) "" else "s", k,
+                   if (k == 1) "" else "s", format(x$times[k + 1], digits = 3))
+  first <- x$diagnostics[1, ]
+  last <- x$diagnostics[k + 1, ]
+  lines <- c(
+    lines,
+    sprintf("potential: s = %s, epsilon = %s", format(x$s), format(x$epsilon, digits = 3)),
+    sprintf("energy %s -> %s, kinetic energy %s -> %s",
+            format(first$energy, digits = 4), format(last$energy, digits = 4),
+            format(first$kinetic_energy, digits = 2), format(last$kinetic_energy, digits = 2))
+  )
+  if (k > 0) {
+    bound <- max(x$diagnostics$bound[seq_len(k)])
+    lines <- c(lines, sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
+                              if (bound < 1) "each step can be undone"
+                              else "1 or more: some steps may have no unique inverse"))
+  }
+  c(lines, "contains the training rows (frame 1)")
+}
+
+#' @rdname particle_trajectory
+#' @export
+print.particle_trajectory <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
+
+#' @rdname particle_trajectory
+#' @export
+summary.particle_trajectory <- function(object, ...) {
+  k <- n_steps(object)
+  list(
+    ends = object$diagnostics[unique(c(1L, k + 1L)), ],
+    largest_bound = if (k > 0) max(object$diagnostics$bound[seq_len(k)]) else 0,
+    inverse_growth = inverse_growth(object)
+  )
+}
+
+#' @rdname particle_trajectory
+#' @param row.names,optional As in [as.data.frame()]; ignored.
+#' @export
+as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FALSE, ...) {
+  extent <- dim(x$frames)
+  k <- n_steps(x)
+  coordinates <- matrix(aperm(x$frames, c(1, 3, 2)), ncol = extent[2])
+  names <- colnames(x$frames)
+  colnames(coordinates) <- if (is.null(names)) paste0("x", seq_len(extent[2])) else names
+  data.frame(
+    particle = rep(seq_len(extent[1]), k + 1L),
+    step = rep(0:k, each = extent[1]),
+    time = rep(x$times, each = extent[1]),
+    coordinates,
+    check.names = FALSE
+  )
+}

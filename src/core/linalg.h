@@ -1,0 +1,16 @@
+/* Small dense algebra for one point at a time, inside parallel regions where LAPACK must not be called. */
+#ifndef PARTICLEFLOW_LINALG_H
+#define PARTICLEFLOW_LINALG_H
+
+#include <stddef.h>
+
+double dot(const double *a, const double *b, size_t n);
+double norm(const double *a, size_t n);
+
+/* Lower Cholesky factor of the symmetric [n, n] matrix a, in place; 1 if a is positive definite. */
+int cholesky_factor(double *a, size_t n);
+
+/* Solves L L' x = b in place, L from cholesky_factor. */
+void cholesky_solve(const double *factor, double *b, size_t n);
+
+#endif

@@ -1,0 +1,25 @@
+/* One lane, plain C: the twin against which every vector path is held. */
+#define TILE_NAME(x) scalar_##x
+#define TILE_TARGET
+#define TILE_LANES 1
+typedef double vec;
+#define LOAD(p) (*(p))
+#define STORE(p, v) (*(p) = (v))
+#define SET1(v) (v)
+#define ADD(a, b) ((a) + (b))
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define MIN(a, b) ((b) < (a) ? (b) : (a))
+#define INVERSE(u) (1.0 / (u))
+#define INVERSE_ROOT(u) (1.0 / sqrt(u))
+#define LOG_SPLIT(u, mantissa, exponent)   \
+  do {                                     \
+    int power;                             \
+    (mantissa) *= frexp((u), &power) * 2.0; \
+    (exponent) += power - 1;               \
+  } while (0)
+
+#include "core/tile.h"
+
+const simd_table simd_scalar = {"scalar", TILE_LANES, 0, TILE_TABLE};

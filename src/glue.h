@@ -1,0 +1,57 @@
+/* The border between R and the core. Every entry point checks, allocates, takes pointers, runs, wraps, in
+ * this order; what it allocates belongs to R, so an error or an interrupt leaks nothing. */
+#ifndef PARTICLEFLOW_GLUE_H
+#define PARTICLEFLOW_GLUE_H
+
+#ifndef R_NO_REMAP
+#define R_NO_REMAP
+#endif
+#ifndef STRICT_R_HEADERS
+#define STRICT_R_HEADERS
+#endif
+#include <R.h>
+#include <Rinternals.h>
+
+#include "core/pairwise.h"
+#include "core/rng.h"
+
+/* A column-major matrix of doubles. */
+typedef struct {
+  const double *x;
+  size_t n, dim;
+} matrix_view;
+
+/* Each stops with one sentence that names `what`. */
+matrix_view check_matrix(SEXP x, const char *what);
+double check_number(SEXP x, const char *what);
+int check_count(SEXP x, const char *what); /* 0 .. INT_MAX */
+int check_flag(SEXP x, const char *what);
+const char *check_string(SEXP x, const char *what);
+const double *check_vector(SEXP x, size_t length, const char *what);
+riesz check_potential(SEXP s, SEXP epsilon);
+rng_key check_key(SEXP key);
+int check_threads(SEXP threads);
+
+/* Doubles from R's transient heap, with the product of extents checked. */
+double *scratch(size_t a, size_t b);
+SEXP new_matrix(size_t n, size_t dim);
+
+SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
+SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,
+                       SEXP most_evaluations, SEXP threads);
+SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta, SEXP n_inner,
+                       SEXP threads);
+SEXP pf_pair_curvature(SEXP s, SEXP epsilon);
+SEXP pf_equilibrium_radius(SEXP dim, SEXP s);
+SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads);
+SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream);
+SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream);
+SEXP pf_philox(SEXP counter, SEXP key);
+SEXP pf_fingerprint(SEXP x);
+SEXP pf_threads(SEXP requested);
+SEXP pf_simd(SEXP name);
+
+#endif

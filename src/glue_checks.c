@@ -1,0 +1,82 @@
+#include "glue.h"
+
+#include <math.h>
+#include <stdint.h>
+
+matrix_view check_matrix(SEXP x, const char *what) {
+  if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rf_error("`%s` must be a matrix of doubles.", what);
+  const matrix_view view = {REAL_RO(x), (size_t)Rf_nrows(x), (size_t)Rf_ncols(x)};
+  if (view.dim < 1) Rf_error("`%s` must have at least one column.", what);
+  for (size_t i = 0; i < view.n * view.dim; i++) {
+    if (!isfinite(view.x[i])) Rf_error("`%s` must be finite.", what);
+  }
+  return view;
+}
+
+double check_number(SEXP x, const char *what) {
+  if (TYPEOF(x) != REALSXP || XLENGTH(x) != 1 || ISNAN(REAL_RO(x)[0])) {
+    Rf_error("`%s` must be one number.", what);
+  }
+  return REAL_RO(x)[0];
+}
+
+int check_count(SEXP x, const char *what) {
+  if (TYPEOF(x) != INTSXP || XLENGTH(x) != 1 || INTEGER_RO(x)[0] == NA_INTEGER || INTEGER_RO(x)[0] < 0) {
+    Rf_error("`%s` must be one whole number that is not negative.", what);
+  }
+  return INTEGER_RO(x)[0];
+}
+
+int check_flag(SEXP x, const char *what) {
+  if (TYPEOF(x) != LGLSXP || XLENGTH(x) != 1 || LOGICAL_RO(x)[0] == NA_LOGICAL) {
+    Rf_error("`%s` must be TRUE or FALSE.", what);
+  }
+  return LOGICAL_RO(x)[0];
+}
+
+const char *check_string(SEXP x, const char *what) {
+  if (TYPEOF(x) != STRSXP || XLENGTH(x) != 1 || STRING_ELT(x, 0) == NA_STRING) {
+    Rf_error("`%s` must be one string.", what);
+  }
+  return CHAR(STRING_ELT(x, 0));
+}
+
+const double *check_vector(SEXP x, size_t length, const char *what) {
+  if (TYPEOF(x) != REALSXP || (size_t)XLENGTH(x) != length) {
+    Rf_error("`%s` must be %.0f doubles.", what, (double)length);
+  }
+  const double *value = REAL_RO(x);
+  for (size_t i = 0; i < length; i++) {
+    if (ISNAN(value[i])) Rf_error("`%s` must not be NaN.", what);
+  }
+  return value;
+}
+
+riesz check_potential(SEXP s, SEXP epsilon) {
+  const double exponent = check_number(s, "s"), softening = check_number(epsilon, "epsilon");
+  if (!(exponent > -2.0) || !isfinite(exponent)) Rf_error("`s` must be finite and above -2.");
+  if (!(softening >= 0.0) || !isfinite(softening)) Rf_error("`epsilon` must be finite and not negative.");
+  return riesz_make(exponent, softening);
+}
+
+rng_key check_key(SEXP key) {
+  if (TYPEOF(key) != INTSXP || XLENGTH(key) != 2) Rf_error("`key` must be two integers.");
+  const rng_key out = {{(uint32_t)INTEGER_RO(key)[0], (uint32_t)INTEGER_RO(key)[1]}};
+  return out;
+}
+
+int check_threads(SEXP threads) {
+  const int n = check_count(threads, "threads");
+  if (n < 1) Rf_error("`threads` must be at least 1.");
+  return n;
+}
+
+double *scratch(size_t a, size_t b) {
+  if (b && a > SIZE_MAX / sizeof(double) / b) Rf_error("The problem is too large for this machine's addresses.");
+  const size_t count = a * b;
+  return (double *)R_alloc(count > 0 ? count : 1, sizeof(double));
+}
+
+SEXP new_matrix(size_t n, size_t dim) {
+  return Rf_allocMatrix(REALSXP, (int)n, (int)dim);
+}

@@ -1,0 +1,196 @@
+/* The flow: field, curvature, inverse. */
+#include "glue.h"
+
+#include <math.h>
+
+#include "core/backward.h"
+#include "core/forward.h"
+#include "core/neighbours.h"
+#include "core/threads.h"
+
+static SEXP new_list(const char *const *names, SEXP *values, int n) {
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) {
+    SET_VECTOR_ELT(out, i, values[i]);
+    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
+  }
+  Rf_setAttrib(out, R_NamesSymbol, labels);
+  UNPROTECT(2);
+  return out;
+}
+
+static const double *packed(matrix_view view) {
+  double *out = scratch(view.n, view.dim);
+  pack_rows(out, view.x, view.n, view.dim);
+  return out;
+}
+
+static const double *column_means(const double *rows, size_t n, size_t dim) {
+  double *out = scratch(dim, 1);
+  mean_rows(out, rows, n, dim);
+  return out;
+}
+
+typedef struct {
+  size_t from, count;
+} row_range;
+
+static row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
+  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
+  if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");
+  if (rows.from > query.n || rows.count > query.n - rows.from) {
+    Rf_error("`from` and `count` must lie within the rows of `query`.");
+  }
+  if (own && query.n > source.n) Rf_error("With `self`, each row of `query` must be a row of `source`.");
+  return rows;
+}
+
+/* Rows [from, from + count) of the query as a task; with `self` query row i is source row i. */
+static pair_task row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self,
+                          riesz potential) {
+  const int own = check_flag(self, "self");
+  const row_range rows = check_rows(query, source, from, count, own);
+  const pair_task task = {query.x + rows.from, rows.count, 1,         query.n, packed(source), source.n,
+                          source.dim,          own ? rows.from : NO_SELF, potential, NULL};
+  return task;
+}
+
+SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
+  const riesz potential = check_potential(s, epsilon);
+  const int team = threads_limit(check_threads(threads));
+  if (of.n < 2) Rf_error("`source` must have at least two rows.");
+  pair_task task = row_task(to, of, from, count, self, potential);
+  pairwise_prepare(&task);
+  const double *mean = column_means(task.source, of.n, of.dim);
+
+  static const char *const names[] = {"gradient", "curvature", "repulsion", "nearest"};
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(task.n_query, task.dim));
+  for (int i = 1; i < 4; i++) values[i] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)task.n_query));
+  const field_values out = {REAL(values[0]), REAL(values[1]), REAL(values[2]), REAL(values[3]),
+                            scratch(task.n_query, 1)};
+  double *workspace = scratch((size_t)team, pairwise_workspace(task.dim));
+  field_rows(&task, mean, &out, workspace, team);
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
+}
+
+SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
+  const riesz potential = check_potential(s, epsilon);
+  const int team = threads_limit(check_threads(threads));
+  SEXP from = PROTECT(Rf_ScalarInteger(0)), count = PROTECT(Rf_ScalarInteger((int)to.n));
+  pair_task task = row_task(to, of, from, count, self, potential);
+  pairwise_prepare(&task);
+
+  static const char *const names[] = {"force", "weight", "bound", "repulsion", "nearest"};
+  SEXP values[5];
+  values[0] = PROTECT(new_matrix(task.n_query, task.dim));
+  for (int i = 1; i < 5; i++) values[i] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)task.n_query));
+  const pair_sums out = {REAL(values[0]), 1,
+                         task.n_query,    REAL(values[1]),
+                         REAL(values[2]), REAL(values[3]),
+                         REAL(values[4])};
+  pairwise_all(&task, &out, scratch((size_t)team, pairwise_workspace(task.dim)), team);
+  SEXP result = new_list(names, values, 5);
+  UNPROTECT(7);
+  return result;
+}
+
+SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
+  const int team = threads_limit(check_threads(threads)), own = check_flag(self, "self");
+  const size_t neighbours = (size_t)check_count(k, "k");
+  const row_range rows = check_rows(to, of, from, count, own);
+  if (neighbours < 1 || neighbours > of.n - (size_t)own) {
+    Rf_error("`k` must be at least 1 and at most the number of rows to choose from.");
+  }
+  static const char *const names[] = {"index", "distance"};
+  SEXP values[2];
+  values[0] = PROTECT(Rf_allocMatrix(INTSXP, (int)rows.count, (int)neighbours));
+  values[1] = PROTECT(new_matrix(rows.count, neighbours));
+  nearest_rows(packed(to), rows.from, rows.count, packed(of), of.n, of.dim, own, neighbours, INTEGER(values[0]),
+               REAL(values[1]), team);
+  for (size_t i = 0; i < rows.count * neighbours; i++) INTEGER(values[0])[i]++; /* R counts from 1 */
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
+  return result;
+}
+
+SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view particles = check_matrix(x, "x");
+  const double *bound = check_vector(bounds, particles.n, "bounds");
+  const riesz potential = check_potential(s, epsilon);
+  const int team = threads_limit(check_threads(threads));
+  if (particles.n < 2) Rf_error("`x` must have at least two rows.");
+  ranked_row *ranking = (ranked_row *)R_alloc(particles.n, sizeof(ranked_row));
+  double *workspace = scratch((size_t)team, curvature_workspace(particles.n, particles.dim));
+  return Rf_ScalarReal(largest_curvature(packed(particles), particles.n, particles.dim, &potential, bound,
+                                         ranking, workspace, team));
+}
+
+static inverse_step check_step(matrix_view y, matrix_view source, SEXP gamma, SEXP s, SEXP epsilon) {
+  if (y.dim != source.dim) Rf_error("`y` and `source` must have the same number of columns.");
+  if (source.n < 2) Rf_error("`source` must have at least two rows.");
+  const double *rows = packed(source);
+  const inverse_step step = {rows,       column_means(rows, source.n, source.dim),
+                             source.n,   source.dim,
+                             check_potential(s, epsilon), check_number(gamma, "gamma")};
+  return step;
+}
+
+SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,
+                       SEXP most_evaluations, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view points = check_matrix(y, "y"), start = check_matrix(guess, "guess");
+  const matrix_view of = check_matrix(source, "source");
+  if (start.n != points.n || start.dim != points.dim) Rf_error("`guess` must have the extents of `y`.");
+  const double accuracy = check_number(tolerance, "tolerance");
+  const int most = check_count(most_evaluations, "most_evaluations");
+  const int team = threads_limit(check_threads(threads));
+  const inverse_step step = check_step(points, of, gamma, s, epsilon);
+
+  static const char *const names[] = {"points", "residual", "evaluations"};
+  SEXP values[3];
+  values[0] = PROTECT(new_matrix(points.n, points.dim));
+  values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)points.n));
+  values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)points.n));
+  double *workspace = scratch((size_t)team, backward_workspace(points.dim));
+  invert_points(&step, points.x, start.x, points.n, accuracy, most, REAL(values[0]), REAL(values[1]),
+                INTEGER(values[2]), workspace, team);
+  SEXP result = new_list(names, values, 3);
+  UNPROTECT(3);
+  return result;
+}
+
+SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta, SEXP n_inner,
+                       SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view points = check_matrix(y, "y"), of = check_matrix(source, "source");
+  const double rate = check_number(beta, "beta");
+  const int inner = check_count(n_inner, "n_inner");
+  const int team = threads_limit(check_threads(threads));
+  const inverse_step step = check_step(points, of, gamma, s, epsilon);
+
+  static const char *const names[] = {"points", "residual"};
+  SEXP values[2];
+  values[0] = PROTECT(new_matrix(points.n, points.dim));
+  values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)points.n));
+  double *workspace = scratch((size_t)team, backward_workspace(points.dim));
+  invert_points_paper(&step, points.x, points.n, rate, inner, REAL(values[0]), REAL(values[1]), workspace,
+                      team);
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
+  return result;
+}
+
+SEXP pf_pair_curvature(SEXP s, SEXP epsilon) {
+  const riesz potential = check_potential(s, epsilon);
+  return Rf_ScalarReal(riesz_curvature(&potential));
+}

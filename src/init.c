@@ -1,0 +1,35 @@
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+#include "core/simd.h"
+#include "core/threads.h"
+#include "glue.h"
+
+#define ROUTINE(name, arguments) {#name, (DL_FUNC)&name, arguments}
+
+static const R_CallMethodDef routines[] = {
+    ROUTINE(pf_field, 8),
+    ROUTINE(pf_pairwise_sums, 6),
+    ROUTINE(pf_neighbours, 7),
+    ROUTINE(pf_largest_curvature, 5),
+    ROUTINE(pf_backward_exact, 9),
+    ROUTINE(pf_backward_paper, 8),
+    ROUTINE(pf_pair_curvature, 2),
+    ROUTINE(pf_equilibrium_radius, 2),
+    ROUTINE(pf_draw_shell, 7),
+    ROUTINE(pf_draw_uniform, 4),
+    ROUTINE(pf_draw_normal, 4),
+    ROUTINE(pf_philox, 2),
+    ROUTINE(pf_fingerprint, 1),
+    ROUTINE(pf_threads, 1),
+    ROUTINE(pf_simd, 1),
+    {NULL, NULL, 0},
+};
+
+void attribute_visible R_init_particleflow(DllInfo *dll) {
+  R_registerRoutines(dll, NULL, routines, NULL, NULL);
+  R_useDynamicSymbols(dll, FALSE);
+  R_forceSymbols(dll, TRUE);
+  simd_init();
+  threads_init();
+}

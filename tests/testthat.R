@@ -1,0 +1,4 @@
+library(testthat)
+library(particleflow)
+
+test_check("particleflow")
