@@ -74,7 +74,7 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL) {
            what, names(x)[column], class(x[[column]])[1],
            if (what == "x") " or name it in `group`" else "")
     }
-    x <- as.matrix(x)
+    x <- if (length(x) && nrow(x)) as.matrix(x) else matrix(0, nrow(x), length(x), dimnames = list(NULL, names(x)))
   }
   if (!is.matrix(x) || !is.numeric(x)) {
     fail("`%s` must be a numeric matrix or a data frame of numeric columns, not %s.",
@@ -91,6 +91,7 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL) {
   }
   finite <- is.finite(x)
   if (!all(finite)) {
+    dim(finite) <- dim(x)
     bad <- which(rowSums(!finite) > 0)
     fail("`%s` must not contain NA, NaN or infinite values, but row%s %s do%s; drop or impute them first.",
          what, if (length(bad) == 1) "" else "s", some(bad),

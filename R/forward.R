@@ -88,18 +88,17 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
     at <- length(frames) - 1L
     field <- field_at(points, points, s, epsilon, TRUE, threads)
     check_collision(points, field$nearest, epsilon, at)
+    check_range(field$gradient, field$curvature, at)
     left <- if (is.null(time)) Inf else time - elapsed
     finished <- at >= n_steps || left <= 1e-12 * max(time, 0)
     curvature <- .Call(C_pf_largest_curvature, points, field$curvature, s, epsilon, threads)
     steepest <- curvature + kappa / (n - 1)
     gamma <- if (finished) NA_real_ else min(step, left)
-    if (!finished && steepest > 0) gamma <- min(gamma, max_bound / steepest)
+    if (!finished && is.finite(max_bound) && steepest > 0) gamma <- min(gamma, max_bound / steepest)
     history[[at + 1]] <- frame_diagnostics(points, field, s, gamma, elapsed, at, curvature, steepest, kappa)
     if (finished) break
     moved <- points - gamma * field$gradient
-    if (!all(is.finite(moved))) {
-      fail("The particles left the range of numbers at step %d: take a smaller `step` or a larger `epsilon`.", at + 1L)
-    }
+    check_range(moved, 0, at)
     frames[[at + 2L]] <- moved
     elapsed <- elapsed + gamma
     bar$tick()
@@ -117,6 +116,11 @@ check_collision <- function(points, nearest, epsilon, at) {
          some(rows))
   }
   fail("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
+}
+
+check_range <- function(points, curvature, at) {
+  if (all(is.finite(points)) && !anyNA(curvature)) return(invisible())
+  fail("The particles left the range of numbers at step %d: take a smaller `step` or a larger `epsilon`.", at + 1L)
 }
 
 # One row of diagnostics: the state of a frame and the step taken from it.

@@ -58,13 +58,13 @@ read_new_rows <- function(newdata, template) {
     if (length(missing)) fail("`newdata` lacks the column \"%s\".", missing[1])
     newdata <- newdata[template$names]
   }
-  points <- check_points(newdata, "newdata", dim = length(template$constant))
+  points <- check_points(newdata, "newdata", min_rows = 0L, dim = length(template$constant))
   points[, is.na(template$constant), drop = FALSE]
 }
 
 # New rows in the form of the table: all columns, original types and names.
 write_table <- function(points, template, group = NULL, bounds = FALSE) {
-  full <- matrix(rep(template$constant, each = nrow(points)), nrow(points))
+  full <- matrix(rep(template$constant, each = nrow(points)), nrow(points), length(template$constant))
   full[, is.na(template$constant)] <- points
   colnames(full) <- template$names
   if (bounds) full <- reflect_into(full, template$range)

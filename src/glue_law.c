@@ -23,7 +23,7 @@ SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key
   SEXP out = PROTECT(new_matrix(rows, dim));
   const status done = draw_shell(REAL(out), rows, dim, middle, size, (shell)which, exponent, seed, team);
   UNPROTECT(1);
-  if (done != STATUS_ok) Rf_error("The shell could not be drawn.");
+  if (done != STATUS_ok) Rf_error("`radius` must be finite and `s` between -2 and the number of coordinates.");
   return out;
 }
 

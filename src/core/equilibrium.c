@@ -29,7 +29,8 @@ static double draw_radius(rng_sequence *seq, double d, double s, shell kind) {
 
 status draw_shell(double *out, size_t n, size_t dim, const double *centre, double radius, shell kind,
                   double s, rng_key key, int threads) {
-  if (dim < 1) return STATUS_bad_argument;
+  if (dim < 1 || !isfinite(radius)) return STATUS_bad_argument;
+  if (kind == SHELL_equilibrium && !(s > -2.0 && s < (double)dim)) return STATUS_bad_argument;
   const int sphere = kind == SHELL_sphere || (kind == SHELL_equilibrium && on_sphere(dim, s));
   const double d = (double)dim;
 #ifdef _OPENMP

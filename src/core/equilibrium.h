@@ -17,7 +17,8 @@ typedef enum {
 } shell;
 
 /* n draws with a uniform direction: out is column-major [n, dim], in units of `radius`, about `centre`
- * [dim]. Row i depends on (key, i) only. */
+ * [dim]. Row i depends on (key, i) only. A radius that is not finite, or s outside (-2, d) where it
+ * matters, is a bad argument. */
 status draw_shell(double *out, size_t n, size_t dim, const double *centre, double radius, shell kind,
                   double s, rng_key key, int threads);
 

@@ -1,0 +1,76 @@
+/* The harness of the stand-alone tests: counted checks that go on after a failure, and every tolerance.
+ * A test file is a set of static functions and one test_<noun>(), which main.c calls. */
+#ifndef PARTICLEFLOW_CHECK_H
+#define PARTICLEFLOW_CHECK_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- tolerances ---------------------------------------------------------------------------------------- */
+
+/* A kernel against the long double reference, relative to the sum of the absolute terms. Weights are
+ * powers of a reciprocal that is right to 2 or 3 units in the last place; at s = 13 the relative error is
+ * 7.5 times as large. Cancellation is in the denominator. DESIGN asks for 1e-10. */
+#define TOLERANCE_KERNEL 1e-13
+/* The same between two instruction sets, each of which may miss by the above. */
+#define TOLERANCE_BACKENDS (2.0 * TOLERANCE_KERNEL)
+/* Published constants, printed to six digits. */
+#define TOLERANCE_PRINTED 1e-6
+/* A few dozen operations in double, well conditioned. */
+#define TOLERANCE_ROUNDING 1e-13
+/* Inverse steps are solved to SOLVER_TOLERANCE with every bound b below 0.9, so that a solution is within
+ * SOLVER_TOLERANCE / (1 - 0.9). */
+#define SOLVER_TOLERANCE 1e-12
+#define TOLERANCE_INVERSE 1e-11
+/* Power iteration stops when an eigenvalue moves by less than 1e-3; the eigenvalue itself is then nearer,
+ * but is approached from below. */
+#define TOLERANCE_EIGENVALUE 5e-3
+/* Means over draws, in standard errors. The draws are fixed by their keys, so there is no false alarm to
+ * budget for: five would happen to a wrong generator only. */
+#define STANDARD_ERRORS 5.0
+
+/* --- checks -------------------------------------------------------------------------------------------- */
+
+extern unsigned checks_done, checks_failed;
+
+void record_check(int passed, const char *file, int line, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+/* CHECK(condition, "what, with %d", values): the text is printed where it fails. */
+#define CHECK(condition, ...) record_check((condition) ? 1 : 0, __FILE__, __LINE__, __VA_ARGS__)
+
+/* Absolute or relative, whichever is kinder; false for NaN. */
+int near(double value, double expected, double tolerance);
+
+#define CHECK_NEAR(value, expected, tolerance)                                                           \
+  record_check(near((value), (expected), (tolerance)), __FILE__, __LINE__, "%s is %.17g, not %.17g",     \
+               #value, (double)(value), (double)(expected))
+
+/* --- what the tests share ------------------------------------------------------------------------------ */
+
+/* Room for n doubles, at least one, set to NaN; ends the program where there is none. */
+double *new_doubles(size_t n);
+
+/* n standard normal numbers, a pure function of the seed. */
+void normals(double *out, size_t n, uint32_t seed);
+
+void test_backward(void);
+void test_equilibrium(void);
+void test_fingerprint(void);
+void test_forward(void);
+void test_linalg(void);
+void test_neighbours(void);
+void test_pairwise(void);
+void test_riesz(void);
+void test_rng(void);
+void test_simd(void);
+void test_threads(void);
+
+#endif

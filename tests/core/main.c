@@ -1,0 +1,65 @@
+/* Runs the stand-alone tests and prints "core: N checks, N failed". */
+#include <stdarg.h>
+
+#include "check.h"
+#include "core/rng.h"
+#include "core/simd.h"
+#include "core/threads.h"
+
+/* Failures printed; beyond, they are only counted. */
+#define MOST_PRINTED 40
+
+unsigned checks_done = 0, checks_failed = 0;
+
+void record_check(int passed, const char *file, int line, const char *format, ...) {
+  checks_done++;
+  if (passed) return;
+  checks_failed++;
+  if (checks_failed > MOST_PRINTED) return;
+  va_list values;
+  va_start(values, format);
+  fprintf(stderr, "%s:%d: ", file, line);
+  vfprintf(stderr, format, values);
+  fputc('\n', stderr);
+  va_end(values);
+}
+
+int near(double value, double expected, double tolerance) {
+  if (value == expected) return 1; /* infinities too */
+  return fabs(value - expected) <= tolerance * fmax(1.0, fabs(expected));
+}
+
+double *new_doubles(size_t n) {
+  double *x = malloc((n ? n : 1) * sizeof(double));
+  if (!x) {
+    fputs("out of memory\n", stderr);
+    exit(2);
+  }
+  for (size_t i = 0; i < n; i++) x[i] = NAN;
+  return x;
+}
+
+void normals(double *out, size_t n, uint32_t seed) {
+  const rng_key key = {{seed, 7u}};
+  rng_sequence seq;
+  rng_start(&seq, key, 0, 0);
+  for (size_t i = 0; i < n; i++) out[i] = rng_normal(&seq);
+}
+
+int main(void) {
+  threads_init();
+  simd_init();
+  test_rng();
+  test_linalg();
+  test_fingerprint();
+  test_threads();
+  test_simd();
+  test_riesz();
+  test_equilibrium();
+  test_pairwise();
+  test_neighbours();
+  test_forward();
+  test_backward();
+  printf("core: %u checks, %u failed\n", checks_done, checks_failed);
+  return checks_failed > 0;
+}

@@ -1,0 +1,79 @@
+#include "check.h"
+#include "core/neighbours.h"
+
+typedef struct {
+  double distance;
+  int index;
+} candidate;
+
+static int nearer(const void *left, const void *right) {
+  const candidate *a = left, *b = right;
+  if (a->distance != b->distance) return a->distance < b->distance ? -1 : 1;
+  return a->index - b->index;
+}
+
+static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
+  const size_t m = own ? n : 11, from = m / 3, count = m - from;
+  double *source = new_doubles(n * dim), *query = source;
+  normals(source, n * dim, 70u);
+  if (!own) {
+    query = new_doubles(m * dim);
+    normals(query, m * dim, 71u);
+  }
+  if (ties) {
+    /* whole numbers: equal distances are equal to the last bit */
+    for (size_t i = 0; i < n * dim; i++) source[i] = round(source[i]);
+    if (!own) {
+      for (size_t i = 0; i < m * dim; i++) query[i] = round(query[i]);
+    }
+  }
+  double *distance = new_doubles(count * k), *again = new_doubles(count * k);
+  int *index = malloc((count * k + 1) * sizeof *index), *index_again = malloc((count * k + 1) * sizeof *index);
+  candidate *all = malloc((n + 1) * sizeof *all);
+  if (!index || !index_again || !all) exit(2);
+  nearest_rows(query, from, count, source, n, dim, own, k, index, distance, 1);
+  int right = 1;
+  for (size_t i = 0; i < count; i++) {
+    size_t n_all = 0;
+    for (size_t a = 0; a < n; a++) {
+      if (own && a == from + i) continue;
+      double r2 = 0.0;
+      for (size_t c = 0; c < dim; c++) {
+        const double z = query[(from + i) * dim + c] - source[a * dim + c];
+        r2 += z * z;
+      }
+      all[n_all].distance = sqrt(r2);
+      all[n_all++].index = (int)a;
+    }
+    qsort(all, n_all, sizeof *all, nearer);
+    for (size_t j = 0; j < k; j++) {
+      right = right && index[j * count + i] == all[j].index &&
+              near(distance[j * count + i], all[j].distance, TOLERANCE_ROUNDING);
+    }
+  }
+  CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "", ties ? ", ties" : "");
+  nearest_rows(query, from, count, source, n, dim, own, k, index_again, again, 2);
+  CHECK(!memcmp(index, index_again, count * k * sizeof *index) && !memcmp(distance, again, count * k * sizeof *again),
+        "n = %zu, d = %zu: the neighbours depend on the threads", n, dim);
+  if (!own) free(query);
+  free(source), free(distance), free(again), free(index), free(index_again), free(all);
+}
+
+void test_neighbours(void) {
+  const size_t dim[] = {1, 2, 3, 4, 5, 17, 50};
+  for (size_t j = 0; j < 7; j++) {
+    for (int own = 0; own < 2; own++) {
+      against_sorting(2, dim[j], 1, own, 0);
+      against_sorting(40, dim[j], 1, own, 0);
+      against_sorting(40, dim[j], 39, own, 0);
+      against_sorting(300, dim[j], 7, own, 0);
+      against_sorting(60, dim[j], 12, own, 1);
+    }
+  }
+  double none = 0.0;
+  int index = 0;
+  nearest_rows(&none, 0, 0, &none, 1, 1, 0, 1, &index, &none, 2);
+  const double same[] = {3.0, 3.0};
+  nearest_rows(same, 0, 1, same, 2, 1, 1, 1, &index, &none, 1);
+  CHECK(index == 1 && none == 0.0, "a duplicate row is %d at %g", index, none);
+}

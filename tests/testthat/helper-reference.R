@@ -1,0 +1,71 @@
+# Slow, obvious versions of what the C core computes.
+
+reference_sums <- function(query, source, s, epsilon, self = FALSE) {
+  n <- nrow(query)
+  out <- list(force = matrix(0, n, ncol(query)), weight = numeric(n), bound = numeric(n),
+              repulsion = numeric(n), nearest = rep(Inf, n))
+  for (i in seq_len(n)) {
+    for (a in seq_len(nrow(source))) {
+      if (self && a == i) next
+      z <- query[i, ] - source[a, ]
+      r2 <- sum(z^2)
+      u <- r2 + epsilon
+      w <- u^-(s / 2 + 1)
+      out$force[i, ] <- out$force[i, ] + w * z
+      out$weight[i] <- out$weight[i] + w
+      out$bound[i] <- out$bound[i] + w / u * r2
+      out$repulsion[i] <- out$repulsion[i] + if (s == 0) -log(u) / 2 else u^(-s / 2) / s
+      out$nearest[i] <- min(out$nearest[i], r2)
+    }
+  }
+  out
+}
+
+reference_gradient <- function(x, s, epsilon) {
+  n <- nrow(x)
+  t(vapply(seq_len(n), function(i) {
+    z <- matrix(x[i, ], n - 1, ncol(x), byrow = TRUE) - x[-i, , drop = FALSE]
+    w <- (rowSums(z^2) + epsilon)^-(s / 2 + 1)
+    colSums(z * (1 - w)) / (n - 1)
+  }, numeric(ncol(x))))
+}
+
+# The Jacobian of the field at y, with n - 1 in the denominator.
+reference_jacobian <- function(y, source, s, epsilon, n = nrow(source)) {
+  total <- matrix(0, length(y), length(y))
+  for (a in seq_len(nrow(source))) {
+    z <- y - source[a, ]
+    u <- sum(z^2) + epsilon
+    w <- u^-(s / 2 + 1)
+    total <- total + (1 - w) * diag(length(y)) + (s + 2) * w / u * tcrossprod(z)
+  }
+  total / (n - 1)
+}
+
+relative_error <- function(found, wanted) {
+  scale <- max(abs(wanted[is.finite(wanted)]), 0)
+  if (scale == 0) scale <- 1
+  both <- is.finite(wanted)
+  if (!identical(is.finite(found), both)) return(Inf)
+  max(abs(found[both] - wanted[both]), 0) / scale
+}
+
+# The name the C routine has inside the package.
+routine <- function(name) get(paste0("C_pf_", name), envir = asNamespace("particleflow"))
+
+# Runs code on every instruction set that the machine has, then goes back.
+on_each_simd <- function(code) {
+  before <- particleflow_simd()
+  on.exit(particleflow_simd(before))
+  for (set in attr(before, "available")) {
+    particleflow_simd(set)
+    code(set)
+  }
+}
+
+two_clusters <- function(n, d, seed = 1) {
+  set.seed(seed)
+  x <- matrix(rnorm(n * d, sd = 0.3), n, d)
+  x[, 1] <- x[, 1] + rep(c(-1, 1), length.out = n)
+  x
+}

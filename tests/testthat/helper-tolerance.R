@@ -1,0 +1,23 @@
+# Every tolerance of the tests, with its reason.
+tolerance <- list(
+  # double arithmetic in another order: 1e-16 times the number of terms, with room
+  kernel = 1e-10,
+  # promise 2: efs_backward() returns the data
+  inverse = 1e-8,
+  # the centre of mass: rounding only, n terms of order 1
+  centre = 1e-12,
+  # printed constants have six digits
+  six_digits = 2e-6,
+  # closed forms of order 1 evaluated in double precision
+  closed_form = 1e-12,
+  # an orthonormal projection and back, relative to the largest entry
+  isometry = 1e-10,
+  # 400 particles against the mean-field law: the second moment falls short by a
+  # few per cent; at (5, 3), where 400 particles are three or four across, by a tenth
+  moment = c(`2,0` = 0.01, `2,1` = 0.06, `3,-1` = 0.01, `5,3` = 0.15, `5,1` = 0.03),
+  # largest distance of the empirical law of |x|^2/R^2 from the Beta law; at (5, 3)
+  # most particles form the outermost layer and only the moment is compared
+  law = c(`2,0` = 0.08, `2,1` = 0.10, `5,3` = 1, `5,1` = 0.06),
+  # explicit Euler with small steps against continuous time: first order in the step
+  euler = 2e-3
+)

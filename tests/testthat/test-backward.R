@@ -1,0 +1,105 @@
+end_of <- function(traj) traj$frames[, , dim(traj$frames)[3]]
+
+test_that("the inverse returns the data under promise 2", {
+  for (case in list(list(d = 2, s = 0, e = 0.05), list(d = 2, s = 1, e = 0.05), list(d = 3, s = -1, e = 0.01),
+                    list(d = 5, s = 3, e = 0.3), list(d = 15, s = 13, e = 1))) {
+    x <- two_clusters(120, case$d)
+    traj <- efs_forward(x, s = case$s, epsilon = case$e, step = 0.1, n_steps = 10)
+    bound <- head(traj$diagnostics$bound, -1)
+    # the premises of the promise hold
+    expect_true(all(bound < 0.9))
+    expect_lte(1e-12 * prod(1 / (1 - bound)), 1e-8)
+    expect_no_warning(back <- efs_backward(traj, end_of(traj), details = TRUE))
+    expect_lt(max(abs(back$points - x)) / max(abs(x)), tolerance$inverse)
+    expect_true(all(back$converged))
+    expect_lt(back$evaluations, 8)
+    two <- efs_backward(traj, end_of(traj), threads = 2)
+    expect_identical(two, efs_backward(traj, end_of(traj), threads = 1))
+  }
+})
+
+test_that("elsewhere a warning gives the estimated error", {
+  # a rigid rest state: few rows, many dimensions
+  set.seed(1)
+  x <- matrix(rnorm(6 * 8), 6, 8)
+  traj <- efs_forward(x, s = 0, epsilon = 0.05, time = 25, n_steps = 4000)
+  expect_warning(efs_backward(traj, end_of(traj)), "may be off by up to [0-9.e+-]+")
+  # bounds above 1: nothing can be said
+  steep <- efs_forward(two_clusters(40, 2), s = 1, epsilon = 0.001, n_steps = 5, max_bound = Inf)
+  expect_true(any(steep$diagnostics$bound > 1, na.rm = TRUE))
+  expect_warning(suppressWarnings(efs_backward(steep, end_of(steep)), classes = "none"), "estimated error: Inf")
+})
+
+test_that("a passive point goes forward and comes back", {
+  x <- two_clusters(80, 3)
+  traj <- efs_forward(x, s = 1, epsilon = 0.05, n_steps = 8)
+  set.seed(5)
+  y <- matrix(rnorm(100 * 3), 100, 3)
+  pushed <- particleflow:::push_forward(traj, y, 1L)
+  expect_lt(max(abs(efs_backward(traj, pushed) - y)), tolerance$inverse)
+  # a particle's own image as a passive point is the particle
+  expect_equal(particleflow:::push_forward(traj, x, 1L), end_of(traj), tolerance = tolerance$kernel)
+})
+
+test_that("a step solves the proximal problem", {
+  x <- two_clusters(40, 2)
+  traj <- efs_forward(x, s = 1, epsilon = 0.05, n_steps = 1, step = 0.05)
+  y <- matrix(c(0.3, -0.2, 1.1, 0.4), 2, 2)
+  v <- efs_backward(traj, y)
+  for (i in 1:2) {
+    z <- matrix(v[i, ], 40, 2, byrow = TRUE) - x
+    w <- (rowSums(z^2) + 0.05)^-1.5
+    field <- colSums(z * (1 - w)) / 39
+    expect_equal(v[i, ] - traj$gamma * field, y[i, ], tolerance = 1e-10)
+  }
+})
+
+test_that("the paper's inverse is Algorithm 3 to the letter", {
+  x <- two_clusters(15, 2)
+  traj <- efs_forward(x, s = 1, epsilon = 0.05, n_steps = 3, step = 0.05, max_bound = Inf)
+  y <- matrix(c(0.3, -0.2), 1, 2)
+  v <- y[1, ]
+  for (j in 3:0) { # k + 1 steps, the field at x^(j), weight 1/n
+    at <- traj$frames[, , j + 1]
+    centre <- v
+    for (inner in 1:7) {
+      z <- matrix(v, 15, 2, byrow = TRUE) - at
+      w <- (rowSums(z^2) + 0.05)^-1.5
+      v <- v - 0.1 * (v - centre - 0.05 * colMeans(z * (1 - w)))
+    }
+  }
+  found <- efs_backward(traj, y, method = "paper", beta = 0.1, n_inner = 7)
+  expect_equal(found[1, ], v, tolerance = tolerance$kernel)
+})
+
+test_that("difficult steps end, are reported, and do not spoil the others", {
+  x <- two_clusters(60, 2)
+  traj <- efs_forward(x, s = 1, epsilon = 0.001, step = 0.1, n_steps = 31, max_bound = Inf)
+  set.seed(6)
+  y <- efs_augment(traj, 50, "equilibrium")
+  back <- suppressWarnings(efs_backward(traj, y, details = TRUE))
+  expect_true(all(is.finite(back$points)))
+  # outside the cloud the way back only undoes the attraction: a factor exp(3.1) at most
+  expect_lt(max(abs(back$points)), exp(3.1) * max(abs(y)))
+  expect_gt(mean(back$converged), 0.9)
+  expect_identical(back$error_estimate, Inf)
+})
+
+test_that("the few ways to give points all work", {
+  traj <- efs_forward(matrix(seq(-1, 1, length.out = 12)), s = 0, epsilon = 0.1, n_steps = 3)
+  end <- traj$frames[, , 4]
+  expect_null(dim(end))
+  expect_equal(efs_backward(traj, end)[, 1], seq(-1, 1, length.out = 12), tolerance = tolerance$inverse)
+  traj <- efs_forward(two_clusters(12, 3), n_steps = 2)
+  expect_identical(dim(efs_backward(traj, c(1, 2, 3))), c(1L, 3L))
+  expect_identical(dim(efs_backward(traj, matrix(0, 0, 3))), c(0L, 3L))
+  expect_error(efs_backward(traj, matrix(0, 4, 2)), "`y` has 2 columns; 3 are wanted")
+  expect_error(efs_backward(traj, matrix(NA_real_, 4, 3)), "must not contain NA")
+  changed <- traj
+  changed$frames[3, 1, 2] <- changed$frames[3, 1, 2] + 1e-12
+  expect_error(efs_backward(changed, c(1, 2, 3)), "changed after efs_forward")
+  changed <- traj
+  changed$gamma[1] <- 0.2
+  expect_error(efs_backward(changed, c(1, 2, 3)), "changed after efs_forward")
+  expect_error(efs_backward(list(), c(1, 2, 3)), "must be a trajectory")
+})

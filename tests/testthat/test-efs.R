@@ -1,0 +1,181 @@
+test_that("new rows come back in the form of the table", {
+  table <- data.frame(
+    count = as.integer(round(20 * iris$Sepal.Length)), iris[2:3], constant = 7L, row.names = NULL,
+    Kind = as.character(iris$Species)
+  )[c(1, 5, 2, 4, 3)]
+  fit <- efs(table, group = "Kind")
+  new <- simulate(fit, 31, seed = 1)
+  expect_identical(names(new), names(table))
+  expect_identical(vapply(new, class, ""), vapply(table, class, ""))
+  expect_true(all(new$constant == 7L))
+  expect_identical(as.vector(table(new$Kind)), c(11L, 10L, 10L))
+
+  fit <- efs(iris, group = "Species")
+  expect_identical(levels(simulate(fit, 3, seed = 1)$Species), levels(iris$Species))
+  beside <- simulate(efs(iris[1:4], group = iris$Species), 6, seed = 1)
+  expect_identical(names(beside), c(names(iris)[1:4], "group"))
+
+  x <- as.matrix(iris[1:4])
+  new <- simulate(efs(x, group = iris$Species), 9, seed = 1)
+  expect_true(is.matrix(new) && identical(colnames(new), colnames(x)))
+  expect_identical(as.vector(table(attr(new, "group"))), c(3L, 3L, 3L))
+  counts <- matrix(rpois(200, 50), 50)
+  expect_type(simulate(efs(counts), 5, seed = 1), "integer")
+  expect_null(colnames(simulate(efs(unname(x)), 5, seed = 1)))
+})
+
+test_that("the contract of simulate() holds", {
+  fit <- efs(iris[1:4])
+  set.seed(5)
+  before <- .Random.seed
+  a <- simulate(fit, 4, seed = 42)
+  expect_identical(.Random.seed, before)
+  expect_identical(a, simulate(fit, 4, seed = 42))
+  expect_identical(as.numeric(attr(a, "seed")), 42)
+  expect_identical(attr(attr(a, "seed"), "kind"), as.list(RNGkind()))
+  b <- simulate(fit, 4)
+  expect_identical(attr(b, "seed"), before)
+  .Random.seed <<- before
+  expect_identical(simulate(fit, 4), b)
+  expect_identical(nrow(simulate(fit)), 1L)
+  expect_identical(nrow(simulate(fit, 0)), 0L)
+  # the first rows do not depend on how many are drawn, nor any on the threads
+  expect_equal(simulate(fit, 9, seed = 1)[1:4, ], simulate(fit, 4, seed = 1), ignore_attr = "seed")
+  expect_identical(simulate(fit, 60, seed = 1, threads = 1), simulate(fit, 60, seed = 1, threads = 2))
+})
+
+test_that("counts can be given by class", {
+  fit <- efs(iris[c(1:50, 51:70), ], group = "Species")
+  expect_identical(as.vector(table(simulate(fit, 7, seed = 1)$Species)), c(5L, 2L, 0L))
+  some <- simulate(fit, c(versicolor = 2, setosa = 0), seed = 1)
+  expect_identical(as.character(some$Species), rep("versicolor", 2))
+  expect_error(simulate(fit, c(virginica = 2)), "\"virginica\" is none")
+  expect_error(simulate(fit, c(1, 2)), "counts named by classes")
+  expect_error(simulate(efs(iris[1:4]), c(a = 1)), "has no groups")
+  expect_error(simulate(fit, -1), "`nsim` must be one whole number")
+})
+
+test_that("bounds keep new rows in the observed range", {
+  set.seed(1)
+  x <- data.frame(a = rexp(100), b = runif(100))
+  fit <- efs(x)
+  free <- simulate(fit, 2000, seed = 1)
+  expect_true(any(free$a < min(x$a)) && any(free$b > max(x$b)))
+  kept <- simulate(fit, 2000, seed = 1, bounds = TRUE)
+  for (column in names(x)) {
+    expect_true(all(kept[[column]] >= min(x[[column]]) & kept[[column]] <= max(x[[column]])))
+    # reflected, not piled up at the ends
+    expect_lt(mean(kept[[column]] %in% range(x[[column]])), 0.01)
+  }
+  expect_identical(simulate(efs(x, bounds = TRUE), 2000, seed = 1), kept)
+})
+
+test_that("new rows are like the old ones, and new", {
+  # means, spreads and correlations of 4000 draws against those of 50 rows a
+  # class: the kernel widens the law by one spacing
+  fit <- efs(iris, group = "Species")
+  new <- simulate(fit, 4000, seed = 1)
+  for (class in levels(iris$Species)) {
+    old <- iris[iris$Species == class, 1:4]
+    made <- new[new$Species == class, 1:4]
+    expect_lt(max(abs(colMeans(made) - colMeans(old)) / apply(old, 2, sd)), 0.15)
+    expect_lt(max(abs(cor(made) - cor(old))), 0.25)
+    ratio <- apply(made, 2, sd) / apply(old, 2, sd)
+    expect_true(all(ratio > 0.9 & ratio < 1.5))
+  }
+  check <- novelty(new[1:4], iris[1:4])
+  expect_gt(check$ratio, 0.6)
+  expect_lt(check$ratio, 1.3)
+})
+
+test_that("default rows are new, printed settings copy", {
+  set.seed(2)
+  mixture <- function(n) {
+    angle <- 2 * pi * base::sample.int(8, n, TRUE) / 8
+    cbind(cos(angle), sin(angle)) * 2 + matrix(rnorm(2 * n, sd = 0.2), n)
+  }
+  x <- mixture(400)
+  fresh <- mixture(2000)
+  ours <- novelty(simulate(efs(x), 500, seed = 1), x, fresh)
+  expect_gt(ours$ratio, 0.6)
+  expect_lt(ours$ratio, 1.3)
+  printed <- efs_paper("gmm")
+  printed$backward <- "exact"
+  fit <- do.call(efs, c(list(x), printed))
+  theirs <- novelty(suppressWarnings(simulate(fit, 200, seed = 1)), x, fresh)
+  expect_lt(theirs$ratio, 0.1)
+  expect_gt(max(fit$diagnostics$largest_bound), 1)
+  expect_match(format(fit), "no unique inverse", all = FALSE)
+})
+
+test_that("small classes get no flow, and it is said", {
+  fit <- efs(iris[c(1:50, 51:58), ], group = "Species")
+  expect_identical(fit$diagnostics$steps, c(10L, 0L))
+  expect_match(fit$diagnostics$note[2], "8 rows are too few")
+  expect_match(format(fit), "no flow \\(8 rows are too few", all = FALSE)
+  expect_identical(nrow(simulate(fit, c(versicolor = 5), seed = 1)), 5L)
+  set.seed(1)
+  fit <- efs(matrix(rnorm(25 * 30), 25), latent = latent_standardise())
+  expect_match(fit$diagnostics$note, "rigid figure")
+})
+
+test_that("duplicate rows and constant columns are carried through", {
+  x <- rbind(iris[1:4], iris[1:20, 1:4])
+  x$five <- 5
+  new <- simulate(efs(x), 50, seed = 1)
+  expect_true(all(new$five == 5))
+  expect_false(anyNA(new))
+})
+
+test_that("predict() goes to the latent side and back", {
+  fit <- efs(iris, group = "Species")
+  z <- predict(fit, iris)
+  expect_equal(z, predict(fit), tolerance = tolerance$kernel)
+  back <- predict(fit, z, type = "data", group = iris$Species)
+  expect_equal(back, iris, tolerance = tolerance$inverse)
+  expect_identical(dim(predict(fit, iris[0, ])), c(0L, 4L))
+  expect_equal(predict(fit, iris[3:4, 4:1], group = iris$Species[3:4]), z[3:4, ])
+  expect_error(predict(fit, iris[1:4]), "`group` must give the class")
+  expect_error(predict(fit, iris[1:3], group = iris$Species), "lacks the column \"Petal.Width\"")
+  expect_error(predict(fit, iris[1:2, 1:4], group = c("a", "b")), "has the class \"a\"")
+  expect_error(predict(fit, type = "data"), "must give the latent points")
+})
+
+test_that("interpolate() joins two rows of one class", {
+  fit <- efs(iris, group = "Species")
+  path <- interpolate(fit, from = 3, to = 40, n = 7)
+  expect_equal(path[c(1, 7), ], iris[c(3, 40), ], ignore_attr = TRUE, tolerance = tolerance$inverse)
+  line <- attr(path, "latent")
+  expect_equal(line[4, ], (line[1, ] + line[7, ]) / 2)
+  expect_error(interpolate(fit, 3, 60), "different classes")
+  expect_error(interpolate(fit, 3, 151), "`to` is row 151, but the fit has 150 rows")
+})
+
+test_that("what is printed says what matters", {
+  local_edition(3)
+  fit <- efs(iris, group = "Species")
+  fit$elapsed <- 0.1
+  expect_snapshot({
+    print(fit)
+    print(fit$trajectory$setosa)
+    print(latent_pca(2))
+  })
+  expect_s3_class(tidy(fit), "data.frame")
+  expect_identical(nrow(tidy(fit)), sum(fit$diagnostics$steps + 1L))
+  expect_identical(glance(fit)$n, 150L)
+  long <- as.data.frame(fit)
+  expect_identical(names(long)[1:4], c("group", "particle", "step", "time"))
+  expect_setequal(long$particle, 1:150)
+  first <- long[long$particle == 77 & long$step == 0, 5:8]
+  expect_equal(unlist(first, use.names = FALSE), fit$trajectory$versicolor$frames[27, , 1])
+  expect_output(print(summary(fit)), "Latent map: standardised columns")
+})
+
+test_that("the printed settings are those of Table 1", {
+  expect_identical(efs_paper("gmm")[c("step", "n_steps", "n_inner", "beta", "epsilon", "s")],
+                   list(step = 0.1, n_steps = 31, n_inner = 300, beta = 0.1, epsilon = 0.001, s = 1))
+  expect_identical(efs_paper("swissroll")[c("step", "n_steps", "beta", "s")],
+                   list(step = 0.05, n_steps = 120, beta = 0.1, s = 0))
+  expect_identical(efs_paper("mnist")[c("step", "n_steps", "beta", "s")],
+                   list(step = 0.05, n_steps = 120, beta = 0.01, s = 13))
+})

@@ -1,0 +1,60 @@
+test_that("principal components of full rank are an isometry of the rows", {
+  set.seed(1)
+  for (extent in list(c(30, 500), c(30, 30), c(100, 12), c(30, 29))) {
+    x <- matrix(rnorm(prod(extent)), extent[1]) %*% diag(exp(seq(0, -6, length.out = extent[2])))
+    map <- latent_pca(min(extent[1] - 1, extent[2]))$fit(x)
+    z <- map$encode(x)
+    expect_equal(map$decode(z), x, tolerance = tolerance$isometry)
+    expect_equal(as.matrix(dist(z)), as.matrix(dist(x)), tolerance = tolerance$isometry, ignore_attr = TRUE)
+    expect_equal(map$reconstruction_error, 0, tolerance = 1e-7)
+  }
+})
+
+test_that("components, shares and errors are those of prcomp()", {
+  set.seed(2)
+  for (extent in list(c(40, 200), c(80, 10))) {
+    x <- matrix(rnorm(prod(extent)), extent[1]) %*% diag(rep(c(3, 1), length.out = extent[2]))
+    for (scale in c(FALSE, TRUE)) {
+      map <- latent_pca(5, scale = scale)$fit(x)
+      reference <- prcomp(x, scale. = scale)
+      z <- map$encode(x)
+      expect_equal(abs(z), abs(unname(reference$x[, 1:5])), tolerance = 1e-8)
+      expect_equal(map$explained, unname(summary(reference)$importance[3, 1:5]), tolerance = 1e-4)
+      rebuilt <- reference$x[, 1:5] %*% t(reference$rotation[, 1:5])
+      centred <- scale(x, scale = if (scale) apply(x, 2, sd) else FALSE)
+      expect_equal(map$reconstruction_error, sqrt(sum((centred - rebuilt)^2) / sum(centred^2)), tolerance = 1e-8)
+    }
+  }
+})
+
+test_that("the rank is chosen, limited and refused in words", {
+  set.seed(3)
+  x <- matrix(rnorm(50 * 3), 50) %*% matrix(rnorm(3 * 200), 3) + rnorm(50 * 200, sd = 1e-3)
+  expect_identical(latent_pca()$fit(x)$dim, 3L)
+  expect_error(latent_pca(50)$fit(x), "have at most 49 components")
+  expect_error(latent_pca(0), "`rank` must be one whole number of at least 1")
+  # rows that span fewer dimensions than asked for
+  flat <- matrix(rnorm(50 * 3), 50) %*% matrix(rnorm(3 * 200), 3)
+  expect_identical(latent_pca(10)$fit(flat)$dim, 3L)
+})
+
+test_that("a wide table needs no matrix of columns by columns", {
+  set.seed(4)
+  x <- matrix(rnorm(60 * 20000), 60)
+  # 20000 x 20000 doubles would be 3.2 GB
+  gc(reset = TRUE)
+  before <- sum(gc()[, 2])
+  map <- latent_pca(59)$fit(x)
+  expect_lt(sum(gc()[, 6]) - before, 300)
+  expect_equal(map$decode(map$encode(x[1:3, ])), x[1:3, ], tolerance = tolerance$isometry)
+})
+
+test_that("maps of one's own are used and checked", {
+  positive <- efs(iris[1:4], latent = latent_map(log, exp))
+  expect_true(all(as.matrix(simulate(positive, 500, seed = 1)) > 0))
+  expect_error(efs(iris[1:4], latent = latent_map(function(x) x[, 1], identity)), "`encode` must return a finite numeric matrix with 150 rows")
+  expect_error(efs(iris[1:4], latent = latent_map(function(x) 1 / (x - x), exp)), "`encode` must return a finite")
+  expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z[, 1:2])), "`decode` must return a numeric matrix of 150 x 4")
+  expect_error(efs(iris[1:4], latent = "pca"), "`latent` must be a latent map")
+  expect_error(latent_map(1), "`encode` must be a function")
+})

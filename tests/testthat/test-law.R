@@ -1,0 +1,110 @@
+test_that("Philox gives the published known answers", {
+  philox <- routine("philox")
+  hex <- function(x) strtoi(substring(x, c(1, 5), c(4, 8)), 16L)
+  word <- function(x) vapply(x, function(h) sum(hex(h) * c(65536, 1)), 0, USE.NAMES = FALSE)
+  answer <- function(counter, key) .Call(philox, word(counter), word(key))
+  expect_identical(answer(rep("00000000", 4), rep("00000000", 2)),
+                   word(c("6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8")))
+  expect_identical(answer(rep("ffffffff", 4), rep("ffffffff", 2)),
+                   word(c("408f276d", "41c83b0e", "a20bc7c6", "6d5451fd")))
+  expect_identical(answer(c("243f6a88", "85a308d3", "13198a2e", "03707344"), c("a4093822", "299f31d0")),
+                   word(c("d16cfe09", "94fdcceb", "5001e420", "24126ea1")))
+})
+
+# Each test below compares 20,000 draws with a law by Kolmogorov and Smirnov at
+# a level of 1e-6, with a fixed seed: a false alarm needs a change of generator
+# and then one chance in a million.
+level <- 1e-6
+draws <- 20000
+
+test_that("uniform and normal draws have their laws", {
+  set.seed(21)
+  key <- particleflow:::draw_key()
+  u <- particleflow:::draw_uniform(draws, 2, key)
+  z <- particleflow:::draw_normal(draws, 2, key, 1L)
+  expect_gt(ks.test(u[, 1], punif)$p.value, level)
+  expect_gt(ks.test(z[, 2], pnorm)$p.value, level)
+  expect_lt(abs(cor(u)[1, 2]), 5 / sqrt(draws))
+  expect_lt(abs(cor(z)[1, 2]), 5 / sqrt(draws))
+  expect_true(all(u > 0 & u < 1))
+})
+
+test_that("the equilibrium sampler is exact for every s", {
+  # d = 1 to 15; below and above the sphere's threshold s = d - 4
+  for (case in list(c(1, 0), c(1, -1.5), c(2, 0), c(2, 1), c(3, -1), c(3, -0.5), c(5, 3), c(5, 1), c(15, 13), c(15, 0))) {
+    d <- case[1]
+    s <- case[2]
+    set.seed(22)
+    y <- particleflow:::draw_shell(draws, rep(2, d), equilibrium_radius(d, s), "equilibrium", s,
+                                   particleflow:::draw_key(), 2L) - 2
+    r2 <- rowSums(y^2) / equilibrium_radius(d, s)^2
+    if (s <= d - 4) {
+      expect_equal(range(r2), c(1, 1), tolerance = tolerance$closed_form)
+    } else {
+      expect_gt(ks.test(r2, pbeta, d / 2, (s - d) / 2 + 2)$p.value, level)
+    }
+    if (d > 1) {
+      # one coordinate of a uniform direction: (u + 1)/2 ~ Beta((d-1)/2, (d-1)/2)
+      u <- (y[, 1] / sqrt(rowSums(y^2)) + 1) / 2
+      expect_gt(ks.test(u, pbeta, (d - 1) / 2, (d - 1) / 2)$p.value, level)
+    }
+  }
+})
+
+test_that("the paper's sphere and ball are where it puts them", {
+  traj <- efs_forward(two_clusters(100, 3), n_steps = 5)
+  end <- traj$frames[, , 6]
+  distance <- function(y) sqrt(rowSums(sweep(y, 2, colMeans(end))^2))
+  set.seed(1)
+  expect_equal(range(distance(efs_augment(traj, 50, "sphere"))), rep(mean(distance(end)), 2))
+  ball <- distance(efs_augment(traj, draws, "ball"))
+  expect_lte(max(ball), max(distance(end)))
+  expect_gt(ks.test((ball / max(distance(end)))^3, punif)$p.value, level)
+})
+
+test_that("interpolated and neighbouring points lie between particles", {
+  x <- matrix(c(0, 0, 1, 0, 5, 5, 6, 5), ncol = 2, byrow = TRUE)
+  traj <- efs_forward(x, n_steps = 0)
+  set.seed(3)
+  near <- efs_augment(traj, 500, "neighbour", k = 1)
+  # the nearest neighbours are the two close pairs, so y is 0 or 5 and x in [0, 1] or [5, 6]
+  base <- ifelse(near[, 2] < 2.5, 0, 5)
+  expect_equal(near[, 2], base)
+  expect_true(all(near[, 1] - base >= 0 & near[, 1] - base <= 1))
+  far <- efs_augment(traj, 2000, "interpolate")
+  expect_true(any(far[, 2] > 1 & far[, 2] < 4))
+  # a point between i and j, never i and i: no exact copies
+  expect_false(any(duplicated(rbind(x, far))))
+})
+
+test_that("local draws are a particle plus noise of one spacing", {
+  x <- two_clusters(200, 2)
+  traj <- efs_forward(x, n_steps = 3)
+  end <- traj$frames[, , 4]
+  spacing <- median(particleflow:::neighbours(end, end, 1L, self = TRUE)$distance)
+  set.seed(4)
+  y <- efs_augment(traj, draws, "local", jitter = 0.01)
+  nearest <- particleflow:::neighbours(y, end, 1L)$distance
+  expect_equal(sqrt(mean(nearest^2)), 0.01 * spacing, tolerance = 0.03)
+  expect_true(all(efs_augment(traj, 10, "local", jitter = 0) %in% end))
+})
+
+test_that("draws are governed by set.seed(), stable in n and free of threads", {
+  traj <- efs_forward(two_clusters(60, 2), n_steps = 3)
+  for (law in particleflow:::law_names()) {
+    draw <- function(n, threads = 1) {
+      set.seed(9)
+      efs_augment(traj, n, law, threads = threads)
+    }
+    expect_identical(draw(40), draw(40, threads = 2))
+    expect_identical(draw(40)[1:7, ], draw(7))
+    set.seed(10)
+    expect_false(identical(draw(40), efs_augment(traj, 40, law)))
+    expect_identical(dim(draw(0)), c(0L, 2L))
+  }
+  expect_setequal(particleflow:::law_names(),
+                  c("equilibrium", "sphere", "ball", "interpolate", "local", "neighbour"))
+  expect_error(efs_augment(traj, 5, "nothing"), "`method` must be one of")
+  expect_error(efs_augment(traj, 5, "local", jiter = 1), "has no setting `jiter`")
+  expect_error(efs_augment(traj, -1), "`n` must be one whole number")
+})
