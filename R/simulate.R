@@ -3,8 +3,8 @@
 #' Draws from the latent law of each flow and carries the draws back to the
 #' data.
 #'
-#' @param object,x A fit from [efs()].
-#' @param nsim,size Number of new rows. With groups either the total, shared out
+#' @param object A fit from [efs()].
+#' @param nsim Number of new rows. With groups either the total, shared out
 #'   as in the data, or a named vector of counts for some of the classes.
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to
 #'   [set.seed()] first, and the stream is restored afterwards.

@@ -69,3 +69,25 @@ two_clusters <- function(n, d, seed = 1) {
   x[, 1] <- x[, 1] + rep(c(-1, 1), length.out = n)
   x
 }
+
+# Arguments that each registered routine accepts.
+routine_examples <- function() {
+  set.seed(1)
+  list(
+    pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
+    pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
+    pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
+    pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
+    pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
+    pf_backward_paper = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
+    pf_pair_curvature = list(0, 0.1),
+    pf_equilibrium_radius = list(3L, 0),
+    pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),
+    pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L),
+    pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L),
+    pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
+    pf_fingerprint = list(c(1, 2)),
+    pf_threads = list(1L),
+    pf_simd = list("")
+  )
+}

@@ -45,23 +45,7 @@ test_that("every registered routine refuses wrong types, extents and values", {
   routines <- getDLLRegisteredRoutines("particleflow")[[".Call"]]
   junk <- list(NULL, NA, "a", list(1), 1L, -1L, NaN, Inf, numeric(), integer(), matrix(0, 0, 0), matrix(1L, 2, 2),
                matrix(NaN, 2, 2), array(0, c(2, 2, 2)), quote(x), sum, .Machine$integer.max, 1e300, complex(1))
-  valid <- list(
-    pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
-    pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
-    pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
-    pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
-    pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
-    pf_backward_paper = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
-    pf_pair_curvature = list(0, 0.1),
-    pf_equilibrium_radius = list(3L, 0),
-    pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),
-    pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L),
-    pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L),
-    pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
-    pf_fingerprint = list(c(1, 2)),
-    pf_threads = list(1L),
-    pf_simd = list("")
-  )
+  valid <- routine_examples()
   expect_setequal(names(routines), names(valid))
   for (name in names(routines)) {
     arguments <- valid[[name]]
@@ -80,5 +64,50 @@ test_that("every registered routine refuses wrong types, extents and values", {
       }
     }
     expect_gt(refused, 0.5 * length(arguments) * length(junk))
+  }
+})
+
+test_that("Ctrl-C stops forward and backward within a second and leaves the session usable", {
+  skip_on_os("windows") # no signal can be sent to oneself there
+  interrupt_after <- function(seconds, code) {
+    self <- Sys.getpid()
+    sender <- parallel::mcparallel({
+      Sys.sleep(seconds)
+      tools::pskill(self, tools::SIGINT)
+    })
+    on.exit(parallel::mccollect(sender))
+    began <- proc.time()[[3]]
+    outcome <- tryCatch(
+      {
+        force(code)
+        "finished"
+      },
+      interrupt = function(condition) "interrupted"
+    )
+    list(outcome = outcome, late = proc.time()[[3]] - began - seconds)
+  }
+  set.seed(1)
+  x <- matrix(rnorm(40000 * 10), 40000)
+  forward <- interrupt_after(1, efs_forward(x, s = 1, epsilon = 0.1, n_steps = 200))
+  expect_identical(forward$outcome, "interrupted")
+  expect_lt(forward$late, 1)
+  traj <- efs_forward(x[1:5000, ], s = 1, epsilon = 0.1, n_steps = 3)
+  backward <- interrupt_after(1, efs_backward(traj, x[rep(1:40000, 5), ]))
+  expect_identical(backward$outcome, "interrupted")
+  expect_lt(backward$late, 1)
+  expect_s3_class(efs_forward(x[1:100, ], n_steps = 2), "particle_trajectory")
+})
+
+test_that("every registered routine survives a collection at each allocation", {
+  routines <- getDLLRegisteredRoutines("particleflow")[[".Call"]]
+  valid <- routine_examples()
+  for (name in names(valid)) {
+    routine <- routines[[name]]
+    arguments <- valid[[name]]
+    calm <- do.call(.Call, c(list(routine), arguments))
+    gctorture(TRUE)
+    tortured <- do.call(.Call, c(list(routine), arguments))
+    gctorture(FALSE)
+    expect_identical(tortured, calm, info = name)
   }
 })
