@@ -165,8 +165,8 @@ stage_system() {
   # shellcheck disable=SC2086
   apt_install r-base-core r-base-dev ca-certificates $blas "$@" || true
   if ! r_compiles; then
-    say "system: R and a C compiler could not be installed." >&2
-    log_tail
+    say "system: R and a C compiler could not be installed (is there a network?)." >&2
+    log_tail 6
     exit 1
   fi
 }

@@ -157,7 +157,10 @@ show_novelty <- function(found, space) {
   cat("\n")
 }
 
-say <- function(...) cat(strwrap(sprintf(...), width = 96, exdent = 2), sep = "\n")
+say <- function(...) {
+  text <- sprintf(...)
+  cat(strwrap(text, width = 96, exdent = if (startsWith(text, "-")) 2 else 0), sep = "\n")
+}
 
 latent_space <- novelty_table(fit$latent$encode)
 cat("\n-- How new? A ratio near 1 is as new as a fresh row, near 0 a copy --\n")

@@ -20,11 +20,10 @@ typedef __m512d vec;
 #define MIN(a, b) _mm512_min_pd((a), (b))
 #define INVERSE(u) avx512_inverse(u)
 #define INVERSE_ROOT(u) avx512_inverse_root(u)
-#define LOG_SPLIT(u, mantissa, exponent)                                                          \
-  do {                                                                                            \
-    (mantissa) = MUL((mantissa), _mm512_getmant_pd((u), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero));  \
-    (exponent) = ADD((exponent), _mm512_getexp_pd(u));                                            \
-  } while (0)
+#define MANTISSA(u) _mm512_getmant_pd((u), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)
+#define EXPONENT(u) _mm512_getexp_pd(u)
+#define ROUND(v) _mm512_roundscale_pd((v), 0)
+#define SCALE(v, k) _mm512_scalef_pd((v), (k))
 
 /* r <- r + r (1 - u r), twice */
 static inline __attribute__((always_inline)) TILE_TARGET vec avx512_inverse(vec u) {

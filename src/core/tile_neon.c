@@ -19,14 +19,26 @@ typedef float64x2_t vec;
 #define MIN(a, b) vminq_f64((a), (b))
 #define INVERSE(u) vdivq_f64(vdupq_n_f64(1.0), (u))
 #define INVERSE_ROOT(u) vdivq_f64(vdupq_n_f64(1.0), vsqrtq_f64(u))
-#define LOG_SPLIT(u, mantissa, exponent)                                                                  \
-  do {                                                                                                    \
-    const uint64x2_t bits = vreinterpretq_u64_f64(u);                                                     \
-    const uint64x2_t one = vreinterpretq_u64_f64(vdupq_n_f64(1.0));                                       \
-    const uint64x2_t fraction = vandq_u64(bits, vdupq_n_u64(0x000FFFFFFFFFFFFFULL));                      \
-    (mantissa) = MUL((mantissa), vreinterpretq_f64_u64(vorrq_u64(fraction, one)));                        \
-    (exponent) = ADD((exponent), SUB(vcvtq_f64_u64(vshrq_n_u64(bits, 52)), vdupq_n_f64(1023.0)));         \
-  } while (0)
+#define MANTISSA(u) neon_mantissa(u)
+#define EXPONENT(u) neon_exponent(u)
+#define ROUND(v) vrndnq_f64(v)
+#define SCALE(v, k) neon_scale((v), (k))
+
+static inline vec neon_mantissa(vec u) {
+  const uint64x2_t fraction = vandq_u64(vreinterpretq_u64_f64(u), vdupq_n_u64(0x000FFFFFFFFFFFFFULL));
+  return vreinterpretq_f64_u64(vorrq_u64(fraction, vreinterpretq_u64_f64(vdupq_n_f64(1.0))));
+}
+
+static inline vec neon_exponent(vec u) {
+  return SUB(vcvtq_f64_u64(vshrq_n_u64(vreinterpretq_u64_f64(u), 52)), vdupq_n_f64(1023.0));
+}
+
+/* v 2^k through the exponent field of 2^k, with k kept among the normal numbers. */
+static inline vec neon_scale(vec v, vec k) {
+  k = vminq_f64(vmaxq_f64(k, vdupq_n_f64(-1022.0)), vdupq_n_f64(1023.0));
+  const uint64x2_t field = vcvtq_u64_f64(ADD(k, vdupq_n_f64(1023.0)));
+  return MUL(v, vreinterpretq_f64_u64(vshlq_n_u64(field, 52)));
+}
 
 #include "core/tile.h"
 

@@ -13,12 +13,22 @@ typedef double vec;
 #define MIN(a, b) ((b) < (a) ? (b) : (a))
 #define INVERSE(u) (1.0 / (u))
 #define INVERSE_ROOT(u) (1.0 / sqrt(u))
-#define LOG_SPLIT(u, mantissa, exponent)   \
-  do {                                     \
-    int power;                             \
-    (mantissa) *= frexp((u), &power) * 2.0; \
-    (exponent) += power - 1;               \
-  } while (0)
+#define MANTISSA(u) scalar_mantissa(u)
+#define EXPONENT(u) scalar_exponent(u)
+#define TILE_LIBM
+
+#include <math.h>
+
+static inline double scalar_mantissa(double u) {
+  int power;
+  return frexp(u, &power) * 2.0;
+}
+
+static inline double scalar_exponent(double u) {
+  int power;
+  frexp(u, &power);
+  return power - 1;
+}
 
 #include "core/tile.h"
 
