@@ -16,7 +16,7 @@
 #define TILE_EXTRA 4
 
 /* The largest dimension with a kernel of its own; others go through the general one. */
-#define TILE_MAX_DIM 16
+#define TILE_MAX_DIM 3
 
 /* No more than this many sources in one kernel call (the running product behind sum log u). */
 #define TILE_MAX_SOURCES 512

@@ -124,60 +124,81 @@ INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim,
   }
 }
 
-/* Any dimension: the coordinates are walked twice, once for the distance and once for the force, with
- * four sources in flight so that each query coordinate is loaded once for all of them. */
-INLINE vec TILE_NAME(general_weight)(TILE_NAME(tally) *t, vec distance2, vec epsilon, const riesz *potential,
-                                     const weight_kind kind, const int full, const int logarithmic) {
+INLINE vec TILE_NAME(group_weight)(TILE_NAME(tally) *t, vec distance2, vec epsilon, const riesz *potential,
+                                   const weight_kind kind, const int full, const int logarithmic) {
   const vec u = ADD(distance2, epsilon);
   const TILE_NAME(pair) p = TILE_NAME(weigh)(u, kind, potential, full);
   TILE_NAME(tally_pair)(t, distance2, u, p, full, logarithmic);
   return p.weight;
 }
 
+/* Any dimension. Sources go in groups, so that their chains of operations overlap and each query
+ * coordinate is loaded once for all of them: first the differences and distances, then the weights, then
+ * the forces. Groups of eight keep the differences in a buffer (as many dimensions as leave it in the
+ * nearest cache); groups of four, and single sources, compute them twice. */
+#define REPEAT_4(S) S(0) S(1) S(2) S(3)
+#define REPEAT_8(S) REPEAT_4(S) S(4) S(5) S(6) S(7)
+
+#define OPEN_SOURCE(g)                    \
+  const double *x##g = x + (g) * dim;     \
+  vec distance##g = SET1(0.0);
+#define KEEP_DIFFERENCE(g)                            \
+  {                                                   \
+    const vec z = SUB(y, SET1(x##g[c]));              \
+    distance##g = FMA(z, z, distance##g);             \
+    STORE(kept + (8 * c + (g)) * TILE_LANES, z);      \
+  }
+#define ADD_KEPT(g) force = FMA(weight##g, LOAD(kept + (8 * c + (g)) * TILE_LANES), force);
+#define ADD_SQUARE(g)                      \
+  {                                        \
+    const vec z = SUB(y, SET1(x##g[c]));   \
+    distance##g = FMA(z, z, distance##g);  \
+  }
+#define ADD_DIFFERENCE(g) force = FMA(weight##g, SUB(y, SET1(x##g[c])), force);
+#define WEIGH_SOURCE(g) \
+  const vec weight##g = TILE_NAME(group_weight)(t, distance##g, epsilon, potential, kind, full, logarithmic);
+
+#define DEFINE_GROUP(name, REPEAT, FIRST, SECOND)                                                          \
+  INLINE void TILE_NAME(name)(const double *query, double *sums, const double *x, size_t dim,              \
+                              const riesz *potential, const weight_kind kind, const int full,              \
+                              const int logarithmic, TILE_NAME(tally) *t, double *kept) {                  \
+    (void)kept;                                                                                            \
+    const vec epsilon = SET1(potential->epsilon);                                                          \
+    REPEAT(OPEN_SOURCE)                                                                                    \
+    for (size_t c = 0; c < dim; c++) {                                                                     \
+      const vec y = LOAD(query + c * TILE_LANES);                                                          \
+      REPEAT(FIRST)                                                                                        \
+    }                                                                                                      \
+    REPEAT(WEIGH_SOURCE)                                                                                   \
+    for (size_t c = 0; c < dim; c++) {                                                                     \
+      const vec y = LOAD(query + c * TILE_LANES);                                                          \
+      vec force = LOAD(sums + c * TILE_LANES);                                                             \
+      REPEAT(SECOND)                                                                                       \
+      (void)y;                                                                                             \
+      STORE(sums + c * TILE_LANES, force);                                                                 \
+    }                                                                                                      \
+  }
+#define REPEAT_1(S) S(0)
+DEFINE_GROUP(group_of_eight, REPEAT_8, KEEP_DIFFERENCE, ADD_KEPT)
+DEFINE_GROUP(group_of_four, REPEAT_4, ADD_SQUARE, ADD_DIFFERENCE)
+DEFINE_GROUP(single_source, REPEAT_1, ADD_SQUARE, ADD_DIFFERENCE)
+
+#define KEPT_DIMS 48
+
 INLINE void TILE_NAME(general)(const double *query, double *sums, const double *source, size_t n_source,
                                size_t dim, const riesz *potential, const weight_kind kind, const int full,
                                const int logarithmic) {
   TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, dim, full);
-  const vec epsilon = SET1(potential->epsilon), zero = SET1(0.0);
+  double kept[8 * KEPT_DIMS * TILE_LANES];
   size_t a = 0;
+  for (; dim <= KEPT_DIMS && a + 8 <= n_source; a += 8) {
+    TILE_NAME(group_of_eight)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
+  }
   for (; a + 4 <= n_source; a += 4) {
-    const double *x0 = source + a * dim, *x1 = x0 + dim, *x2 = x1 + dim, *x3 = x2 + dim;
-    vec r0 = zero, r1 = zero, r2 = zero, r3 = zero;
-    for (size_t c = 0; c < dim; c++) {
-      const vec y = LOAD(query + c * TILE_LANES);
-      const vec z0 = SUB(y, SET1(x0[c])), z1 = SUB(y, SET1(x1[c]));
-      const vec z2 = SUB(y, SET1(x2[c])), z3 = SUB(y, SET1(x3[c]));
-      r0 = FMA(z0, z0, r0);
-      r1 = FMA(z1, z1, r1);
-      r2 = FMA(z2, z2, r2);
-      r3 = FMA(z3, z3, r3);
-    }
-    const vec w0 = TILE_NAME(general_weight)(&t, r0, epsilon, potential, kind, full, logarithmic);
-    const vec w1 = TILE_NAME(general_weight)(&t, r1, epsilon, potential, kind, full, logarithmic);
-    const vec w2 = TILE_NAME(general_weight)(&t, r2, epsilon, potential, kind, full, logarithmic);
-    const vec w3 = TILE_NAME(general_weight)(&t, r3, epsilon, potential, kind, full, logarithmic);
-    for (size_t c = 0; c < dim; c++) {
-      const vec y = LOAD(query + c * TILE_LANES);
-      vec force = LOAD(sums + c * TILE_LANES);
-      force = FMA(w0, SUB(y, SET1(x0[c])), force);
-      force = FMA(w1, SUB(y, SET1(x1[c])), force);
-      force = FMA(w2, SUB(y, SET1(x2[c])), force);
-      force = FMA(w3, SUB(y, SET1(x3[c])), force);
-      STORE(sums + c * TILE_LANES, force);
-    }
+    TILE_NAME(group_of_four)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
   }
   for (; a < n_source; a++) {
-    const double *x = source + a * dim;
-    vec r = zero;
-    for (size_t c = 0; c < dim; c++) {
-      const vec z = SUB(LOAD(query + c * TILE_LANES), SET1(x[c]));
-      r = FMA(z, z, r);
-    }
-    const vec w = TILE_NAME(general_weight)(&t, r, epsilon, potential, kind, full, logarithmic);
-    for (size_t c = 0; c < dim; c++) {
-      const vec z = SUB(LOAD(query + c * TILE_LANES), SET1(x[c]));
-      STORE(sums + c * TILE_LANES, FMA(w, z, LOAD(sums + c * TILE_LANES)));
-    }
+    TILE_NAME(single_source)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
   }
   TILE_NAME(tally_close)(t, sums, dim, full, logarithmic);
 }
@@ -204,24 +225,11 @@ DEFINE_GENERAL(odd)
 DEFINE_GENERAL(general)
 
 #ifdef TILE_SPECIAL_DIMS
-/* A known dimension: differences and forces stay in registers. Statements are repeated by the
- * preprocessor, not by an unrolling pass, so that every compiler keeps them there. */
-#define REPEAT_1(S) S(0)
-#define REPEAT_2(S) REPEAT_1(S) S(1)
+/* Few dimensions: differences and forces stay in registers, and one source after the other keeps the
+ * processor busy. Statements are repeated by the preprocessor, not by an unrolling pass, so that every
+ * compiler keeps them there. */
+#define REPEAT_2(S) S(0) S(1)
 #define REPEAT_3(S) REPEAT_2(S) S(2)
-#define REPEAT_4(S) REPEAT_3(S) S(3)
-#define REPEAT_5(S) REPEAT_4(S) S(4)
-#define REPEAT_6(S) REPEAT_5(S) S(5)
-#define REPEAT_7(S) REPEAT_6(S) S(6)
-#define REPEAT_8(S) REPEAT_7(S) S(7)
-#define REPEAT_9(S) REPEAT_8(S) S(8)
-#define REPEAT_10(S) REPEAT_9(S) S(9)
-#define REPEAT_11(S) REPEAT_10(S) S(10)
-#define REPEAT_12(S) REPEAT_11(S) S(11)
-#define REPEAT_13(S) REPEAT_12(S) S(12)
-#define REPEAT_14(S) REPEAT_13(S) S(13)
-#define REPEAT_15(S) REPEAT_14(S) S(14)
-#define REPEAT_16(S) REPEAT_15(S) S(15)
 
 #define OPEN_COORDINATE(c)                            \
   const vec y##c = LOAD(query + (c) * TILE_LANES);    \
@@ -278,30 +286,10 @@ DEFINE_GENERAL(general)
 DEFINE_DIM(1)
 DEFINE_DIM(2)
 DEFINE_DIM(3)
-DEFINE_DIM(4)
-DEFINE_DIM(5)
-DEFINE_DIM(6)
-DEFINE_DIM(7)
-DEFINE_DIM(8)
-DEFINE_DIM(9)
-DEFINE_DIM(10)
-DEFINE_DIM(11)
-DEFINE_DIM(12)
-DEFINE_DIM(13)
-DEFINE_DIM(14)
-DEFINE_DIM(15)
-DEFINE_DIM(16)
 
-#define ROW(set, kind_name)                                                                                \
-  {TILE_NAME(set##_##kind_name##_0),  TILE_NAME(set##_##kind_name##_1),                                    \
-   TILE_NAME(set##_##kind_name##_2),  TILE_NAME(set##_##kind_name##_3),                                    \
-   TILE_NAME(set##_##kind_name##_4),  TILE_NAME(set##_##kind_name##_5),                                    \
-   TILE_NAME(set##_##kind_name##_6),  TILE_NAME(set##_##kind_name##_7),                                    \
-   TILE_NAME(set##_##kind_name##_8),  TILE_NAME(set##_##kind_name##_9),                                    \
-   TILE_NAME(set##_##kind_name##_10), TILE_NAME(set##_##kind_name##_11),                                   \
-   TILE_NAME(set##_##kind_name##_12), TILE_NAME(set##_##kind_name##_13),                                   \
-   TILE_NAME(set##_##kind_name##_14), TILE_NAME(set##_##kind_name##_15),                                   \
-   TILE_NAME(set##_##kind_name##_16)}
+#define ROW(set, kind_name)                                              \
+  {TILE_NAME(set##_##kind_name##_0), TILE_NAME(set##_##kind_name##_1),   \
+   TILE_NAME(set##_##kind_name##_2), TILE_NAME(set##_##kind_name##_3)}
 #else
 #define ROW(set, kind_name) {TILE_NAME(set##_##kind_name##_0)}
 #endif

@@ -23,6 +23,9 @@ void test_fingerprint(void) {
     }
     x[where[i]] = kept;
   }
+  const double two[] = {x[0], x[1]}, negated[] = {-x[0], -x[1]};
+  CHECK(fingerprint_add(FINGERPRINT_START, two, 2) != fingerprint_add(FINGERPRINT_START, negated, 2),
+        "two changed signs cancel");
   const double swapped[] = {x[1], x[0]}, zero = 0.0, minus_zero = -0.0;
   CHECK(fingerprint_add(FINGERPRINT_START, swapped, 2) != fingerprint_add(FINGERPRINT_START, x, 2),
         "an exchange is not noticed");
