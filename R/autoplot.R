@@ -5,7 +5,7 @@ utils::globalVariables(".data") # the pronoun in ggplot2::aes()
 #' @rdname plot.particle_trajectory
 #' @exportS3Method ggplot2::autoplot
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(traj)
+#' ggplot2::autoplot(efs_forward(as.matrix(iris[3:4]), n_steps = 8), group = iris$Species)
 autoplot.particle_trajectory <- function(object, type = c("frames", "energy"), times = NULL,
                                          group = NULL, col = NULL, ...) {
   draw_ggplot(trajectory_picture(object, type, times, group, col), ...)
@@ -14,7 +14,7 @@ autoplot.particle_trajectory <- function(object, type = c("frames", "energy"), t
 #' @rdname plot.efs
 #' @exportS3Method ggplot2::autoplot
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(fit, type = "latent", new = 30)
+#' ggplot2::autoplot(efs(iris, group = "Species"), type = "latent", new = 30)
 autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
                          path = NULL, group = NULL, col = NULL, ...) {
   draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)

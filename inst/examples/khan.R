@@ -82,23 +82,6 @@ to_png <- function(name, width, height, draw) {
   draw()
 }
 
-# The rows of each class on their way to equilibrium, at five times.
-draw_trajectory <- function() {
-  flows <- Filter(function(flow) length(flow$gamma) > 0, fit$trajectory)
-  par(mfrow = c(length(flows), 5), mar = c(2, 2, 2.5, 0.5), oma = c(2, 2, 0, 0))
-  for (class in names(flows)) {
-    frames <- flows[[class]]$frames[, 1:2, ]
-    chosen <- round(seq(1, dim(frames)[3], length.out = 5))
-    for (k in chosen) {
-      plot(frames[, , k], asp = 1, xlim = range(frames[, 1, ]), ylim = range(frames[, 2, ]),
-           pch = 19, cex = 0.8, col = colours[[class]], xlab = "", ylab = "",
-           main = sprintf("%s, time %.2g", class, flows[[class]]$times[k]))
-    }
-  }
-  mtext("first latent coordinate", 1, outer = TRUE, line = 0.5, cex = 0.8)
-  mtext("second latent coordinate", 2, outer = TRUE, line = 0.5, cex = 0.8)
-}
-
 # Old and new rows side by side in the first two principal components of the old.
 draw_old_and_new <- function() {
   axes <- prcomp(train[-1], rank. = 2)
@@ -118,7 +101,8 @@ draw_old_and_new <- function() {
   }
 }
 
-to_png("trajectory.png", 1500, 350 * sum(fit$diagnostics$steps > 0), draw_trajectory)
+# The rows of each class on their way to equilibrium, at five times.
+to_png("trajectory.png", 1500, 440, function() plot(fit, col = colours))
 to_png("old-and-new.png", 1300, 700, draw_old_and_new)
 
 # ---- How new are the new samples? ----
