@@ -22,7 +22,7 @@ progress_bar <- function(label, total, progress) {
 # 0), sized so that a block takes about `block_seconds`; the list of results.
 # A row's result must not depend on its block.
 in_blocks <- function(n, pairs_per_row, work) {
-  rows <- max(32, floor(2e7 / max(pairs_per_row, 1)))
+  rows <- max(64, floor(1e8 / max(pairs_per_row, 1)))
   if (n <= rows) return(list(work(0L, as.integer(n))))
   results <- list()
   from <- 0
@@ -32,7 +32,7 @@ in_blocks <- function(n, pairs_per_row, work) {
     results[[length(results) + 1]] <- work(as.integer(from), as.integer(count))
     seconds <- max(proc.time()[[3]] - began, 0.001)
     from <- from + count
-    rows <- max(32, floor(count * min(4, block_seconds / seconds)))
+    rows <- max(64, floor(count * min(4, block_seconds / seconds)))
   }
   results
 }

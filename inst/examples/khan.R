@@ -71,6 +71,9 @@ new_rounded <- new
 new_rounded[-1] <- round(new[-1], data$digits)
 write.csv(new_rounded, file.path(output, "new-samples.csv"), row.names = FALSE, quote = FALSE)
 
+# Rows in the latent space, whose map was fitted to the training rows alone.
+encode <- function(table) unname(fit$latent$encode(as.matrix(table[-1])))
+
 # ---- Pictures ----
 
 colours <- palette.colors(8)[c("orange", "blue", "bluishgreen", "reddishpurple")[seq_along(classes)]]
@@ -82,12 +85,14 @@ to_png <- function(name, width, height, draw) {
   draw()
 }
 
-# Old and new rows side by side in the first two principal components of the old.
+# Old and new rows side by side, in the axes of trajectory.png: the first two principal components of the
+# encoded training rows.
 draw_old_and_new <- function() {
-  axes <- prcomp(train[-1], rank. = 2)
+  axes <- prcomp(encode(train), rank. = 2)
+  axes$rotation <- apply(axes$rotation, 2, function(v) v * sign(v[which.max(abs(v))]))
   share <- 100 * axes$sdev[1:2]^2 / sum(axes$sdev^2)
   shown <- list("training rows" = train, "new rows" = new)
-  points <- lapply(shown, function(rows) predict(axes, rows[-1]))
+  points <- lapply(shown, function(rows) predict(axes, encode(rows)))
   limits <- apply(do.call(rbind, points), 2, range)
   par(mfrow = c(1, 2), mar = c(3.6, 3.6, 2.5, 0.5), mgp = c(2.2, 0.7, 0), cex.main = 1)
   for (name in names(shown)) {
@@ -95,8 +100,8 @@ draw_old_and_new <- function() {
     plot(points[[name]], asp = 1, xlim = limits[, 1], ylim = limits[, 2],
          pch = if (name == "new rows") 1 else 19, cex = 0.7, col = colours[as.character(class)],
          main = sprintf("%d %s", length(class), name),
-         xlab = sprintf("PC 1 (%.0f %% of the variance)", share[1]),
-         ylab = sprintf("PC 2 (%.0f %%)", share[2]))
+         xlab = sprintf("PC1 (%.0f %% of the latent variance)", share[1]),
+         ylab = sprintf("PC2 (%.0f %%)", share[2]))
     legend("topright", classes, col = colours, pch = 19, bty = "n", cex = 0.8)
   }
 }
@@ -110,9 +115,9 @@ to_png("old-and-new.png", 1300, 700, draw_old_and_new)
 # Median distance to the nearest training row of the same class, without scaling the columns: of the new
 # rows, of the held-out rows, and of each training row to the others (leave-one-out), which helps where a
 # class has few held-out rows.
-novelty_table <- function(encode) {
+novelty_table <- function(space) {
   rows <- lapply(classes, function(class) {
-    part <- function(table) encode(as.matrix(table[table$class == class, -1]))
+    part <- function(table) space(table[table$class == class, ])
     heldout_side <- novelty(part(new), part(train), part(heldout), scale = FALSE)
     train_side <- novelty(part(new), part(train), scale = FALSE)
     data.frame(
@@ -146,13 +151,13 @@ say <- function(...) {
   cat(strwrap(text, width = 96, exdent = if (startsWith(text, "-")) 2 else 0), sep = "\n")
 }
 
-latent_space <- novelty_table(fit$latent$encode)
+latent_space <- novelty_table(encode)
 cat("\n-- How new? A ratio near 1 is as new as a fresh row, near 0 a copy --\n")
 show_novelty(latent_space, if (has_khan) "the ten latent components" else "standardised columns")
 say("%d of the %d new rows equal a training row.", sum(latent_space$copies), nrow(new))
 
 if (has_khan) {
-  gene_space <- novelty_table(identity)
+  gene_space <- novelty_table(function(table) as.matrix(table[-1]))
   show_novelty(gene_space, "all 2308 genes")
   residual <- 1 - (latent_space$d_new / gene_space$d_new)^2
   say("- All genes: the components hold %.0f %% of the variance. A new row has nothing of the rest, a
@@ -187,8 +192,6 @@ nearest_class <- function(test, points, class, k = 3) {
   })
 }
 
-# The map was fitted to the training rows alone.
-encode <- function(table) fit$latent$encode(as.matrix(table[-1]))
 right <- function(...) {
   table <- rbind(...)
   sum(nearest_class(encode(heldout), encode(table), table$class) == heldout$class)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/linalg.h"
 
@@ -9,6 +10,8 @@
 #define CURVATURE_BATCH 8
 #define POWER_STEPS 40
 #define POWER_TOLERANCE 1e-3
+/* Up to here the matrix of outer products is formed. */
+#define FORMED_MAX_DIM 64
 
 void mean_rows(double *mean, const double *packed, size_t n, size_t dim) {
   for (size_t c = 0; c < dim; c++) mean[c] = 0.0;
@@ -38,56 +41,95 @@ void field_rows(const pair_task *task, const double *mean, const field_values *o
   }
 }
 
-size_t curvature_workspace(size_t n, size_t dim) {
-  return n + 2 * dim;
+/* sum (w/u) z z' over the sources: formed where that costs less than a few passes over them. */
+typedef struct {
+  const double *packed, *y;
+  size_t n, dim;
+  double *scale;  /* [n] w/u */
+  double *matrix; /* [dim, dim], lower triangle; null: not formed */
+} pair_outer;
+
+static double *matrix_place(double *workspace, size_t dim) {
+  return dim <= FORMED_MAX_DIM ? workspace : NULL;
 }
 
-/* Largest eigenvalue of the Jacobian at particle i: [sum (1-w) + (s+2) max eig sum (w/u) z z'] / (n-1),
- * by power iteration without forming the matrix. */
+size_t curvature_workspace(size_t n, size_t dim) {
+  return n + 2 * dim + (dim <= FORMED_MAX_DIM ? dim * dim : 0);
+}
+
+static void add_outer(double *matrix, const double *y, const double *x, double scale, size_t dim) {
+  for (size_t c = 0; c < dim; c++) {
+    const double row = scale * (y[c] - x[c]);
+    for (size_t e = 0; e <= c; e++) matrix[c * dim + e] += row * (y[e] - x[e]);
+  }
+}
+
+static void apply_outer(const pair_outer *outer, const double *direction, double *image) {
+  const size_t dim = outer->dim;
+  memset(image, 0, dim * sizeof(double));
+  if (outer->matrix) {
+    for (size_t c = 0; c < dim; c++) {
+      for (size_t e = 0; e < c; e++) {
+        image[c] += outer->matrix[c * dim + e] * direction[e];
+        image[e] += outer->matrix[c * dim + e] * direction[c];
+      }
+      image[c] += outer->matrix[c * dim + c] * direction[c];
+    }
+    return;
+  }
+  for (size_t a = 0; a < outer->n; a++) {
+    const double *x = outer->packed + a * dim;
+    double along = 0.0;
+    for (size_t c = 0; c < dim; c++) along += (outer->y[c] - x[c]) * direction[c];
+    along *= outer->scale[a];
+    for (size_t c = 0; c < dim; c++) image[c] += along * (outer->y[c] - x[c]);
+  }
+}
+
+/* The largest eigenvalue by power iteration from `direction`. */
+static double largest_eigenvalue(const pair_outer *outer, double *direction, double *image) {
+  const size_t dim = outer->dim;
+  double length = norm(direction, dim), eigenvalue = 0.0;
+  for (int step = 0; step < POWER_STEPS && length > 0.0; step++) {
+    for (size_t c = 0; c < dim; c++) direction[c] /= length;
+    apply_outer(outer, direction, image);
+    length = norm(image, dim);
+    const int settled = fabs(length - eigenvalue) <= POWER_TOLERANCE * length;
+    eigenvalue = length;
+    if (settled) break;
+    memcpy(direction, image, dim * sizeof(double));
+  }
+  return eigenvalue;
+}
+
+/* Largest eigenvalue of the Jacobian at particle i: [sum (1-w) + (s+2) max eig sum (w/u) z z'] / (n-1). */
 static double row_curvature(const double *packed, size_t n, size_t dim, const riesz *potential, size_t i,
                             double *workspace) {
-  double *scale = workspace, *direction = workspace + n, *image = direction + dim;
+  double *direction = workspace + n, *image = direction + dim;
   const double *y = packed + i * dim;
+  const pair_outer outer = {packed, y, n, dim, workspace, matrix_place(image + dim, dim)};
+  if (outer.matrix) memset(outer.matrix, 0, dim * dim * sizeof(double));
   double repulsion = 0.0, largest = -1.0;
   size_t strongest = i;
   for (size_t a = 0; a < n; a++) {
-    scale[a] = 0.0;
+    outer.scale[a] = 0.0;
     if (a == i) continue;
+    const double *x = packed + a * dim;
     double distance2 = 0.0;
-    for (size_t c = 0; c < dim; c++) {
-      const double z = y[c] - packed[a * dim + c];
-      distance2 += z * z;
-    }
+    for (size_t c = 0; c < dim; c++) distance2 += (y[c] - x[c]) * (y[c] - x[c]);
     const double u = distance2 + potential->epsilon;
     const double weight = riesz_weight(potential, u);
-    scale[a] = weight / u;
+    outer.scale[a] = weight / u;
     repulsion += weight;
-    if (scale[a] * distance2 > largest) {
-      largest = scale[a] * distance2;
+    if (outer.matrix) add_outer(outer.matrix, y, x, weight / u, dim);
+    if (weight / u * distance2 > largest) {
+      largest = weight / u * distance2;
       strongest = a;
     }
   }
   /* start along the strongest pair, which alone decides where a close pair dominates */
   for (size_t c = 0; c < dim; c++) direction[c] = y[c] - packed[strongest * dim + c];
-  double length = norm(direction, dim), eigenvalue = 0.0;
-  for (int step = 0; step < POWER_STEPS && length > 0.0; step++) {
-    for (size_t c = 0; c < dim; c++) {
-      direction[c] /= length;
-      image[c] = 0.0;
-    }
-    for (size_t a = 0; a < n; a++) {
-      const double *x = packed + a * dim;
-      double along = 0.0;
-      for (size_t c = 0; c < dim; c++) along += (y[c] - x[c]) * direction[c];
-      along *= scale[a];
-      for (size_t c = 0; c < dim; c++) image[c] += along * (y[c] - x[c]);
-    }
-    length = norm(image, dim);
-    const int settled = fabs(length - eigenvalue) <= POWER_TOLERANCE * length;
-    eigenvalue = length;
-    for (size_t c = 0; c < dim; c++) direction[c] = image[c];
-    if (settled) break;
-  }
+  const double eigenvalue = largest_eigenvalue(&outer, direction, image);
   const double pairs = (double)(n - 1);
   return (pairs - repulsion + (potential->s + 2.0) * eigenvalue) / pairs;
 }

@@ -8,8 +8,9 @@
 #define MAX_LANES 8
 /* Sources of one block: at most this many bytes. */
 #define SOURCE_BLOCK_BYTES 24576
-/* Pairs times coordinates below which one thread is faster than two. */
-#define WORTH_A_THREAD 100000.0
+/* Pairs times coordinates (a millisecond or two) below which a second thread costs more than it brings, the
+ * more so where other programs want the processor. */
+#define WORTH_A_THREAD 1e7
 /* Estimated reciprocals are used only where u is surely far from both ends of the range of doubles. */
 #define SMALLEST_SOFTENING 1e-250
 #define LARGEST_COORDINATE 1e100
