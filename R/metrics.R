@@ -93,7 +93,9 @@ format.novelty <- function(x, ...) {
     "the generated rows are close to copies of the training rows"
   } else if (x$ratio < 0.6) {
     "the generated rows keep close to the training rows"
-  } else if (x$ratio <= 1.4) {
+  } else if (x$ratio < 0.85) {
+    "the generated rows are somewhat nearer to the training rows than fresh ones"
+  } else if (x$ratio <= 1.2) {
     "the generated rows are about as far from the training rows as fresh ones"
   } else {
     "the generated rows lie farther from the training rows than fresh ones do"

@@ -215,7 +215,7 @@ read_tests() {
   # shellcheck disable=SC2086 # three words
   set -- $line
   say "testthat: $1 passed, $2 failed, $3 skipped"
-  [ "$2" = 0 ] || tail -n 80 "$output"
+  [ "$2" = 0 ] || sed -n '/^\[ FAIL/,$p' "$output" | tail -n 100
   count "$1" "$2" "$3"
 }
 
