@@ -25,7 +25,9 @@ field_at <- function(query, source, s, epsilon, self, threads) {
 #' \eqn{\lambda} is the largest curvature of the field over the particles and
 #' \eqn{\kappa} the largest curvature of a single pair, which stands for a new
 #' point right beside one particle. Steps are shortened to keep
-#' \eqn{b \le} `max_bound`. The stronger \eqn{\gamma\kappa n/(n-1) < 1}, the
+#' \eqn{b \le} `max_bound`. It is an
+#' estimate: \eqn{\lambda} is sought among the particles that look steepest,
+#' and may be a tenth too low. The stronger \eqn{\gamma\kappa n/(n-1) < 1}, the
 #' `certificate`, would prove it everywhere, and is usually far too cautious.
 #' Where `epsilon = 0` and `s > -1`, a single pair can be arbitrarily steep: no
 #' step can be bounded, so `max_bound` must be `Inf`.

@@ -20,9 +20,12 @@ progress_bar <- function(label, total, progress) {
 
 # Calls work(from, count) over consecutive blocks of `n` rows (from counts from
 # 0), sized so that a block takes about `block_seconds`; the list of results.
-# A row's result must not depend on its block.
+# Blocks start at a multiple of the chunk of rows that the core sums together:
+# then a row's bits depend neither on its block nor on how long blocks took.
 in_blocks <- function(n, pairs_per_row, work) {
-  rows <- max(64, floor(1e8 / max(pairs_per_row, 1)))
+  chunk <- 32
+  whole_chunks <- function(rows) chunk * max(2, floor(rows / chunk))
+  rows <- whole_chunks(1e8 / max(pairs_per_row, 1))
   if (n <= rows) return(list(work(0L, as.integer(n))))
   results <- list()
   from <- 0
@@ -32,7 +35,7 @@ in_blocks <- function(n, pairs_per_row, work) {
     results[[length(results) + 1]] <- work(as.integer(from), as.integer(count))
     seconds <- max(proc.time()[[3]] - began, 0.001)
     from <- from + count
-    rows <- max(64, floor(count * min(4, block_seconds / seconds)))
+    rows <- whole_chunks(count * min(4, block_seconds / seconds))
   }
   results
 }

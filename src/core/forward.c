@@ -144,6 +144,7 @@ double largest_curvature(const double *packed, size_t n, size_t dim, const riesz
                          const double *bounds, ranked_row *ranking, double *workspace, int threads) {
   const size_t per_thread = curvature_workspace(n, dim);
   size_t most = n / (8 * dim);
+  if (most < 8 * CURVATURE_BATCH && dim <= FORMED_MAX_DIM) most = 8 * CURVATURE_BATCH;
   if (most < 2 * CURVATURE_BATCH) most = 2 * CURVATURE_BATCH;
   if (most > n) most = n;
   for (size_t i = 0; i < n; i++) {

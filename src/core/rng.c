@@ -33,10 +33,10 @@ void rng_start(rng_sequence *seq, rng_key key, uint32_t stream, uint64_t particl
   seq->n_spare = 0;
 }
 
-/* 53 random bits, shifted by half a unit so that neither 0 nor 1 comes out. */
+/* 52 random bits, shifted by half a unit, which the 53rd bit of a double holds: neither 0 nor 1 comes out. */
 static double unit_interval(uint32_t high, uint32_t low) {
-  const uint64_t bits = ((uint64_t)high << 21) ^ (uint64_t)(low >> 11);
-  return ((double)bits + 0.5) * 0x1.0p-53;
+  const uint64_t bits = ((uint64_t)high << 20) ^ (uint64_t)(low >> 12);
+  return ((double)bits + 0.5) * 0x1.0p-52;
 }
 
 double rng_uniform(rng_sequence *seq) {

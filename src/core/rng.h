@@ -24,7 +24,7 @@ typedef struct {
 } rng_sequence;
 
 void rng_start(rng_sequence *seq, rng_key key, uint32_t stream, uint64_t particle);
-double rng_uniform(rng_sequence *seq); /* in the open interval (0, 1), 53 bits */
+double rng_uniform(rng_sequence *seq); /* in the open interval (0, 1), 52 bits */
 double rng_normal(rng_sequence *seq);  /* Box-Muller, the cosine branch */
 double rng_gamma(rng_sequence *seq, double shape); /* scale 1, shape > 0 (Marsaglia and Tsang 2000) */
 double rng_beta(rng_sequence *seq, double a, double b);

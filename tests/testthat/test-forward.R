@@ -157,13 +157,17 @@ test_that("no steps are the identity, threads and rows' names do not matter", {
 })
 
 test_that("long steps done in blocks of rows give the same bits", {
-  x <- two_clusters(300, 2)
-  whole <- efs_forward(x, n_steps = 3)
-  blocks <- function(n, pairs_per_row, work) {
-    lapply(seq(0, n - 1, by = 70), function(from) work(as.integer(from), as.integer(min(70, n - from))))
-  }
-  local_mocked <- particleflow:::in_blocks
-  assignInNamespace("in_blocks", blocks, "particleflow")
-  on.exit(assignInNamespace("in_blocks", local_mocked, "particleflow"))
-  expect_identical(efs_forward(x, n_steps = 3), whole)
+  # the blocks of in_blocks(), with the seconds that a block is to take made so
+  # small that each takes another number of rows
+  x <- two_clusters(3000, 2)
+  whole <- particleflow:::field_at(x, x, 0, 0.01, TRUE, 1L)
+  sizes <- integer()
+  blocks <- particleflow:::in_blocks(3000, 1e5, function(from, count) {
+    sizes[length(sizes) + 1] <<- count
+    Sys.sleep(runif(1, 0.1, 0.3))
+    .Call(routine("field"), x, x, from, count, TRUE, 0, 0.01, 1L)
+  })
+  expect_gt(length(unique(sizes)), 2)
+  expect_identical(sum(sizes), 3000L)
+  expect_identical(particleflow:::bind_blocks(blocks), whole)
 })
