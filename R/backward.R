@@ -88,8 +88,9 @@ run_backward <- function(traj, y, control, threads, progress) {
   evaluations <- 0
   error <- 0
   growth <- step_growth(traj)
+  frame_at <- frame_reader(traj, threads)
   for (j in steps) {
-    at <- frame(traj, j)
+    at <- unname(frame_at(j))
     radius <- sqrt(mean(rowSums(sweep(at, 2, colMeans(at))^2)))
     scale <- if (radius > 0) radius else 1
     if (exact) {

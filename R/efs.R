@@ -41,7 +41,7 @@
 #' @param backward,tolerance,beta,n_inner The inverse: `method`, and the rest, of
 #'   [efs_backward()].
 #' @param min_rows Classes with fewer rows get no flow.
-#' @param threads,progress See [efs_forward()].
+#' @param keep,threads,progress See [efs_forward()].
 #' @return An object of class `c("efs", "particle_flow")`: a list with `call`,
 #'   `trajectory` (a [particle_trajectory], or a named list of one per class),
 #'   `latent` (the fitted map), `control` (the settings), `diagnostics` (a data
@@ -68,7 +68,7 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
                         n_steps = NULL, time = if (is.null(n_steps)) 1, max_bound = 0.5,
                         law = "local", law_settings = list(), scale = TRUE, bounds = FALSE,
                         backward = "exact", tolerance = 1e-12, beta = 0.1, n_inner = 300,
-                        min_rows = 20, threads = NULL, progress = NULL, ...) {
+                        min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   if (...length() > 0) fail("efs() has no argument `%s`.", c(...names(), "unnamed")[1])
   table <- read_table(x, group)
@@ -76,7 +76,7 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
     s = s, epsilon = epsilon, step = step, n_steps = n_steps, time = time, max_bound = max_bound,
     law = check_choice(law, law_names(), "law"), law_settings = law_settings,
     scale = check_flag(scale, "scale"), bounds = check_flag(bounds, "bounds"),
-    min_rows = check_count(min_rows, "min_rows", 2L),
+    min_rows = check_count(min_rows, "min_rows", 2L), keep = keep,
     backward = list(
       method = check_choice(backward, c("exact", "paper"), "backward"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
@@ -133,7 +133,7 @@ make_flow <- function(z, control, label, threads, progress) {
   epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / dim) else control$epsilon
   reason <- no_flow_reason(n, dim, control$min_rows)
   arguments <- list(points, s = s, epsilon = epsilon, step = control$step, time = control$time,
-                    max_bound = control$max_bound, threads = threads, progress = progress)
+                    max_bound = control$max_bound, keep = control$keep, threads = threads, progress = progress)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   if (nzchar(reason)) arguments[c("n_steps", "time")] <- list(0L, NULL)
   trajectory <- do.call(efs_forward, arguments)

@@ -45,11 +45,16 @@ field_at <- function(query, source, s, epsilon, self, threads) {
 #'   `n_steps` steps.
 #' @param max_bound Largest inverse-step bound allowed (see below), or `Inf`
 #'   for fixed steps.
+#' @param keep `"all"` frames, or `"checkpoints"`: every `every`-th and the last,
+#'   from which [efs_backward()] computes the others again, to the last bit, at
+#'   the cost of one more forward flow.
+#' @param every For `"checkpoints"`, a whole number of at least 1; `NULL` takes
+#'   the root of the number of steps, which needs the least memory.
 #' @param threads Number of threads; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive
 #'   session.
-#' @return A [particle_trajectory]: `frames`, an `[n, d, k + 1]` array, the
-#'   `times`, step sizes `gamma` and a data frame `diagnostics`.
+#' @return A [particle_trajectory]: `frames`, an `[n, d, k + 1]` array (fewer
+#'   slices with checkpoints), the `times`, step sizes `gamma` and a data frame `diagnostics`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 2. \doi{10.48550/arXiv.2507.08239}
@@ -62,7 +67,8 @@ field_at <- function(query, source, s, epsilon, self, threads) {
 #' @export
 efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
                         n_steps = if (is.null(time)) 10 else 1000, time = NULL,
-                        max_bound = 0.5, threads = NULL, progress = NULL) {
+                        max_bound = 0.5, keep = c("all", "checkpoints"), every = NULL,
+                        threads = NULL, progress = NULL) {
   x <- check_points(x, "x", min_rows = 2L)
   n <- nrow(x)
   potential <- check_potential(s, epsilon, ncol(x))
@@ -72,6 +78,9 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   if (!is.null(time)) time <- check_number(time, "time", lower = 0)
   n_steps <- check_count(n_steps, "n_steps")
   max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
+  planned <- if (is.null(time)) n_steps else min(n_steps, ceiling(time / step))
+  every <- check_every(check_choice(keep, c("all", "checkpoints"), "keep"), every, planned)
+  check_memory(x, planned, every)
   threads <- thread_count(threads)
   kappa <- .Call(C_pf_pair_curvature, s, epsilon)
   if (is.finite(max_bound) && is.infinite(kappa) && n_steps > 0) {
@@ -80,14 +89,14 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   }
 
   labels <- dimnames(x)
-  frames <- list(unname(x))
+  points <- unname(x)
+  frames <- frame_store(points, planned, every)
   history <- list()
   elapsed <- 0
   bar <- progress_bar("Forward", n_steps, progress)
   on.exit(bar$done())
   repeat {
-    points <- frames[[length(frames)]]
-    at <- length(frames) - 1L
+    at <- length(history)
     field <- field_at(points, points, s, epsilon, TRUE, threads)
     check_collision(points, field$nearest, epsilon, at)
     check_range(field$gradient, field$curvature, at)
@@ -99,15 +108,65 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
     if (!finished && is.finite(max_bound) && steepest > 0) gamma <- min(gamma, max_bound / steepest)
     history[[at + 1]] <- frame_diagnostics(points, field, s, gamma, elapsed, at, curvature, steepest, kappa)
     if (finished) break
-    moved <- points - gamma * field$gradient
-    check_range(moved, 0, at)
-    frames[[at + 2L]] <- moved
+    points <- points - gamma * field$gradient
+    check_range(points, 0, at)
+    frames$add(points, at + 1L)
     elapsed <- elapsed + gamma
     bar$tick()
   }
   history <- do.call(rbind, history)
   warn_short_flow(history, step, n_steps, time)
-  new_trajectory(frames, history, s, epsilon, labels)
+  new_trajectory(frames$close(points), history, s, epsilon, labels)
+}
+
+# Every how many steps a frame is kept.
+check_every <- function(keep, every, planned) {
+  if (!is.null(every)) every <- check_count(every, "every", 1L)
+  if (keep == "all") {
+    if (!is.null(every)) fail("`every` belongs to `keep = \"checkpoints\"`.")
+    return(1L)
+  }
+  if (is.null(every)) as.integer(max(1, ceiling(sqrt(planned)))) else every
+}
+
+# Half of the memory is for other things than one trajectory.
+check_memory <- function(x, planned, every) {
+  memory <- .Call(C_pf_memory)
+  wanted <- 8 * length(x) * (planned / every + 1)
+  if (is.na(memory) || wanted <= memory / 2) return(invisible())
+  fail("The trajectory would take %.1f GB, more than half of this machine's %.1f GB; give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows.",
+       wanted / 1e9, memory / 1e9, if (every > 1) " with a larger `every`" else "")
+}
+
+# Keeps frames 0, every, 2 every, ... and the last in one array [n, d, kept], filled
+# in place: no second copy of the trajectory is made. `kept` counts from 0.
+frame_store <- function(points, planned, every) {
+  frames <- array(0, c(dim(points), planned %/% every + 2L))
+  kept <- integer()
+  put <- function(points, step) {
+    slot <- length(kept) + 1L
+    if (slot > dim(frames)[3]) {
+      grown <- array(0, c(dim(points), 2L * slot))
+      grown[seq_along(frames)] <- frames
+      frames <<- grown
+    }
+    frames[, , slot] <<- points
+    kept[slot] <<- step
+    invisible()
+  }
+  put(points, 0L)
+  last <- 0L
+  list(
+    add = function(points, step) {
+      last <<- step
+      if (step %% every == 0) put(points, step)
+    },
+    close = function(points) {
+      if (kept[length(kept)] != last) put(points, last)
+      if (length(kept) < dim(frames)[3]) frames <<- frames[, , seq_along(kept), drop = FALSE]
+      list(frames = frames, kept = kept)
+    }
+  )
 }
 
 check_collision <- function(points, nearest, epsilon, at) {
@@ -159,8 +218,9 @@ warn_short_flow <- function(history, step, n_steps, time) {
 # New points moved along with the stored flow, without moving it: the map that
 # efs_backward() inverts.
 push_forward <- function(traj, points, threads) {
+  frame_at <- frame_reader(traj, threads)
   for (j in seq_along(traj$gamma)) {
-    field <- field_at(points, frame(traj, j), traj$s, traj$epsilon, FALSE, threads)
+    field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
     points <- points - traj$gamma[j] * field$gradient
   }
   if (!all(is.finite(points))) {

@@ -6,7 +6,9 @@
 #' @format A list with
 #' \describe{
 #'   \item{`frames`}{numeric array `[n, d, k + 1]`: the particles at the start
-#'     and after each of the `k` steps, in the unit of the input.}
+#'     and after each of the `k` steps, in the unit of the input; with
+#'     `keep = "checkpoints"` only those of the steps in `kept`.}
+#'   \item{`kept`}{whole numbers, the steps whose frames are kept, from 0.}
 #'   \item{`times`}{numeric, `k + 1` cumulative step sizes, from 0.}
 #'   \item{`gamma`}{numeric, the `k` step sizes.}
 #'   \item{`s`, `epsilon`}{the potential.}
@@ -26,7 +28,7 @@
 #' @param ... Not used.
 #' @return `print()` and `format()` describe it in a few lines; `summary()`
 #'   returns the first and last row of the diagnostics and the largest bound;
-#'   `as.data.frame()` gives one row per particle and frame with columns
+#'   `as.data.frame()` gives one row per particle and frame kept, with columns
 #'   `particle`, `step`, `time` and the coordinates.
 #' @examples
 #' traj <- efs_forward(matrix(rnorm(100), ncol = 2), n_steps = 5)
@@ -35,17 +37,15 @@
 #' @name particle_trajectory
 NULL
 
-new_trajectory <- function(frames, diagnostics, s, epsilon, labels = NULL) {
-  n <- nrow(frames[[1]])
-  dim <- ncol(frames[[1]])
-  k <- length(frames) - 1L
-  stacked <- array(unlist(frames, use.names = FALSE), c(n, dim, k + 1L))
+# stored: `frames` [n, d, kept] and `kept`, from frame_store().
+new_trajectory <- function(stored, diagnostics, s, epsilon, labels = NULL) {
   if (is.null(labels)) labels <- list(NULL, NULL)
-  dimnames(stacked) <- c(labels, list(NULL))
+  dimnames(stored$frames) <- c(labels, list(NULL))
   traj <- list(
-    frames = stacked,
+    frames = stored$frames,
+    kept = stored$kept,
     times = diagnostics$time,
-    gamma = diagnostics$gamma[seq_len(k)],
+    gamma = diagnostics$gamma[-nrow(diagnostics)],
     s = s,
     epsilon = epsilon,
     diagnostics = diagnostics,
@@ -57,7 +57,7 @@ new_trajectory <- function(frames, diagnostics, s, epsilon, labels = NULL) {
 }
 
 trajectory_fingerprint <- function(traj) {
-  settings <- as.double(c(dim(traj$frames), traj$gamma, traj$s, traj$epsilon))
+  settings <- as.double(c(dim(traj$frames), traj$kept, traj$gamma, traj$s, traj$epsilon))
   paste0(.Call(C_pf_fingerprint, traj$frames), .Call(C_pf_fingerprint, settings))
 }
 
@@ -66,7 +66,7 @@ check_trajectory <- function(traj, what = "traj") {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
   }
   whole <- is.double(traj$frames) && length(dim(traj$frames)) == 3 &&
-    is.double(traj$gamma) && dim(traj$frames)[3] == length(traj$gamma) + 1
+    is.double(traj$gamma) && dim(traj$frames)[3] == length(traj$kept)
   if (!whole || !identical(traj$fingerprint, trajectory_fingerprint(traj))) {
     fail("`%s` was changed after efs_forward() made it, so its steps can no longer be undone; run efs_forward() again.", what)
   }
@@ -74,10 +74,40 @@ check_trajectory <- function(traj, what = "traj") {
 }
 
 # Frame j (1 is the data) as a matrix, also for one column.
-frame <- function(traj, j) {
+frame <- function(traj, j) frame_reader(traj)(j)
+
+# A function of j that gives frame j. Frames that were not kept are computed
+# again from the checkpoint before them, a stretch between checkpoints at a time,
+# which is remembered: going forwards or backwards costs one flow in all.
+frame_reader <- function(traj, threads = thread_count()) {
   extent <- dim(traj$frames)
-  matrix(traj$frames[, , j], extent[1], extent[2],
-         dimnames = dimnames(traj$frames)[1:2])
+  labels <- dimnames(traj$frames)[1:2]
+  kept_frame <- function(slot) matrix(traj$frames[, , slot], extent[1], extent[2])
+  stretch <- list()
+  from <- NA_integer_
+  function(j) {
+    slot <- findInterval(j - 1L, traj$kept)
+    ahead <- j - 1L - traj$kept[slot]
+    points <- if (ahead == 0) {
+      kept_frame(slot)
+    } else {
+      if (!identical(from, slot)) {
+        stretch <<- run_again(traj, kept_frame(slot), traj$kept[slot], traj$kept[slot + 1L] - 1L, threads)
+        from <<- slot
+      }
+      stretch[[ahead]]
+    }
+    dimnames(points) <- labels
+    points
+  }
+}
+
+# The frames of steps first + 1 .. last from that of step `first`.
+run_again <- function(traj, points, first, last, threads) {
+  lapply(seq(first + 1L, last), function(step) {
+    field <- field_at(points, points, traj$s, traj$epsilon, TRUE, threads)
+    points <<- points - traj$gamma[step] * field$gradient
+  })
 }
 
 n_steps <- function(traj) length(traj$gamma)
@@ -110,6 +140,10 @@ format.particle_trajectory <- function(x, ...) {
             format(first$energy, digits = 4), format(last$energy, digits = 4),
             format(first$kinetic_energy, digits = 2), format(last$kinetic_energy, digits = 2))
   )
+  if (length(x$kept) <= k) {
+    lines <- c(lines, sprintf("%d of %d frames kept, the others are computed again when they are needed",
+                              length(x$kept), k + 1L))
+  }
   if (k > 0) {
     bound <- max(x$diagnostics$bound[seq_len(k)])
     lines <- c(lines, sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
@@ -142,14 +176,13 @@ summary.particle_trajectory <- function(object, ...) {
 #' @export
 as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FALSE, ...) {
   extent <- dim(x$frames)
-  k <- n_steps(x)
   coordinates <- matrix(aperm(x$frames, c(1, 3, 2)), ncol = extent[2])
   names <- colnames(x$frames)
   colnames(coordinates) <- if (is.null(names)) paste0("x", seq_len(extent[2])) else names
   data.frame(
-    particle = rep(seq_len(extent[1]), k + 1L),
-    step = rep(0:k, each = extent[1]),
-    time = rep(x$times, each = extent[1]),
+    particle = rep(seq_len(extent[1]), extent[3]),
+    step = rep(x$kept, each = extent[1]),
+    time = rep(x$times[x$kept + 1L], each = extent[1]),
     coordinates,
     check.names = FALSE
   )

@@ -50,6 +50,7 @@ SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key
 SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream);
 SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream);
 SEXP pf_philox(SEXP counter, SEXP key);
+SEXP pf_memory(void);
 SEXP pf_fingerprint(SEXP x);
 SEXP pf_threads(SEXP requested);
 SEXP pf_simd(SEXP name);

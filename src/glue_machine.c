@@ -4,6 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#if !defined(_WIN32)
+#include <unistd.h>
+#endif
+
 #include "core/fingerprint.h"
 #include "core/simd.h"
 #include "core/threads.h"
@@ -31,6 +35,15 @@ SEXP pf_simd(SEXP name) {
   for (size_t i = 0; i < n; i++) SET_STRING_ELT(out, (R_xlen_t)i + 1, Rf_mkChar(names[i]));
   UNPROTECT(1);
   return out;
+}
+
+/* Bytes of physical memory, NA where it cannot be told. */
+SEXP pf_memory(void) {
+#if defined(_SC_PHYS_PAGES) && defined(_SC_PAGESIZE)
+  const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+  if (pages > 0 && size > 0) return Rf_ScalarReal((double)pages * (double)size);
+#endif
+  return Rf_ScalarReal(NA_REAL);
 }
 
 SEXP pf_fingerprint(SEXP x) {

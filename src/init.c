@@ -20,6 +20,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_draw_uniform, 4),
     ROUTINE(pf_draw_normal, 4),
     ROUTINE(pf_philox, 2),
+    ROUTINE(pf_memory, 0),
     ROUTINE(pf_fingerprint, 1),
     ROUTINE(pf_threads, 1),
     ROUTINE(pf_simd, 1),

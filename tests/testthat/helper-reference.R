@@ -86,6 +86,7 @@ routine_examples <- function() {
     pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L),
     pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L),
     pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
+    pf_memory = list(),
     pf_fingerprint = list(c(1, 2)),
     pf_threads = list(1L),
     pf_simd = list("")

@@ -171,3 +171,34 @@ test_that("long steps done in blocks of rows give the same bits", {
   expect_identical(sum(sizes), 3000L)
   expect_identical(particleflow:::bind_blocks(blocks), whole)
 })
+
+test_that("checkpoints give the same bits as all frames", {
+  x <- two_clusters(60, 3)
+  all <- efs_forward(x, n_steps = 11)
+  for (every in list(NULL, 1, 3, 4, 11, 50)) {
+    some <- efs_forward(x, n_steps = 11, keep = "checkpoints", every = every)
+    c <- if (is.null(every)) 4 else every
+    expect_identical(some$kept, as.integer(unique(c(seq(0, 11, by = c), 11))))
+    expect_identical(dim(some$frames)[3], length(some$kept))
+    expect_identical(some$diagnostics, all$diagnostics)
+    for (j in c(1, 2, 5, 12)) expect_identical(particleflow:::frame(some, j), particleflow:::frame(all, j))
+    set.seed(1)
+    y <- efs_augment(some, 20, "local")
+    expect_identical(efs_backward(some, y), efs_backward(all, y))
+    expect_identical(particleflow:::push_forward(some, y, 1L), particleflow:::push_forward(all, y, 1L))
+  }
+  timed <- efs_forward(x, epsilon = 0.01, time = 1, step = 0.5, max_bound = 0.2, keep = "checkpoints", every = 2)
+  whole <- efs_forward(x, epsilon = 0.01, time = 1, step = 0.5, max_bound = 0.2) # more steps than planned
+  expect_gt(length(whole$gamma), 4)
+  expect_identical(timed$times, whole$times)
+  expect_identical(particleflow:::frame(timed, 4), particleflow:::frame(whole, 4))
+  expect_match(format(some), "frames kept", all = FALSE)
+  expect_error(efs_forward(x, every = 3), "`every` belongs to")
+  fit <- efs(iris[1:4], keep = "checkpoints")
+  expect_identical(simulate(fit, 5, seed = 1), simulate(efs(iris[1:4]), 5, seed = 1))
+})
+
+test_that("a trajectory too large for the machine is refused before it is begun", {
+  x <- two_clusters(1000, 3)
+  expect_error(efs_forward(x, n_steps = 2e9), "more than half of this machine's .* GB; give `keep = \"checkpoints\"`")
+})
