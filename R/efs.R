@@ -8,8 +8,10 @@
 #'
 #' @section Defaults:
 #' The settings printed in the paper return copies of the training rows (see
-#' [efs_paper()]), so the defaults are ours. Latent rows are scaled to the
-#' root-mean-square radius \eqn{\sqrt{d/(d+2)}} of the unit ball; `epsilon`
+#' [efs_paper()]), so the defaults are ours. The latent rows of each class are
+#' scaled to the root-mean-square radius \eqn{\sqrt{d/(d+2)}} of the unit ball,
+#' and where the latent map standardises columns, each column is brought to the
+#' same variance within the class; `epsilon`
 #' follows the spacing of the particles, \eqn{16\,n^{-2/d}}; the flow is
 #' short (`time = 1`); the law is `"local"`. They are rules of thumb, not
 #' tuned to the data: look at [novelty()].
@@ -91,7 +93,7 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
   rows <- split(seq_len(nrow(z)), table$group)
   flows <- lapply(names(rows), function(class) {
     label <- if (table$grouped) class
-    make_flow(z[rows[[class]], , drop = FALSE], control, label, threads, progress)
+    make_flow(z[rows[[class]], , drop = FALSE], control, latent$name == "standardise", label, threads, progress)
   })
   names(flows) <- names(rows)
 
@@ -124,11 +126,15 @@ choose_latent <- function(latent, points) {
 }
 
 # The flow of one class, from its latent rows.
-make_flow <- function(z, control, label, threads, progress) {
+make_flow <- function(z, control, by_column, label, threads, progress) {
   n <- nrow(z)
   dim <- ncol(z)
-  place <- if (control$scale) ball_scale(z) else list(centre = rep(0, dim), scale = 1)
-  points <- sweep(z, 2, place$centre) / place$scale
+  place <- if (control$scale) {
+    ball_scale(z, by_column)
+  } else {
+    list(centre = rep(0, dim), scale = rep(1, dim))
+  }
+  points <- to_flow(z, place)
   s <- if (is.null(control$s)) 0 else control$s
   epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / dim) else control$epsilon
   reason <- no_flow_reason(n, dim, control$min_rows)
@@ -152,13 +158,26 @@ make_flow <- function(z, control, label, threads, progress) {
   )
 }
 
-# Centre and unit of the rows such that their root-mean-square radius is that of
-# the uniform unit ball.
-ball_scale <- function(z) {
+# Centre and unit of each coordinate such that the root-mean-square radius of
+# the rows is that of the uniform unit ball. by_column: each coordinate has the
+# same variance; a coordinate that does not vary has the unit 0 and stays as it is.
+ball_scale <- function(z, by_column) {
   centre <- colMeans(z)
   dim <- ncol(z)
-  radius <- sqrt(mean(rowSums(sweep(z, 2, centre)^2)))
-  list(centre = centre, scale = if (radius > 0) radius / sqrt(dim / (dim + 2)) else 1)
+  variance <- colMeans(sweep(z, 2, centre)^2)
+  if (!by_column) variance[] <- mean(variance)
+  spread <- sqrt(variance)
+  spread[spread < 1e-12 * max(spread, abs(centre))] <- 0
+  list(centre = centre, scale = spread * sqrt(dim + 2))
+}
+
+# Latent rows in the unit of a flow, and back.
+to_flow <- function(z, flow) {
+  sweep(sweep(z, 2, flow$centre), 2, ifelse(flow$scale > 0, flow$scale, 1), "/")
+}
+
+from_flow <- function(points, flow) {
+  sweep(sweep(points, 2, flow$scale, "*"), 2, flow$centre, "+")
 }
 
 no_flow_reason <- function(n, dim, min_rows) {

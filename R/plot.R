@@ -115,7 +115,7 @@ trajectory_picture <- function(x, type, times, group, col) {
   type <- check_choice(type, c("frames", "energy"), "type")
   check_belongs(type, "frames", times = times, group = group)
   extent <- dim(x$frames)
-  flows <- list(list(trajectory = x, centre = rep(0, extent[2]), scale = 1, rows = seq_len(extent[1])))
+  flows <- list(list(trajectory = x, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1])))
   if (type == "energy") return(curves_picture(flows, col))
   columns <- colnames(x$frames)
   if (is.null(columns)) columns <- paste0("x", seq_len(extent[2]))
@@ -210,12 +210,10 @@ common_points <- function(flows, time) {
   points <- matrix(0, sum(lengths(lapply(flows, `[[`, "rows"))), length(flows[[1]]$centre))
   for (flow in flows) {
     at <- findInterval(time + 1e-9 * max(time, 0), flow$trajectory$times)
-    points[flow$rows, ] <- to_common(frame(flow$trajectory, at), flow)
+    points[flow$rows, ] <- from_flow(frame(flow$trajectory, at), flow)
   }
   points
 }
-
-to_common <- function(points, flow) sweep(points * flow$scale, 2, flow$centre, "+")
 
 # How points [n, d] are seen on at most two axes: columns as they are, or the
 # first two principal components of `points`. `square`: both axes have one unit.
@@ -290,7 +288,7 @@ draw_new <- function(fit, n) {
                flows[names(counts)], counts)
   list(
     class = class,
-    latent = do.call(rbind, Map(to_common, drawn, flows[names(counts)])),
+    latent = do.call(rbind, Map(from_flow, drawn, flows[names(counts)])),
     table = stats::predict(fit, do.call(rbind, drawn), type = "data", group = if (is_grouped(fit)) class)
   )
 }
@@ -303,7 +301,7 @@ draw_path <- function(fit, path) {
   }
   table <- interpolate(fit, path[1], path[2])
   flow <- class_flows(fit)[[as.character(row_class(fit)[path[1]])]]
-  list(table = table, latent = to_common(attr(table, "latent"), flow))
+  list(table = table, latent = from_flow(attr(table, "latent"), flow))
 }
 
 # Points [n, 1 or 2] of one kind ("rows", "new", "path") for one panel.

@@ -34,7 +34,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
     y <- draw_law(flow$law, counts[[class]], draw_key(), threads)
     back <- run_backward(flow$trajectory, y, object$control$backward, threads, progress)
     if (object$control$backward$method == "exact") warn_inexact(back, limit = 1e-3)
-    sweep(back$points * flow$scale, 2, flow$centre, "+")
+    from_flow(back$points, flow)
   })
   group <- if (is_grouped(object)) {
     factor(rep(names(counts), counts), levels = levels(object$table$group))
@@ -129,11 +129,11 @@ predict.efs <- function(object, newdata, type = c("latent", "data"), group = NUL
     flow <- flows[[class]]
     part <- points[rows, , drop = FALSE]
     points[rows, ] <- if (type == "latent") {
-      push_forward(flow$trajectory, sweep(part, 2, flow$centre) / flow$scale, threads)
+      push_forward(flow$trajectory, to_flow(part, flow), threads)
     } else {
       back <- run_backward(flow$trajectory, part, object$control$backward, threads, FALSE)
       if (object$control$backward$method == "exact") warn_inexact(back, limit = 1e-3)
-      sweep(back$points * flow$scale, 2, flow$centre, "+")
+      from_flow(back$points, flow)
     }
   }
   if (type == "latent") return(points)
