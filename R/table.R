@@ -76,6 +76,8 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
   }
   columns <- as.data.frame(full)
   for (column in which(template$integer)) columns[[column]] <- as.integer(columns[[column]])
+  # a tibble is a data frame with another class
+  if (inherits(template$frame, "tbl_df")) class(columns) <- class(template$frame)
   if (is.null(group)) return(columns)
   if (is.null(template$group_column)) {
     columns$group <- group

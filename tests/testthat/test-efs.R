@@ -22,6 +22,8 @@ test_that("new rows come back in the form of the table", {
   counts <- matrix(rpois(200, 50), 50)
   expect_type(simulate(efs(counts), 5, seed = 1), "integer")
   expect_null(colnames(simulate(efs(unname(x)), 5, seed = 1)))
+  tibble <- structure(iris, class = c("tbl_df", "tbl", "data.frame"))
+  expect_s3_class(simulate(efs(tibble, group = "Species"), 5, seed = 1), "tbl_df")
 })
 
 test_that("the contract of simulate() holds", {
