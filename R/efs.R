@@ -18,8 +18,11 @@
 #'
 #' A class with fewer than `min_rows` rows, or with no more rows than latent
 #' dimensions plus one, gets no flow: with so few rows a flow ends in the same
-#' rigid figure whatever the data were. Its new rows come from the latent law
+#' rigid figure (a regular simplex) whatever the data were. Its new rows come from the latent law
 #' alone (with `"local"`, a smoothed bootstrap), and `print()` says so.
+#'
+#' In more than three or four latent dimensions the default softening is wide
+#' and the flow gentle, so that the result is close to a smoothed bootstrap too.
 #'
 #' @section Sharing:
 #' A fit contains the training rows. Nothing here makes data anonymous.
@@ -30,10 +33,18 @@
 #' @param group One flow a class: a vector with an entry a row, or the name of a
 #'   column of the data frame `x`, which then comes back with the new rows.
 #' @param latent A [latent_map], or `"none"`. `NULL` standardises up to 20
-#'   columns, and takes [latent_pca()] of standardised columns beyond.
-#' @param s,epsilon,step,n_steps,time,max_bound See [efs_forward()]; `epsilon`
-#'   is in squared units of the scaled latent rows. `NULL` for the defaults
-#'   above.
+#'   columns, and takes [latent_pca()] of standardised columns beyond, with few
+#'   enough components that each class of `min_rows` rows can have a flow.
+#' @param s Exponent of the repulsion, above -2 and below the latent dimension;
+#'   `NULL` for 0, the logarithm.
+#' @param epsilon Softening, in squared units of the scaled latent rows: below
+#'   its root two rows count as one. `NULL` for the default above.
+#' @param step Largest step of the flow; shorter steps are taken where a step
+#'   could not be undone.
+#' @param time,n_steps Length of the flow: its total time, or a number of steps.
+#'   `time = 0` is no flow at all, the comparison to make.
+#' @param max_bound Largest inverse-step bound of a step (below 1 a step can be
+#'   undone), or `Inf` for fixed steps; see [efs_forward()].
 #' @param law,law_settings Name of the latent law and a list of its settings;
 #'   see [efs_augment()].
 #' @param scale `TRUE` brings the latent rows of each class to the radius of the
@@ -88,7 +99,7 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
     )
   )
   threads <- thread_count(threads)
-  latent <- choose_latent(latent, table$points)$fit(table$points)
+  latent <- choose_latent(latent, table, control$min_rows)$fit(table$points)
   z <- unname(latent$encode(table$points))
   rows <- split(seq_len(nrow(z)), table$group)
   flows <- lapply(names(rows), function(class) {
@@ -114,9 +125,13 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
   )
 }
 
-choose_latent <- function(latent, points) {
+choose_latent <- function(latent, table, min_rows) {
   if (is.null(latent)) {
-    return(if (ncol(points) <= 20) latent_standardise() else latent_pca(scale = TRUE))
+    if (ncol(table$points) <= 20) return(latent_standardise())
+    sizes <- tabulate(table$group)
+    # a flow needs two rows more than dimensions
+    smallest <- min(sizes[sizes >= min_rows], nrow(table$points))
+    return(pca_latent(NULL, scale = TRUE, most = max(1, smallest - 2)))
   }
   if (identical(latent, "none")) return(latent_map())
   if (!inherits(latent, "latent_map") || is.null(latent$fit)) {
@@ -203,9 +218,9 @@ is_grouped <- function(fit) !is.null(fit$table$group)
 #' The settings printed in the paper
 #'
 #' The arguments of [efs()] for the three experiments of Table 1, for
-#' replication. With them the median generated row lies at 3 to 5 % of the
-#' distance at which a fresh observation would lie from its nearest training
-#' row: they return copies. The softening is far below the spacing of the rows,
+#' replication. With them the median generated row lies at about 1 to 15 % of
+#' the distance at which a fresh observation would lie from its nearest training
+#' row (the paper leaves the scale of its data open): they return copies. The softening is far below the spacing of the rows,
 #' so on the way back every particle is a sink.
 #'
 #' @param experiment `"gmm"` (Gaussian mixture in the plane, 400 rows),

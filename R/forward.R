@@ -20,8 +20,9 @@ field_at <- function(query, source, s, epsilon, self, threads) {
 #' of mass stays where it is.
 #'
 #' @section Steps that can be undone:
-#' A step is one-to-one near the particles while
-#' \eqn{b = \gamma (\lambda + \kappa/(n-1))} stays below 1, where
+#' [efs_backward()] has to undo each step, and can do so only where no two
+#' points are carried to the same place. A step is one-to-one near the particles
+#' while \eqn{b = \gamma (\lambda + \kappa/(n-1))} stays below 1, where
 #' \eqn{\lambda} is the largest curvature of the field over the particles and
 #' \eqn{\kappa} the largest curvature of a single pair, which stands for a new
 #' point right beside one particle. Steps are shortened to keep

@@ -73,7 +73,12 @@ unscale_columns <- function(x, centre, spread, inverse = FALSE) {
 #' @export
 latent_pca <- function(rank = NULL, scale = FALSE) {
   if (!is.null(rank)) rank <- check_count(rank, "rank", 1L)
-  scale <- check_flag(scale, "scale")
+  pca_latent(rank, check_flag(scale, "scale"))
+}
+
+# most: no more components than this where the rank is left open.
+pca_latent <- function(rank, scale, most = 50) {
+  largest <- min(most, 50)
   new_latent("pca", function(x) {
     centre <- colMeans(x)
     spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
@@ -85,7 +90,7 @@ latent_pca <- function(rank = NULL, scale = FALSE) {
     }
     parts <- principal_components(centred, most)
     share <- cumsum(parts$variance) / parts$total
-    if (is.null(rank)) rank <- min(which(share >= 0.95)[1], 50L, length(share), na.rm = TRUE)
+    if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
     rank <- min(rank, ncol(parts$loadings))
     loadings <- parts$loadings[, seq_len(rank), drop = FALSE]
     new_fitted_latent(

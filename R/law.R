@@ -72,7 +72,9 @@ equilibrium_radius <- function(dim, s) {
 #'   \item{`"equilibrium"`}{the law the flow is heading for, about the centre of
 #'     the particles (see [equilibrium_radius()]): the direction is uniform and
 #'     \eqn{|x|^2/R^2 \sim Beta(d/2, (s-d)/2+2)}, or \eqn{|x| = R} for
-#'     \eqn{s \le d-4}. Right after a long flow of many rows in few dimensions.}
+#'     \eqn{s \le d-4}. Right after a long flow of many rows in few dimensions;
+#'     after a short flow many draws fall where no particle is, and come back far
+#'     from the data.}
 #'   \item{`"local"`}{a particle plus Gaussian noise whose root-mean-square
 #'     length is `jitter` times the median distance of a particle to its nearest
 #'     neighbour.}
@@ -87,7 +89,8 @@ equilibrium_radius <- function(dim, s) {
 #'
 #' @param traj A [particle_trajectory].
 #' @param n Number of points to draw.
-#' @param method Name of the law.
+#' @param method Name of the law. The default is the one of the theory; [efs()]
+#'   uses `"local"`.
 #' @param ... Settings of the law: `jitter` (default 1) for `"local"`, `k`
 #'   (default 5) for `"neighbour"`.
 #' @param threads As in [efs_forward()].

@@ -17,9 +17,11 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 #' the training rows wins every one of them.
 #'
 #' Columns are divided by their standard deviation in `train` unless
-#' `scale = FALSE`; distances are Euclidean. This is a check of distances. It
-#' cannot show that nothing about a training row can be learnt from the
-#' generated ones.
+#' `scale = FALSE`; distances are Euclidean. Where the rows were made in a space
+#' of fewer dimensions (principal components), compare them there: what the
+#' components leave out of each training row keeps even copies at a distance.
+#' This is a check of distances. It cannot show that nothing about a training
+#' row can be learnt from the generated ones.
 #'
 #' @param synthetic,train,holdout Numeric matrices or data frames with the same
 #'   columns: the generated rows, the rows the generator has seen, and rows from
@@ -32,7 +34,8 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 #'   over the same for held-out rows), `ratio_5` (5th percentiles likewise),
 #'   `duplicates` (share of generated rows equal to a training row), `closer`
 #'   (share of generated rows nearer to a training row than to any held-out row;
-#'   0.5 is ideal where both sets have the same size; `NA` without `holdout`),
+#'   `NA` without `holdout`), `closer_expected` (the same share for fresh rows:
+#'   training rows over training and held-out rows, 0.5 at equal sizes),
 #'   `reference` (`"holdout"` or `"leave-one-out"`), and the distances.
 #' @seealso [efs()]
 #' @examples
@@ -59,10 +62,11 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
   } else {
     neighbours(holdout, train, 1L, threads = threads)$distance[, 1]
   }
-  closer <- NA_real_
+  closer <- expected <- NA_real_
   if (!is.null(holdout)) {
     to_holdout <- neighbours(synthetic, holdout, 1L, threads = threads)$distance[, 1]
     closer <- mean((generated < to_holdout) + 0.5 * (generated == to_holdout))
+    expected <- nrow(train) / (nrow(train) + nrow(holdout))
   }
   structure(
     list(
@@ -71,6 +75,7 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
         stats::quantile(reference, 0.05, names = FALSE),
       duplicates = mean(generated == 0),
       closer = closer,
+      closer_expected = expected,
       reference = if (is.null(holdout)) "leave-one-out" else "holdout",
       n = c(synthetic = nrow(synthetic), train = nrow(train), holdout = NROW(holdout)),
       distance = list(synthetic = generated, reference = reference)
@@ -106,7 +111,8 @@ format.novelty <- function(x, ...) {
     sprintf("nearest-training-row distance over the reference: median %.2f, 5th percentile %.2f (1 is new, 0 is a copy)",
             x$ratio, x$ratio_5),
     sprintf("duplicates %.1f %%%s", 100 * x$duplicates,
-            if (is.na(x$closer)) "" else sprintf("; closer to training than to held-out rows %.0f %%", 100 * x$closer)),
+            if (is.na(x$closer)) "" else sprintf("; nearest to a training row, not a held-out one: %.0f %% (fresh rows: %.0f %%)",
+                                               100 * x$closer, 100 * x$closer_expected)),
     paste0(verdict, ".")
   )
 }

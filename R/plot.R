@@ -395,7 +395,8 @@ class_colours <- function(count) {
   unname(grDevices::palette.colors(9, "Okabe-Ito"))[c(6, 7, 4, 8, 2, 3)][seq_len(count)]
 }
 
-star_colours <- c(new = "#D55E00", path = "#000000")
+# Not among the colours of classes.
+star_colours <- c(new = "#000000", path = "grey45")
 
 # Many points: smaller and more transparent; rows step back behind stars.
 point_alpha <- function(points) {
@@ -509,6 +510,7 @@ draw_legend <- function(entries, lines) {
   graphics::legend(
     graphics::grconvertX(0.5, "ndc", "user"), below, entries$label, col = entries$colour, pch = entries$pch,
     lty = if (any(entries$line)) ifelse(entries$line, 1, 0), ncol = legend_columns(entries),
-    xjust = 0.5, yjust = 1, bty = "n", xpd = NA
+    xjust = 0.5, yjust = 1, bty = "n", xpd = NA, seg.len = 1.6,
+    text.width = 1.2 * max(graphics::strwidth(entries$label))
   )
 }

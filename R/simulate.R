@@ -13,7 +13,8 @@
 #' @param ... Not used.
 #' @return New rows in the form of the table that [efs()] was given: a data frame
 #'   or matrix with the same columns, on the original scale, integer columns as
-#'   integers. The class comes back as the column it came from, as a column
+#'   integers; columns of type double come back unrounded, whatever the number
+#'   of decimals they were recorded to. The class comes back as the column it came from, as a column
 #'   `group` where it was a vector beside a data frame, and as the attribute
 #'   `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
 #' @examples
@@ -90,7 +91,8 @@ start_stream <- function(seed) {
 #'
 #' @param object A fit from [efs()].
 #' @param newdata New rows with the columns of the table; for `type = "data"`
-#'   latent points, one column a latent dimension. Missing: the training rows
+#'   latent points as `type = "latent"` gives them: a matrix of one column a
+#'   latent dimension, in the unit of the flow. Missing: the training rows
 #'   (for `"latent"`).
 #' @param type `"latent"` encodes `newdata` and moves it along with the stored
 #'   flow, without moving the flow; `"data"` carries latent points back and

@@ -58,3 +58,12 @@ test_that("maps of one's own are used and checked", {
   expect_error(efs(iris[1:4], latent = "pca"), "`latent` must be a latent map")
   expect_error(latent_map(1), "`encode` must be a function")
 })
+
+test_that("wide tables get few enough components for their classes to flow", {
+  set.seed(5)
+  x <- matrix(rnorm(60 * 100), 60)
+  fit <- efs(x, group = rep(c("a", "b", "c"), c(30, 22, 8)))
+  expect_identical(fit$latent$dim, 20L)
+  expect_identical(fit$diagnostics$steps > 0, c(TRUE, TRUE, FALSE))
+  expect_gt(efs(x)$latent$dim, 20L) # no classes: as many as hold 95 % of the variance
+})

@@ -29,6 +29,7 @@ test_that("the figures are those of their definition", {
   expect_equal(found$ratio, median(a) / median(b))
   expect_equal(found$ratio_5, quantile(a, 0.05, names = FALSE) / quantile(b, 0.05, names = FALSE))
   expect_equal(found$closer, mean(a < nearest(unit(new), unit(held))))
+  expect_equal(found$closer_expected, 2 / 3)
   raw <- novelty(new, train, held, scale = FALSE)
   expect_equal(raw$ratio, median(nearest(new, train)) / median(nearest(held, train)))
   expect_error(novelty(new[, 1:2], train), "`synthetic` has 2 columns; 3 are wanted")
