@@ -23,7 +23,7 @@ static size_t newton_dim(size_t dim) {
 size_t backward_workspace(size_t dim) {
   const size_t block = BLOCK * dim * (MEMORY + 4); /* steps, v, y, force, residual */
   const size_t newton = newton_dim(dim) * newton_dim(dim) * 2 + 4 * dim;
-  return pairwise_workspace(dim) + block + 3 * BLOCK + newton;
+  return pairwise_workspace(dim) + block + 2 * BLOCK + newton;
 }
 
 /* F at one point from sum w z. */
@@ -145,7 +145,7 @@ static double solve_by_newton(const inverse_step *step, double *v, const double 
 typedef struct {
   double *v, *y, *force, *residual; /* [BLOCK, dim], one row per point */
   double *history;                  /* [MEMORY, BLOCK, dim], the steps s_0, s_1, ... of Broyden's method */
-  double *weight, *bound, *slope;   /* [BLOCK] */
+  double *weight, *bound;           /* [BLOCK] */
   double *newton, *pairs;
 } block_workspace;
 
@@ -158,8 +158,7 @@ static block_workspace carve(double *workspace, size_t dim) {
   w.history = w.residual + BLOCK * dim;
   w.weight = w.history + MEMORY * BLOCK * dim;
   w.bound = w.weight + BLOCK;
-  w.slope = w.bound + BLOCK;
-  w.newton = w.slope + BLOCK;
+  w.newton = w.bound + BLOCK;
   w.pairs = w.newton + newton_dim(dim) * newton_dim(dim) * 2 + 4 * dim;
   return w;
 }

@@ -7,7 +7,6 @@
 #define PARTICLEFLOW_BACKWARD_H
 
 #include "core/pairwise.h"
-#include "core/status.h"
 
 typedef struct {
   const double *source; /* packed [n, dim] */

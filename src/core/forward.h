@@ -5,7 +5,6 @@
 #define PARTICLEFLOW_FORWARD_H
 
 #include "core/pairwise.h"
-#include "core/status.h"
 
 /* Mean of each coordinate of packed rows [n, dim]. */
 void mean_rows(double *mean, const double *packed, size_t n, size_t dim);

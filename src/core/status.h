@@ -1,10 +1,9 @@
-/* What every core routine returns. The glue turns a status into one R error, on the main thread. */
+/* What a core routine that can fail returns. The glue turns a status into one R error, on the main thread. */
 #ifndef PARTICLEFLOW_STATUS_H
 #define PARTICLEFLOW_STATUS_H
 
 typedef enum {
   STATUS_ok = 0,
-  STATUS_not_finite, /* a result overflowed or met a coincident pair without softening */
   STATUS_bad_argument
 } status;
 
