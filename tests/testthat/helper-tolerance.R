@@ -2,6 +2,9 @@
 tolerance <- list(
   # double arithmetic in another order: 1e-16 times the number of terms, with room
   kernel = 1e-10,
+  # one instruction set against another: fused multiply-add and reciprocals from
+  # estimates change the last bits of each pair, relative to the sum of |w||z|
+  twin = 1e-12,
   # promise 2: efs_backward() returns the data
   inverse = 1e-8,
   # the centre of mass: rounding only, n terms of order 1

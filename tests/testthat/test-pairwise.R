@@ -137,3 +137,32 @@ test_that("nearest neighbours are those of dist()", {
   diag(within) <- Inf
   expect_equal(own$index[, 1], unname(apply(within, 1, which.min)))
 })
+
+test_that("every instruction set equals its scalar twin to 1e-12 of the sum of |w||z|", {
+  pairwise_sums <- routine("pairwise_sums")
+  before <- particleflow_simd()
+  on.exit(particleflow_simd(before))
+  set.seed(14)
+  for (d in c(1, 2, 3, 4, 15, 48, 49)) {
+    for (s in c(-1.3, -1, 0, 0.5, if (d > 2) 2, if (d > 13) 13)) {
+      for (scale in c(1e-3, 1, 1e3)) {
+        y <- matrix(rnorm(37 * d), 37) * scale
+        x <- rbind(matrix(rnorm(131 * d), 131) * scale, y[1:3, , drop = FALSE]) # coincident points too
+        epsilon <- 0.01 * scale^2
+        size <- vapply(seq_len(37), function(i) {
+          r2 <- rowSums((matrix(y[i, ], nrow(x), d, byrow = TRUE) - x)^2)
+          sum((r2 + epsilon)^-(s / 2 + 1) * sqrt(r2))
+        }, 0)
+        particleflow_simd("scalar")
+        twin <- .Call(pairwise_sums, y, x, FALSE, s, epsilon, 1L)
+        for (set in attr(before, "available")) {
+          particleflow_simd(set)
+          found <- .Call(pairwise_sums, y, x, FALSE, s, epsilon, 1L)
+          what <- sprintf("%s d=%d s=%g scale=%g", set, d, s, scale)
+          expect_lt(max(abs(found$force - twin$force) / size), tolerance$twin, label = what)
+          expect_lt(relative_error(found$weight, twin$weight), tolerance$twin, label = what)
+        }
+      }
+    }
+  }
+})
