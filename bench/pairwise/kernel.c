@@ -1,0 +1,357 @@
+/* Speed of the plain kernels of src/core beside the multiply-add peak of the processor, both measured in
+ * one run. Without R; see run.sh.
+ *   kernel DIRECTORY [quick]   writes peak.csv, kernel.csv, exponent.csv and scaling.csv there */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/pairwise.h"
+#include "core/riesz.h"
+#include "core/simd.h"
+
+#ifdef SIMD_X86
+#include <immintrin.h>
+#endif
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- the peak: twelve independent chains of multiply-adds ---------------------------------------------- */
+
+#define PEAK_ROUNDS 1000000L
+#define CHAINS(S) S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11)
+
+#ifdef SIMD_X86
+#define OPEN_512(i) __m512d r##i = _mm512_set1_pd(1.0 + (i));
+#define STEP_512(i) r##i = _mm512_fmadd_pd(r##i, a, b);
+#define SUM_512(i) s = _mm512_add_pd(s, r##i);
+__attribute__((target("avx512f"), noinline)) static double chains_avx512(long rounds) {
+  const __m512d a = _mm512_set1_pd(0.999999), b = _mm512_set1_pd(1e-6);
+  CHAINS(OPEN_512)
+  for (long k = 0; k < rounds; k++) {
+    CHAINS(STEP_512)
+    __asm__ volatile("" ::: "memory");
+  }
+  __m512d s = _mm512_setzero_pd();
+  CHAINS(SUM_512)
+  double out[8];
+  _mm512_storeu_pd(out, s);
+  return out[0] + out[7];
+}
+/* The same with one 14-bit estimate a round: how many multiply-adds is an estimate worth? */
+__attribute__((target("avx512f"), noinline)) static double estimates_avx512(long rounds) {
+  const __m512d a = _mm512_set1_pd(0.999999), b = _mm512_set1_pd(1e-6);
+  __m512d e = _mm512_set1_pd(1.5);
+  CHAINS(OPEN_512)
+  for (long k = 0; k < rounds; k++) {
+    CHAINS(STEP_512)
+    __asm__ volatile("vrsqrt14pd %1, %0" : "=v"(e) : "v"(a));
+  }
+  __m512d s = e;
+  CHAINS(SUM_512)
+  double out[8];
+  _mm512_storeu_pd(out, s);
+  return out[0] + out[7];
+}
+#define OPEN_256(i) __m256d r##i = _mm256_set1_pd(1.0 + (i));
+#define STEP_256(i) r##i = _mm256_fmadd_pd(r##i, a, b);
+#define SUM_256(i) s = _mm256_add_pd(s, r##i);
+__attribute__((target("avx2,fma"), noinline)) static double chains_avx2(long rounds) {
+  const __m256d a = _mm256_set1_pd(0.999999), b = _mm256_set1_pd(1e-6);
+  CHAINS(OPEN_256)
+  for (long k = 0; k < rounds; k++) {
+    CHAINS(STEP_256)
+    __asm__ volatile("" ::: "memory");
+  }
+  __m256d s = _mm256_setzero_pd();
+  CHAINS(SUM_256)
+  double out[4];
+  _mm256_storeu_pd(out, s);
+  return out[0] + out[3];
+}
+/* Divider: independent 1/sqrt at four lanes, in seconds each. */
+__attribute__((target("avx2,fma"), noinline)) static double divide_avx2(long rounds, int root) {
+  const __m256d one = _mm256_set1_pd(1.0), u = _mm256_set1_pd(1.7);
+  for (long k = 0; k < rounds; k++) {
+    __m256d e = u;
+    __asm__ volatile("" : "+x"(e));
+    if (root) e = _mm256_sqrt_pd(e);
+    e = _mm256_div_pd(one, e);
+    __asm__ volatile("" : : "x"(e));
+  }
+  return 0.0;
+}
+#endif
+
+typedef double (*peak_loop)(long rounds);
+static volatile double sink;
+
+static double seconds_of(peak_loop loop, int threads, int repeats, long rounds) {
+  double best = INFINITY;
+  for (int k = 0; k < repeats; k++) {
+    double total = 0.0;
+    const double start = now();
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) reduction(+ : total) schedule(static)
+#endif
+    for (int t = 0; t < threads; t++) total += loop(rounds);
+    best = fmin(best, now() - start);
+    sink = total;
+  }
+  return best;
+}
+
+static peak_loop peak_of(const char *simd) {
+#ifdef SIMD_X86
+  if (!strcmp(simd, "avx512")) return chains_avx512;
+  if (!strcmp(simd, "avx2")) return chains_avx2;
+#endif
+  (void)simd;
+  return NULL;
+}
+
+/* multiply-adds of one thread set a second, each lane two operations */
+static double peak_flops(const char *simd, int threads, int repeats) {
+  const peak_loop loop = peak_of(simd);
+  if (!loop) return NAN;
+  const double lanes = !strcmp(simd, "avx512") ? 8.0 : 4.0;
+  return 2.0 * lanes * 12.0 * (double)PEAK_ROUNDS * threads / seconds_of(loop, threads, repeats, PEAK_ROUNDS);
+}
+
+/* --- the kernels --------------------------------------------------------------------------------------- */
+
+typedef struct {
+  size_t n_query, n, dim;
+  double *columns, *packed, *force, *weight, *workspace;
+} cloud;
+
+static cloud cloud_make(size_t n_query, size_t n, size_t dim) {
+  cloud c = {n_query, n, dim, NULL, NULL, NULL, NULL, NULL};
+  c.columns = malloc(n * dim * sizeof(double));
+  c.packed = malloc(n * dim * sizeof(double));
+  c.force = malloc(n * dim * sizeof(double));
+  c.weight = malloc(n * sizeof(double));
+  c.workspace = malloc(2 * pairwise_workspace(dim) * sizeof(double));
+  if (!c.columns || !c.packed || !c.force || !c.weight || !c.workspace) exit(2);
+  unsigned long long state = 88172645463325252ULL;
+  for (size_t i = 0; i < n * dim; i++) {
+    double sum = 0.0; /* near enough to normal */
+    for (int k = 0; k < 4; k++) {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      sum += (double)(state >> 11) * 0x1p-53;
+    }
+    c.columns[i] = (sum - 2.0) * sqrt(3.0 / ((double)dim + 2.0));
+  }
+  pack_rows(c.packed, c.columns, n, dim);
+  return c;
+}
+
+static void cloud_free(cloud *c) {
+  free(c->columns);
+  free(c->packed);
+  free(c->force);
+  free(c->weight);
+  free(c->workspace);
+}
+
+/* best time of `repeats` for force and weight at the first n_query particles */
+static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
+  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, riesz_make(s, 1.0), NULL};
+  const pair_sums sums = {c->force, 1, c->n, c->weight, NULL, NULL, NULL};
+  double best = INFINITY;
+  for (int k = 0; k < repeats; k++) {
+    const double start = now();
+    pairwise_prepare(&task);
+    pairwise_all(&task, &sums, c->workspace, threads);
+    best = fmin(best, now() - start);
+  }
+  sink = c->force[0];
+  return best;
+}
+
+typedef struct {
+  size_t set;
+  int threads;
+  size_t n_query, n, dim;
+  double s, seconds;
+} row;
+
+/* Operations of the weight on the arithmetic ports; README.md derives them. */
+static double weight_slots(const char *simd, double s, double estimate) {
+  const riesz p = riesz_make(s, 1.0);
+  if (p.kind == WEIGHT_general) return NAN; /* counted for AVX-512 only */
+  double power = 0.0;
+  for (unsigned left = p.power; left; left >>= 1) power += (left & 1u) + (left > 1u);
+  const double with_root = p.kind == WEIGHT_odd;
+  const double inverse = !strcmp(simd, "avx512") ? estimate + (with_root ? 8.0 : 4.0) : 1.0 + with_root;
+  return 2.0 + inverse + with_root + power;
+}
+#define GENERAL_SLOTS(estimate) (45.0 + (estimate))
+
+/* Cycles that a vector of pairs needs at least. AVX-512: everything shares two ports. AVX2: products and
+ * multiply-adds on two ports, sums on one of these and a third; the divider works beside them. */
+static double bound_cycles(const char *simd, size_t dim, double s, double estimate, double divide[2]) {
+  const double d = (double)dim, merge = dim == 2 || dim == 3 ? 1.0 : 0.0;
+  const riesz p = riesz_make(s, 1.0);
+  if (!strcmp(simd, "avx512")) {
+    const double w = p.kind == WEIGHT_general ? GENERAL_SLOTS(estimate) : weight_slots(simd, s, estimate);
+    return (3.0 * d + merge + w) / 2.0;
+  }
+  if (strcmp(simd, "avx2") || p.kind == WEIGHT_general) return NAN;
+  const double all = 3.0 * d + merge + weight_slots(simd, s, 0.0), sums = d + merge + 2.0;
+  return fmax(fmax(all / 3.0, (all - sums) / 2.0), divide[p.kind == WEIGHT_odd]);
+}
+
+static FILE *open_csv(const char *directory, const char *name, const char *model) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  FILE *f = fopen(path, "w");
+  if (!f) {
+    perror(path);
+    exit(2);
+  }
+  fprintf(f, "# %s\n", model);
+  return f;
+}
+
+static void cpu_model(char *out, size_t size) {
+  char line[512];
+  snprintf(out, size, "unknown");
+  FILE *f = fopen("/proc/cpuinfo", "r");
+  int family = 0, model = 0;
+  while (f && fgets(line, sizeof line, f)) {
+    char *colon = strchr(line, ':');
+    if (!colon) continue;
+    colon[strcspn(colon, "\n")] = '\0';
+    if (!strncmp(line, "model name", 10)) snprintf(out, size, "%s", colon + 2);
+    if (!strncmp(line, "cpu family", 10)) family = atoi(colon + 2);
+    if (!strncmp(line, "model\t", 6)) model = atoi(colon + 2);
+    if (!strncmp(line, "flags", 5)) break;
+  }
+  if (f) fclose(f);
+  const size_t used = strlen(out);
+  snprintf(out + used, size - used, ", family %d, model %d", family, model);
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  const int quick = argc > 2 && !strcmp(argv[2], "quick");
+  const int repeats = quick ? 2 : 3;
+  char model[600];
+  cpu_model(model, sizeof model);
+  simd_init();
+  const char *names[4];
+  const size_t n_names = simd_available(names, 4);
+
+  double estimate = NAN, divide[2] = {NAN, NAN};
+  FILE *f = open_csv(argv[1], "peak.csv", model);
+  fprintf(f, "quantity,simd,threads,value\n");
+  double peak[4][3];
+  for (size_t k = 0; k < n_names; k++) {
+    for (int threads = 1; threads <= 2; threads++) {
+      peak[k][threads] = peak_flops(names[k], threads, 100);
+      if (peak_of(names[k])) fprintf(f, "gigaflops,%s,%d,%.2f\n", names[k], threads, peak[k][threads] / 1e9);
+    }
+#ifdef SIMD_X86
+    if (!strcmp(names[k], "avx512")) {
+      const double plain = seconds_of(chains_avx512, 1, 100, PEAK_ROUNDS);
+      estimate = 12.0 * (seconds_of(estimates_avx512, 1, 100, PEAK_ROUNDS) / plain - 1.0);
+      fprintf(f, "rsqrt14_in_multiply_adds,avx512,1,%.2f\n", estimate);
+    }
+    if (!strcmp(names[k], "avx2")) {
+      const double cycle = seconds_of(chains_avx2, 1, 100, PEAK_ROUNDS) / (6.0 * PEAK_ROUNDS);
+      for (int root = 0; root < 2; root++) {
+        double best = INFINITY;
+        for (int r = 0; r < 40; r++) {
+          const double start = now();
+          divide_avx2(PEAK_ROUNDS, root);
+          best = fmin(best, now() - start);
+        }
+        divide[root] = best / PEAK_ROUNDS / cycle;
+        fprintf(f, "%s_cycles,avx2,1,%.2f\n", root ? "divide_and_root" : "divide", divide[root]);
+      }
+      fprintf(f, "gigahertz,avx2,1,%.3f\n", 1e-9 / cycle);
+    }
+#endif
+  }
+  fclose(f);
+
+  f = open_csv(argv[1], "kernel.csv", model);
+  FILE *e = open_csv(argv[1], "exponent.csv", model);
+  fprintf(f, "simd,threads,n_query,n,d,s,seconds,pairs_per_second,peak_flops,share_of_peak,bound_pairs_per_second,"
+             "share_of_bound\n");
+  fprintf(e, "simd,threads,d,integer_s,seconds_over_integer\n");
+  row rows[4 * 2 * 10 * 4];
+  size_t n_rows = 0;
+  const size_t dims[] = {1, 2, 3, 5, 8, 15, 16, 20, 50, 200};
+  const double exponents[] = {0.0, 1.0, 13.0, 0.5};
+  for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
+    const size_t dim = dims[i], n = quick ? 2000 : dim <= 20 ? 15000 : 4000;
+    cloud c = cloud_make(n, n, dim);
+    for (size_t k = 0; k < n_names; k++) {
+      simd_select(names[k]);
+      const int scalar = !strcmp(names[k], "scalar");
+      c.n_query = scalar ? n / 16 : n;
+      for (int threads = 1; threads <= 2; threads++) {
+        /* the clock may have changed since the last row */
+        const double again = peak_flops(names[k], threads, 20);
+        if (again > peak[k][threads]) peak[k][threads] = again;
+        double each[4];
+        for (int j = 0; j < 4; j++) {
+          each[j] = NAN;
+          if (exponents[j] == 13.0 && dim != 15) continue;
+          each[j] = kernel_seconds(&c, exponents[j], threads, repeats);
+          const row made = {k, threads, c.n_query, n, dim, exponents[j], each[j]};
+          rows[n_rows++] = made;
+        }
+        for (int j = 0; j < 3; j++) {
+          if (each[j] == each[j]) {
+            fprintf(e, "%s,%d,%zu,%g,%.3f\n", names[k], threads, dim, exponents[j], each[3] / each[j]);
+          }
+        }
+      }
+    }
+    cloud_free(&c);
+  }
+  fclose(e);
+  /* shares of the highest peak of the whole run: on a shared machine any one measurement may be low */
+  for (size_t r = 0; r < n_rows; r++) {
+    const row *at = rows + r;
+    const char *simd = names[at->set];
+    const double p = peak[at->set][at->threads], d = (double)at->dim;
+    const double pairs = (double)at->n_query * (double)(at->n - 1) / at->seconds;
+    /* the peak is two multiply-adds a cycle and core, so a cycle is four operations a lane */
+    const double bound = p / 4.0 / bound_cycles(simd, at->dim, at->s, estimate, divide);
+    fprintf(f, "%s,%d,%zu,%zu,%zu,%g,%.5f,%.4g,%.4g,%.3f,%.4g,%.3f\n", simd, at->threads, at->n_query, at->n,
+            at->dim, at->s, at->seconds, pairs, p, pairs * (5.0 * d + 16.0) / p, bound, pairs / bound);
+  }
+  fclose(f);
+
+  f = open_csv(argv[1], "scaling.csv", model);
+  fprintf(f, "simd,n,d,s,seconds_1,seconds_2,speedup,peak_speedup\n");
+  const size_t sizes[] = {5000, 15000};
+  for (size_t i = 0; i < 2; i++) {
+    cloud c = cloud_make(sizes[i], sizes[i], 15);
+    for (size_t k = 0; k < n_names; k++) {
+      if (!peak_of(names[k])) continue;
+      simd_select(names[k]);
+      double one = INFINITY, two = INFINITY;
+      for (int r = 0; r < 5; r++) { /* in turn, so that both meet the same machine */
+        one = fmin(one, kernel_seconds(&c, 13.0, 1, 1));
+        two = fmin(two, kernel_seconds(&c, 13.0, 2, 1));
+      }
+      fprintf(f, "%s,%zu,15,13,%.5f,%.5f,%.3f,%.3f\n", names[k], sizes[i], one, two, one / two,
+              peak[k][2] / peak[k][1]);
+    }
+    cloud_free(&c);
+  }
+  fclose(f);
+  return 0;
+}
