@@ -3,18 +3,18 @@
 utils::globalVariables(".data") # the pronoun in ggplot2::aes()
 
 #' @rdname plot.particle_trajectory
-#' @exportS3Method ggplot2::autoplot
-#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(efs_forward(as.matrix(iris[3:4]), n_steps = 8), group = iris$Species)
+#' @method autoplot particle_trajectory
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, particle_trajectory)
 autoplot.particle_trajectory <- function(object, type = c("frames", "energy"), times = NULL,
                                          group = NULL, col = NULL, ...) {
   draw_ggplot(trajectory_picture(object, type, times, group, col), ...)
 }
 
 #' @rdname plot.efs
-#' @exportS3Method ggplot2::autoplot
-#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(efs(iris, group = "Species"), type = "latent", new = 30)
+#' @method autoplot efs
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, efs)
 autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
                          path = NULL, group = NULL, col = NULL, ...) {
   draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)
@@ -33,35 +33,38 @@ ggplot_panels <- function(picture, ...) {
   # Facets have one pair of axis titles: where panels differ they go into the strips.
   one_axis <- nrow(unique(panels[c("xlab", "ylab")])) == 1
   titles <- as.character(panels$panel)
-  if (!one_axis) titles <- paste0(titles, ": ", panels$xlab, ifelse(panels$strip, "", " and "), panels$ylab)
+  if (!one_axis) titles <- paste0(titles, axis_titles(panels))
   plot <- ggplot2::ggplot(mapping = ggplot2::aes(x = .data$x, y = .data$y)) +
     ggplot2::geom_blank(data = corners) +
-    ggplot_marks(kinds$rows, picture$colours, alpha = point_alpha(points), ...) +
-    ggplot_marks(kinds$new, star_colours[["new"]], stroke = 0.7) +
-    ggplot_line(kinds$path) +
-    ggplot_marks(kinds$path, star_colours[["path"]], stroke = 0.7) +
+    ggplot_marks(kinds$rows, picture$colours, list(alpha = point_alpha(points)), ...) +
+    ggplot_marks(kinds$new, star_colours[["new"]], list(stroke = 0.7)) +
+    ggplot_line(kinds$line) +
+    ggplot_marks(kinds$path, star_colours[["path"]], list(stroke = 0.7)) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel), nrow = 1, scales = if (picture$shared) "fixed" else "free",
       labeller = ggplot2::as_labeller(stats::setNames(titles, panels$panel))
     ) +
     ggplot2::scale_x_continuous(expand = c(0, 0)) +
     ggplot2::scale_y_continuous(expand = c(0, 0)) +
-    ggplot_colours(picture, ggplot2::guide_legend(override.aes = list(alpha = 1, size = 2, shape = 16))) +
+    ggplot_colours(picture, ggplot2::guide_legend(
+      order = 1, override.aes = list(alpha = 1, size = 2, shape = 16)
+    )) +
     ggplot_kinds(picture) +
     ggplot2::labs(x = if (one_axis) panels$xlab[1], y = if (one_axis) panels$ylab[1]) +
     ggplot_theme() +
     ggplot2::theme(aspect.ratio = 1)
   # The heights of stacked dots mean nothing.
   if (all(panels$strip)) {
-    plot <- plot + ggplot2::theme(axis.text.y = ggplot2::element_blank(), axis.ticks.y = ggplot2::element_blank())
+    nothing <- ggplot2::element_blank()
+    plot <- plot + ggplot2::theme(axis.text.y = nothing, axis.ticks.y = nothing)
   }
   plot
 }
 
 # Points coloured by class, or all in one colour where they have none.
-ggplot_marks <- function(points, colour, ...) {
+ggplot_marks <- function(points, colour, settings, ...) {
   if (nrow(points) == 0) return(NULL)
-  settings <- utils::modifyList(list(size = 1.8 * point_size(max(table(points$panel)))), list(...))
+  settings <- utils::modifyList(c(list(size = 1.8 * point_size(points)), settings), list(...))
   mapping <- ggplot2::aes(shape = .data$kind, colour = .data$group)
   if (anyNA(points$group)) {
     mapping$colour <- NULL
@@ -70,8 +73,14 @@ ggplot_marks <- function(points, colour, ...) {
   do.call(ggplot2::geom_point, c(list(mapping, points), settings))
 }
 
-ggplot_line <- function(path) {
-  if (nrow(path) > 0) ggplot2::geom_path(data = path, colour = star_colours[["path"]])
+ggplot_line <- function(line) {
+  if (nrow(line) > 0) ggplot2::geom_path(data = line, colour = star_colours[["path"]])
+}
+
+# ": x and y", and nothing where the title of the panel says it already.
+axis_titles <- function(panels) {
+  names <- paste0(": ", panels$xlab, ifelse(panels$strip, "", " and "), panels$ylab)
+  ifelse(startsWith(panels$xlab, as.character(panels$panel)), "", names)
 }
 
 ggplot_colours <- function(picture, guide) {
@@ -82,14 +91,17 @@ ggplot_colours <- function(picture, guide) {
 # Symbols; told in a legend where there are more than rows.
 ggplot_kinds <- function(picture) {
   entries <- legend_entries(picture)
-  kinds <- intersect(levels(picture$points$kind), picture$points$kind)
+  kinds <- intersect(c("rows", "new", "path"), picture$points$kind)
   colours <- entries$colour[match(kinds, entries$label)]
   guide <- if (length(kinds) > 1) {
-    ggplot2::guide_legend(override.aes = list(alpha = 1, size = 2, colour = ifelse(is.na(colours), "grey30", colours)))
+    ggplot2::guide_legend(order = 2, override.aes = list(
+      alpha = 1, size = 2, colour = ifelse(is.na(colours), "grey30", colours)
+    ))
   } else {
     "none"
   }
-  ggplot2::scale_shape_manual(name = NULL, values = c(rows = 16, new = 8, path = 8), breaks = kinds, guide = guide)
+  ggplot2::scale_shape_manual(name = NULL, values = c(rows = 16, new = 8, path = 8), breaks = kinds,
+                              guide = guide)
 }
 
 ggplot_curves <- function(picture, ...) {
@@ -102,10 +114,12 @@ ggplot_curves <- function(picture, ...) {
   single <- is.null(names(picture$colours))
   mapping <- ggplot2::aes(x = .data$time, y = .data$value, colour = .data$group)
   if (single) mapping$colour <- NULL
-  colour <- if (single) list(colour = picture$colours)
+  colour <- if (single) list(colour = picture$colours) else list()
+  line <- utils::modifyList(colour, list(...))
   ggplot2::ggplot(curves, mapping) +
-    do.call(ggplot2::geom_line, utils::modifyList(c(list(), colour), list(...))) +
+    do.call(ggplot2::geom_line, c(list(data = curves[!curves$alone, ]), line)) +
     do.call(ggplot2::geom_point, c(list(size = 0.8), colour)) +
+    do.call(ggplot2::geom_point, c(list(data = curves[curves$alone, ], size = 2), colour)) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1, scales = "free_y",
                         labeller = ggplot2::as_labeller(titles)) +
     ggplot_colours(picture, "legend") +
@@ -116,6 +130,6 @@ ggplot_curves <- function(picture, ...) {
 ggplot_theme <- function() {
   ggplot2::theme_bw() + ggplot2::theme(
     legend.position = "bottom", strip.background = ggplot2::element_blank(),
-    panel.grid.minor = ggplot2::element_blank()
+    panel.grid.minor = ggplot2::element_blank(), panel.spacing = ggplot2::unit(1, "lines")
   )
 }

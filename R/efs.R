@@ -12,7 +12,8 @@
 #' scaled to the root-mean-square radius \eqn{\sqrt{d/(d+2)}} of the unit ball,
 #' and where the latent map standardises columns, each column is brought to the
 #' same variance within the class; `epsilon`
-#' follows the spacing of the particles, \eqn{16\,n^{-2/d}}; the flow is
+#' follows the spacing of the particles, \eqn{16\,n^{-2/d}} (in one dimension
+#' as in two, since a single pair would be too steep to undo); the flow is
 #' short (`time = 1`); the law is `"local"`. They are rules of thumb, not
 #' tuned to the data: look at [novelty()].
 #'
@@ -151,7 +152,7 @@ make_flow <- function(z, control, by_column, label, threads, progress) {
   }
   points <- to_flow(z, place)
   s <- if (is.null(control$s)) 0 else control$s
-  epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / dim) else control$epsilon
+  epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / max(dim, 2)) else control$epsilon
   reason <- no_flow_reason(n, dim, control$min_rows)
   arguments <- list(points, s = s, epsilon = epsilon, step = control$step, time = control$time,
                     max_bound = control$max_bound, keep = control$keep, threads = threads, progress = progress)

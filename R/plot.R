@@ -42,6 +42,9 @@
 #' plot(traj)
 #' plot(traj, times = c(0, 0.5, 1.5), group = cut(angle, 3, labels = c("inner", "middle", "outer")))
 #' plot(traj, type = "energy")
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(traj)
+#' @order 1
 #' @export
 plot.particle_trajectory <- function(x, type = c("frames", "energy"), times = NULL, group = NULL,
                                      col = NULL, ...) {
@@ -102,6 +105,9 @@ plot.particle_trajectory <- function(x, type = c("frames", "energy"), times = NU
 #'
 #' # colours without a flow for each class, and a path between two rows
 #' plot(efs(iris[3:4]), type = "latent", path = c(1, 150), group = iris$Species)
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(fit, type = "latent", new = 30)
+#' @order 1
 #' @export
 plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
                      path = NULL, group = NULL, col = NULL, ...) {
@@ -115,7 +121,8 @@ trajectory_picture <- function(x, type, times, group, col) {
   type <- check_choice(type, c("frames", "energy"), "type")
   check_belongs(type, "frames", times = times, group = group)
   extent <- dim(x$frames)
-  flows <- list(list(trajectory = x, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1])))
+  flow <- list(trajectory = x, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1]))
+  flows <- list(flow)
   if (type == "energy") return(curves_picture(flows, col))
   columns <- colnames(x$frames)
   if (is.null(columns)) columns <- paste0("x", seq_len(extent[2]))
@@ -247,7 +254,8 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   flows <- class_flows(fit)
   rows <- common_points(flows, 0)
   latent_view <- projection(rows, latent_columns(fit$latent$dim))
-  plain <- sum(is.na(fit$table$constant)) <= 2
+  varying <- is.na(fit$table$constant)
+  plain <- sum(varying) <= 2
   data_view <- latent_view
   if (plain) data_view <- projection(fit$latent$decode(rows), varying_columns(fit), square = FALSE)
   on_both <- function(data, latent, kind, group) {
@@ -256,7 +264,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
   on_data <- function(table) {
     points <- read_new_rows(table, fit$table)
-    if (fit$control$bounds) points <- reflect_into(points, fit$table$range[, is.na(fit$table$constant), drop = FALSE])
+    if (fit$control$bounds) points <- reflect_into(points, fit$table$range[, varying, drop = FALSE])
     if (plain) unname(points) else fit$latent$encode(points)
   }
 
@@ -267,7 +275,10 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
   if (!is.null(path)) {
     line <- draw_path(fit, path)
-    layers <- c(layers, on_both(on_data(line$table), line$latent, "path", NULL))
+    data <- on_data(line$table)
+    stars <- seq(1, nrow(data), by = path_gap)
+    layers <- c(layers, on_both(data, line$latent, "line", NULL),
+                on_both(data[stars, , drop = FALSE], line$latent[stars, , drop = FALSE], "path", NULL))
   }
   panels_picture(layers, list(data_view, latent_view), group, col, shared = !plain)
 }
@@ -293,18 +304,22 @@ draw_new <- function(fit, n) {
   )
 }
 
+# A path is a smooth line with a star at every fifth of its 41 points.
+path_gap <- 5
+
 draw_path <- function(fit, path) {
   total <- sum(lengths(fit$rows))
   if (!is.numeric(path) || length(path) != 2 || !all(path %in% seq_len(total))) {
     fail("`path` must be two row numbers between 1 and %d, not %s.", total,
          if (is.numeric(path)) paste(path, collapse = ", ") else describe(path))
   }
-  table <- interpolate(fit, path[1], path[2])
+  table <- interpolate(fit, path[1], path[2], n = 8 * path_gap + 1)
   flow <- class_flows(fit)[[as.character(row_class(fit)[path[1]])]]
   list(table = table, latent = from_flow(attr(table, "latent"), flow))
 }
 
-# Points [n, 1 or 2] of one kind ("rows", "new", "path") for one panel.
+# Points [n, 1 or 2] of one kind for one panel: "rows", "new", "path" (its stars)
+# or "line" (what runs through them).
 new_layer <- function(panel, points, kind, group) {
   data.frame(
     panel = panel, x = points[, 1], y = if (ncol(points) > 1) points[, 2] else 0,
@@ -317,7 +332,7 @@ new_layer <- function(panel, points, kind, group) {
 panels_picture <- function(layers, views, group, col, shared) {
   points <- do.call(rbind, layers)
   points$panel <- factor(points$panel, levels = unique(points$panel))
-  points$kind <- factor(points$kind, levels = c("rows", "new", "path"))
+  points$kind <- factor(points$kind, levels = c("rows", "new", "path", "line"))
   points$group <- factor(points$group, levels = levels(group))
   strip <- vapply(views, `[[`, NA, "strip")
   part <- if (shared) rep(1L, nrow(points)) else as.integer(points$panel)
@@ -345,7 +360,7 @@ stack_dots <- function(points, bins = 50) {
   bin <- list(points$panel, points$kind, findInterval(points$x, breaks, all.inside = TRUE))
   height <- numeric(nrow(points))
   height[by_class] <- stats::ave(height, lapply(bin, `[`, by_class), FUN = seq_along)
-  height * c(rows = 1, new = -1, path = 0)[as.character(points$kind)]
+  height * c(rows = 1, new = -1, path = 0, line = 0)[as.character(points$kind)]
 }
 
 # Limits with some air; square ones span the same length on both axes.
@@ -358,15 +373,16 @@ panel_limits <- function(x, y, square, air = 0.04) {
              ymin = middle[2] - half[2], ymax = middle[2] + half[2])
 }
 
-# curves: panel, time, value, group. Kinetic energy goes on a logarithmic axis,
-# unless it is 0 throughout.
+# curves: panel, time, value, group, alone (a class without steps, to be shown
+# as a point). Kinetic energy goes on a logarithmic axis, unless it is 0
+# throughout.
 curves_picture <- function(flows, col) {
   group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
   curves <- do.call(rbind, lapply(seq_along(flows), function(i) {
     d <- flows[[i]]$trajectory$diagnostics
     data.frame(panel = rep(c("energy", "kinetic energy"), each = nrow(d)), time = d$time,
                value = c(d$energy, d$kinetic_energy),
-               group = if (is.null(group)) NA_character_ else group[i])
+               group = if (is.null(group)) NA_character_ else group[i], alone = nrow(d) == 1)
   }))
   curves$panel <- factor(curves$panel, levels = c("energy", "kinetic energy"))
   curves$group <- factor(curves$group, levels = group)
@@ -388,12 +404,16 @@ picture_colours <- function(classes, col) {
   if (is.null(classes)) unname(col) else stats::setNames(col, classes)
 }
 
-# Okabe and Ito's, the darker ones first and without yellow; beyond six, an even
-# scale without its pale end.
+# Okabe and Ito's, the darker ones first and without yellow; beyond six, Tol's
+# muted ones and a grey; beyond ten, an even scale without its pale end.
 class_colours <- function(count) {
-  if (count > 6) return(utils::head(grDevices::hcl.colors(count + 1 + count %/% 8, "viridis"), count))
+  if (count > 10) return(utils::head(grDevices::hcl.colors(count + 1 + count %/% 8, "viridis"), count))
+  if (count > 6) return(tol_muted[seq_len(count)])
   unname(grDevices::palette.colors(9, "Okabe-Ito"))[c(6, 7, 4, 8, 2, 3)][seq_len(count)]
 }
+
+tol_muted <- c("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77", "#44AA99", "#AA4499",
+               "#999933", "#666666")
 
 # Not among the colours of classes.
 star_colours <- c(new = "#000000", path = "grey45")
@@ -404,8 +424,11 @@ point_alpha <- function(points) {
   if (any(points$kind != "rows")) alpha / 2 else alpha
 }
 
-# Size relative to a common symbol.
-point_size <- function(count) min(1, max(0.45, 14 / sqrt(count)))
+# Size relative to a common symbol, for points of all panels.
+point_size <- function(points) {
+  size <- min(1, max(0.45, 14 / sqrt(max(table(points$panel)))))
+  if (nlevels(points$panel) > 2) 0.8 * size else size
+}
 
 # ---- Base graphics -----------------------------------------------------------
 
@@ -413,19 +436,28 @@ draw_base <- function(picture, ...) {
   entries <- legend_entries(picture)
   titles <- levels(if (picture$kind == "panels") picture$panels$panel else picture$curves$panel)
   lines <- legend_lines(entries)
-  own_axes <- picture$kind == "curves" || !picture$shared
+  square <- picture$kind == "panels"
+  own_axes <- !square || !picture$shared
+  mar <- c(3.2, if (own_axes) 4 else 0.5, 2, 0.5)
+  oma <- c(if (lines > 0) lines + 0.5 else 0, if (own_axes) 0 else 3.2, 0, 0.5)
   old <- graphics::par(c("mfrow", "mar", "oma", "pty", "mgp", "tcl", "las", "xpd", "cex"))
   on.exit(graphics::par(old)) # cex last: setting mfrow changes it
-  graphics::par(
-    mfrow = c(1, length(titles)), mar = c(3.2, if (own_axes) 4 else 0.5, 2, 0.5),
-    oma = c(if (lines > 0) lines + 0.5 else 0, if (own_axes) 0 else 3.2, 0, 0.5),
-    pty = if (picture$kind == "panels") "s" else "m", mgp = c(2, 0.5, 0), tcl = -0.3, las = 1, xpd = FALSE
-  )
+  graphics::par(mfrow = c(1, length(titles)), mgp = c(2, 0.5, 0), tcl = -0.3, las = 1, xpd = FALSE,
+                pty = if (square) "s" else "m")
   graphics::par(cex = 0.85)
+  if (square) oma[c(2, 4)] <- oma[c(2, 4)] + spare_width(length(titles), mar, oma) / 2
+  graphics::par(mar = mar, oma = oma)
   for (j in seq_along(titles)) {
-    if (picture$kind == "panels") draw_panel(picture, j, ...) else draw_curves(picture, titles[j], ...)
+    if (square) draw_panel(picture, j, ...) else draw_curves(picture, titles[j], ...)
   }
-  if (lines > 0) draw_legend(entries, lines)
+  if (lines > 0) draw_legend(entries)
+}
+
+# Width (in lines) that a row of square panels would leave between them.
+spare_width <- function(panels, mar, oma) {
+  size <- graphics::par("din") / (graphics::par("csi") * graphics::par("mex"))
+  side <- size[2] - sum(mar[c(1, 3)], oma[c(1, 3)])
+  max(0, size[1] - sum(oma[c(2, 4)]) - panels * (side + sum(mar[c(2, 4)])))
 }
 
 draw_panel <- function(picture, j, ...) {
@@ -443,13 +475,13 @@ draw_panel <- function(picture, j, ...) {
   graphics::box()
   rows <- points[points$kind == "rows", ]
   draw_marks(rows, grDevices::adjustcolor(group_colour(picture, rows), point_alpha(picture$points)),
-             list(pch = 16, cex = point_size(nrow(rows))), ...)
+             list(pch = 16, cex = point_size(rows)), ...)
   new <- points[points$kind == "new", ]
-  draw_marks(new, ifelse(is.na(new$group), star_colours[["new"]], group_colour(picture, new)),
-             list(pch = 8, cex = point_size(nrow(new)), lwd = 1.2))
-  path <- points[points$kind == "path", ]
-  graphics::lines(path$x, path$y, col = star_colours[["path"]], lwd = 1.2)
-  draw_marks(path, star_colours[["path"]], list(pch = 8, cex = 0.9, lwd = 1.2))
+  draw_marks(new, if (anyNA(new$group)) star_colours[["new"]] else group_colour(picture, new),
+             list(pch = 8, cex = point_size(new), lwd = 1.2))
+  line <- points[points$kind == "line", ]
+  graphics::lines(line$x, line$y, col = star_colours[["path"]], lwd = 1.2)
+  draw_marks(points[points$kind == "path", ], star_colours[["path"]], list(pch = 8, cex = 0.9, lwd = 1.2))
 }
 
 group_colour <- function(picture, points) {
@@ -465,11 +497,15 @@ draw_marks <- function(points, colour, settings, ...) {
 draw_curves <- function(picture, title, ...) {
   curves <- picture$curves[picture$curves$panel == title, ]
   settings <- utils::modifyList(list(type = "o", pch = 16, cex = 0.5, lwd = 1.5), list(...))
-  graphics::plot(range(picture$curves$time), range(curves$value), type = "n", log = if (picture$log[[title]]) "y" else "",
-                 xlab = "time", ylab = "", main = title, font.main = 1, cex.main = 1.1)
+  graphics::plot(range(picture$curves$time), range(curves$value), type = "n", yaxt = "n",
+                 log = if (picture$log[[title]]) "y" else "", xlab = "time", ylab = "",
+                 main = title, font.main = 1, cex.main = 1.1)
+  graphics::axis(2, at = graphics::axTicks(2), labels = formatC(graphics::axTicks(2), format = "g"))
   lines <- if (is.null(names(picture$colours))) list(curves) else split(curves, curves$group)
   for (i in seq_along(lines)) {
-    do.call(graphics::lines, c(list(lines[[i]]$time, lines[[i]]$value, col = picture$colours[[i]]), settings))
+    line <- lines[[i]]
+    do.call(graphics::lines, c(list(line$time, line$value, col = picture$colours[[i]]), settings))
+    if (any(line$alone)) graphics::points(line$time, line$value, col = picture$colours[[i]], pch = 16)
   }
 }
 
@@ -493,7 +529,7 @@ legend_entries <- function(picture) {
 
 # As many columns as fit the device, a character taken as wide as an average one.
 legend_columns <- function(entries) {
-  width <- (max(nchar(entries$label)) + 6) * graphics::par("cin")[1] * 0.8
+  width <- (max(nchar(entries$label)) + 6) * graphics::par("cin")[1] * 0.55
   max(1, min(nrow(entries), floor(graphics::par("din")[1] / width)))
 }
 
@@ -502,15 +538,18 @@ legend_lines <- function(entries) {
   ceiling(nrow(entries) / legend_columns(entries)) * 1.2
 }
 
-# Below the panels, in the middle of the device.
-draw_legend <- function(entries, lines) {
+# Just below the tick labels and axis title of the panels, in user coordinates.
+legend_top <- function() {
   line <- graphics::par("cin")[2] * graphics::par("cex")
-  below <- graphics::grconvertY(graphics::grconvertY(0, "npc", "inches") - 3.2 * line, "inches", "user")
-  if (graphics::par("ylog")) below <- 10^below
+  graphics::grconvertY(graphics::grconvertY(0, "npc", "inches") - 3.2 * line, "inches", "user")
+}
+
+# In the middle of the device.
+draw_legend <- function(entries) {
   graphics::legend(
-    graphics::grconvertX(0.5, "ndc", "user"), below, entries$label, col = entries$colour, pch = entries$pch,
-    lty = if (any(entries$line)) ifelse(entries$line, 1, 0), ncol = legend_columns(entries),
-    xjust = 0.5, yjust = 1, bty = "n", xpd = NA, seg.len = 1.6,
-    text.width = 1.2 * max(graphics::strwidth(entries$label))
+    graphics::grconvertX(0.5, "ndc", "user"), legend_top(), entries$label, col = entries$colour,
+    pch = entries$pch, lty = if (any(entries$line)) ifelse(entries$line, 1, 0), seg.len = 1.5,
+    ncol = legend_columns(entries), xjust = 0.5, yjust = 1, bty = "n", xpd = NA,
+    text.width = max(graphics::strwidth(entries$label)) + graphics::strwidth("M")
   )
 }

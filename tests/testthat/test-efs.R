@@ -202,3 +202,11 @@ test_that("standardised columns have one variance within each class, other maps 
   expect_equal(as.matrix(dist(pca$trajectory$frames[, , 1])) * pca$flows[[1]]$scale[1], as.matrix(dist(z)),
                ignore_attr = TRUE)
 })
+
+test_that("one column is no special case: new values stay near the data", {
+  set.seed(2)
+  x <- matrix(c(rnorm(125, -1, 0.3), rnorm(125, 1.5, 0.8)))
+  expect_no_warning(new <- simulate(efs(x), 2000, seed = 1))
+  expect_lt(max(new), max(x) + 0.5 * sd(x))
+  expect_gt(min(new), min(x) - 0.5 * sd(x))
+})
