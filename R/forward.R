@@ -91,7 +91,7 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
 
   labels <- dimnames(x)
   points <- unname(x)
-  frames <- frame_store(points, planned, every)
+  frames <- frame_store(points, planned, every, labels)
   history <- list()
   elapsed <- 0
   bar <- progress_bar("Forward", n_steps, progress)
@@ -117,7 +117,7 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   }
   history <- do.call(rbind, history)
   warn_short_flow(history, step, n_steps, time)
-  new_trajectory(frames$close(points), history, s, epsilon, labels)
+  new_trajectory(frames$close(points), history, s, epsilon)
 }
 
 # Every how many steps a frame is kept.
@@ -140,14 +140,17 @@ check_memory <- function(x, planned, every) {
 }
 
 # Keeps frames 0, every, 2 every, ... and the last in one array [n, d, kept], filled
-# in place: no second copy of the trajectory is made. `kept` counts from 0.
-frame_store <- function(points, planned, every) {
-  frames <- array(0, c(dim(points), planned %/% every + 2L))
+# in place and of the right size from the start where all planned steps are taken:
+# no second copy of the trajectory is made. `kept` counts from 0.
+frame_store <- function(points, planned, every, labels) {
+  if (is.null(labels)) labels <- list(NULL, NULL)
+  room <- function(slots) array(0, c(dim(points), slots), c(labels, list(NULL)))
+  frames <- room(planned %/% every + 1 + (planned %% every > 0))
   kept <- integer()
   put <- function(points, step) {
     slot <- length(kept) + 1L
     if (slot > dim(frames)[3]) {
-      grown <- array(0, c(dim(points), 2L * slot))
+      grown <- room(2 * slot)
       grown[seq_along(frames)] <- frames
       frames <<- grown
     }

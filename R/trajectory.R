@@ -38,9 +38,7 @@
 NULL
 
 # stored: `frames` [n, d, kept] and `kept`, from frame_store().
-new_trajectory <- function(stored, diagnostics, s, epsilon, labels = NULL) {
-  if (is.null(labels)) labels <- list(NULL, NULL)
-  dimnames(stored$frames) <- c(labels, list(NULL))
+new_trajectory <- function(stored, diagnostics, s, epsilon) {
   traj <- list(
     frames = stored$frames,
     kept = stored$kept,
