@@ -28,7 +28,7 @@ int check_count(SEXP x, const char *what); /* 0 .. INT_MAX */
 int check_flag(SEXP x, const char *what);
 const char *check_string(SEXP x, const char *what);
 const double *check_vector(SEXP x, size_t length, const char *what);
-riesz check_potential(SEXP s, SEXP epsilon);
+pair_kernel check_potential(SEXP s, SEXP epsilon);
 rng_key check_key(SEXP key);
 int check_threads(SEXP threads);
 

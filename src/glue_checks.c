@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "core/riesz.h"
+
 matrix_view check_matrix(SEXP x, const char *what) {
   if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rf_error("`%s` must be a matrix of doubles.", what);
   const matrix_view view = {REAL_RO(x), (size_t)Rf_nrows(x), (size_t)Rf_ncols(x)};
@@ -52,11 +54,11 @@ const double *check_vector(SEXP x, size_t length, const char *what) {
   return value;
 }
 
-riesz check_potential(SEXP s, SEXP epsilon) {
+pair_kernel check_potential(SEXP s, SEXP epsilon) {
   const double exponent = check_number(s, "s"), softening = check_number(epsilon, "epsilon");
   if (!(exponent > -2.0) || !isfinite(exponent)) Rf_error("`s` must be finite and above -2.");
   if (!(softening >= 0.0) || !isfinite(softening)) Rf_error("`epsilon` must be finite and not negative.");
-  return riesz_make(exponent, softening);
+  return riesz_kernel(exponent, softening);
 }
 
 rng_key check_key(SEXP key) {

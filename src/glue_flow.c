@@ -6,6 +6,7 @@
 #include "core/backward.h"
 #include "core/forward.h"
 #include "core/neighbours.h"
+#include "core/riesz.h"
 #include "core/threads.h"
 
 static SEXP new_list(const char *const *names, SEXP *values, int n) {
@@ -47,18 +48,18 @@ static row_range check_rows(matrix_view query, matrix_view source, SEXP from, SE
 
 /* Rows [from, from + count) of the query as a task; with `self` query row i is source row i. */
 static pair_task row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self,
-                          riesz potential) {
+                          pair_kernel potential) {
   const int own = check_flag(self, "self");
   const row_range rows = check_rows(query, source, from, count, own);
   const pair_task task = {query.x + rows.from, rows.count, 1,         query.n, packed(source), source.n,
-                          source.dim,          own ? rows.from : NO_SELF, potential, NULL};
+                          source.dim,          own ? rows.from : NO_SELF, NULL, potential, NULL};
   return task;
 }
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
-  const riesz potential = check_potential(s, epsilon);
+  const pair_kernel potential = check_potential(s, epsilon);
   const int team = threads_limit(check_threads(threads));
   if (of.n < 2) Rf_error("`source` must have at least two rows.");
   pair_task task = row_task(to, of, from, count, self, potential);
@@ -81,7 +82,7 @@ SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s,
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
-  const riesz potential = check_potential(s, epsilon);
+  const pair_kernel potential = check_potential(s, epsilon);
   const int team = threads_limit(check_threads(threads));
   SEXP from = PROTECT(Rf_ScalarInteger(0)), count = PROTECT(Rf_ScalarInteger((int)to.n));
   pair_task task = row_task(to, of, from, count, self, potential);
@@ -126,11 +127,11 @@ SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP thread
   R_CheckUserInterrupt();
   const matrix_view particles = check_matrix(x, "x");
   const double *bound = check_vector(bounds, particles.n, "bounds");
-  const riesz potential = check_potential(s, epsilon);
+  const pair_kernel potential = check_potential(s, epsilon);
   const int team = threads_limit(check_threads(threads));
   if (particles.n < 2) Rf_error("`x` must have at least two rows.");
   ranked_row *ranking = (ranked_row *)R_alloc(particles.n, sizeof(ranked_row));
-  double *workspace = scratch((size_t)team, curvature_workspace(particles.n, particles.dim));
+  double *workspace = scratch(1, curvature_workspace(particles.n, particles.dim, team));
   return Rf_ScalarReal(largest_curvature(packed(particles), particles.n, particles.dim, &potential, bound,
                                          ranking, workspace, team));
 }
@@ -191,6 +192,6 @@ SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SE
 }
 
 SEXP pf_pair_curvature(SEXP s, SEXP epsilon) {
-  const riesz potential = check_potential(s, epsilon);
+  const pair_kernel potential = check_potential(s, epsilon);
   return Rf_ScalarReal(riesz_curvature(&potential));
 }

@@ -163,7 +163,7 @@ static void cloud_free(cloud *c) {
 
 /* best time of `repeats` for force and weight at the first n_query particles */
 static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
-  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, riesz_make(s, 1.0), NULL};
+  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, riesz_kernel(s, 1.0), NULL};
   const pair_sums sums = {c->force, 1, c->n, c->weight, NULL, NULL, NULL};
   double best = INFINITY;
   for (int k = 0; k < repeats; k++) {
@@ -185,7 +185,7 @@ typedef struct {
 
 /* Operations of the weight on the arithmetic ports; README.md derives them. */
 static double weight_slots(const char *simd, double s, double estimate) {
-  const riesz p = riesz_make(s, 1.0);
+  const pair_kernel p = riesz_kernel(s, 1.0);
   if (p.kind == WEIGHT_general) return NAN; /* counted for AVX-512 only */
   double power = 0.0;
   for (unsigned left = p.power; left; left >>= 1) power += (left & 1u) + (left > 1u);
@@ -199,7 +199,7 @@ static double weight_slots(const char *simd, double s, double estimate) {
  * multiply-adds on two ports, sums on one of these and a third; the divider works beside them. */
 static double bound_cycles(const char *simd, size_t dim, double s, double estimate, double divide[2]) {
   const double d = (double)dim, merge = dim == 2 || dim == 3 ? 1.0 : 0.0;
-  const riesz p = riesz_make(s, 1.0);
+  const pair_kernel p = riesz_kernel(s, 1.0);
   if (!strcmp(simd, "avx512")) {
     const double w = p.kind == WEIGHT_general ? GENERAL_SLOTS(estimate) : weight_slots(simd, s, estimate);
     return (3.0 * d + merge + w) / 2.0;

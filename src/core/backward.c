@@ -4,26 +4,25 @@
 #include <string.h>
 
 #include "core/linalg.h"
+#include "core/riesz.h"
 
 /* Points solved together: they share the pair tiles. */
 #define BLOCK 32
 /* Broyden updates kept before a restart. */
 #define MEMORY 10
-/* The Newton fall-back forms a [dim, dim] matrix; above this it steps along the scaled residual instead. */
-#define NEWTON_MAX_DIM 128
 #define NEWTON_STEPS 100
 #define HALVINGS 40
 /* The scalar model of the Jacobian is kept away from zero. */
 #define SMALLEST_SLOPE 0.05
 
+/* The Newton fall-back needs Jacobians; in more dimensions than the engine gives them for, it steps along the
+ * scaled residual. */
 static size_t newton_dim(size_t dim) {
-  return dim <= NEWTON_MAX_DIM ? dim : 1;
+  return dim <= TILE_HESSIAN_DIM ? dim : 0;
 }
 
-size_t backward_workspace(size_t dim) {
-  const size_t block = BLOCK * dim * (MEMORY + 4); /* steps, v, y, force, residual */
-  const size_t newton = newton_dim(dim) * newton_dim(dim) * 2 + 4 * dim;
-  return pairwise_workspace(dim) + block + 2 * BLOCK + newton;
+static size_t triangle_size(size_t dim) {
+  return newton_dim(dim) * (newton_dim(dim) + 1) / 2;
 }
 
 /* F at one point from sum w z. */
@@ -35,60 +34,87 @@ static void residual_from_force(const inverse_step *step, double weight, const d
   }
 }
 
-/* --- one difficult point: damped Newton on the proximal objective ------------------------------------ */
+/* --- a block of points ---------------------------------------------------------------------------------- */
 
 typedef struct {
-  double objective;
-  double slope; /* trace of the Jacobian of F over dim */
+  double *v, *y, *force, *residual;    /* [BLOCK, dim], one row per point */
+  double *history;                     /* [MEMORY, BLOCK, dim], the steps s_0, s_1, ... of Broyden's method */
+  double *weight, *bound, *repulsion;  /* [BLOCK] */
+  double *trial, *direction;           /* [BLOCK, dim], Newton's method */
+  double *triangles;                   /* [BLOCK, dim (dim+1) / 2] */
+  double *jacobian, *factor;           /* [dim, dim] */
+  double *pairs;
+} block_workspace;
+
+static double *take(double **rest, size_t size) {
+  double *place = *rest;
+  *rest += size;
+  return place;
+}
+
+static block_workspace carve(double *workspace, size_t dim) {
+  block_workspace w;
+  double **rest = &workspace;
+  w.v = take(rest, BLOCK * dim);
+  w.y = take(rest, BLOCK * dim);
+  w.force = take(rest, BLOCK * dim);
+  w.residual = take(rest, BLOCK * dim);
+  w.history = take(rest, MEMORY * BLOCK * dim);
+  w.weight = take(rest, BLOCK);
+  w.bound = take(rest, BLOCK);
+  w.repulsion = take(rest, BLOCK);
+  w.trial = take(rest, BLOCK * dim);
+  w.direction = take(rest, BLOCK * dim);
+  w.triangles = take(rest, BLOCK * triangle_size(dim));
+  w.jacobian = take(rest, newton_dim(dim) * newton_dim(dim));
+  w.factor = take(rest, newton_dim(dim) * newton_dim(dim));
+  w.pairs = workspace;
+  return w;
+}
+
+size_t backward_workspace(size_t dim) {
+  const size_t rows = BLOCK * dim * (MEMORY + 6) + 3 * BLOCK;
+  const size_t newton = BLOCK * triangle_size(dim) + 2 * newton_dim(dim) * newton_dim(dim);
+  return rows + newton + (newton_dim(dim) ? pairwise_hessian_workspace(dim) : pairwise_workspace(dim));
+}
+
+/* --- difficult points: damped Newton on the proximal objective, all of them in step ------------------- */
+
+typedef struct {
+  double objective; /* up to a constant */
+  double slope;     /* trace of the Jacobian of F over dim */
+  double size;      /* |F| */
 } local_model;
 
-/* F, the proximal objective and, where `jacobian` is given, the Jacobian of F, at one point. */
-static local_model evaluate_point(const inverse_step *step, const double *v, const double *y, double *residual,
-                                  double *jacobian, double *z) {
-  const size_t n = step->n, dim = step->dim;
-  const double scale = step->gamma / ((double)n - 1.0);
-  const riesz *potential = &step->potential;
-  double energy = 0.0, weight_sum = 0.0, bound_sum = 0.0;
-  memset(residual, 0, dim * sizeof(double));
-  if (jacobian) memset(jacobian, 0, dim * dim * sizeof(double));
-  for (size_t a = 0; a < n; a++) {
-    const double *x = step->source + a * dim;
-    double distance2 = 0.0;
-    for (size_t c = 0; c < dim; c++) {
-      z[c] = v[c] - x[c];
-      distance2 += z[c] * z[c];
-    }
-    const double u = distance2 + potential->epsilon;
-    const double weight = riesz_weight(potential, u);
-    energy += 0.5 * distance2 + riesz_repulsion(potential, u);
-    weight_sum += weight;
-    bound_sum += weight / u * distance2;
-    for (size_t c = 0; c < dim; c++) residual[c] += weight * z[c];
-    if (jacobian) {
-      for (size_t c = 0; c < dim; c++) {
-        const double row = weight / u * z[c];
-        for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] += row * z[e];
-      }
-    }
-  }
-  double moved = 0.0;
+/* F and the model at v, from its sums in slot `slot`. */
+static local_model model_at(const inverse_step *step, const double *v, const double *y, const block_workspace *w,
+                            size_t slot, double *residual) {
+  const size_t dim = step->dim;
+  const double n = (double)step->n, scale = step->gamma / (n - 1.0);
+  residual_from_force(step, scale, v, y, w->force + slot * dim, residual);
+  double moved = 0.0, from_mean = 0.0;
   for (size_t c = 0; c < dim; c++) {
     moved += (v[c] - y[c]) * (v[c] - y[c]);
-    residual[c] = v[c] - y[c] - scale * ((double)n * (v[c] - step->mean[c]) - residual[c]);
+    from_mean += (v[c] - step->mean[c]) * (v[c] - step->mean[c]);
   }
-  const double diagonal = 1.0 - scale * ((double)n - weight_sum);
-  const double rank_one = scale * (potential->s + 2.0);
-  if (jacobian) {
-    for (size_t c = 0; c < dim; c++) {
-      for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] *= -rank_one;
-      jacobian[c * dim + c] += diagonal;
-    }
-  }
-  const local_model model = {0.5 * moved - scale * energy, diagonal - rank_one * bound_sum / (double)dim};
+  const double spread = n - w->weight[slot] + (step->potential.s + 2.0) * w->bound[slot] / (double)dim;
+  const local_model model = {0.5 * moved - scale * (0.5 * n * from_mean + w->repulsion[slot]),
+                             1.0 - scale * spread, norm(residual, dim)};
   return model;
 }
 
-/* direction <- -(J + tau I)^{-1} F with the smallest tau of a doubling sequence that makes it positive
+/* The Jacobian of F, symmetric, from sum (w/u) z z'. */
+static void jacobian_at(const inverse_step *step, const block_workspace *w, size_t slot, double *jacobian) {
+  const size_t dim = step->dim;
+  const double n = (double)step->n, scale = step->gamma / (n - 1.0);
+  const double *entry = w->triangles + slot * triangle_size(dim);
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] = -scale * (step->potential.s + 2.0) * *entry++;
+    jacobian[c * dim + c] += 1.0 - scale * (n - w->weight[slot]);
+  }
+}
+
+/* direction <- -(J + tau I)^{-1} F with the smallest tau of a growing sequence that makes the matrix positive
  * definite, so that it descends the objective. */
 static void newton_direction(const double *jacobian, const double *residual, size_t dim, double *factor,
                              double *direction) {
@@ -106,62 +132,77 @@ static void newton_direction(const double *jacobian, const double *residual, siz
   cholesky_solve(factor, direction, dim);
 }
 
-static double solve_by_newton(const inverse_step *step, double *v, const double *y, double tolerance,
-                              int *evaluations, double *workspace) {
-  const size_t dim = step->dim, side = newton_dim(dim);
-  double *jacobian = side == dim ? workspace : NULL, *factor = workspace + side * side;
-  double *residual = factor + side * side, *direction = residual + dim, *trial = direction + dim;
-  double *z = trial + dim;
-  local_model model = evaluate_point(step, v, y, residual, jacobian, z);
-  double size = norm(residual, dim);
-  ++*evaluations;
-  for (int iteration = 0; iteration < NEWTON_STEPS && size > tolerance; iteration++) {
-    const double slope = model.slope > SMALLEST_SLOPE ? model.slope : 1.0;
+/* Where a point stands in its own damped Newton iteration. */
+typedef struct {
+  local_model here;
+  double length, descent;
+  int iteration, halvings;
+} newton_state;
+
+/* Looks at the trial point of `slot`: takes it or halves the step. Returns 0 when the point is finished. */
+static int newton_turn(const inverse_step *step, const block_workspace *w, size_t p, size_t slot, double tolerance,
+                       newton_state *state, double *residual) {
+  const size_t dim = step->dim;
+  double *v = w->v + p * dim, *trial = w->trial + p * dim, *direction = w->direction + p * dim;
+  const local_model there = model_at(step, trial, w->y + p * dim, w, slot, residual);
+  const int taken = state->iteration == 0 || there.size < (1.0 - 1e-4 * state->length) * state->here.size ||
+                    there.objective < state->here.objective + 1e-4 * state->length * state->descent;
+  if (taken) {
+    memcpy(v, trial, dim * sizeof(double));
+    state->here = there;
+    state->length = 1.0;
+    state->halvings = 0;
+    if (there.size <= tolerance || state->iteration++ == NEWTON_STEPS) return 0;
+    const double slope = there.slope > SMALLEST_SLOPE ? there.slope : 1.0;
     for (size_t c = 0; c < dim; c++) direction[c] = -residual[c] / slope;
-    if (jacobian) newton_direction(jacobian, residual, dim, factor, direction);
-    const double descent = dot(residual, direction, dim);
-    int accepted = 0;
-    double length = 1.0;
-    for (int half = 0; half < HALVINGS && !accepted; half++, length *= 0.5) {
-      for (size_t c = 0; c < dim; c++) trial[c] = v[c] + length * direction[c];
-      const local_model there = evaluate_point(step, trial, y, residual, jacobian, z);
-      const double there_size = norm(residual, dim);
-      ++*evaluations;
-      if (there_size < (1.0 - 1e-4 * length) * size ||
-          there.objective < model.objective + 1e-4 * length * descent) {
-        memcpy(v, trial, dim * sizeof(double));
-        model = there;
-        size = there_size;
-        accepted = 1;
-      }
+    if (newton_dim(dim)) {
+      jacobian_at(step, w, slot, w->jacobian);
+      newton_direction(w->jacobian, residual, dim, w->factor, direction);
     }
-    if (!accepted) break; /* rounding: no shorter step improves either measure */
+    state->descent = dot(residual, direction, dim);
+  } else {
+    /* rounding: no shorter step improves either measure */
+    if (++state->halvings == HALVINGS) return 0;
+    state->length *= 0.5;
   }
-  return size;
+  for (size_t c = 0; c < dim; c++) trial[c] = v[c] + state->length * direction[c];
+  return 1;
+}
+
+/* Points `active` afresh from the proximal centre, where the objective is at least known to descend. */
+static void solve_by_newton(const inverse_step *step, pair_task *task, const block_workspace *w, size_t *active,
+                            size_t n_active, double tolerance, double *size, int *evaluations) {
+  const size_t dim = step->dim;
+  newton_state state[BLOCK];
+  double *query = w->history, *residual = w->history + BLOCK * dim; /* Broyden's steps are done with */
+  for (size_t slot = 0; slot < n_active; slot++) {
+    const size_t p = active[slot];
+    const newton_state start = {{0.0, 0.0, 0.0}, 1.0, 0.0, 0, 0};
+    state[p] = start;
+    memcpy(w->trial + p * dim, w->y + p * dim, dim * sizeof(double));
+  }
+  const pair_sums sums = {w->force, dim, 1, w->weight, w->bound, w->repulsion, NULL,
+                          newton_dim(dim) ? w->triangles : NULL};
+  task->query = query;
+  while (n_active > 0) {
+    for (size_t slot = 0; slot < n_active; slot++) {
+      memcpy(query + slot * dim, w->trial + active[slot] * dim, dim * sizeof(double));
+    }
+    task->n_query = n_active;
+    pairwise_range(task, &sums, 0, n_active, w->pairs);
+    size_t kept = 0;
+    for (size_t slot = 0; slot < n_active; slot++) {
+      const size_t p = active[slot];
+      evaluations[p]++;
+      const int goes_on = newton_turn(step, w, p, slot, tolerance, &state[p], residual);
+      size[p] = state[p].here.size;
+      if (goes_on) active[kept++] = p;
+    }
+    n_active = kept;
+  }
 }
 
 /* --- many points: Broyden's method on the shared tiles ------------------------------------------------ */
-
-typedef struct {
-  double *v, *y, *force, *residual; /* [BLOCK, dim], one row per point */
-  double *history;                  /* [MEMORY, BLOCK, dim], the steps s_0, s_1, ... of Broyden's method */
-  double *weight, *bound;           /* [BLOCK] */
-  double *newton, *pairs;
-} block_workspace;
-
-static block_workspace carve(double *workspace, size_t dim) {
-  block_workspace w;
-  w.v = workspace;
-  w.y = w.v + BLOCK * dim;
-  w.force = w.y + BLOCK * dim;
-  w.residual = w.force + BLOCK * dim;
-  w.history = w.residual + BLOCK * dim;
-  w.weight = w.history + MEMORY * BLOCK * dim;
-  w.bound = w.weight + BLOCK;
-  w.newton = w.bound + BLOCK;
-  w.pairs = w.newton + newton_dim(dim) * newton_dim(dim) * 2 + 4 * dim;
-  return w;
-}
 
 /* Kelley's form of the good Broyden update: from the steps taken so far and z = -F/slope, the next step
  * s_{k+1} = z / (1 - s_k.z/|s_k|^2) after z has been carried through the earlier ones. The history of
@@ -216,7 +257,7 @@ static void solve_block(const inverse_step *step, pair_task *task, const double 
     task->query = query;
     task->n_query = n_active;
     const int first_time = evaluation == 0;
-    const pair_sums sums = {w.force, dim, 1, w.weight, first_time ? w.bound : NULL, NULL, NULL};
+    const pair_sums sums = {w.force, dim, 1, w.weight, first_time ? w.bound : NULL, NULL, NULL, NULL};
     pairwise_range(task, &sums, 0, n_active, w.pairs);
     size_t kept = 0;
     for (size_t slot = 0; slot < n_active; slot++) {
@@ -257,21 +298,20 @@ static void solve_block(const inverse_step *step, pair_task *task, const double 
     }
     n_active = kept;
   }
+  size_t n_difficult = 0;
   for (size_t p = 0; p < count; p++) {
-    double *v = w.v + p * dim;
-    if (state[p] != POINT_done) {
-      /* afresh from the proximal centre, where the objective is at least known to descend */
-      memcpy(v, w.y + p * dim, dim * sizeof(double));
-      size[p] = solve_by_newton(step, v, w.y + p * dim, tolerance, &evaluations[first + p], w.newton);
-    }
+    if (state[p] != POINT_done) active[n_difficult++] = p;
+  }
+  solve_by_newton(step, task, &w, active, n_difficult, tolerance, size, evaluations + first);
+  for (size_t p = 0; p < count; p++) {
     residual[first + p] = size[p];
-    for (size_t c = 0; c < dim; c++) out[c * m + first + p] = v[c];
+    for (size_t c = 0; c < dim; c++) out[c * m + first + p] = w.v[p * dim + c];
   }
 }
 
 static pair_task step_task(const inverse_step *step, size_t row_stride, size_t column_stride) {
   pair_task task = {NULL,      0,       row_stride, column_stride,   step->source,
-                    step->n,   step->dim, NO_SELF,  step->potential, NULL};
+                    step->n,   step->dim, NO_SELF,  NULL,      step->potential, NULL};
   pairwise_prepare(&task);
   return task;
 }
@@ -308,7 +348,7 @@ static void descend_block(const inverse_step *step, pair_task *task, const doubl
   }
   task->query = w.v;
   task->n_query = count;
-  const pair_sums sums = {w.force, dim, 1, NULL, NULL, NULL, NULL};
+  const pair_sums sums = {w.force, dim, 1, NULL, NULL, NULL, NULL, NULL};
   for (int inner = 0; inner <= n_inner; inner++) {
     pairwise_range(task, &sums, 0, count, w.pairs);
     for (size_t p = 0; p < count; p++) {

@@ -12,7 +12,7 @@ typedef struct {
   const double *source; /* packed [n, dim] */
   const double *mean;   /* [dim] */
   size_t n, dim;
-  riesz potential;
+  pair_kernel potential;
   double gamma;
 } inverse_step;
 

@@ -32,9 +32,16 @@ typedef struct {
  * the bounds that field_rows gave: rows are examined from the largest bound downwards until no bound
  * left exceeds what was found, or as many rows as cost little beside the field. Where no close pair stands
  * out, rows left unseen may be steeper by some per cent (a tenth was seen).
- * ranking: [n] scratch; workspace: threads * curvature_workspace(n, dim). */
-double largest_curvature(const double *packed, size_t n, size_t dim, const riesz *potential,
+ * ranking: [n] scratch; workspace: curvature_workspace(n, dim, threads). */
+double largest_curvature(const double *packed, size_t n, size_t dim, const pair_kernel *potential,
                          const double *bounds, ranked_row *ranking, double *workspace, int threads);
-size_t curvature_workspace(size_t n, size_t dim);
+size_t curvature_workspace(size_t n, size_t dim, int threads);
+
+/* log det (I - gamma J(y)) of a forward step at the task's query rows, J the field's Jacobian; NaN where the
+ * matrix is not positive definite, so that the step cannot be one-to-one there. dim at most TILE_HESSIAN_DIM.
+ * workspace: step_log_det_workspace(dim, threads). */
+#define LOG_DET_BATCH 256
+void step_log_det(const pair_task *task, double gamma, double *log_det, double *workspace, int threads);
+size_t step_log_det_workspace(size_t dim, int threads);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "core/riesz.h"
+#include "core/kernel.h"
 #include "core/simd.h"
 
 #define NO_SELF ((size_t)-1)
@@ -16,12 +16,14 @@ typedef struct {
   const double *source; /* packed [n_source, dim]: one row per point (pack_rows) */
   size_t n_source, dim;
   size_t self;          /* query row i is source row self + i and is left out; NO_SELF: nothing is */
-  riesz potential;
+  const size_t *own;    /* or it is source row own[i]; may be null */
+  pair_kernel kernel;
   const simd_table *table; /* set by pairwise_prepare */
 } pair_task;
 
-/* Where the sums go; a null pointer is not wanted. Only `force` and `weight` asked for: the plain
- * kernels. With z = y - x_a, u = |z|^2 + eps. */
+/* Where the sums go; a null pointer is not wanted, and the cheapest kernels that give the others are used:
+ * least for `weight`, then `force`, then `bound`, `repulsion` and `nearest`, most for `hessian` (the last
+ * four are for Riesz weights). With z = y - x_a, u = |z|^2 + eps. */
 typedef struct {
   double *force;  /* sum w z, strides as given */
   size_t row_stride, column_stride;
@@ -29,22 +31,25 @@ typedef struct {
   double *bound;     /* [n_query] sum (w/u) |z|^2 */
   double *repulsion; /* [n_query] sum of the repulsive part of W */
   double *nearest;   /* [n_query] min |z|^2; infinite without sources */
+  double *hessian;   /* [n_query, dim (dim+1) / 2], row by row: the lower triangle of sum (w/u) z z';
+                        dim at most TILE_HESSIAN_DIM */
 } pair_sums;
 
 /* One row per point from a column-major matrix. */
 void pack_rows(double *out, const double *x, size_t n, size_t dim);
 
-/* Chooses the kernels for the task, from the sources and the softening alone, so that neither the
- * queries beside a row nor the thread that meets it can change its bits. */
+/* Chooses the kernels for the task from the sources and the softening. (A chunk of 32 queries with one too
+ * far out for them takes those of the widest range.) */
 void pairwise_prepare(pair_task *task);
 
-/* Doubles of workspace that one thread needs. */
+/* Doubles of workspace that one thread needs, without and with the Hessian. */
 size_t pairwise_workspace(size_t dim);
+size_t pairwise_hessian_workspace(size_t dim);
 
 /* Query rows [from, to) on the calling thread. */
 void pairwise_range(const pair_task *task, const pair_sums *sums, size_t from, size_t to, double *workspace);
 
-/* All query rows on `threads` threads; workspace: threads * pairwise_workspace(dim). Each row is summed
+/* All query rows on `threads` threads; workspace: threads * pairwise[_hessian]_workspace(dim). Each row is summed
  * in one fixed order, so the bits do not depend on the number of threads. */
 void pairwise_all(const pair_task *task, const pair_sums *sums, double *workspace, int threads);
 

@@ -5,8 +5,8 @@
 /* Above this the repeated product would cost more than a logarithm and an exponential. */
 #define LARGEST_INTEGER_EXPONENT 256.0
 
-riesz riesz_make(double s, double epsilon) {
-  riesz potential = {WEIGHT_general, s, epsilon, s / 2.0 + 1.0, 0};
+pair_kernel riesz_kernel(double s, double epsilon) {
+  pair_kernel potential = {WEIGHT_general, epsilon, s, s / 2.0 + 1.0, 0, 0.0};
   if (s == floor(s) && s >= -1.0 && s <= LARGEST_INTEGER_EXPONENT) {
     const unsigned twice = (unsigned)(s + 2.0); /* w = u^{-twice/2} */
     potential.kind = twice % 2 ? WEIGHT_odd : WEIGHT_even;
@@ -15,24 +15,12 @@ riesz riesz_make(double s, double epsilon) {
   return potential;
 }
 
-double riesz_weight(const riesz *potential, double u) {
-  if (potential->kind == WEIGHT_general) return pow(u, -potential->exponent);
-  const double inverse = 1.0 / u;
-  double weight = potential->kind == WEIGHT_odd ? sqrt(inverse) : 1.0;
-  double base = inverse;
-  for (unsigned left = potential->power; left; left >>= 1) {
-    if (left & 1u) weight *= base;
-    base *= base;
-  }
-  return weight;
-}
-
-double riesz_repulsion(const riesz *potential, double u) {
+double riesz_repulsion(const pair_kernel *potential, double u) {
   if (potential->s == 0.0) return -0.5 * log(u);
-  return riesz_weight(potential, u) * u / potential->s;
+  return kernel_weight(potential, u) * u / potential->s;
 }
 
-double riesz_curvature(const riesz *potential) {
+double riesz_curvature(const pair_kernel *potential) {
   const double s = potential->s;
   if (s <= -1.0) return 1.0;
   if (potential->epsilon <= 0.0) return INFINITY;

@@ -55,9 +55,9 @@ const simd_table *simd_current(void) {
   return current;
 }
 
-const simd_table *simd_wide_range(void) {
+const simd_table *simd_wide_range(const simd_table *table) {
 #ifdef SIMD_X86
-  if (current->narrow_range) return &simd_avx2;
+  if (table == &simd_avx2 || table == &simd_avx512) return &simd_avx2_wide;
 #endif
-  return current;
+  return table;
 }

@@ -3,7 +3,7 @@
 #ifndef PARTICLEFLOW_SIMD_H
 #define PARTICLEFLOW_SIMD_H
 
-#include "core/riesz.h"
+#include "core/kernel.h"
 
 /* Tile accumulators, each a row of `lanes` doubles. For a query y and sources x_a, z = y - x_a,
  * u = |z|^2 + eps:
@@ -12,33 +12,45 @@
  *   dim+1        sum (w/u) |z|^2       what the curvature bound needs
  *   dim+2        sum w u, or sum log u at s = 0 (the energy)
  *   dim+3        min |z|^2
- * The plain kernels leave the last three alone. */
+ *   dim+4 ..     sum (w/u) z z', the lower triangle row by row
+ * TILE_EXTRA rows between the forces and the triangle. */
 #define TILE_EXTRA 4
 
-/* The largest dimension with a kernel of its own; others go through the general one. */
+/* Which of them a kernel adds to; each mode adds to those of the one before as well. */
+typedef enum {
+  TILE_sum = 0,     /* sum w */
+  TILE_force = 1,   /* sum w z */
+  TILE_full = 2,    /* the extras; Riesz weights only */
+  TILE_hessian = 3, /* the triangle; Riesz weights only, up to TILE_HESSIAN_DIM dimensions */
+  TILE_modes = 4
+} tile_mode;
+
+#define TILE_HESSIAN_DIM 128
+
+/* The largest dimension with kernels of its own; others go through the general one. */
 #define TILE_MAX_DIM 3
 
 /* No more than this many sources in one kernel call (the running product behind sum log u). */
 #define TILE_MAX_SOURCES 512
 
-/* query: [dim, lanes], one row per coordinate. sums: [dim + TILE_EXTRA, lanes], added to.
- * source: [n_source, dim], one row per point. */
+/* query: [dim, lanes], one row per coordinate. sums: the accumulators. source: [n_source, dim], one row per
+ * point. */
 typedef void (*tile_kernel)(const double *query, double *sums, const double *source, size_t n_source,
-                            size_t dim, const riesz *potential);
+                            size_t dim, const pair_kernel *kernel);
 
 typedef struct {
   const char *name;
   size_t lanes;
-  /* a reciprocal from an estimate and Newton steps: right only for u well inside the range of doubles */
-  int narrow_range;
-  tile_kernel plain[WEIGHT_count][TILE_MAX_DIM + 1]; /* [.][0] is the general kernel */
-  tile_kernel full[WEIGHT_count][TILE_MAX_DIM + 1];
+  /* Reciprocals made from estimates are right only where u is far from both ends of the estimate's range:
+   * eps of Riesz weights at least, coordinates at most. */
+  double least_epsilon, largest_coordinate;
+  tile_kernel kernels[TILE_modes][WEIGHT_count][TILE_MAX_DIM + 1]; /* [..][0] is the general kernel */
 } simd_table;
 
 extern const simd_table simd_scalar;
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
 #define SIMD_X86 1
-extern const simd_table simd_avx2;
+extern const simd_table simd_avx2, simd_avx2_wide;
 extern const simd_table simd_avx512;
 #endif
 #if defined(__aarch64__) && defined(__ARM_NEON)
@@ -49,8 +61,8 @@ extern const simd_table simd_neon;
 void simd_init(void);                /* the best the processor has */
 int simd_select(const char *name);   /* 1 if `name` is compiled in and the processor has it */
 const simd_table *simd_current(void);
-/* The table to use where u may leave the range in which estimates are right. */
-const simd_table *simd_wide_range(void);
+/* The table with which to replace `table` where its range does not suffice. */
+const simd_table *simd_wide_range(const simd_table *table);
 size_t simd_available(const char **names, size_t n_names); /* fills names, best last; returns how many */
 
 #endif

@@ -3,87 +3,158 @@
  *   TILE_TARGET       the function attribute
  *   TILE_LANES        doubles in a vector
  *   vec               the vector type
- *   LOAD STORE SET1 ADD SUB MUL FMA MIN INVERSE INVERSE_ROOT
+ *   LOAD STORE SET1 ADD SUB MUL FMA MIN ROOT INVERSE INVERSE_ROOT
  *   MANTISSA EXPONENT u = MANTISSA(u) 2^EXPONENT(u), the first in [1, 2), both doubles
  *   ROUND SCALE       to the nearest whole number; SCALE(v, k) = v 2^k for whole k
- * or, for one lane, TILE_LIBM: the power is pow().
- * Differences are accumulated as w (y - x), never as y sum(w) - sum(w x), which loses every digit where
- * a weight is large. */
+ * or, for one lane, TILE_LIBM: powers and exponentials are libm's.
+ * Forces are accumulated as w (y - x), never as y sum(w) - sum(w x), which loses every digit where a weight
+ * is large. */
 #include <math.h>
 
 #include "core/simd.h"
 
 #define INLINE static inline __attribute__((always_inline)) TILE_TARGET
 
-typedef struct {
-  vec weight;
-  vec inverse; /* 1/u, for the curvature bound */
-} TILE_NAME(pair);
+/* --- weights ------------------------------------------------------------------------------------------- */
 
-INLINE vec TILE_NAME(whole_power)(vec result, vec base, unsigned power) {
-  for (unsigned left = power;;) {
-    if (left & 1u) result = MUL(result, base);
-    left >>= 1;
-    if (!left) return result;
+INLINE vec TILE_NAME(whole_power)(vec base, unsigned power) {
+  for (; !(power & 1u); power >>= 1) base = MUL(base, base);
+  vec result = base;
+  while (power >>= 1) {
     base = MUL(base, base);
+    if (power & 1u) result = MUL(result, base);
   }
+  return result;
 }
 
-/* u^exponent. Without libm: log2 u = k + 1/2 + (2/log 2) atanh f with f = (m - sqrt 2)/(m + sqrt 2), |f| <=
- * 0.172, a series in f^2 of eleven terms; then 2^y = 2^round(y) exp(r), |r| <= 0.347, Taylor's series to
- * the thirteenth power. Relative error about 1e-16 |exponent log2 u|. */
-INLINE vec TILE_NAME(general_power)(vec u, double exponent) {
-#ifdef TILE_LIBM
-  return pow(u, exponent);
+/* The transcendental weights take eight sources side by side, step by step, for one alone leaves the
+ * processor waiting: V(0) .. V(7) name the eight vectors, S is what is done to each. */
+#define REPEAT_1(S) S(0)
+#define REPEAT_8(S) S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7)
+
+#ifndef TILE_LIBM
+#define LOG_0 1.0
+#define LOG_1 0.33333333333333826
+#define LOG_2 0.19999999999650955
+#define LOG_3 0.1428571438036914
+#define LOG_4 0.11111098523202137
+#define LOG_5 0.09091816120808499
+#define LOG_6 0.0765625655736956
+#define LOG_7 0.07404933786151636
+#define EXP_2 0.5000000000000001
+#define EXP_3 0.16666666666666669
+#define EXP_4 0.04166666666662404
+#define EXP_5 0.008333333333330055
+#define EXP_6 0.0013888888917258759
+#define EXP_7 0.00019841269863088255
+#define EXP_8 2.4801521225986432e-05
+#define EXP_9 2.7557268406190795e-06
+#define EXP_10 2.7620121717381933e-07
+#define EXP_11 2.5100411082014903e-08
+/* log2 u = k + 1/2 + (2/log 2) atanh f with f = (m - sqrt 2)/(m + sqrt 2), |f| <= 0.1716; atanh(f)/f is a
+ * polynomial of degree 7 in f^2, interpolated at Chebyshev's points (error below 1e-17). */
+#define OPEN_LOG(g)                                                                \
+  const vec m##g = MANTISSA(u##g);                                                 \
+  const vec f##g = MUL(SUB(m##g, SET1(1.4142135623730951)), INVERSE(ADD(m##g, SET1(1.4142135623730951)))); \
+  const vec q##g = MUL(f##g, f##g);                                                \
+  vec l##g = SET1(LOG_7);
+#define LOG_STEP_6(g) l##g = FMA(l##g, q##g, SET1(LOG_6));
+#define LOG_STEP_5(g) l##g = FMA(l##g, q##g, SET1(LOG_5));
+#define LOG_STEP_4(g) l##g = FMA(l##g, q##g, SET1(LOG_4));
+#define LOG_STEP_3(g) l##g = FMA(l##g, q##g, SET1(LOG_3));
+#define LOG_STEP_2(g) l##g = FMA(l##g, q##g, SET1(LOG_2));
+#define LOG_STEP_1(g) l##g = FMA(l##g, q##g, SET1(LOG_1));
+#define LOG_STEP_0(g) l##g = FMA(l##g, q##g, SET1(LOG_0));
+#define CLOSE_LOG(g)                                                                                    \
+  const vec e##g = MUL(FMA(MUL(l##g, f##g), SET1(2.8853900817779268), ADD(EXPONENT(u##g), SET1(0.5))), \
+                       SET1(-kernel->exponent));
+/* 2^e = 2^round(e) exp(r), |r| <= 0.3466: a polynomial of degree 11, as above (error below 1e-17). Below
+ * 2^-1080 nothing is left of a double. */
+#define OPEN_EXP(g)                                                             \
+  const vec k##g = ROUND(e##g);                                                 \
+  const vec r##g = MUL(SUB(e##g, k##g), SET1(0.69314718055994531));             \
+  vec p##g = SET1(EXP_11);
+#define EXP_STEP_10(g) p##g = FMA(p##g, r##g, SET1(EXP_10));
+#define EXP_STEP_9(g) p##g = FMA(p##g, r##g, SET1(EXP_9));
+#define EXP_STEP_8(g) p##g = FMA(p##g, r##g, SET1(EXP_8));
+#define EXP_STEP_7(g) p##g = FMA(p##g, r##g, SET1(EXP_7));
+#define EXP_STEP_6(g) p##g = FMA(p##g, r##g, SET1(EXP_6));
+#define EXP_STEP_5(g) p##g = FMA(p##g, r##g, SET1(EXP_5));
+#define EXP_STEP_4(g) p##g = FMA(p##g, r##g, SET1(EXP_4));
+#define EXP_STEP_3(g) p##g = FMA(p##g, r##g, SET1(EXP_3));
+#define EXP_STEP_2(g) p##g = FMA(p##g, r##g, SET1(EXP_2));
+#define EXP_STEP_1(g) p##g = FMA(p##g, r##g, SET1(1.0));
+#define EXP_STEP_0(g) p##g = FMA(p##g, r##g, SET1(1.0));
+#define CLOSE_EXP(g) weight##g = SCALE(p##g, k##g);
+#define POWERS(REPEAT)                                                                              \
+  REPEAT(OPEN_LOG) REPEAT(LOG_STEP_6) REPEAT(LOG_STEP_5) REPEAT(LOG_STEP_4) REPEAT(LOG_STEP_3)      \
+  REPEAT(LOG_STEP_2) REPEAT(LOG_STEP_1) REPEAT(LOG_STEP_0) REPEAT(CLOSE_LOG) EXPONENTIALS(REPEAT)
+#define EXPONENTIALS(REPEAT)                                                                        \
+  REPEAT(OPEN_EXP) REPEAT(EXP_STEP_10) REPEAT(EXP_STEP_9) REPEAT(EXP_STEP_8) REPEAT(EXP_STEP_7)     \
+  REPEAT(EXP_STEP_6) REPEAT(EXP_STEP_5) REPEAT(EXP_STEP_4) REPEAT(EXP_STEP_3) REPEAT(EXP_STEP_2)    \
+  REPEAT(EXP_STEP_1) REPEAT(EXP_STEP_0) REPEAT(CLOSE_EXP)
+#define EXPONENT_OF_SQUARE(g) \
+  const vec e##g = SUB(SET1(0.0), MIN(MUL(u##g, SET1(kernel->rate * 1.4426950408889634)), SET1(1080.0)));
+#define EXPONENT_OF_ROOT(g) \
+  const vec e##g = SUB(SET1(0.0), MIN(MUL(ROOT(u##g), SET1(kernel->rate * 1.4426950408889634)), SET1(1080.0)));
 #else
-  const vec m = MANTISSA(u), root2 = SET1(1.4142135623730951);
-  const vec f = MUL(SUB(m, root2), INVERSE(ADD(m, root2)));
-  const vec f2 = MUL(f, f);
-  vec series = SET1(1.0 / 21.0);
-#define TERM(k) series = FMA(series, f2, SET1(1.0 / (k)));
-  TERM(19.0) TERM(17.0) TERM(15.0) TERM(13.0) TERM(11.0) TERM(9.0) TERM(7.0) TERM(5.0) TERM(3.0) TERM(1.0)
-#undef TERM
-  const vec log2_u = FMA(MUL(series, f), SET1(2.8853900817779268), ADD(EXPONENT(u), SET1(0.5)));
-  const vec y = MUL(log2_u, SET1(exponent));
-  const vec whole = ROUND(y);
-  const vec r = MUL(SUB(y, whole), SET1(0.69314718055994531));
-  vec power = SET1(1.0 / 6227020800.0);
-#define TERM(factorial) power = FMA(power, r, SET1(1.0 / (factorial)));
-  TERM(479001600.0) TERM(39916800.0) TERM(3628800.0) TERM(362880.0) TERM(40320.0) TERM(5040.0) TERM(720.0)
-  TERM(120.0) TERM(24.0) TERM(6.0) TERM(2.0) TERM(1.0) TERM(1.0)
-#undef TERM
-  return SCALE(power, whole);
+#define POWER(g) weight##g = pow(u##g, -kernel->exponent);
+#define POWERS(REPEAT) REPEAT(POWER)
+#define EXPONENT_OF_SQUARE(g) const double e##g = -u##g * kernel->rate;
+#define EXPONENT_OF_ROOT(g) const double e##g = -sqrt(u##g) * kernel->rate;
+#define EXPONENTIAL(g) weight##g = exp(e##g);
+#define EXPONENTIALS(REPEAT) REPEAT(EXPONENTIAL)
 #endif
-}
 
-INLINE TILE_NAME(pair) TILE_NAME(weigh)(vec u, const weight_kind kind, const riesz *potential, const int full) {
-  TILE_NAME(pair) out;
-  if (kind == WEIGHT_even) {
-    out.inverse = INVERSE(u);
-    out.weight = TILE_NAME(whole_power)(SET1(1.0), out.inverse, potential->power);
-  } else if (kind == WEIGHT_odd) {
-    const vec root = INVERSE_ROOT(u);
-    out.inverse = MUL(root, root);
-    out.weight = potential->power ? TILE_NAME(whole_power)(root, out.inverse, potential->power) : root;
-  } else {
-    out.weight = TILE_NAME(general_power)(u, -potential->exponent);
-    out.inverse = full ? INVERSE(u) : u;
+#define TAKE_EVEN(g)        \
+  inverse##g = INVERSE(u##g); \
+  weight##g = TILE_NAME(whole_power)(inverse##g, kernel->power);
+#define TAKE_ODD(g)                           \
+  {                                           \
+    const vec root = INVERSE_ROOT(u##g);      \
+    inverse##g = MUL(root, root);             \
+    weight##g = kernel->power ? MUL(root, TILE_NAME(whole_power)(inverse##g, kernel->power)) : root; \
   }
-  return out;
-}
+#define TAKE_ROOT(g) weight##g = ROOT(u##g);
+#define TAKE_INVERSE(g) inverse##g = INVERSE(u##g);
+#define OPEN_WEIGHT(g)                            \
+  const vec u##g = ADD(distance##g, epsilon);     \
+  vec weight##g, inverse##g = u##g;
 
-/* What a kernel carries besides sum w z. */
+/* distance0, ... to weight0, ... and, where the tally wants them, inverse0 = 1/u0, ... `kind` and `mode`
+ * are constants where this stands. */
+#define WEIGH(REPEAT)                                                        \
+  REPEAT(OPEN_WEIGHT)                                                        \
+  if (kind == WEIGHT_even) {                                                 \
+    REPEAT(TAKE_EVEN)                                                        \
+  } else if (kind == WEIGHT_odd) {                                           \
+    REPEAT(TAKE_ODD)                                                         \
+  } else if (kind == WEIGHT_distance) {                                      \
+    REPEAT(TAKE_ROOT)                                                        \
+  } else if (kind == WEIGHT_general) {                                       \
+    POWERS(REPEAT)                                                           \
+    if (mode >= TILE_full) { REPEAT(TAKE_INVERSE) }                          \
+  } else if (kind == WEIGHT_gaussian) {                                      \
+    REPEAT(EXPONENT_OF_SQUARE)                                               \
+    EXPONENTIALS(REPEAT)                                                     \
+  } else {                                                                   \
+    REPEAT(EXPONENT_OF_ROOT)                                                 \
+    EXPONENTIALS(REPEAT)                                                     \
+  }
+
+/* --- what a kernel carries besides sum w z ------------------------------------------------------------- */
+
 typedef struct {
   vec weight, bound, energy, mantissa, exponent, nearest;
 } TILE_NAME(tally);
 
-INLINE TILE_NAME(tally) TILE_NAME(tally_open)(const double *sums, size_t dim, const int full) {
+INLINE TILE_NAME(tally) TILE_NAME(tally_open)(const double *sums, size_t dim, const tile_mode mode) {
   TILE_NAME(tally) t;
   const double *extra = sums + dim * TILE_LANES;
   t.weight = LOAD(extra);
   t.bound = t.energy = t.nearest = t.exponent = SET1(0.0);
   t.mantissa = SET1(1.0);
-  if (full) {
+  if (mode >= TILE_full) {
     t.bound = LOAD(extra + TILE_LANES);
     t.energy = LOAD(extra + 2 * TILE_LANES);
     t.nearest = LOAD(extra + 3 * TILE_LANES);
@@ -91,26 +162,23 @@ INLINE TILE_NAME(tally) TILE_NAME(tally_open)(const double *sums, size_t dim, co
   return t;
 }
 
-INLINE void TILE_NAME(tally_pair)(TILE_NAME(tally) *t, vec distance2, vec u, TILE_NAME(pair) p,
-                                  const int full, const int logarithmic) {
-  t->weight = ADD(t->weight, p.weight);
-  if (full) {
-    t->bound = FMA(MUL(p.weight, p.inverse), distance2, t->bound);
-    t->nearest = MIN(t->nearest, distance2);
-    if (logarithmic) {
-      t->mantissa = MUL(t->mantissa, MANTISSA(u));
-      t->exponent = ADD(t->exponent, EXPONENT(u));
-    } else {
-      t->energy = FMA(p.weight, u, t->energy);
-    }
+INLINE void TILE_NAME(tally_extras)(TILE_NAME(tally) *t, vec distance2, vec u, vec weight, vec inverse,
+                                    const int logarithmic) {
+  t->bound = FMA(MUL(weight, inverse), distance2, t->bound);
+  t->nearest = MIN(t->nearest, distance2);
+  if (logarithmic) {
+    t->mantissa = MUL(t->mantissa, MANTISSA(u));
+    t->exponent = ADD(t->exponent, EXPONENT(u));
+  } else {
+    t->energy = FMA(weight, u, t->energy);
   }
 }
 
-INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim, const int full,
+INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim, const tile_mode mode,
                                    const int logarithmic) {
   double *extra = sums + dim * TILE_LANES;
   STORE(extra, t.weight);
-  if (!full) return;
+  if (mode < TILE_full) return;
   STORE(extra + TILE_LANES, t.bound);
   STORE(extra + 2 * TILE_LANES, t.energy);
   STORE(extra + 3 * TILE_LANES, t.nearest);
@@ -124,175 +192,215 @@ INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim,
   }
 }
 
-INLINE vec TILE_NAME(group_weight)(TILE_NAME(tally) *t, vec distance2, vec epsilon, const riesz *potential,
-                                   const weight_kind kind, const int full, const int logarithmic) {
-  const vec u = ADD(distance2, epsilon);
-  const TILE_NAME(pair) p = TILE_NAME(weigh)(u, kind, potential, full);
-  TILE_NAME(tally_pair)(t, distance2, u, p, full, logarithmic);
-  return p.weight;
-}
-
-/* Any dimension. Sources go in groups, so that their chains of operations overlap and each query
- * coordinate is loaded once for all of them: first the differences and distances, then the weights, then
- * the forces. Groups of eight keep the differences in a buffer (as many dimensions as leave it in the
- * nearest cache); groups of four, and single sources, compute them twice. */
-#define REPEAT_4(S) S(0) S(1) S(2) S(3)
-#define REPEAT_8(S) REPEAT_4(S) S(4) S(5) S(6) S(7)
-
-#define OPEN_SOURCE(g)                    \
-  const double *x##g = x + (g) * dim;     \
+/* --- any dimension ------------------------------------------------------------------------------------- *
+ * Sources go in groups of eight, so that their chains of operations overlap and each query coordinate is
+ * loaded once for all of them: first the differences and distances, then the weights, then the forces.
+ * In up to KEPT_DIMS dimensions the differences are kept in a buffer that the nearest cache holds; beyond,
+ * they are computed twice. The Hessian always keeps them. */
+#define OPEN_SOURCE(g)                \
+  const double *x##g = x + (g) * dim; \
   vec distance##g = SET1(0.0);
-#define KEEP_DIFFERENCE(g)                            \
-  {                                                   \
-    const vec z = SUB(y, SET1(x##g[c]));              \
-    distance##g = FMA(z, z, distance##g);             \
-    STORE(kept + (8 * c + (g)) * TILE_LANES, z);      \
+#define KEPT(g, c) (kept + (8 * (c) + (g)) * TILE_LANES)
+#define DIFFERENCE(g) SUB(y, SET1(x##g[c]))
+#define ADD_SQUARE(g)                       \
+  {                                         \
+    const vec z = DIFFERENCE(g);            \
+    distance##g = FMA(z, z, distance##g);   \
   }
-#define ADD_KEPT(g) force = FMA(weight##g, LOAD(kept + (8 * c + (g)) * TILE_LANES), force);
-#define ADD_SQUARE(g)                      \
-  {                                        \
-    const vec z = SUB(y, SET1(x##g[c]));   \
-    distance##g = FMA(z, z, distance##g);  \
+#define KEEP_DIFFERENCE(g)                  \
+  {                                         \
+    const vec z = DIFFERENCE(g);            \
+    distance##g = FMA(z, z, distance##g);   \
+    STORE(KEPT(g, c), z);                   \
   }
-#define ADD_DIFFERENCE(g) force = FMA(weight##g, SUB(y, SET1(x##g[c])), force);
-#define WEIGH_SOURCE(g) \
-  const vec weight##g = TILE_NAME(group_weight)(t, distance##g, epsilon, potential, kind, full, logarithmic);
+#define ADD_DIFFERENCE(g) force = FMA(weight##g, DIFFERENCE(g), force);
+#define ADD_KEPT(g) force = FMA(weight##g, LOAD(KEPT(g, c)), force);
+#define ADD_EXTRAS(g) \
+  TILE_NAME(tally_extras)(t, distance##g, u##g, weight##g, inverse##g, logarithmic);
+#define TAKE_CURVATURE(g) const vec curvature##g = MUL(weight##g, inverse##g);
+#define SCALE_COORDINATE(g) const vec scaled##g = MUL(curvature##g, LOAD(KEPT(g, c)));
+#define ADD_PRODUCT(g) entry = FMA(scaled##g, LOAD(KEPT(g, e)), entry);
+#define SUM_1() weight0
+#define SUM_8() \
+  ADD(ADD(ADD(weight0, weight1), ADD(weight2, weight3)), ADD(ADD(weight4, weight5), ADD(weight6, weight7)))
 
-#define DEFINE_GROUP(name, REPEAT, FIRST, SECOND)                                                          \
+#define DEFINE_GROUP(name, REPEAT, SUM, FIRST, SECOND)                                                     \
   INLINE void TILE_NAME(name)(const double *query, double *sums, const double *x, size_t dim,              \
-                              const riesz *potential, const weight_kind kind, const int full,              \
+                              const pair_kernel *kernel, const weight_kind kind, const tile_mode mode,     \
                               const int logarithmic, TILE_NAME(tally) *t, double *kept) {                  \
     (void)kept;                                                                                            \
-    const vec epsilon = SET1(potential->epsilon);                                                          \
+    const vec epsilon = SET1(kernel->epsilon);                                                             \
     REPEAT(OPEN_SOURCE)                                                                                    \
     for (size_t c = 0; c < dim; c++) {                                                                     \
       const vec y = LOAD(query + c * TILE_LANES);                                                          \
       REPEAT(FIRST)                                                                                        \
     }                                                                                                      \
-    REPEAT(WEIGH_SOURCE)                                                                                   \
-    for (size_t c = 0; c < dim; c++) {                                                                     \
+    WEIGH(REPEAT)                                                                                          \
+    t->weight = ADD(t->weight, SUM());                                                                     \
+    if (mode >= TILE_full) { REPEAT(ADD_EXTRAS) }                                                          \
+    for (size_t c = 0; mode >= TILE_force && c < dim; c++) {                                               \
       const vec y = LOAD(query + c * TILE_LANES);                                                          \
       vec force = LOAD(sums + c * TILE_LANES);                                                             \
       REPEAT(SECOND)                                                                                       \
       (void)y;                                                                                             \
       STORE(sums + c * TILE_LANES, force);                                                                 \
     }                                                                                                      \
-  }
-#define REPEAT_1(S) S(0)
-DEFINE_GROUP(group_of_eight, REPEAT_8, KEEP_DIFFERENCE, ADD_KEPT)
-DEFINE_GROUP(group_of_four, REPEAT_4, ADD_SQUARE, ADD_DIFFERENCE)
-DEFINE_GROUP(single_source, REPEAT_1, ADD_SQUARE, ADD_DIFFERENCE)
-
-#define KEPT_DIMS 48
-
-INLINE void TILE_NAME(general)(const double *query, double *sums, const double *source, size_t n_source,
-                               size_t dim, const riesz *potential, const weight_kind kind, const int full,
-                               const int logarithmic) {
-  TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, dim, full);
-  double kept[8 * KEPT_DIMS * TILE_LANES];
-  size_t a = 0;
-  for (; dim <= KEPT_DIMS && a + 8 <= n_source; a += 8) {
-    TILE_NAME(group_of_eight)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
-  }
-  for (; a + 4 <= n_source; a += 4) {
-    TILE_NAME(group_of_four)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
-  }
-  for (; a < n_source; a++) {
-    TILE_NAME(single_source)(query, sums, source + a * dim, dim, potential, kind, full, logarithmic, &t, kept);
-  }
-  TILE_NAME(tally_close)(t, sums, dim, full, logarithmic);
-}
-
-/* sum log u is wanted only at s = 0, which is an even weight; the test is outside the pair loop. */
-#define DEFINE_GENERAL(kind_name)                                                                          \
-  static TILE_TARGET void TILE_NAME(plain_##kind_name##_0)(const double *query, double *sums,              \
-                                                           const double *source, size_t n_source,         \
-                                                           size_t dim, const riesz *potential) {          \
-    TILE_NAME(general)(query, sums, source, n_source, dim, potential, WEIGHT_##kind_name, 0, 0);           \
-  }                                                                                                        \
-  static TILE_TARGET void TILE_NAME(full_##kind_name##_0)(const double *query, double *sums,               \
-                                                          const double *source, size_t n_source,          \
-                                                          size_t dim, const riesz *potential) {           \
-    if (WEIGHT_##kind_name == WEIGHT_even && potential->s == 0.0) {                                        \
-      TILE_NAME(general)(query, sums, source, n_source, dim, potential, WEIGHT_##kind_name, 1, 1);         \
-    } else {                                                                                               \
-      TILE_NAME(general)(query, sums, source, n_source, dim, potential, WEIGHT_##kind_name, 1, 0);         \
+    if (mode == TILE_hessian) {                                                                            \
+      REPEAT(TAKE_CURVATURE)                                                                               \
+      double *entries = sums + (dim + TILE_EXTRA) * TILE_LANES;                                            \
+      for (size_t c = 0; c < dim; c++) {                                                                   \
+        REPEAT(SCALE_COORDINATE)                                                                           \
+        for (size_t e = 0; e <= c; e++, entries += TILE_LANES) {                                           \
+          vec entry = LOAD(entries);                                                                       \
+          REPEAT(ADD_PRODUCT)                                                                              \
+          STORE(entries, entry);                                                                           \
+        }                                                                                                  \
+      }                                                                                                    \
     }                                                                                                      \
   }
+DEFINE_GROUP(eight_kept, REPEAT_8, SUM_8, KEEP_DIFFERENCE, ADD_KEPT)
+DEFINE_GROUP(eight_twice, REPEAT_8, SUM_8, ADD_SQUARE, ADD_DIFFERENCE)
+DEFINE_GROUP(single_kept, REPEAT_1, SUM_1, KEEP_DIFFERENCE, ADD_KEPT)
+DEFINE_GROUP(single_twice, REPEAT_1, SUM_1, ADD_SQUARE, ADD_DIFFERENCE)
 
-DEFINE_GENERAL(even)
-DEFINE_GENERAL(odd)
-DEFINE_GENERAL(general)
+#define KEPT_DIMS 48
+/* dimensions that each mode makes room for */
+#define KEPT_sum 1
+#define KEPT_force KEPT_DIMS
+#define KEPT_full KEPT_DIMS
+#define KEPT_hessian TILE_HESSIAN_DIM
+
+INLINE void TILE_NAME(general)(const double *query, double *sums, const double *source, size_t n_source,
+                               size_t dim, const pair_kernel *kernel, const weight_kind kind,
+                               const tile_mode mode, const int logarithmic, double *kept) {
+  TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, dim, mode);
+  const int keep = mode == TILE_hessian || (mode != TILE_sum && dim <= KEPT_DIMS);
+  size_t a = 0;
+#define WALK(step, group)                                                                            \
+  for (; a + (step) <= n_source; a += (step)) {                                                      \
+    TILE_NAME(group)(query, sums, source + a * dim, dim, kernel, kind, mode, logarithmic, &t, kept); \
+  }
+  if (keep) {
+    WALK(8, eight_kept)
+  } else if (mode != TILE_hessian) {
+    WALK(8, eight_twice)
+  }
+  if (mode == TILE_hessian) {
+    WALK(1, single_kept)
+  } else {
+    WALK(1, single_twice)
+  }
+#undef WALK
+  TILE_NAME(tally_close)(t, sums, dim, mode, logarithmic);
+}
+
+/* The signature of a kernel, and one around `general`. sum log u is wanted only at s = 0, which is an even
+ * weight; the test is outside the pair loop. */
+#define DEFINE_KERNEL(mode_name, kind_name, column, body)                                                  \
+  static TILE_TARGET void TILE_NAME(mode_name##_##kind_name##_##column)(                                   \
+      const double *query, double *sums, const double *source, size_t n_source, size_t dim,                \
+      const pair_kernel *kernel) {                                                                         \
+    const weight_kind kind = WEIGHT_##kind_name;                                                           \
+    const tile_mode mode = TILE_##mode_name;                                                               \
+    (void)dim;                                                                                             \
+    if (kind == WEIGHT_even && mode >= TILE_full && kernel->s == 0.0) {                                    \
+      body(1, KEPT_##mode_name)                                                                            \
+    } else {                                                                                               \
+      body(0, KEPT_##mode_name)                                                                                              \
+    }                                                                                                      \
+  }
+#define GENERAL(logarithmic, kept_dims)                                       \
+  double kept[8 * kept_dims * TILE_LANES] __attribute__((aligned(64)));       \
+  TILE_NAME(general)(query, sums, source, n_source, dim, kernel, kind, mode, logarithmic, kept);
+#define DEFINE_GENERAL(mode_name, kind_name) DEFINE_KERNEL(mode_name, kind_name, 0, GENERAL)
+
+DEFINE_GENERAL(sum, even)
+DEFINE_GENERAL(sum, odd)
+DEFINE_GENERAL(sum, general)
+DEFINE_GENERAL(sum, gaussian)
+DEFINE_GENERAL(sum, laplace)
+DEFINE_GENERAL(sum, distance)
+DEFINE_GENERAL(force, even)
+DEFINE_GENERAL(force, odd)
+DEFINE_GENERAL(force, general)
+DEFINE_GENERAL(force, gaussian)
+DEFINE_GENERAL(force, laplace)
+DEFINE_GENERAL(force, distance)
+DEFINE_GENERAL(full, even)
+DEFINE_GENERAL(full, odd)
+DEFINE_GENERAL(full, general)
+DEFINE_GENERAL(hessian, even)
+DEFINE_GENERAL(hessian, odd)
+DEFINE_GENERAL(hessian, general)
 
 #ifdef TILE_SPECIAL_DIMS
-/* Few dimensions: differences and forces stay in registers, and one source after the other keeps the
- * processor busy. Statements are repeated by the preprocessor, not by an unrolling pass, so that every
- * compiler keeps them there. */
+/* --- few dimensions, cheap weights --------------------------------------------------------------------- *
+ * Differences and forces stay in registers, and one source after the other keeps the processor busy.
+ * Statements are repeated by the preprocessor, not by an unrolling pass, so that every compiler keeps them
+ * there. */
 #define REPEAT_2(S) S(0) S(1)
 #define REPEAT_3(S) REPEAT_2(S) S(2)
 
-#define OPEN_COORDINATE(c)                            \
-  const vec y##c = LOAD(query + (c) * TILE_LANES);    \
+#define OPEN_COORDINATE(c)                         \
+  const vec y##c = LOAD(query + (c) * TILE_LANES); \
   vec force##c = LOAD(sums + (c) * TILE_LANES);
-#define DIFFERENCE(c)                                 \
-  const vec z##c = SUB(y##c, SET1(x[c]));             \
-  distance2[(c) % 2] = FMA(z##c, z##c, distance2[(c) % 2]);
-#define ADD_FORCE(c) force##c = FMA(p.weight, z##c, force##c);
+#define SQUARE_COORDINATE(c)            \
+  const vec z##c = SUB(y##c, SET1(x[c])); \
+  partial[(c) % 2] = FMA(z##c, z##c, partial[(c) % 2]);
+#define ADD_FORCE(c) force##c = FMA(weight0, z##c, force##c);
 #define CLOSE_COORDINATE(c) STORE(sums + (c) * TILE_LANES, force##c);
 
 #define DEFINE_LOOP(D)                                                                                     \
   INLINE void TILE_NAME(loop_##D)(const double *query, double *sums, const double *source,                 \
-                                  size_t n_source, const riesz *potential, const weight_kind kind,         \
-                                  const int full, const int logarithmic) {                                 \
-    const vec epsilon = SET1(potential->epsilon);                                                          \
-    TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, D, full);                                             \
+                                  size_t n_source, const pair_kernel *kernel, const weight_kind kind,      \
+                                  const tile_mode mode, const int logarithmic) {                           \
+    const vec epsilon = SET1(kernel->epsilon);                                                             \
+    TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, D, mode);                                             \
     REPEAT_##D(OPEN_COORDINATE)                                                                            \
     const double *x = source;                                                                              \
     for (size_t a = 0; a < n_source; a++, x += D) {                                                        \
-      vec distance2[2] = {SET1(0.0), SET1(0.0)};                                                           \
-      REPEAT_##D(DIFFERENCE)                                                                               \
-      const vec r2 = D > 1 ? ADD(distance2[0], distance2[1]) : distance2[0];                               \
-      const vec u = ADD(r2, epsilon);                                                                      \
-      const TILE_NAME(pair) p = TILE_NAME(weigh)(u, kind, potential, full);                                \
-      TILE_NAME(tally_pair)(&t, r2, u, p, full, logarithmic);                                              \
+      vec partial[2] = {SET1(0.0), SET1(0.0)};                                                             \
+      REPEAT_##D(SQUARE_COORDINATE)                                                                        \
+      const vec distance0 = D > 1 ? ADD(partial[0], partial[1]) : partial[0];                              \
+      WEIGH(REPEAT_1)                                                                                      \
+      t.weight = ADD(t.weight, weight0);                                                                   \
+      if (mode >= TILE_full) {                                                                             \
+        TILE_NAME(tally_extras)(&t, distance0, u0, weight0, inverse0, logarithmic);                        \
+      }                                                                                                    \
       REPEAT_##D(ADD_FORCE)                                                                                \
     }                                                                                                      \
     REPEAT_##D(CLOSE_COORDINATE)                                                                           \
-    TILE_NAME(tally_close)(t, sums, D, full, logarithmic);                                                 \
+    TILE_NAME(tally_close)(t, sums, D, mode, logarithmic);                                                 \
   }
-#define DEFINE_KIND(D, kind_name)                                                                          \
-  static TILE_TARGET void TILE_NAME(plain_##kind_name##_##D)(const double *query, double *sums,            \
-                                                             const double *source, size_t n_source,       \
-                                                             size_t dim, const riesz *potential) {        \
-    (void)dim;                                                                                             \
-    TILE_NAME(loop_##D)(query, sums, source, n_source, potential, WEIGHT_##kind_name, 0, 0);               \
-  }                                                                                                        \
-  static TILE_TARGET void TILE_NAME(full_##kind_name##_##D)(const double *query, double *sums,             \
-                                                            const double *source, size_t n_source,        \
-                                                            size_t dim, const riesz *potential) {         \
-    (void)dim;                                                                                             \
-    if (WEIGHT_##kind_name == WEIGHT_even && potential->s == 0.0) {                                        \
-      TILE_NAME(loop_##D)(query, sums, source, n_source, potential, WEIGHT_##kind_name, 1, 1);             \
-    } else {                                                                                               \
-      TILE_NAME(loop_##D)(query, sums, source, n_source, potential, WEIGHT_##kind_name, 1, 0);             \
-    }                                                                                                      \
-  }
-#define DEFINE_DIM(D)   \
-  DEFINE_LOOP(D)        \
-  DEFINE_KIND(D, even)  \
-  DEFINE_KIND(D, odd)   \
-  DEFINE_KIND(D, general)
+DEFINE_LOOP(1)
+DEFINE_LOOP(2)
+DEFINE_LOOP(3)
+#define LOOP_1(logarithmic, kept_dims) TILE_NAME(loop_1)(query, sums, source, n_source, kernel, kind, mode, logarithmic);
+#define LOOP_2(logarithmic, kept_dims) TILE_NAME(loop_2)(query, sums, source, n_source, kernel, kind, mode, logarithmic);
+#define LOOP_3(logarithmic, kept_dims) TILE_NAME(loop_3)(query, sums, source, n_source, kernel, kind, mode, logarithmic);
+#define DEFINE_SPECIAL(mode_name, kind_name)       \
+  DEFINE_KERNEL(mode_name, kind_name, 1, LOOP_1)   \
+  DEFINE_KERNEL(mode_name, kind_name, 2, LOOP_2)   \
+  DEFINE_KERNEL(mode_name, kind_name, 3, LOOP_3)
+DEFINE_SPECIAL(force, even)
+DEFINE_SPECIAL(force, odd)
+DEFINE_SPECIAL(full, even)
+DEFINE_SPECIAL(full, odd)
 
-DEFINE_DIM(1)
-DEFINE_DIM(2)
-DEFINE_DIM(3)
-
-#define ROW(set, kind_name)                                              \
-  {TILE_NAME(set##_##kind_name##_0), TILE_NAME(set##_##kind_name##_1),   \
-   TILE_NAME(set##_##kind_name##_2), TILE_NAME(set##_##kind_name##_3)}
+#define SPECIAL(mode_name, kind_name)                                                    \
+  {TILE_NAME(mode_name##_##kind_name##_0), TILE_NAME(mode_name##_##kind_name##_1),       \
+   TILE_NAME(mode_name##_##kind_name##_2), TILE_NAME(mode_name##_##kind_name##_3)}
 #else
-#define ROW(set, kind_name) {TILE_NAME(set##_##kind_name##_0)}
+#define SPECIAL(mode_name, kind_name) ANY(mode_name, kind_name)
 #endif
+#define ANY(mode_name, kind_name) {TILE_NAME(mode_name##_##kind_name##_0), NULL, NULL, NULL}
+#define NONE {NULL, NULL, NULL, NULL}
 
-#define TILE_TABLE {ROW(plain, even), ROW(plain, odd), ROW(plain, general)}, \
-                   {ROW(full, even), ROW(full, odd), ROW(full, general)}
+/* [mode][kind][column], in the order of the enumerations */
+#define TILE_TABLE                                                                                          \
+  {{ANY(sum, even), ANY(sum, odd), ANY(sum, general), ANY(sum, gaussian), ANY(sum, laplace),                \
+    ANY(sum, distance)},                                                                                    \
+   {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian),                   \
+    ANY(force, laplace), ANY(force, distance)},                                                             \
+   {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                         \
+   {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}}

@@ -17,6 +17,7 @@ typedef float64x2_t vec;
 #define MUL(a, b) vmulq_f64((a), (b))
 #define FMA(a, b, c) vfmaq_f64((c), (a), (b))
 #define MIN(a, b) vminq_f64((a), (b))
+#define ROOT(u) vsqrtq_f64(u)
 #define INVERSE(u) vdivq_f64(vdupq_n_f64(1.0), (u))
 #define INVERSE_ROOT(u) vdivq_f64(vdupq_n_f64(1.0), vsqrtq_f64(u))
 #define MANTISSA(u) neon_mantissa(u)
@@ -33,16 +34,17 @@ static inline vec neon_exponent(vec u) {
   return SUB(vcvtq_f64_u64(vshrq_n_u64(vreinterpretq_u64_f64(u), 52)), vdupq_n_f64(1023.0));
 }
 
-/* v 2^k through the exponent field of 2^k, with k kept among the normal numbers. */
+/* v 2^k through the exponent field of 2^k; 0 where that would not be a normal number. */
 static inline vec neon_scale(vec v, vec k) {
-  k = vminq_f64(vmaxq_f64(k, vdupq_n_f64(-1022.0)), vdupq_n_f64(1023.0));
-  const uint64x2_t field = vcvtq_u64_f64(ADD(k, vdupq_n_f64(1023.0)));
+  const uint64x2_t normal = vcgeq_f64(k, vdupq_n_f64(-1022.0));
+  k = vminq_f64(k, vdupq_n_f64(1023.0));
+  const uint64x2_t field = vandq_u64(normal, vcvtq_u64_f64(ADD(k, vdupq_n_f64(1023.0))));
   return MUL(v, vreinterpretq_f64_u64(vshlq_n_u64(field, 52)));
 }
 
 #include "core/tile.h"
 
-const simd_table simd_neon = {"neon", TILE_LANES, 0, TILE_TABLE};
+const simd_table simd_neon = {"neon", TILE_LANES, 0.0, INFINITY, TILE_TABLE};
 #else
 typedef int tile_neon_is_empty;
 #endif

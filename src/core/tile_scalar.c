@@ -11,6 +11,7 @@ typedef double vec;
 #define MUL(a, b) ((a) * (b))
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define MIN(a, b) ((b) < (a) ? (b) : (a))
+#define ROOT(u) sqrt(u)
 #define INVERSE(u) (1.0 / (u))
 #define INVERSE_ROOT(u) (1.0 / sqrt(u))
 #define MANTISSA(u) scalar_mantissa(u)
@@ -32,4 +33,4 @@ static inline double scalar_exponent(double u) {
 
 #include "core/tile.h"
 
-const simd_table simd_scalar = {"scalar", TILE_LANES, 0, TILE_TABLE};
+const simd_table simd_scalar = {"scalar", TILE_LANES, 0.0, INFINITY, TILE_TABLE};

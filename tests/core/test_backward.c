@@ -1,5 +1,6 @@
 #include "check.h"
 #include "core/backward.h"
+#include "core/riesz.h"
 #include "core/forward.h"
 #include "core/linalg.h"
 
@@ -21,7 +22,7 @@ static world new_world(size_t n, size_t dim, double s, double epsilon, double ga
   w.workspace = new_doubles(MOST_THREADS * backward_workspace(dim));
   normals(w.source, n * dim, 90u);
   mean_rows(w.mean, w.source, n, dim);
-  const inverse_step step = {w.source, w.mean, n, dim, riesz_make(s, epsilon), gamma};
+  const inverse_step step = {w.source, w.mean, n, dim, riesz_kernel(s, epsilon), gamma};
   w.step = step;
   return w;
 }

@@ -1,11 +1,12 @@
 #include "check.h"
 #include "core/forward.h"
 #include "core/linalg.h"
+#include "core/riesz.h"
 
 #define MOST_THREADS 2
 /* No more rows than this are all examined by largest_curvature(); beyond, it looks at those with the
  * largest bounds only and may miss the largest eigenvalue, here by 11 % at most. */
-#define ALL_EXAMINED 16
+#define ALL_EXAMINED 64
 #define TOLERANCE_UNEXAMINED 0.12
 
 typedef struct {
@@ -83,7 +84,7 @@ static void particles(const flow *f) {
   double *x = new_doubles(n * dim), *mean = new_doubles(dim), *gradient = new_doubles(dim), *jacobian = new_doubles(dim * dim);
   normals(x, n * dim, 81u);
   mean_rows(mean, x, n, dim);
-  pair_task task = {x, n, dim, 1, x, n, dim, 0, riesz_make(f->s, f->epsilon), NULL};
+  pair_task task = {x, n, dim, 1, x, n, dim, 0, NULL, riesz_kernel(f->s, f->epsilon), NULL};
   pairwise_prepare(&task);
   field_values field = new_field(n, dim), again = new_field(n, dim);
   double *workspace = new_doubles(MOST_THREADS * pairwise_workspace(dim));
@@ -109,10 +110,10 @@ static void particles(const flow *f) {
   CHECK(slack >= -1e-9 * fmax(1.0, fabs(largest)), "n = %zu, d = %zu, s = %g: a bound falls short by %g", n, dim, f->s, -slack);
 
   ranked_row *ranking = malloc(n * sizeof *ranking);
-  double *scratch = new_doubles(MOST_THREADS * curvature_workspace(n, dim));
+  double *scratch = new_doubles(curvature_workspace(n, dim, MOST_THREADS));
   if (!ranking) exit(2);
-  const double found = largest_curvature(x, n, dim, &task.potential, field.curvature, ranking, scratch, 1);
-  const double found_again = largest_curvature(x, n, dim, &task.potential, field.curvature, ranking, scratch, MOST_THREADS);
+  const double found = largest_curvature(x, n, dim, &task.kernel, field.curvature, ranking, scratch, 1);
+  const double found_again = largest_curvature(x, n, dim, &task.kernel, field.curvature, ranking, scratch, MOST_THREADS);
   CHECK(!memcmp(&found, &found_again, sizeof found), "n = %zu, d = %zu: the curvature depends on the threads", n, dim);
   CHECK(found <= largest + TOLERANCE_EIGENVALUE * fabs(largest), "n = %zu, d = %zu, s = %g: a curvature of %g, but the largest is %g", n, dim, f->s, found, largest);
   CHECK(found >= largest - (n <= ALL_EXAMINED ? TOLERANCE_EIGENVALUE : TOLERANCE_UNEXAMINED) * fabs(largest),
@@ -129,7 +130,7 @@ static void other_points(const flow *f, size_t m) {
   normals(x, n * dim, 82u);
   normals(y, m * dim, 83u);
   mean_rows(mean, x, n, dim);
-  pair_task task = {y, m, dim, 1, x, n, dim, NO_SELF, riesz_make(f->s, f->epsilon), NULL};
+  pair_task task = {y, m, dim, 1, x, n, dim, NO_SELF, NULL, riesz_kernel(f->s, f->epsilon), NULL};
   pairwise_prepare(&task);
   field_values field = new_field(m, dim);
   double *workspace = new_doubles(pairwise_workspace(dim)), error = 0.0;
@@ -143,6 +144,33 @@ static void other_points(const flow *f, size_t m) {
   free_field(&field);
 }
 
+/* log det (I - gamma J) by elimination on the reference Jacobian; NaN where the matrix is not definite. */
+static void volumes(const flow *f, double gamma) {
+  const size_t n = f->n, dim = f->dim;
+  double *x = new_doubles(n * dim), *gradient = new_doubles(dim), *jacobian = new_doubles(dim * dim);
+  double *log_det = new_doubles(n), *again = new_doubles(n);
+  double *workspace = new_doubles(step_log_det_workspace(dim, MOST_THREADS));
+  normals(x, n * dim, 84u);
+  pair_task task = {x, n, dim, 1, x, n, dim, 0, NULL, riesz_kernel(f->s, f->epsilon), NULL};
+  pairwise_prepare(&task);
+  step_log_det(&task, gamma, log_det, workspace, 1);
+  step_log_det(&task, gamma, again, workspace, MOST_THREADS);
+  CHECK(!memcmp(log_det, again, n * sizeof(double)), "n = %zu, d = %zu: the determinant depends on the threads", n, dim);
+  double error = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    reference_field(f, x, x + i * dim, i, gradient, jacobian);
+    for (size_t c = 0; c < dim * dim; c++) jacobian[c] = (c % (dim + 1) ? 0.0 : 1.0) - gamma * jacobian[c];
+    const double total = cholesky_factor(jacobian, dim) ? 0.0 : NAN;
+    double expected = total;
+    for (size_t c = 0; c < dim; c++) expected += 2.0 * log(jacobian[c * dim + c]);
+    if (isnan(total)) expected = NAN;
+    CHECK(isnan(expected) == isnan(log_det[i]), "n = %zu, d = %zu: row %zu is %g", n, dim, i, log_det[i]);
+    if (!isnan(expected)) error = fmax(error, fabs(expected - log_det[i]));
+  }
+  CHECK(error <= TOLERANCE_ROUNDING * 10.0 * (double)dim, "n = %zu, d = %zu, s = %g: off by %g", n, dim, f->s, error);
+  free(x), free(gradient), free(jacobian), free(log_det), free(again), free(workspace);
+}
+
 void test_forward(void) {
   mean_of_rows();
   const size_t n[] = {2, 9, 200}, dim[] = {1, 2, 5, 17};
@@ -154,6 +182,7 @@ void test_forward(void) {
         particles(&f);
         other_points(&f, 0);
         other_points(&f, 13);
+        volumes(&f, 0.3);
       }
     }
   }

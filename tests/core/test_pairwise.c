@@ -1,5 +1,6 @@
 #include "check.h"
 #include "core/pairwise.h"
+#include "core/riesz.h"
 #include "core/simd.h"
 
 /* Two threads at most, as much room as they need. */
@@ -15,30 +16,39 @@ typedef struct {
 typedef struct {
   double *force; /* column-major [n_query, dim] */
   double *weight, *bound, *repulsion, *nearest;
+  double *hessian; /* [n_query, dim (dim+1) / 2] */
 } sums_store;
 
+static size_t triangle(size_t dim) {
+  return dim * (dim + 1) / 2;
+}
+
 static sums_store new_store(size_t n, size_t dim) {
-  const sums_store store = {new_doubles(n * dim), new_doubles(n), new_doubles(n), new_doubles(n), new_doubles(n)};
+  const sums_store store = {new_doubles(n * dim), new_doubles(n), new_doubles(n), new_doubles(n), new_doubles(n),
+                            new_doubles(n * triangle(dim))};
   return store;
 }
 
 static void free_store(sums_store *store) {
   free(store->force), free(store->weight), free(store->bound), free(store->repulsion), free(store->nearest);
+  free(store->hessian);
 }
 
 static int same_bits(const sums_store *a, const sums_store *b, size_t n, size_t dim) {
   const size_t row = n * sizeof(double);
   return !memcmp(a->force, b->force, row * dim) && !memcmp(a->weight, b->weight, row) &&
          !memcmp(a->bound, b->bound, row) && !memcmp(a->repulsion, b->repulsion, row) &&
-         !memcmp(a->nearest, b->nearest, row);
+         !memcmp(a->nearest, b->nearest, row) && !memcmp(a->hessian, b->hessian, row * triangle(dim));
 }
 
 /* The sums in long double, one pair after the other, and in `scale` the sums of the absolute terms. */
 static void reference(const layout *l, const double *query, const double *source, sums_store *out, sums_store *scale) {
   const long double s = (long double)l->s, epsilon = (long double)l->epsilon;
   long double *z = malloc(l->dim * sizeof *z), *force = malloc(l->dim * sizeof *force);
+  double *hessian = new_doubles(triangle(l->dim));
   if (!z || !force) exit(2);
   for (size_t i = 0; i < l->n_query; i++) {
+    for (size_t e = 0; e < triangle(l->dim); e++) hessian[e] = scale->hessian[i * triangle(l->dim) + e] = 0.0;
     long double weight = 0.0L, bound = 0.0L, repulsion = 0.0L, absolute = 0.0L, nearest = INFINITY;
     for (size_t c = 0; c < l->dim; c++) {
       force[c] = 0.0L;
@@ -56,6 +66,12 @@ static void reference(const layout *l, const double *query, const double *source
         force[c] += w * z[c];
         scale->force[c * l->n_query + i] += (double)fabsl(w * z[c]);
       }
+      for (size_t c = 0, k = 0; c < l->dim; c++) {
+        for (size_t e = 0; e <= c; e++, k++) {
+          hessian[k] += (double)(w / u * z[c] * z[e]);
+          scale->hessian[i * triangle(l->dim) + k] += (double)fabsl(w / u * z[c] * z[e]);
+        }
+      }
       weight += w;
       bound += w / u * r2;
       repulsion += l->s == 0.0 ? -0.5L * logl(u) : w * u / s;
@@ -64,13 +80,14 @@ static void reference(const layout *l, const double *query, const double *source
       if (r2 < nearest) nearest = r2;
     }
     for (size_t c = 0; c < l->dim; c++) out->force[c * l->n_query + i] = (double)force[c];
+    memcpy(out->hessian + i * triangle(l->dim), hessian, triangle(l->dim) * sizeof(double));
     out->weight[i] = scale->weight[i] = (double)weight;
     out->bound[i] = scale->bound[i] = (double)bound;
     out->repulsion[i] = (double)repulsion;
     scale->repulsion[i] = (double)absolute;
     out->nearest[i] = scale->nearest[i] = (double)nearest;
   }
-  free(z), free(force);
+  free(z), free(force), free(hessian);
 }
 
 /* Largest |a - b| / scale; NaN counts as infinite. */
@@ -89,18 +106,20 @@ static double worst_sum(const sums_store *a, const sums_store *b, const sums_sto
   most = fmax(most, worst(a->weight, b->weight, scale->weight, n));
   most = fmax(most, worst(a->bound, b->bound, scale->bound, n));
   most = fmax(most, worst(a->repulsion, b->repulsion, scale->repulsion, n));
+  most = fmax(most, worst(a->hessian, b->hessian, scale->hessian, n * triangle(dim)));
   return fmax(most, worst(a->nearest, b->nearest, scale->nearest, n));
 }
 
 static pair_task make_task(const layout *l, const double *query, const double *source) {
   pair_task task = {query, l->n_query, l->dim, 1, source, l->n_source, l->dim,
-                    l->self ? 0 : NO_SELF, riesz_make(l->s, l->epsilon), NULL};
+                    l->self ? 0 : NO_SELF, NULL, riesz_kernel(l->s, l->epsilon), NULL};
   pairwise_prepare(&task);
   return task;
 }
 
 static pair_sums all_sums(const sums_store *store, size_t n) {
-  const pair_sums sums = {store->force, 1, n, store->weight, store->bound, store->repulsion, store->nearest};
+  const pair_sums sums = {store->force, 1, n, store->weight, store->bound, store->repulsion, store->nearest,
+                          store->hessian};
   return sums;
 }
 
@@ -129,13 +148,25 @@ static void on_table(const layout *l, const double *query, const double *source,
   turned.query = columns;
   turned.row_stride = 1;
   turned.column_stride = n;
-  const pair_sums plain = {rows, dim, 1, two.weight, NULL, NULL, NULL};
+  const pair_sums plain = {rows, dim, 1, two.weight, NULL, NULL, NULL, NULL};
   pairwise_all(&turned, &plain, workspace, 1);
   for (size_t i = 0; i < n; i++) {
     for (size_t c = 0; c < dim; c++) two.force[c * n + i] = rows[i * dim + c];
   }
   const double plain_error = fmax(worst(two.force, expected->force, scale->force, n * dim),
                                   worst(two.weight, expected->weight, scale->weight, n));
+  /* weights alone, and the extras without the Hessian */
+  const pair_sums weights = {NULL, 0, 0, two.weight, NULL, NULL, NULL, NULL};
+  pairwise_all(&task, &weights, workspace, 1);
+  const double weight_error = worst(two.weight, expected->weight, scale->weight, n);
+  CHECK(weight_error <= TOLERANCE_KERNEL, "%s, weights: %zu against %zu, d = %zu, s = %g: off by %g", name, n,
+        l->n_source, dim, l->s, weight_error);
+  const pair_sums extras = {two.force, 1, n, two.weight, two.bound, two.repulsion, two.nearest, NULL};
+  memcpy(two.hessian, expected->hessian, n * triangle(dim) * sizeof(double));
+  pairwise_all(&task, &extras, workspace, 1);
+  const double extras_error = worst_sum(&two, expected, scale, n, dim);
+  CHECK(extras_error <= TOLERANCE_KERNEL, "%s, full: %zu against %zu, d = %zu, s = %g: off by %g", name, n, l->n_source,
+        dim, l->s, extras_error);
   CHECK(plain_error <= TOLERANCE_KERNEL, "%s, plain: %zu against %zu%s, d = %zu, s = %g: off by %g", name, n,
         l->n_source, l->self ? " (self)" : "", dim, l->s, plain_error);
   free(columns), free(rows);
@@ -152,7 +183,7 @@ static void on_every_table(const layout *l, double unit) {
     for (size_t i = 0; i < l->n_query * l->dim; i++) query[i] *= unit;
   }
   sums_store expected = new_store(l->n_query, l->dim), scale = new_store(l->n_query, l->dim);
-  double *workspace = new_doubles(MOST_THREADS * pairwise_workspace(l->dim));
+  double *workspace = new_doubles(MOST_THREADS * pairwise_hessian_workspace(l->dim));
   reference(l, query, source, &expected, &scale);
   const char *names[8];
   const size_t n_names = simd_available(names, 8);
@@ -206,7 +237,7 @@ static void whole_range(void) {
 static void coincident_pair(void) {
   const double x[] = {1.0, 2.0, 1.0, 2.0, 0.0, 0.0};
   const layout l = {3, 3, 2, 1, 0.0, 0.0};
-  double *workspace = new_doubles(pairwise_workspace(2));
+  double *workspace = new_doubles(pairwise_hessian_workspace(2));
   const char *names[8];
   const size_t n_names = simd_available(names, 8);
   for (size_t t = 0; t < n_names; t++) {
@@ -231,7 +262,7 @@ static void blocks_of_rows(void) {
   double x[N * DIM];
   normals(x, N * DIM, 62u);
   const size_t from[] = {0, 1, 5, 8, 31, 32, 40, 99};
-  double *workspace = new_doubles(pairwise_workspace(DIM));
+  double *workspace = new_doubles(pairwise_hessian_workspace(DIM));
   const char *names[8];
   const size_t n_names = simd_available(names, 8);
   for (size_t t = 0; t < n_names; t++) {
@@ -256,6 +287,7 @@ static void blocks_of_rows(void) {
         memcpy(expected.weight, whole.weight + from[k], n * sizeof(double));
         memcpy(expected.bound, whole.bound + from[k], n * sizeof(double));
         memcpy(expected.repulsion, whole.repulsion + from[k], n * sizeof(double));
+        memcpy(expected.hessian, whole.hessian + from[k] * triangle(DIM), n * triangle(DIM) * sizeof(double));
         memcpy(expected.nearest, whole.nearest + from[k], n * sizeof(double));
         CHECK(same_bits(&part, &expected, n, DIM), "%s: rows from %zu on%s differ from the same rows of the whole",
               names[t], from[k], self ? " (self)" : "");
@@ -283,7 +315,68 @@ static void packing(void) {
   CHECK(pairwise_threads(100000, 100000, 2, 2) == 2, "no second thread for much work");
 }
 
+/* Gaussian, Laplace and distance weights: sums and forces against long double, coincident and far pairs too. */
+static void other_kernels(void) {
+  enum { QUERIES = 21, SOURCES = 45 };
+  const size_t dim[] = {1, 2, 3, 20, 60};
+  const double unit[] = {1e-8, 1.0, 30.0, 1e20};
+  const char *names[8];
+  const size_t n_names = simd_available(names, 8);
+  for (size_t j = 0; j < 5; j++) {
+    const size_t d = dim[j];
+    double *x = new_doubles(SOURCES * d), *y = new_doubles(QUERIES * d), *force = new_doubles(QUERIES * d);
+    double weight[QUERIES], alone[QUERIES], *workspace = new_doubles(pairwise_workspace(d));
+    for (size_t k = 0; k < 4 * 3; k++) {
+      const double scale = unit[k / 3];
+      const pair_kernel kernels[] = {kernel_gaussian(0.7 * scale), kernel_laplace(0.7 * scale), kernel_distance()};
+      const pair_kernel kernel = kernels[k % 3];
+      normals(x, SOURCES * d, 63u);
+      normals(y, QUERIES * d, 64u);
+      for (size_t i = 0; i < SOURCES * d; i++) x[i] *= scale;
+      for (size_t i = 0; i < QUERIES * d; i++) y[i] *= i < d ? 40.0 * scale : scale;
+      memcpy(x + 7 * d, y + 3 * d, d * sizeof(double));
+      for (size_t t = 0; t < n_names; t++) {
+        simd_select(names[t]);
+        pair_task task = {y, QUERIES, d, 1, x, SOURCES, d, NO_SELF, NULL, kernel, NULL};
+        pairwise_prepare(&task);
+        const pair_sums sums = {force, d, 1, weight, NULL, NULL, NULL, NULL};
+        const pair_sums only = {NULL, 0, 0, alone, NULL, NULL, NULL, NULL};
+        pairwise_all(&task, &sums, workspace, 1);
+        pairwise_all(&task, &only, workspace, 1);
+        double error = 0.0;
+        for (size_t i = 0; i < QUERIES; i++) {
+          long double total = 0.0L, along = 0.0L, size = 0.0L;
+          for (size_t a = 0; a < SOURCES; a++) {
+            long double r2 = 0.0L;
+            for (size_t c = 0; c < d; c++) {
+              const long double z = (long double)y[i * d + c] - (long double)x[a * d + c];
+              r2 += z * z;
+            }
+            const long double rate = (long double)kernel.rate;
+            const long double w = kernel.kind == WEIGHT_gaussian  ? expl(-rate * r2)
+                                  : kernel.kind == WEIGHT_laplace ? expl(-rate * sqrtl(r2))
+                                                                  : sqrtl(r2);
+            total += w;
+            along += w * ((long double)y[i * d] - (long double)x[a * d]);
+            size += w * fabsl((long double)y[i * d] - (long double)x[a * d]);
+          }
+          /* below 1e-300 a weight is as good as nothing; an exponent is only as good as its own rounding */
+          const double floor = 1e-300;
+          error = fmax(error, fabs(weight[i] - (double)total) / ((double)total + floor));
+          error = fmax(error, fabs(alone[i] - (double)total) / ((double)total + floor));
+          error = fmax(error, fabs(force[i * d] - (double)along) / ((double)size + floor));
+        }
+        CHECK(error <= TOLERANCE_KERNEL, "%s: kernel %d, d = %zu, unit %g: off by %g", names[t], (int)kernel.kind, d, scale,
+              error);
+      }
+    }
+    free(x), free(y), free(force), free(workspace);
+  }
+  simd_init();
+}
+
 void test_pairwise(void) {
+  other_kernels();
   packing();
   ragged_extents();
   whole_range();

@@ -2,14 +2,14 @@
 #include "core/riesz.h"
 
 static void weights(double s, weight_kind kind) {
-  const riesz potential = riesz_make(s, 0.1);
+  const pair_kernel potential = riesz_kernel(s, 0.1);
   CHECK(potential.kind == kind, "s = %g is of kind %d", s, (int)potential.kind);
   const double u[] = {1e-6, 0.3, 1.0, 7.0, 1e4};
   for (size_t i = 0; i < 5; i++) {
     const double expected = pow(u[i], -(s / 2.0 + 1.0));
     /* pow() of a large exponent is itself only as good as exponent times rounding */
     const double tolerance = TOLERANCE_ROUNDING * expected;
-    CHECK(fabs(riesz_weight(&potential, u[i]) - expected) <= tolerance, "the weight at s = %g, u = %g", s, u[i]);
+    CHECK(fabs(kernel_weight(&potential, u[i]) - expected) <= tolerance, "the weight at s = %g, u = %g", s, u[i]);
     const double repulsion = s == 0.0 ? -0.5 * log(u[i]) : pow(u[i], -s / 2.0) / s;
     CHECK(fabs(riesz_repulsion(&potential, u[i]) - repulsion) <= TOLERANCE_ROUNDING * fabs(repulsion),
           "the repulsion at s = %g, u = %g", s, u[i]);
@@ -18,11 +18,11 @@ static void weights(double s, weight_kind kind) {
 
 /* The largest eigenvalue of the Hessian along a ray: radial 1 - w + (s+2) w/u r^2, tangential 1 - w. */
 static void curvature(double s, double epsilon) {
-  const riesz potential = riesz_make(s, epsilon);
+  const pair_kernel potential = riesz_kernel(s, epsilon);
   const double bound = riesz_curvature(&potential);
   double largest = -INFINITY;
   for (int i = 0; i <= 20000; i++) {
-    const double r2 = epsilon * exp(-8.0 + 2e-3 * (double)i), u = r2 + epsilon, w = riesz_weight(&potential, u);
+    const double r2 = epsilon * exp(-8.0 + 2e-3 * (double)i), u = r2 + epsilon, w = kernel_weight(&potential, u);
     largest = fmax(largest, fmax(1.0 - w, 1.0 - w + (s + 2.0) * w / u * r2));
   }
   CHECK(largest <= bound * (1.0 + TOLERANCE_ROUNDING), "s = %g, epsilon = %g: %g exceeds %g", s, epsilon, largest, bound);
@@ -35,13 +35,13 @@ void test_riesz(void) {
   for (size_t i = 0; i < 4; i++) weights(even[i], WEIGHT_even);
   for (size_t i = 0; i < 4; i++) weights(odd[i], WEIGHT_odd);
   for (size_t i = 0; i < 4; i++) weights(general[i], WEIGHT_general);
-  CHECK(riesz_make(1000.0, 1.0).kind == WEIGHT_general, "a very large even s");
+  CHECK(riesz_kernel(1000.0, 1.0).kind == WEIGHT_general, "a very large even s");
   const double s[] = {-1.5, -1.0, -0.5, 0.0, 1.0, 2.5, 13.0};
   for (size_t i = 0; i < 7; i++) {
     curvature(s[i], 0.05);
     curvature(s[i], 2.0);
   }
-  const riesz bare = riesz_make(0.0, 0.0), mild = riesz_make(-1.5, 0.0);
+  const pair_kernel bare = riesz_kernel(0.0, 0.0), mild = riesz_kernel(-1.5, 0.0);
   CHECK(riesz_curvature(&bare) == INFINITY, "the curvature without softening is finite");
   CHECK(riesz_curvature(&mild) == 1.0, "the curvature at s = -1.5 is not 1");
 }
