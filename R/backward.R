@@ -74,7 +74,8 @@ check_latent_points <- function(y, dim) {
   check_points(y, "y", min_rows = 0L, dim = dim)
 }
 
-run_backward <- function(traj, y, control, threads, progress) {
+# log_det: also sum_j log det(I - gamma_j J_j) at each point, for its density.
+run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   exact <- control$method == "exact"
   # the step from frame j to j + 1 is undone at frame j; the paper starts one later
   steps <- if (exact) rev(seq_along(traj$gamma)) else rev(seq_len(n_steps(traj) + 1L))
@@ -88,6 +89,7 @@ run_backward <- function(traj, y, control, threads, progress) {
   evaluations <- 0
   error <- 0
   growth <- step_growth(traj)
+  volume <- numeric(nrow(y))
   frame_at <- frame_reader(traj, threads)
   for (j in steps) {
     at <- unname(frame_at(j))
@@ -107,6 +109,7 @@ run_backward <- function(traj, y, control, threads, progress) {
     if (!all(is.finite(points))) {
       fail("Points left the range of numbers while step %d was undone; the flow cannot be inverted with these settings.", j)
     }
+    if (log_det) volume <- volume + step_log_det(points, at, traj$gamma[j], traj, FALSE, threads)$value
     residual <- pmax(residual, solved$residual / scale)
     if (exact) error <- (error + max(control$tolerance, solved$residual / scale)) * growth[j]
     bar$tick()
@@ -114,6 +117,7 @@ run_backward <- function(traj, y, control, threads, progress) {
   dimnames(points) <- if (is.null(unlist(names))) NULL else names
   list(
     points = points,
+    log_det = if (log_det) volume,
     converged = residual <= control$tolerance,
     residual = residual,
     evaluations = if (exact && length(steps)) evaluations / length(steps) else NA_real_,

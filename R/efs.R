@@ -52,6 +52,7 @@
 #'   unit ball, `FALSE` leaves them as they are encoded.
 #' @param bounds `TRUE` keeps new rows within the observed range of each column
 #'   (values beyond are reflected at its ends).
+#' @param density_floor See [simulate()][simulate.efs].
 #' @param backward,tolerance,beta,n_inner The inverse: `method`, and the rest, of
 #'   [efs_backward()].
 #' @param min_rows Classes with fewer rows get no flow.
@@ -80,7 +81,7 @@ efs <- function(x, ...) UseMethod("efs")
 #' @export
 efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL, step = 0.1,
                         n_steps = NULL, time = if (is.null(n_steps)) 1, max_bound = 0.5,
-                        law = "local", law_settings = list(), scale = TRUE, bounds = FALSE,
+                        law = "local", law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         backward = "exact", tolerance = 1e-12, beta = 0.1, n_inner = 300,
                         min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
@@ -90,6 +91,7 @@ efs.default <- function(x, group = NULL, latent = NULL, s = NULL, epsilon = NULL
     s = s, epsilon = epsilon, step = step, n_steps = n_steps, time = time, max_bound = max_bound,
     law = check_choice(law, law_names(), "law"), law_settings = law_settings,
     scale = check_flag(scale, "scale"), bounds = check_flag(bounds, "bounds"),
+    density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
     min_rows = check_count(min_rows, "min_rows", 2L), keep = keep,
     backward = list(
       method = check_choice(backward, c("exact", "paper"), "backward"),
@@ -187,13 +189,29 @@ ball_scale <- function(z, by_column) {
   list(centre = centre, scale = spread * sqrt(dim + 2))
 }
 
+# The same unit, with the covariance brought to a multiple of the identity: `turn`
+# is the upper triangle whose square the covariance is, in units of that multiple.
+whitened <- function(z) {
+  turn <- chol(stats::cov(z) * (nrow(z) - 1) / nrow(z)) * sqrt(ncol(z) + 2)
+  list(centre = colMeans(z), scale = rep(1, ncol(z)), turn = turn)
+}
+
 # Latent rows in the unit of a flow, and back.
 to_flow <- function(z, flow) {
-  sweep(sweep(z, 2, flow$centre), 2, ifelse(flow$scale > 0, flow$scale, 1), "/")
+  centred <- sweep(z, 2, flow$centre)
+  if (!is.null(flow$turn)) return(t(backsolve(flow$turn, t(centred), transpose = TRUE)))
+  sweep(centred, 2, ifelse(flow$scale > 0, flow$scale, 1), "/")
 }
 
 from_flow <- function(points, flow) {
-  sweep(sweep(points, 2, flow$scale, "*"), 2, flow$centre, "+")
+  spread <- if (is.null(flow$turn)) sweep(points, 2, flow$scale, "*") else points %*% flow$turn
+  sweep(spread, 2, flow$centre, "+")
+}
+
+# log|det| of to_flow() over the coordinates that vary.
+flow_log_volume <- function(flow) {
+  if (!is.null(flow$turn)) return(-sum(log(diag(flow$turn))))
+  -sum(log(flow$scale[flow$scale > 0]))
 }
 
 no_flow_reason <- function(n, dim, min_rows) {

@@ -20,6 +20,9 @@
 #' @param encode Function of a numeric matrix `[n, p]` that returns a numeric
 #'   matrix `[n, d]`, row by row.
 #' @param decode Function that takes `[m, d]` back to `[m, p]`.
+#' @param log_det Function of a numeric matrix `[n, p]` that returns
+#'   \eqn{\log|\det|} of the derivative of `encode` at each row, for
+#'   [densities][logLik.efs] in data units; `NULL` where none is wanted.
 #' @return An object of class `latent_map`, for the argument `latent` of
 #'   [efs()].
 #' @examples
@@ -36,11 +39,13 @@ new_latent <- function(name, fit) {
 }
 
 # A fitted map: encode [n, p] -> [n, dim], decode [m, dim] -> [m, p].
+# log_volume [n, p] -> log|det| of the encoding at each row, one number where it is
+# the same everywhere, NULL where it is not known.
 new_fitted_latent <- function(name, dim, encode, decode, description, explained = NULL,
-                              reconstruction = 0) {
+                              reconstruction = 0, log_volume = NULL) {
   structure(
     list(name = name, dim = dim, encode = encode, decode = decode, description = description,
-         explained = explained, reconstruction_error = reconstruction),
+         explained = explained, reconstruction_error = reconstruction, log_volume = log_volume),
     class = c("fitted_latent_map", "latent_map")
   )
 }
@@ -55,7 +60,8 @@ latent_standardise <- function() {
       "standardise", ncol(x),
       encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE),
       decode = function(z) unscale_columns(z, centre, spread),
-      description = "standardised columns"
+      description = "standardised columns",
+      log_volume = function(x) -sum(log(spread))
     )
   })
 }
@@ -101,6 +107,8 @@ pca_latent <- function(rank, scale, most = 50) {
                             if (rank == 1) "" else "s", if (scale) "standardised" else "centred",
                             100 * share[rank]),
       explained = share[seq_len(rank)],
+      # the columns of spread * loadings span the subspace
+      log_volume = function(x) -0.5 * as.numeric(determinant(crossprod(spread * loadings))$modulus),
       reconstruction = sqrt(max(0, 1 - share[rank]))
     )
   })
@@ -132,9 +140,10 @@ principal_components <- function(centred, most) {
 
 #' @rdname latent_map
 #' @export
-latent_map <- function(encode = identity, decode = identity) {
+latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
   if (!is.function(encode)) fail("`encode` must be a function, not %s.", describe(encode))
   if (!is.function(decode)) fail("`decode` must be a function, not %s.", describe(decode))
+  if (!is.null(log_det) && !is.function(log_det)) fail("`log_det` must be a function, not %s.", describe(log_det))
   nothing <- identical(encode, identity) && identical(decode, identity)
   new_latent("map", function(x) {
     z <- check_encoded(encode(x), nrow(x))
@@ -148,7 +157,8 @@ latent_map <- function(encode = identity, decode = identity) {
       "map", ncol(z),
       encode = function(x) check_encoded(encode(x), nrow(x)), decode = decode,
       description = if (nothing) "the columns as they are" else sprintf("a map of your own to %d dimensions", ncol(z)),
-      reconstruction = error
+      reconstruction = error,
+      log_volume = if (nothing) function(x) 0 else log_det
     )
   })
 }

@@ -1,7 +1,11 @@
 # A latent law says where new points start. A law called "name" is a function
 # law_name(points, s, ...) that fits it to the last frame [n, d] and returns
-# new_law("name", ...), and a method draw_law.law_name(law, n, key, threads)
-# that returns an [n, d] matrix as a pure function of the law and the key.
+# new_law("name", ...), a method draw_law.law_name(law, n, key, threads)
+# that returns an [n, d] matrix as a pure function of the law and the key, and, where
+# it has a density, a method law_density.law_name(law, points, threads, self) that
+# returns the log-densities as a matrix of one column (or one for each of several
+# values of a setting); `self`: the points are the rows it was fitted to, and where
+# each has a part of its own in the law, that part is left out.
 
 new_law <- function(name, ...) {
   structure(list(name = name, ...), class = c(paste0("law_", name), "latent_law"))
@@ -9,9 +13,22 @@ new_law <- function(name, ...) {
 
 draw_law <- function(law, n, key, threads) UseMethod("draw_law")
 
+law_density <- function(law, points, threads, self = FALSE, ...) UseMethod("law_density")
+
+density_laws <- function() {
+  has <- vapply(law_names(), function(name) {
+    !is.null(utils::getS3method("law_density", paste0("law_", name), optional = TRUE, envir = topenv()))
+  }, NA)
+  law_names()[has]
+}
+
+has_density <- function(law) {
+  law$name %in% density_laws() && !(law$name == "equilibrium" && law$exponent <= length(law$centre) - 4)
+}
 
 law_names <- function() {
-  setdiff(sub("^law_", "", ls(topenv(), pattern = "^law_")), "names")
+  found <- sub("^law_", "", ls(topenv(), pattern = "^law_"))
+  found[!grepl("^(names$|density)", found)]
 }
 
 # A key for the counter-based generator, drawn from R's: set.seed() governs it.
@@ -78,6 +95,17 @@ equilibrium_radius <- function(dim, s) {
 #'   \item{`"local"`}{a particle plus Gaussian noise whose root-mean-square
 #'     length is `jitter` times the median distance of a particle to its nearest
 #'     neighbour.}
+#'   \item{`"local_covariance"`}{a particle plus Gaussian noise shaped by its
+#'     surroundings: the covariance of its `k` nearest neighbours, a share
+#'     `shrinkage` of it replaced by the sphere of the same trace, times
+#'     `jitter`\eqn{^2}.}
+#'   \item{`"copula"`}{a Gaussian copula: each coordinate is brought to a normal
+#'     one by a monotone map, from its kernel estimate of bandwidth `bandwidth` times
+#'     the rule of thumb ([stats::bw.nrd0()]), and the correlations are kept. Linear
+#'     between 200 knots and beyond the last. For clouds without clusters.}
+#'   \item{`"mixture"`}{a mixture of `components` Gaussians with full covariances,
+#'     by the EM algorithm of package mclust with its conjugate prior; `NULL` takes
+#'     the number by BIC.}
 #'   \item{`"neighbour"`}{a uniform point between a particle and one of its `k`
 #'     nearest neighbours. Close to the data, and little news.}
 #'   \item{`"sphere"`}{uniform on the sphere about the centre whose radius is the
@@ -86,13 +114,17 @@ equilibrium_radius <- function(dim, s) {
 #'     particles.}
 #'   \item{`"interpolate"`}{a uniform point between two particles.}
 #' }
+#' All but `"sphere"`, `"interpolate"`, `"neighbour"`, and `"equilibrium"` where that is a
+#' sphere, have a density, for [logLik()][logLik.efs].
 #'
 #' @param traj A [particle_trajectory].
 #' @param n Number of points to draw.
 #' @param method Name of the law. The default is the one of the theory; [efs()]
 #'   uses `"local"`.
-#' @param ... Settings of the law: `jitter` (default 1) for `"local"`, `k`
-#'   (default 5) for `"neighbour"`.
+#' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `k` (default
+#'   20), `shrinkage` (0.3) and `jitter` (0.7) for `"local_covariance"`; `bandwidth` (1)
+#'   for `"copula"`; `components` (`NULL`) for `"mixture"`; `k` (default 5) for
+#'   `"neighbour"`.
 #' @param threads As in [efs_forward()].
 #' @return A matrix of `n` rows and `d` columns, on the latent side. Governed by
 #'   [set.seed()]; the first rows do not depend on how many are drawn.
@@ -145,6 +177,20 @@ law_equilibrium <- function(points, s) {
           radius = equilibrium_radius(ncol(points), s), exponent = s)
 }
 
+# On the ball, |x|^2/R^2 ~ Beta(d/2, (s-d)/2+2) and the direction is uniform:
+# log q = log Gamma(b + d/2) - log Gamma(b) - d/2 log pi - d log R + (b-1) log(1 - |x|^2/R^2).
+#' @export
+law_density.law_equilibrium <- function(law, points, threads, self = FALSE, ...) {
+  d <- ncol(points)
+  b <- (law$exponent - d) / 2 + 2
+  share <- rowSums(sweep(points, 2, law$centre)^2) / law$radius^2
+  inside <- share < 1
+  value <- rep(-Inf, nrow(points))
+  value[inside] <- lgamma(b + d / 2) - lgamma(b) - d / 2 * log(pi) - d * log(law$radius) +
+    (b - 1) * log1p(-share[inside])
+  matrix(value)
+}
+
 #' @export
 draw_law.law_equilibrium <- function(law, n, key, threads) {
   draw_shell(n, law$centre, law$radius, "equilibrium", law$exponent, key, threads)
@@ -163,6 +209,13 @@ draw_law.law_sphere <- function(law, n, key, threads) {
 law_ball <- function(points, s) {
   centre <- colMeans(points)
   new_law("ball", centre = centre, radius = max(distance_to(points, centre)))
+}
+
+#' @export
+law_density.law_ball <- function(law, points, threads, self = FALSE, ...) {
+  d <- ncol(points)
+  value <- lgamma(d / 2 + 1) - d / 2 * log(pi) - d * log(law$radius)
+  matrix(ifelse(distance_to(points, law$centre) <= law$radius, value, -Inf))
 }
 
 #' @export
@@ -189,8 +242,29 @@ between <- function(points, from, to, t) {
 
 law_local <- function(points, s, jitter = 1) {
   jitter <- check_number(jitter, "jitter", lower = 0)
-  spacing <- stats::median(neighbours(points, points, 1L, self = TRUE)$distance)
+  spacing <- typical_spacing(points)
   new_law("local", points = points, spacing = spacing, jitter = jitter)
+}
+
+#' @export
+law_density.law_local <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
+  d <- ncol(points)
+  mixture_log_density(points, law$points, NULL, rep(-d / 2 * log(2 * pi), nrow(law$points)),
+                      jitter * law$spacing / sqrt(d), threads, self)
+}
+
+# log-density [rows, widths] of the mixture with equal weights of Gaussians about
+# `means`, |A_a (y - x_a)|^2 / h^2 the squared Mahalanobis length; `constants`
+# without the weight.
+mixture_log_density <- function(points, means, factors, constants, widths, threads, self, weights = NULL) {
+  parts <- nrow(means) - self
+  constants <- constants + if (is.null(weights)) -log(parts) else log(weights)
+  work <- nrow(means) * (if (is.null(factors)) ncol(means) + 10 else ncol(means)^2 + 10) * 2
+  blocks <- in_blocks(nrow(points), work, function(from, count) {
+    list(value = .Call(C_pf_mixture_log_density, points, means, factors, constants, as.double(widths), from, count,
+                       self, threads))
+  })
+  bind_blocks(blocks)$value
 }
 
 #' @export
@@ -199,6 +273,14 @@ draw_law.law_local <- function(law, n, key, threads) {
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- draw_normal(n, dim, key, stream = 1L)
   law$points[from, , drop = FALSE] + law$jitter * law$spacing / sqrt(dim) * noise
+}
+
+# Median distance of a particle to its nearest neighbour; where most have an equal
+# one, that of those which do not.
+typical_spacing <- function(points) {
+  nearest <- neighbours(points, points, 1L, self = TRUE)$distance
+  if (stats::median(nearest) > 0) return(stats::median(nearest))
+  if (any(nearest > 0)) stats::median(nearest[nearest > 0]) else 0
 }
 
 law_neighbour <- function(points, s, k = 5) {

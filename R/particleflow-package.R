@@ -21,7 +21,7 @@
 #'
 #' @useDynLib particleflow, .registration = TRUE, .fixes = "C_"
 #' @importFrom generics tidy glance
-#' @importFrom stats simulate predict
+#' @importFrom stats simulate predict logLik
 #' @keywords internal
 "_PACKAGE"
 

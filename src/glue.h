@@ -32,12 +32,26 @@ pair_kernel check_potential(SEXP s, SEXP epsilon);
 rng_key check_key(SEXP key);
 int check_threads(SEXP threads);
 
+/* Rows [from, from + count) of the query; with `own` each row of it is a row of the source. */
+typedef struct {
+  size_t from, count;
+} row_range;
+row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own);
+/* The same as a task; with `self` query row i is source row i and is left out. */
+pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self, pair_kernel kernel);
+
 /* Doubles from R's transient heap, with the product of extents checked. */
 double *scratch(size_t a, size_t b);
 SEXP new_matrix(size_t n, size_t dim);
+/* One row per point, from the transient heap. */
+const double *packed_rows(matrix_view view);
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP gamma, SEXP s, SEXP epsilon,
+                     SEXP threads);
+SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP widths, SEXP from, SEXP count,
+                            SEXP self, SEXP threads);
 SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
 SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,

@@ -82,3 +82,29 @@ double *scratch(size_t a, size_t b) {
 SEXP new_matrix(size_t n, size_t dim) {
   return Rf_allocMatrix(REALSXP, (int)n, (int)dim);
 }
+
+const double *packed_rows(matrix_view view) {
+  double *out = scratch(view.n, view.dim);
+  pack_rows(out, view.x, view.n, view.dim);
+  return out;
+}
+
+row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
+  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
+  if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");
+  if (rows.from > query.n || rows.count > query.n - rows.from) {
+    Rf_error("`from` and `count` must lie within the rows of `query`.");
+  }
+  if (own && query.n > source.n) Rf_error("With `self`, each row of `query` must be a row of `source`.");
+  return rows;
+}
+
+/* Rows [from, from + count) of the query as a task; with `self` query row i is source row i. */
+pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self,
+                         pair_kernel kernel) {
+  const int own = check_flag(self, "self");
+  const row_range rows = check_rows(query, source, from, count, own);
+  const pair_task task = {query.x + rows.from, rows.count, 1,         query.n, packed_rows(source), source.n,
+                          source.dim,          own ? rows.from : NO_SELF, NULL, kernel, NULL};
+  return task;
+}

@@ -20,40 +20,10 @@ static SEXP new_list(const char *const *names, SEXP *values, int n) {
   return out;
 }
 
-static const double *packed(matrix_view view) {
-  double *out = scratch(view.n, view.dim);
-  pack_rows(out, view.x, view.n, view.dim);
-  return out;
-}
-
 static const double *column_means(const double *rows, size_t n, size_t dim) {
   double *out = scratch(dim, 1);
   mean_rows(out, rows, n, dim);
   return out;
-}
-
-typedef struct {
-  size_t from, count;
-} row_range;
-
-static row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
-  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
-  if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");
-  if (rows.from > query.n || rows.count > query.n - rows.from) {
-    Rf_error("`from` and `count` must lie within the rows of `query`.");
-  }
-  if (own && query.n > source.n) Rf_error("With `self`, each row of `query` must be a row of `source`.");
-  return rows;
-}
-
-/* Rows [from, from + count) of the query as a task; with `self` query row i is source row i. */
-static pair_task row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self,
-                          pair_kernel potential) {
-  const int own = check_flag(self, "self");
-  const row_range rows = check_rows(query, source, from, count, own);
-  const pair_task task = {query.x + rows.from, rows.count, 1,         query.n, packed(source), source.n,
-                          source.dim,          own ? rows.from : NO_SELF, NULL, potential, NULL};
-  return task;
 }
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
@@ -62,7 +32,7 @@ SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s,
   const pair_kernel potential = check_potential(s, epsilon);
   const int team = threads_limit(check_threads(threads));
   if (of.n < 2) Rf_error("`source` must have at least two rows.");
-  pair_task task = row_task(to, of, from, count, self, potential);
+  pair_task task = check_row_task(to, of, from, count, self, potential);
   pairwise_prepare(&task);
   const double *mean = column_means(task.source, of.n, of.dim);
 
@@ -85,7 +55,7 @@ SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, 
   const pair_kernel potential = check_potential(s, epsilon);
   const int team = threads_limit(check_threads(threads));
   SEXP from = PROTECT(Rf_ScalarInteger(0)), count = PROTECT(Rf_ScalarInteger((int)to.n));
-  pair_task task = row_task(to, of, from, count, self, potential);
+  pair_task task = check_row_task(to, of, from, count, self, potential);
   pairwise_prepare(&task);
 
   static const char *const names[] = {"force", "weight", "bound", "repulsion", "nearest"};
@@ -115,7 +85,7 @@ SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SE
   SEXP values[2];
   values[0] = PROTECT(Rf_allocMatrix(INTSXP, (int)rows.count, (int)neighbours));
   values[1] = PROTECT(new_matrix(rows.count, neighbours));
-  nearest_rows(packed(to), rows.from, rows.count, packed(of), of.n, of.dim, own, neighbours, INTEGER(values[0]),
+  nearest_rows(packed_rows(to), rows.from, rows.count, packed_rows(of), of.n, of.dim, own, neighbours, INTEGER(values[0]),
                REAL(values[1]), team);
   for (size_t i = 0; i < rows.count * neighbours; i++) INTEGER(values[0])[i]++; /* R counts from 1 */
   SEXP result = new_list(names, values, 2);
@@ -132,14 +102,14 @@ SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP thread
   if (particles.n < 2) Rf_error("`x` must have at least two rows.");
   ranked_row *ranking = (ranked_row *)R_alloc(particles.n, sizeof(ranked_row));
   double *workspace = scratch(1, curvature_workspace(particles.n, particles.dim, team));
-  return Rf_ScalarReal(largest_curvature(packed(particles), particles.n, particles.dim, &potential, bound,
+  return Rf_ScalarReal(largest_curvature(packed_rows(particles), particles.n, particles.dim, &potential, bound,
                                          ranking, workspace, team));
 }
 
 static inverse_step check_step(matrix_view y, matrix_view source, SEXP gamma, SEXP s, SEXP epsilon) {
   if (y.dim != source.dim) Rf_error("`y` and `source` must have the same number of columns.");
   if (source.n < 2) Rf_error("`source` must have at least two rows.");
-  const double *rows = packed(source);
+  const double *rows = packed_rows(source);
   const inverse_step step = {rows,       column_means(rows, source.n, source.dim),
                              source.n,   source.dim,
                              check_potential(s, epsilon), check_number(gamma, "gamma")};

@@ -10,6 +10,8 @@
 static const R_CallMethodDef routines[] = {
     ROUTINE(pf_field, 8),
     ROUTINE(pf_pairwise_sums, 6),
+    ROUTINE(pf_step_log_det, 9),
+    ROUTINE(pf_mixture_log_density, 9),
     ROUTINE(pf_neighbours, 7),
     ROUTINE(pf_largest_curvature, 5),
     ROUTINE(pf_backward_exact, 9),

@@ -43,6 +43,36 @@ __attribute__((target("avx512f"), noinline)) static double chains_avx512(long ro
   _mm512_storeu_pd(out, s);
   return out[0] + out[7];
 }
+/* What one source costs a coordinate with differences kept in the nearest cache: a difference from a broadcast,
+ * a multiply-add and a store; later a multiply-add from memory. Eight sources a round, as the kernel has them. */
+static double cached[16 * 64] __attribute__((aligned(64)));
+#define EIGHT(S) S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7)
+#define OPEN_SUM(i) __m512d s##i = _mm512_set1_pd(i);
+#define KEEP(i)                                                                                        \
+  __asm__ volatile("vsubpd %c2(%1)%{1to8%}, %3, %0" : "=v"(z) : "r"(from), "i"((i) * 128), "v"(y));    \
+  __asm__ volatile("vfmadd231pd %1, %1, %0" : "+v"(s##i) : "v"(z));                                    \
+  __asm__ volatile("vmovapd %0, %c2(%1)" : : "v"(z), "r"(to), "i"((i) * 64) : "memory");
+#define TAKE(i) __asm__ volatile("vfmadd231pd %c2(%1), %3, %0" : "+v"(s##i) : "r"(to), "i"((i) * 64), "v"(y));
+#define CLOSE_SUM(i) total = _mm512_add_pd(total, s##i);
+#define DEFINE_TRAFFIC(name, STEP)                                                                     \
+  __attribute__((target("avx512f"), noinline)) static double name(long rounds) {                       \
+    const __m512d y = _mm512_set1_pd(1e-6);                                                            \
+    __m512d z = y, total = y;                                                                          \
+    EIGHT(OPEN_SUM)                                                                                    \
+    for (long k = 0; k < rounds; k++) {                                                                \
+      const double *from = cached + (k & 15);                                                          \
+      double *to = cached + (k & 15) * 64;                                                             \
+      (void)from, (void)z;                                                                             \
+      EIGHT(STEP)                                                                                      \
+    }                                                                                                  \
+    EIGHT(CLOSE_SUM)                                                                                   \
+    double out[8];                                                                                     \
+    _mm512_storeu_pd(out, total);                                                                      \
+    return out[0];                                                                                     \
+  }
+DEFINE_TRAFFIC(keeping_avx512, KEEP)
+DEFINE_TRAFFIC(taking_avx512, TAKE)
+
 /* The same with one 14-bit estimate a round: how many multiply-adds is an estimate worth? */
 __attribute__((target("avx512f"), noinline)) static double estimates_avx512(long rounds) {
   const __m512d a = _mm512_set1_pd(0.999999), b = _mm512_set1_pd(1e-6);
@@ -74,13 +104,12 @@ __attribute__((target("avx2,fma"), noinline)) static double chains_avx2(long rou
   _mm256_storeu_pd(out, s);
   return out[0] + out[3];
 }
-/* Divider: independent 1/sqrt at four lanes, in seconds each. */
-__attribute__((target("avx2,fma"), noinline)) static double divide_avx2(long rounds, int root) {
+/* Divider: independent reciprocals at four lanes. */
+__attribute__((target("avx2,fma"), noinline)) static double divide_avx2(long rounds) {
   const __m256d one = _mm256_set1_pd(1.0), u = _mm256_set1_pd(1.7);
   for (long k = 0; k < rounds; k++) {
     __m256d e = u;
     __asm__ volatile("" : "+x"(e));
-    if (root) e = _mm256_sqrt_pd(e);
     e = _mm256_div_pd(one, e);
     __asm__ volatile("" : : "x"(e));
   }
@@ -163,8 +192,8 @@ static void cloud_free(cloud *c) {
 
 /* best time of `repeats` for force and weight at the first n_query particles */
 static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
-  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, riesz_kernel(s, 1.0), NULL};
-  const pair_sums sums = {c->force, 1, c->n, c->weight, NULL, NULL, NULL};
+  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, NULL, riesz_kernel(s, 1.0), NULL};
+  const pair_sums sums = {c->force, 1, c->n, c->weight, NULL, NULL, NULL, NULL};
   double best = INFINITY;
   for (int k = 0; k < repeats; k++) {
     const double start = now();
@@ -187,17 +216,18 @@ typedef struct {
 static double weight_slots(const char *simd, double s, double estimate) {
   const pair_kernel p = riesz_kernel(s, 1.0);
   if (p.kind == WEIGHT_general) return NAN; /* counted for AVX-512 only */
-  double power = 0.0;
+  double power = -1.0;
   for (unsigned left = p.power; left; left >>= 1) power += (left & 1u) + (left > 1u);
   const double with_root = p.kind == WEIGHT_odd;
-  const double inverse = !strcmp(simd, "avx512") ? estimate + (with_root ? 8.0 : 4.0) : 1.0 + with_root;
+  if (p.kind == WEIGHT_odd) power += 1.0;
+  const double inverse = !strcmp(simd, "avx512") ? estimate + (with_root ? 6.0 : 4.0) : with_root ? 12.0 : 1.0;
   return 2.0 + inverse + with_root + power;
 }
-#define GENERAL_SLOTS(estimate) (45.0 + (estimate))
+#define GENERAL_SLOTS(estimate) (40.0 + (estimate))
 
 /* Cycles that a vector of pairs needs at least. AVX-512: everything shares two ports. AVX2: products and
  * multiply-adds on two ports, sums on one of these and a third; the divider works beside them. */
-static double bound_cycles(const char *simd, size_t dim, double s, double estimate, double divide[2]) {
+static double bound_cycles(const char *simd, size_t dim, double s, double estimate, double divide) {
   const double d = (double)dim, merge = dim == 2 || dim == 3 ? 1.0 : 0.0;
   const pair_kernel p = riesz_kernel(s, 1.0);
   if (!strcmp(simd, "avx512")) {
@@ -206,7 +236,14 @@ static double bound_cycles(const char *simd, size_t dim, double s, double estima
   }
   if (strcmp(simd, "avx2") || p.kind == WEIGHT_general) return NAN;
   const double all = 3.0 * d + merge + weight_slots(simd, s, 0.0), sums = d + merge + 2.0;
-  return fmax(fmax(all / 3.0, (all - sums) / 2.0), divide[p.kind == WEIGHT_odd]);
+  return fmax(fmax(all / 3.0, (all - sums) / 2.0), p.kind == WEIGHT_odd ? 0.0 : divide);
+}
+
+/* The same with what the nearest cache takes to keep the differences (AVX-512, d from 4 to 48). */
+static double cache_bound_cycles(size_t dim, double s, double estimate, double keeping, double taking) {
+  const pair_kernel p = riesz_kernel(s, 1.0);
+  const double w = p.kind == WEIGHT_general ? GENERAL_SLOTS(estimate) : weight_slots("avx512", s, estimate);
+  return dim > 3 && dim <= 48 ? (double)dim * (keeping + taking) + w / 2.0 : NAN;
 }
 
 static FILE *open_csv(const char *directory, const char *name, const char *model) {
@@ -250,7 +287,7 @@ int main(int argc, char **argv) {
   const char *names[4];
   const size_t n_names = simd_available(names, 4);
 
-  double estimate = NAN, divide[2] = {NAN, NAN};
+  double estimate = NAN, divide = NAN, keeping = NAN, taking = NAN;
   FILE *f = open_csv(argv[1], "peak.csv", model);
   fprintf(f, "quantity,simd,threads,value\n");
   double peak[4][3];
@@ -264,19 +301,16 @@ int main(int argc, char **argv) {
       const double plain = seconds_of(chains_avx512, 1, 100, PEAK_ROUNDS);
       estimate = 12.0 * (seconds_of(estimates_avx512, 1, 100, PEAK_ROUNDS) / plain - 1.0);
       fprintf(f, "rsqrt14_in_multiply_adds,avx512,1,%.2f\n", estimate);
+      const double cycle = plain / (6.0 * PEAK_ROUNDS);
+      keeping = seconds_of(keeping_avx512, 1, 100, PEAK_ROUNDS) / cycle / (8.0 * PEAK_ROUNDS);
+      taking = seconds_of(taking_avx512, 1, 100, PEAK_ROUNDS) / cycle / (8.0 * PEAK_ROUNDS);
+      fprintf(f, "difference_square_store_cycles,avx512,1,%.2f\nmultiply_add_from_memory_cycles,avx512,1,%.2f\n", keeping,
+              taking);
     }
     if (!strcmp(names[k], "avx2")) {
       const double cycle = seconds_of(chains_avx2, 1, 100, PEAK_ROUNDS) / (6.0 * PEAK_ROUNDS);
-      for (int root = 0; root < 2; root++) {
-        double best = INFINITY;
-        for (int r = 0; r < 40; r++) {
-          const double start = now();
-          divide_avx2(PEAK_ROUNDS, root);
-          best = fmin(best, now() - start);
-        }
-        divide[root] = best / PEAK_ROUNDS / cycle;
-        fprintf(f, "%s_cycles,avx2,1,%.2f\n", root ? "divide_and_root" : "divide", divide[root]);
-      }
+      divide = seconds_of(divide_avx2, 1, 40, PEAK_ROUNDS) / PEAK_ROUNDS / cycle;
+      fprintf(f, "divide_cycles,avx2,1,%.2f\n", divide);
       fprintf(f, "gigahertz,avx2,1,%.3f\n", 1e-9 / cycle);
     }
 #endif
@@ -286,7 +320,7 @@ int main(int argc, char **argv) {
   f = open_csv(argv[1], "kernel.csv", model);
   FILE *e = open_csv(argv[1], "exponent.csv", model);
   fprintf(f, "simd,threads,n_query,n,d,s,seconds,pairs_per_second,peak_flops,share_of_peak,bound_pairs_per_second,"
-             "share_of_bound\n");
+             "share_of_bound,share_of_cache_bound\n");
   fprintf(e, "simd,threads,d,integer_s,seconds_over_integer\n");
   row rows[4 * 2 * 10 * 4];
   size_t n_rows = 0;
@@ -329,8 +363,10 @@ int main(int argc, char **argv) {
     const double pairs = (double)at->n_query * (double)(at->n - 1) / at->seconds;
     /* the peak is two multiply-adds a cycle and core, so a cycle is four operations a lane */
     const double bound = p / 4.0 / bound_cycles(simd, at->dim, at->s, estimate, divide);
-    fprintf(f, "%s,%d,%zu,%zu,%zu,%g,%.5f,%.4g,%.4g,%.3f,%.4g,%.3f\n", simd, at->threads, at->n_query, at->n,
-            at->dim, at->s, at->seconds, pairs, p, pairs * (5.0 * d + 16.0) / p, bound, pairs / bound);
+    const double cache = strcmp(simd, "avx512") ? NAN
+                         : pairs * 4.0 / p * cache_bound_cycles(at->dim, at->s, estimate, keeping, taking);
+    fprintf(f, "%s,%d,%zu,%zu,%zu,%g,%.5f,%.4g,%.4g,%.3f,%.4g,%.3f,%.3f\n", simd, at->threads, at->n_query, at->n,
+            at->dim, at->s, at->seconds, pairs, p, pairs * (5.0 * d + 16.0) / p, bound, pairs / bound, cache);
   }
   fclose(f);
 

@@ -76,6 +76,8 @@ routine_examples <- function() {
   list(
     pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
     pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
+    pf_step_log_det = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0L, 3L, FALSE, 0.1, 0, 0.1, 1L),
+    pf_mixture_log_density = list(matrix(0, 3, 2), matrix(1, 3, 2), NULL, c(0, 0, 0), c(1, 2), 0L, 3L, FALSE, 1L),
     pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
     pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),

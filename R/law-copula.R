@@ -1,0 +1,58 @@
+law_copula <- function(points, s, bandwidth = 1) {
+  bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
+  maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
+  normal <- to_normal(maps, points)
+  correlation <- stats::cor(normal)
+  # as much towards none as the noise of an entry, which also keeps it definite
+  shrink <- min(1, (ncol(points) + 1) / nrow(points))
+  correlation <- (1 - shrink) * correlation + shrink * diag(ncol(points))
+  new_law("copula", maps = maps, root = chol(correlation), bandwidth = bandwidth)
+}
+
+# Knots x -> z, z = qnorm(F(x)), F the kernel estimate of the distribution function.
+normalising_map <- function(x, bandwidth, knots = 200) {
+  width <- bandwidth * stats::bw.nrd0(x)
+  if (!(width > 0)) width <- max(abs(x), 1) * 1e-8
+  at <- unique(stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8))
+  at <- sort(c(min(x) - c(3, 1.5) * width, at, max(x) + c(1.5, 3) * width))
+  at <- at[c(TRUE, diff(at) > 1e-6 * width)]
+  z <- stats::qnorm(vapply(at, function(knot) {
+    # the smaller tail, so that the last digits of the other do not vanish
+    mean(stats::pnorm((x - knot) / width))
+  }, 0), lower.tail = FALSE)
+  keep <- is.finite(z) & c(TRUE, diff(z) > 0)
+  list(x = at[keep], z = z[keep])
+}
+
+# Piecewise linear, and on in the same direction beyond the ends: values and slopes.
+piecewise <- function(from, to, at) {
+  piece <- findInterval(at, from, all.inside = TRUE)
+  slope <- (to[piece + 1L] - to[piece]) / (from[piece + 1L] - from[piece])
+  list(value = to[piece] + slope * (at - from[piece]), slope = slope)
+}
+
+to_normal <- function(maps, points) {
+  for (column in seq_along(maps)) {
+    points[, column] <- piecewise(maps[[column]]$x, maps[[column]]$z, points[, column])$value
+  }
+  points
+}
+
+#' @export
+law_density.law_copula <- function(law, points, threads, self = FALSE, ...) {
+  slopes <- vapply(seq_along(law$maps), function(column) {
+    log(piecewise(law$maps[[column]]$x, law$maps[[column]]$z, points[, column])$slope)
+  }, numeric(nrow(points)))
+  z <- backsolve(law$root, t(to_normal(law$maps, points)), transpose = TRUE)
+  value <- -ncol(points) / 2 * log(2 * pi) - sum(log(diag(law$root))) - colSums(z^2) / 2
+  matrix(value + rowSums(matrix(slopes, nrow(points))))
+}
+
+#' @export
+draw_law.law_copula <- function(law, n, key, threads) {
+  z <- draw_normal(n, length(law$maps), key, stream = 1L) %*% law$root
+  for (column in seq_along(law$maps)) {
+    z[, column] <- piecewise(law$maps[[column]]$z, law$maps[[column]]$x, z[, column])$value
+  }
+  z
+}

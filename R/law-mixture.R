@@ -1,0 +1,77 @@
+law_mixture <- function(points, s, components = NULL) {
+  most <- most_components(nrow(points), ncol(points))
+  if (is.null(components)) {
+    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g))
+    bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
+    fit <- fits[[which.max(bic)]]
+  } else {
+    components <- check_count(components, "components", 1L)
+    fit <- fit_mixture(points, min(components, nrow(points)))
+  }
+  if (is.null(fit)) {
+    fail("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; take fewer `components`.",
+         format(components), nrow(points), ncol(points))
+  }
+  new_law("mixture", components = length(fit$weights), weights = fit$weights, means = fit$means, roots = fit$roots)
+}
+
+# With fewer rows than five times the dimension a component has no covariance to
+# speak of.
+most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
+
+# EM from the classes of Ward's hierarchy (on at most 1000 rows, evenly spaced; the
+# others join the nearest mean), so that no random number is drawn. NULL: it failed.
+fit_mixture <- function(points, components) {
+  n <- nrow(points)
+  d <- ncol(points)
+  colnames(points) <- NULL
+  class <- rep(1L, n)
+  if (components > 1) {
+    some <- unique(round(seq(1, n, length.out = min(n, 1000))))
+    cut <- stats::cutree(stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"), components)
+    centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
+    class <- neighbours(points, unname(centres), 1L)$index[, 1]
+  }
+  prior <- mclust::priorControl()
+  fit <- tryCatch(
+    suppressWarnings(if (d == 1) {
+      mclust::meV(as.vector(points), mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
+    } else {
+      mclust::meVVV(points, mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
+    }),
+    error = function(e) NULL
+  )
+  if (is.null(fit) || is.null(fit$parameters$mean) || anyNA(fit$parameters$mean) || !is.finite(fit$loglik)) return(NULL)
+  sigma <- if (d == 1) array(fit$parameters$variance$sigmasq, c(1, 1, components)) else fit$parameters$variance$sigma
+  roots <- tryCatch(lapply(seq_len(components), function(g) chol(sigma[, , g])), error = function(e) NULL)
+  if (is.null(roots)) return(NULL)
+  weights <- if (components == 1) 1 else fit$parameters$pro
+  free <- components * (1 + d + d * (d + 1) / 2) - 1
+  list(weights = weights, means = matrix(t(fit$parameters$mean), components, d), roots = roots,
+       bic = 2 * fit$loglik - free * log(n))
+}
+
+em_control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(200L, 100L), equalPro = FALSE)
+
+#' @export
+law_density.law_mixture <- function(law, points, threads, self = FALSE, ...) {
+  d <- ncol(points)
+  factors <- vapply(law$roots, function(root) {
+    backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
+  }, numeric(d * (d + 1) / 2))
+  log_det <- vapply(law$roots, function(root) -sum(log(diag(as.matrix(root)))), 0)
+  mixture_log_density(points, law$means, matrix(factors, ncol = length(law$roots)), log_det - d / 2 * log(2 * pi), 1,
+                      threads, FALSE, law$weights)
+}
+
+#' @export
+draw_law.law_mixture <- function(law, n, key, threads) {
+  from <- findInterval(draw_uniform(n, 1, key)[, 1], cumsum(law$weights), rightmost.closed = TRUE) + 1
+  from <- pmin(from, length(law$weights))
+  noise <- draw_normal(n, ncol(law$means), key, stream = 1L)
+  for (g in unique(from)) {
+    rows <- which(from == g)
+    noise[rows, ] <- noise[rows, , drop = FALSE] %*% law$roots[[g]] + rep(law$means[g, ], each = length(rows))
+  }
+  noise
+}

@@ -1,0 +1,156 @@
+# The likelihood of a flow: the change of variables through its steps,
+#   log p(y0) = log q(yk) + sum_j log det(I - gamma_j J_j),
+# J_j the Jacobian of the field at frame j and at the point before the step.
+
+# log det of one step at each row of `points`, which feel the particles `at`;
+# `self`: the rows are the particles, each without its own pair.
+step_log_det <- function(points, at, gamma, traj, self, threads) {
+  if (ncol(at) > most_exact_dims) return(step_log_det_estimate(points, at, gamma, traj, self))
+  work <- nrow(at) * (ncol(at)^2 / 2 + 5 * ncol(at) + 20)
+  value <- unlist(in_blocks(nrow(points), work, function(from, count) {
+    .Call(C_pf_step_log_det, points, at, from, count, self, gamma, traj$s, traj$epsilon, threads)
+  }))
+  list(value = as.double(value), error = 0)
+}
+
+# The core forms Jacobians up to this dimension.
+most_exact_dims <- 128L
+
+# In more dimensions: I - gamma J = a (I - M) with M = (c/a) sum (w/u) z z', so that
+#   log det = d log a - tr M - tr M^2 / 2 - tr M^3 / 3 - ...
+# tr M is exact; v'M^2 v and v'M^3 v at random signs v estimate the next two, whose
+# standard error is given; the rest, at most m^3/(4 (1-m)) tr M with m the largest
+# eigenvalue of M, is small where steps can be undone.
+step_log_det_estimate <- function(points, at, gamma, traj, self, probes = 8L) {
+  n <- nrow(at)
+  d <- ncol(at)
+  step <- gamma / (n - 1)
+  size <- max(1L, floor(4e6 / n))
+  signs <- sign(draw_uniform(d, probes, c(1L, 1L)) - 0.5)
+  along <- at %*% signs
+  parts <- lapply(split(seq_len(nrow(points)), (seq_len(nrow(points)) - 1L) %/% size), function(rows) {
+    y <- points[rows, , drop = FALSE]
+    r2 <- pmax(outer(rowSums(y^2), rowSums(at^2), "+") - 2 * tcrossprod(y, at), 0)
+    u <- r2 + traj$epsilon
+    w <- u^-(traj$s / 2 + 1)
+    if (self) w[cbind(seq_along(rows), rows)] <- 0
+    a <- 1 - step * ((if (self) n - 1 else n) - rowSums(w))
+    scale <- step * (traj$s + 2) * w / u / a
+    # M v at each row's own M: sum_a scale (y - x_a) ((y - x_a).v)
+    apply_m <- function(directions, shared) {
+      # directions [rows, d]
+      inner <- rowSums(y * directions) - (if (is.null(shared)) directions %*% t(at) else matrix(shared, length(rows), n, byrow = TRUE))
+      weighted <- scale * inner
+      y * rowSums(weighted) - weighted %*% at
+    }
+    second <- third <- matrix(0, length(rows), probes)
+    for (p in seq_len(probes)) {
+      v <- matrix(signs[, p], length(rows), d, byrow = TRUE)
+      first <- apply_m(v, along[, p])
+      second[, p] <- rowSums(first^2)
+      third[, p] <- rowSums(first * apply_m(first, NULL))
+    }
+    each <- second / 2 + third / 3
+    cbind(d * log(a) - rowSums(scale * r2) - rowMeans(each), apply(each, 1, stats::var) / probes)
+  })
+  both <- do.call(rbind, parts)
+  list(value = both[, 1], error = sqrt(mean(both[, 2])))
+}
+
+# Points carried along with the flow: where they end and the sum of log dets.
+# Without `points` the particles themselves, each without its own pair.
+carry_forward <- function(traj, points = NULL, threads) {
+  frame_at <- frame_reader(traj, threads)
+  own <- is.null(points)
+  if (own) points <- unname(frame_at(1L))
+  total <- numeric(nrow(points))
+  error <- 0
+  for (j in seq_along(traj$gamma)) {
+    at <- unname(frame_at(j))
+    if (own) points <- at
+    volume <- step_log_det(points, at, traj$gamma[j], traj, own, threads)
+    total <- total + volume$value
+    error <- error + volume$error
+    if (!own) {
+      field <- field_at(points, at, traj$s, traj$epsilon, FALSE, threads)
+      points <- points - traj$gamma[j] * field$gradient
+    }
+  }
+  if (own) points <- last_frame(traj)
+  list(points = unname(points), log_det = total, error = error)
+}
+
+# log density, in data units, of latent rows of one class; `latent_volume` is the
+# log volume of the encoding. Without `z` the training rows, own particle left out.
+flow_log_density <- function(flow, z = NULL, threads) {
+  check_density(flow$law)
+  carried <- carry_forward(flow$trajectory, if (!is.null(z)) to_flow(z, flow), threads)
+  density <- law_density(flow$law, carried$points, threads, self = is.null(z))
+  structure(density[, 1] + carried$log_det + flow_log_volume(flow), error = carried$error)
+}
+
+# What is known of a draw's density when it has been carried back.
+check_density <- function(law) {
+  if (has_density(law)) return(invisible())
+  fail("The law \"%s\" has no density; fit with %s for `log_density`.", law$name,
+       paste0('"', setdiff(density_laws(), "equilibrium"), '"', collapse = ", "))
+}
+
+latent_log_volume <- function(fit, points) {
+  if (is.null(fit$latent$log_volume)) {
+    fail("The latent map gives no volume, so there is no density in data units: give latent_map() a `log_det`.")
+  }
+  value <- fit$latent$log_volume(points)
+  if (!is.numeric(value) || !length(value) %in% c(1, nrow(points)) || anyNA(value)) {
+    fail("`log_det` of the latent map must return one number a row, not %s.", describe(value))
+  }
+  value
+}
+
+#' The likelihood of a flow
+#'
+#' The exact log-density of rows under a fit: the change of variables through
+#' the stored steps, \deqn{\log p(x) = \log q(y_k) + \sum_j \log\det(I - \gamma_j
+#' J_j(y_{j-1})) + \log|\det A|,}{log p(x) = log q(y_k) + sum_j log det(I - gamma_j
+#' J_j(y_(j-1))) + log|det A|,} where \eqn{y_k} is where the flow carries the
+#' encoded row, \eqn{q} the latent law, \eqn{J_j} the Jacobian of the field and
+#' \eqn{A} the linear part of the encoding, so that the density is in units of the
+#' columns.
+#'
+#' Evaluate it on rows the fit has not seen: the training rows are where the
+#' particles are, and their likelihood says little. It is a density as long as
+#' every step is one-to-one, which an inverse-step bound below 1 stands for (see
+#' [efs_forward()]). With groups, the density is that of the row within its class.
+#' Columns that do not vary, in the table or within a class, are left out. A latent map that keeps fewer
+#' dimensions than columns ([latent_pca()]) gives the density of the row's
+#' projection within its subspace, in the units of the columns there, and says so
+#' in a message.
+#'
+#' Up to 128 latent dimensions the determinants are exact; beyond, the first
+#' order of their logarithm is, and the next two come from random
+#' probes, whose standard error (root mean square over the rows, in nats) is the
+#' attribute `"error"`.
+#'
+#' @param object A fit from [efs()] or [smoothed_bootstrap()] whose law has a
+#'   density (see [efs_augment()]).
+#' @param newdata Rows with the columns of the table, not used in the fit.
+#' @param group As in [predict()][predict.efs].
+#' @param threads As in [efs_forward()].
+#' @param ... Not used.
+#' @return An object of class `logLik`: the sum of the log-densities, in nats, with
+#'   attributes `nobs` and `df` (`NA`: nothing is counted as a parameter). The
+#'   log-density of each row: `predict(object, newdata, type = "log_density")`.
+#' @examples
+#' set.seed(1)
+#' rows <- sample(150, 120)
+#' fit <- efs(iris[rows, 1:4])
+#' logLik(fit, iris[-rows, 1:4])
+#' mean(predict(fit, iris[-rows, 1:4], type = "log_density"))
+#' @export
+logLik.efs <- function(object, newdata, group = NULL, threads = NULL, ...) {
+  if (missing(newdata)) {
+    fail("`newdata` must be given: the likelihood of the training rows says nothing about new ones.")
+  }
+  each <- stats::predict(object, newdata, type = "log_density", group = group, threads = threads)
+  structure(sum(each), nobs = length(each), df = NA_real_, class = "logLik")
+}
