@@ -26,7 +26,7 @@ format.efs <- function(x, ...) {
   flows <- x$diagnostics
   total <- sum(flows$n)
   lines <- c(
-    sprintf("<efs> %d rows of %d columns", total, length(x$table$constant)),
+    sprintf("<%s> %d rows of %d columns", class(x)[1], total, length(x$table$constant)),
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
@@ -37,16 +37,18 @@ format.efs <- function(x, ...) {
     flow <- flows[i, ]
     what <- if (nzchar(flow$note)) {
       sprintf("no flow (%s), law %s", flow$note, flow$law)
+    } else if (flow$steps == 0) {
+      sprintf("no flow, %slaw %s", if (flow$place == "whitened") "whitened, " else "", flow$law)
     } else {
-      sprintf("s = %s, epsilon = %s, %d steps to time %s, law %s", format(flow$s),
+      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, law %s", if (flow$place == "whitened") "whitened, " else "", format(flow$s),
               format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), flow$law)
     }
     if (is_grouped(x)) {
       what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
     } else {
-      what <- paste0("flow: ", what)
+      if (!startsWith(what, "no flow")) what <- paste0("flow: ", what)
     }
-    lines <- c(lines, what)
+    lines <- c(lines, what, calibration_line(flow, if (is_grouped(x)) "    " else ""))
   }
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
@@ -54,6 +56,18 @@ format.efs <- function(x, ...) {
                               format(worst, digits = 2)))
   }
   c(lines, "Contains the training rows: think before you share it.")
+}
+
+calibration_line <- function(flow, indent) {
+  if (is.na(flow$log_density)) return(NULL)
+  adds <- if (is.na(flow$gain)) {
+    "no flow was tried"
+  } else if (flow$steps > 0) {
+    sprintf("the flow adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
+  } else {
+    sprintf("no flow, for the best one tried adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
+  }
+  sprintf("%scalibrated: held-out log-likelihood %.3f nats a row; %s", indent, flow$log_density, adds)
 }
 
 #' @rdname summary.efs

@@ -115,7 +115,7 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
     elapsed <- elapsed + gamma
     bar$tick()
   }
-  history <- do.call(rbind, history)
+  history <- as.data.frame(do.call(rbind, history))
   warn_short_flow(history, step, n_steps, time)
   new_trajectory(frames$close(points), history, s, epsilon)
 }
@@ -194,7 +194,7 @@ frame_diagnostics <- function(points, field, s, gamma, elapsed, at, curvature, s
   centred <- sweep(points, 2, colMeans(points))
   attraction <- n * sum(centred^2)            # sum over ordered pairs of |z|^2 / 2
   speed2 <- rowSums(field$gradient^2)
-  data.frame(
+  c(
     step = at, time = elapsed, gamma = gamma,
     energy = (attraction + sum(field$repulsion)) / (n * (n - 1)),
     kinetic_energy = mean(speed2),

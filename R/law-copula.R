@@ -1,8 +1,7 @@
 law_copula <- function(points, s, bandwidth = 1) {
   bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
   maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
-  normal <- to_normal(maps, points)
-  correlation <- stats::cor(normal)
+  correlation <- stats::cor(to_normal(maps, points))
   # as much towards none as the noise of an entry, which also keeps it definite
   shrink <- min(1, (ncol(points) + 1) / nrow(points))
   correlation <- (1 - shrink) * correlation + shrink * diag(ncol(points))
@@ -16,10 +15,8 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   at <- unique(stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8))
   at <- sort(c(min(x) - c(3, 1.5) * width, at, max(x) + c(1.5, 3) * width))
   at <- at[c(TRUE, diff(at) > 1e-6 * width)]
-  z <- stats::qnorm(vapply(at, function(knot) {
-    # the smaller tail, so that the last digits of the other do not vanish
-    mean(stats::pnorm((x - knot) / width))
-  }, 0), lower.tail = FALSE)
+  # the upper tail at the knots; of the lower one its complement
+  z <- stats::qnorm(colMeans(stats::pnorm(outer(x, at, "-") / width)), lower.tail = FALSE)
   keep <- is.finite(z) & c(TRUE, diff(z) > 0)
   list(x = at[keep], z = z[keep])
 }

@@ -95,6 +95,8 @@ equilibrium_radius <- function(dim, s) {
 #'   \item{`"local"`}{a particle plus Gaussian noise whose root-mean-square
 #'     length is `jitter` times the median distance of a particle to its nearest
 #'     neighbour.}
+#'   \item{`"global"`}{a particle plus Gaussian noise with `jitter`\eqn{^2} times the
+#'     covariance of all particles.}
 #'   \item{`"local_covariance"`}{a particle plus Gaussian noise shaped by its
 #'     surroundings: the covariance of its `k` nearest neighbours, a share
 #'     `shrinkage` of it replaced by the sphere of the same trace, times
@@ -121,7 +123,8 @@ equilibrium_radius <- function(dim, s) {
 #' @param n Number of points to draw.
 #' @param method Name of the law. The default is the one of the theory; [efs()]
 #'   uses `"local"`.
-#' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `k` (default
+#' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `jitter`
+#'   (`NULL`: the normal reference rule) for `"global"`; `k` (default
 #'   20), `shrinkage` (0.3) and `jitter` (0.7) for `"local_covariance"`; `bandwidth` (1)
 #'   for `"copula"`; `components` (`NULL`) for `"mixture"`; `k` (default 5) for
 #'   `"neighbour"`.

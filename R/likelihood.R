@@ -84,6 +84,7 @@ carry_forward <- function(traj, points = NULL, threads) {
 # log volume of the encoding. Without `z` the training rows, own particle left out.
 flow_log_density <- function(flow, z = NULL, threads) {
   check_density(flow$law)
+  if (any(flow$scale == 0)) fail("A column does not vary within a class, whose rows have no density then; leave it out.")
   carried <- carry_forward(flow$trajectory, if (!is.null(z)) to_flow(z, flow), threads)
   density <- law_density(flow$law, carried$points, threads, self = is.null(z))
   structure(density[, 1] + carried$log_det + flow_log_volume(flow), error = carried$error)
@@ -121,7 +122,7 @@ latent_log_volume <- function(fit, points) {
 #' particles are, and their likelihood says little. It is a density as long as
 #' every step is one-to-one, which an inverse-step bound below 1 stands for (see
 #' [efs_forward()]). With groups, the density is that of the row within its class.
-#' Columns that do not vary, in the table or within a class, are left out. A latent map that keeps fewer
+#' Columns that do not vary are left out; a class in which a column does not vary has no density. A latent map that keeps fewer
 #' dimensions than columns ([latent_pca()]) gives the density of the row's
 #' projection within its subspace, in the units of the columns there, and says so
 #' in a message.

@@ -95,7 +95,7 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
 # draws that is kept, from 1000 of them under a fixed key. NULL: nothing is dropped,
 # for the floor is 0 or there is no density that could be trusted.
 flow_floor <- function(flow, density_floor, control, threads) {
-  trusted <- has_density(flow$law) && control$method == "exact" &&
+  trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
     all(flow$trajectory$diagnostics$bound < 1, na.rm = TRUE) &&
     ncol(flow$trajectory$frames) <= most_exact_dims
   if (density_floor == 0 || !trusted) return(NULL)

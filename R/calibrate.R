@@ -1,0 +1,271 @@
+# Settings of a flow chosen by held-out log-likelihood: the mean over rows left out
+# of folds, each fold with a flow of its own. No flow is always a candidate.
+
+# What is searched. `place`: the unit of the flow; epsilon = softening n^(-2/max(d,2)).
+flow_grid <- function(n, d, fixed) {
+  choose <- function(name, values) if (is.null(fixed[[name]])) values else fixed[[name]]
+  s <- choose("s", c(0, if (d >= 3) 2, if (d >= 5) 4, -1))
+  list(
+    s = s, softening = if (is.null(fixed$epsilon)) c(16, 64, 4, 256) else NA_real_,
+    time = choose("time", c(1, 0.5, 2)), n_steps = fixed$n_steps, epsilon = fixed$epsilon
+  )
+}
+
+candidate_laws <- function(n, d, fixed) {
+  if (length(fixed$law_settings)) {
+    return(list(list(law = fixed$law, settings = fixed$law_settings, jitter = NULL)))
+  }
+  widths <- exp(seq(log(0.3), log(3.4), length.out = 9))
+  near <- unique(pmin(c(10L, 20L, 40L), n - 1L))
+  specs <- list(
+    list(law = "local", settings = list(), jitter = widths),
+    list(law = "global", settings = list(), jitter = exp(seq(log(0.03), log(1.2), length.out = 14)))
+  )
+  for (k in near) for (shrinkage in c(0.1, 0.4)) {
+    specs <- c(specs, list(list(law = "local_covariance", settings = list(k = k, shrinkage = shrinkage),
+                                jitter = exp(seq(log(0.3), log(1.6), length.out = 6)))))
+  }
+  for (bandwidth in c(0.7, 1.4)) {
+    specs <- c(specs, list(list(law = "copula", settings = list(bandwidth = bandwidth), jitter = NULL)))
+  }
+  for (g in intersect(c(1, 2, 3, 4, 6, 8, 10, 12), seq_len(most_components(n, d)))) {
+    specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g)), jitter = NULL)))
+  }
+  if (is.null(fixed$law)) return(specs)
+  specs <- Filter(function(spec) spec$law == fixed$law, specs)
+  if (length(specs)) specs else list(list(law = fixed$law, settings = list(), jitter = NULL))
+}
+
+# Log-densities [rows, columns] of `held` under each law fitted to `latent`, and what
+# the columns are. A law that cannot be fitted is left out.
+score_laws <- function(latent, held, s, specs, threads) {
+  parts <- lapply(specs, function(spec) {
+    value <- tryCatch({
+      law <- do.call(paste0("law_", spec$law), c(list(points = latent, s = s), spec$settings))
+      if (is.null(spec$jitter)) law_density(law, held, threads) else law_density(law, held, threads, jitter = spec$jitter)
+    }, error = function(e) NULL)
+    if (is.null(value)) return(NULL)
+    jitter <- if (is.null(spec$jitter)) NA_real_ else spec$jitter
+    settings <- lapply(jitter, function(width) c(spec$settings, if (!is.na(width)) list(jitter = width)))
+    list(value = value, law = rep(spec$law, ncol(value)), settings = settings)
+  })
+  parts <- parts[!vapply(parts, is.null, NA)]
+  list(value = do.call(cbind, lapply(parts, `[[`, "value")),
+       law = unlist(lapply(parts, `[[`, "law")),
+       settings = unlist(lapply(parts, `[[`, "settings"), recursive = FALSE))
+}
+
+# A column's name, the same in every fold.
+column_key <- function(law, settings) {
+  paste(law, vapply(settings, function(one) paste(names(one), vapply(one, format, "", digits = 6), collapse = " "), ""))
+}
+
+place_rows <- function(z, place, by_column) {
+  switch(place,
+         as_is = list(centre = rep(0, ncol(z)), scale = rep(1, ncol(z))),
+         scaled = ball_scale(z, by_column),
+         whitened = whitened(z))
+}
+
+# Rows of z in folds; rows of one block stay together. The same for the same extents:
+# nothing is drawn from R's generator.
+make_folds <- function(n, blocks, folds) {
+  if (is.null(blocks)) blocks <- seq_len(n)
+  units <- match(blocks, unique(blocks))
+  order <- order(draw_uniform(max(units), 1, c(7L, 7L))[, 1])
+  rank <- integer(max(units))
+  rank[order] <- seq_along(order)
+  rank[units] %% min(folds, max(units)) + 1L
+}
+
+# Held-out log-densities of one candidate in one fold: the flow of the training rows,
+# the held-out rows carried along. NULL: its steps are not one-to-one.
+score_candidate <- function(z, train, candidate, specs, setting) {
+  place <- place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column)
+  points <- to_flow(z[train, , drop = FALSE], place)
+  held <- to_flow(z[!train, , drop = FALSE], place)
+  volume <- flow_log_volume(place)
+  if (candidate$flow) {
+    traj <- suppressWarnings(tryCatch(run_candidate(points, candidate, setting), error = function(e) NULL))
+    if (is.null(traj) || any(traj$diagnostics$bound >= 1, na.rm = TRUE)) return(NULL)
+    carried <- carry_forward(traj, held, setting$threads)
+    points <- last_frame(traj)
+    held <- carried$points
+    volume <- volume + carried$log_det
+  }
+  scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads)
+  if (is.null(scores$value)) return(NULL)
+  scores$value <- scores$value + volume
+  colnames(scores$value) <- column_key(scores$law, scores$settings)
+  scores
+}
+
+candidate_epsilon <- function(candidate, n, d) {
+  if (is.na(candidate$softening)) candidate$epsilon else candidate$softening * n^(-2 / max(d, 2))
+}
+
+run_candidate <- function(points, candidate, setting) {
+  arguments <- list(points, s = candidate$s, epsilon = candidate_epsilon(candidate, nrow(points), ncol(points)),
+                    step = setting$step, max_bound = setting$max_bound, threads = setting$threads, progress = FALSE)
+  if (!is.null(candidate$n_steps)) arguments$n_steps <- candidate$n_steps
+  arguments["time"] <- list(candidate$time)
+  do.call(efs_forward, arguments)
+}
+
+# All folds of one candidate: the columns that every fold has, stacked. `only`: the
+# first fold alone, for a first look.
+score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
+  parts <- lapply(which_folds, function(k) score_candidate(z, folds != k, candidate, specs, setting))
+  if (any(vapply(parts, is.null, NA))) return(NULL)
+  shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
+  if (length(shared) == 0) return(NULL)
+  value <- do.call(rbind, lapply(parts, function(part) part$value[, shared, drop = FALSE]))
+  value[is.na(value)] <- -Inf
+  rows <- unlist(lapply(which_folds, function(k) which(folds == k)))
+  at <- match(shared, colnames(parts[[1]]$value))
+  list(value = value[order(rows), , drop = FALSE], law = parts[[1]]$law[at], settings = parts[[1]]$settings[at],
+       candidate = candidate)
+}
+
+best_column <- function(scores) which.max(colMeans(scores$value))
+best_mean <- function(scores) if (is.null(scores)) -Inf else max(colMeans(scores$value))
+
+no_flow_candidate <- function(place) {
+  list(place = place, flow = FALSE, s = 0, softening = NA_real_, epsilon = 1, time = 0, n_steps = NULL)
+}
+
+# A flow must beat none by this many standard errors of the paired difference.
+worth_a_flow <- 1
+# Laws further than this from the best without a flow, in nats, are not tried with one.
+rivals_within <- 0.5
+# More rows than this are thinned before the search.
+most_search_rows <- 2000L
+
+# z [n, d]: latent rows of one class. fixed: the settings the user gave (NULL: open).
+# Returns the settings chosen and what the search saw.
+calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
+  d <- ncol(z)
+  if (nrow(z) > most_search_rows) {
+    some <- sort(order(draw_uniform(nrow(z), 1, c(8L, 8L))[, 1])[seq_len(most_search_rows)])
+    z <- z[some, , drop = FALSE]
+    blocks <- blocks[some]
+  }
+  n <- nrow(z)
+  folds <- make_folds(n, blocks, if (n <= 400) 5L else 3L)
+  if (max(folds) < 2) fail("`blocks` puts all rows of a class into one block; at least two are needed to calibrate.")
+  n_train <- min(tabulate(max(folds) - folds + 1L, max(folds)), n - max(tabulate(folds)))
+  specs <- candidate_laws(n_train, d, fixed)
+  places <- if (isFALSE(fixed$scale)) "as_is" else c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
+
+  still <- lapply(places, function(place) {
+    tick()
+    # a mixture and a copula are the same in either place but for their priors
+    some <- if (place == "whitened") Filter(function(spec) spec$law %in% c("local", "local_covariance"), specs) else specs
+    if (length(some)) score_folds(z, folds, no_flow_candidate(place), some, setting)
+  })
+  still <- still[!vapply(still, is.null, NA)]
+  seen <- lapply(still, describe_scores)
+  forced <- !is.null(fixed$n_steps) || !is.null(fixed$time)
+  without <- if (length(still)) still[[which.max(vapply(still, best_mean, 0))]]
+  chosen <- if (!forced || identical(fixed$time, 0) || identical(fixed$n_steps, 0L)) without
+  flows <- list()
+  wants_flow <- !identical(fixed$time, 0) && !identical(fixed$n_steps, 0L) && n_train > d + 1 && n_train >= setting$min_rows / 2
+  if (wants_flow) {
+    flows <- search_flows(z, folds, still, specs, flow_grid(n_train, d, fixed), setting, tick)
+    seen <- c(seen, lapply(flows, describe_scores))
+  }
+  gain <- c(NA_real_, NA_real_)
+  if (length(flows)) {
+    with <- flows[[which.max(vapply(flows, best_mean, 0))]]
+    if (is.null(without)) {
+      chosen <- with
+    } else {
+      difference <- with$value[, best_column(with)] - without$value[, best_column(without)]
+      gain <- c(mean(difference), stats::sd(difference) / sqrt(length(difference)))
+      if (forced || isTRUE(gain[1] > worth_a_flow * gain[2])) chosen <- with
+    }
+  }
+  if (is.null(chosen)) return(NULL)
+  column <- best_column(chosen)
+  each <- chosen$value[, column]
+  list(
+    candidate = chosen$candidate, law = chosen$law[column], law_settings = chosen$settings[[column]],
+    log_density = mean(each), log_density_se = stats::sd(each) / sqrt(length(each)),
+    gain = gain[1], gain_se = gain[2], folds = max(folds), rows = n,
+    seen = do.call(rbind, seen)
+  )
+}
+
+# Flows worth a look, from the middle of the grid outwards along one setting after the
+# other, in the first fold; the best four in all folds.
+search_flows <- function(z, folds, still, specs, grid, setting, tick) {
+  best <- vapply(still, best_mean, 0)
+  places <- vapply(still, function(scores) scores$candidate$place, "")
+  place <- if (length(still)) places[which.max(best)] else "scaled"
+  rivals <- rival_specs(specs, still)
+  make <- function(place, s, softening, time) {
+    list(place = place, flow = TRUE, s = s, softening = softening, epsilon = grid$epsilon,
+         time = if (is.null(grid$n_steps)) time, n_steps = grid$n_steps)
+  }
+  first <- list()
+  look <- function(candidates) {
+    keys <- vapply(candidates, function(one) paste(unlist(one), collapse = " "), "")
+    for (i in which(!duplicated(keys) & !keys %in% names(first))) {
+      tick()
+      first[[keys[i]]] <<- list(candidate = candidates[[i]],
+                                mean = best_mean(score_folds(z, folds, candidates[[i]], rivals, setting, 1L)))
+    }
+    means <- vapply(first, `[[`, 0, "mean")
+    first[[which.max(means)]]$candidate
+  }
+  at <- look(lapply(grid$time, function(time) make(place, grid$s[1], grid$softening[1], time)))
+  at <- look(lapply(grid$softening, function(softening) make(place, at$s, softening, at$time)))
+  at <- look(lapply(grid$s, function(s) make(place, s, at$softening, at$time)))
+  at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
+  at <- look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
+  means <- vapply(first, `[[`, 0, "mean")
+  kept <- order(means, decreasing = TRUE)[seq_len(min(4, sum(is.finite(means))))]
+  full <- lapply(first[kept], function(one) {
+    tick()
+    score_folds(z, folds, one$candidate, rivals, setting)
+  })
+  full[!vapply(full, is.null, NA)]
+}
+
+# Of each law the best settings without a flow (with all its widths), laws far behind
+# left out.
+rival_specs <- function(specs, still) {
+  if (length(still) == 0) return(specs)
+  means <- unlist(lapply(still, function(scores) colMeans(scores$value)))
+  law <- unlist(lapply(still, `[[`, "law"))
+  settings <- unlist(lapply(still, `[[`, "settings"), recursive = FALSE)
+  kept <- lapply(unique(law), function(name) {
+    rows <- which(law == name)
+    if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
+    best <- settings[[rows[which.max(means[rows])]]]
+    Filter(function(spec) spec$law == name && identical(spec$settings, best[names(spec$settings)]), specs)[1]
+  })
+  unlist(kept, recursive = FALSE)
+}
+
+# One row per law of a candidate: its best settings and their mean.
+describe_scores <- function(scores) {
+  means <- colMeans(scores$value)
+  candidate <- scores$candidate
+  rows <- vapply(unique(scores$law), function(law) {
+    of <- which(scores$law == law)
+    of[which.max(means[of])]
+  }, 0L)
+  data.frame(
+    place = candidate$place, flow = candidate$flow, s = if (candidate$flow) candidate$s else NA_real_,
+    softening = if (candidate$flow) candidate$softening else NA_real_,
+    time = if (is.null(candidate$time)) NA_real_ else candidate$time,
+    law = unname(scores$law[rows]),
+    settings = vapply(scores$settings[rows], function(one) {
+      paste(names(one), vapply(one, format, "", digits = 3), sep = " = ", collapse = ", ")
+    }, ""),
+    log_density = unname(means[rows]),
+    se = unname(apply(scores$value[, rows, drop = FALSE], 2, stats::sd)) / sqrt(nrow(scores$value)),
+    row.names = NULL
+  )
+}
