@@ -96,7 +96,8 @@ equilibrium_radius <- function(dim, s) {
 #'     length is `jitter` times the median distance of a particle to its nearest
 #'     neighbour.}
 #'   \item{`"global"`}{a particle plus Gaussian noise with `jitter`\eqn{^2} times the
-#'     covariance of all particles.}
+#'     covariance of all particles, drawn in towards the centre by
+#'     \eqn{(1 + jitter^2)^{-1/2}}, so that the covariance stays what it was.}
 #'   \item{`"local_covariance"`}{a particle plus Gaussian noise shaped by its
 #'     surroundings: the covariance of its `k` nearest neighbours, a share
 #'     `shrinkage` of it replaced by the sphere of the same trace, times

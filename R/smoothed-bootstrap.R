@@ -2,7 +2,8 @@
 #'
 #' A row drawn at random plus Gaussian noise: the plain alternative that a flow has
 #' to beat. With `covariance = "global"` the noise has the shape of the covariance of all
-#' rows, with `"local"` that of each row's nearest neighbours, shrunk towards the
+#' rows (and the sum is drawn in towards the centre, so that mean and covariance stay
+#' what they are in the data), with `"local"` that of each row's nearest neighbours, shrunk towards the
 #' sphere. Bandwidth, and for `"local"` neighbours and shrinkage, are those of the
 #' highest held-out log-likelihood, as in [efs()].
 #'

@@ -70,6 +70,11 @@ two_clusters <- function(n, d, seed = 1) {
   x
 }
 
+density_laws_of_package <- function() particleflow:::density_laws()
+
+# A fit by the rules of thumb: the flows are known, and nothing is searched.
+efs_by_rule <- function(...) efs(..., calibrate = FALSE)
+
 # Arguments that each registered routine accepts.
 routine_examples <- function() {
   set.seed(1)

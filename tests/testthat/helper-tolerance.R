@@ -21,6 +21,11 @@ tolerance <- list(
   # largest distance of the empirical law of |x|^2/R^2 from the Beta law; at (5, 3)
   # most particles form the outermost layer and only the moment is compared
   law = c(`2,0` = 0.08, `2,1` = 0.10, `5,3` = 1, `5,1` = 0.06),
+  # densities summed over a grid: the rule of rectangles, kinks and edges of the laws
+  # included
+  integral = 5e-3,
+  # central differences with h = 1e-5: h^2 and 1e-16/h
+  difference = 1e-6,
   # explicit Euler with small steps against continuous time: first order in the step
   euler = 2e-3
 )

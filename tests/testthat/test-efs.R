@@ -3,31 +3,31 @@ test_that("new rows come back in the form of the table", {
     count = as.integer(round(20 * iris$Sepal.Length)), iris[2:3], constant = 7L, row.names = NULL,
     Kind = as.character(iris$Species)
   )[c(1, 5, 2, 4, 3)]
-  fit <- efs(table, group = "Kind")
+  fit <- efs_by_rule(table, group = "Kind")
   new <- simulate(fit, 31, seed = 1)
   expect_identical(names(new), names(table))
   expect_identical(vapply(new, class, ""), vapply(table, class, ""))
   expect_true(all(new$constant == 7L))
   expect_identical(as.vector(table(new$Kind)), c(11L, 10L, 10L))
 
-  fit <- efs(iris, group = "Species")
+  fit <- efs_by_rule(iris, group = "Species")
   expect_identical(levels(simulate(fit, 3, seed = 1)$Species), levels(iris$Species))
-  beside <- simulate(efs(iris[1:4], group = iris$Species), 6, seed = 1)
+  beside <- simulate(efs_by_rule(iris[1:4], group = iris$Species), 6, seed = 1)
   expect_identical(names(beside), c(names(iris)[1:4], "group"))
 
   x <- as.matrix(iris[1:4])
-  new <- simulate(efs(x, group = iris$Species), 9, seed = 1)
+  new <- simulate(efs_by_rule(x, group = iris$Species), 9, seed = 1)
   expect_true(is.matrix(new) && identical(colnames(new), colnames(x)))
   expect_identical(as.vector(table(attr(new, "group"))), c(3L, 3L, 3L))
   counts <- matrix(rpois(200, 50), 50)
-  expect_type(simulate(efs(counts), 5, seed = 1), "integer")
-  expect_null(colnames(simulate(efs(unname(x)), 5, seed = 1)))
+  expect_type(simulate(efs_by_rule(counts), 5, seed = 1), "integer")
+  expect_null(colnames(simulate(efs_by_rule(unname(x)), 5, seed = 1)))
   tibble <- structure(iris, class = c("tbl_df", "tbl", "data.frame"))
-  expect_s3_class(simulate(efs(tibble, group = "Species"), 5, seed = 1), "tbl_df")
+  expect_s3_class(simulate(efs_by_rule(tibble, group = "Species"), 5, seed = 1), "tbl_df")
 })
 
 test_that("the contract of simulate() holds", {
-  fit <- efs(iris[1:4])
+  fit <- efs_by_rule(iris[1:4])
   set.seed(5)
   before <- .Random.seed
   a <- simulate(fit, 4, seed = 42)
@@ -47,7 +47,7 @@ test_that("the contract of simulate() holds", {
 })
 
 test_that("counts can be given by class", {
-  fit <- efs(iris[c(1:50, 51:70), ], group = "Species")
+  fit <- efs_by_rule(iris[c(1:50, 51:70), ], group = "Species")
   expect_identical(as.vector(table(simulate(fit, 7, seed = 1)$Species)), c(5L, 2L, 0L))
   some <- simulate(fit, c(versicolor = 2, setosa = 0), seed = 1)
   expect_identical(as.character(some$Species), rep("versicolor", 2))
@@ -60,7 +60,7 @@ test_that("counts can be given by class", {
 test_that("bounds keep new rows in the observed range", {
   set.seed(1)
   x <- data.frame(a = rexp(100), b = runif(100))
-  fit <- efs(x)
+  fit <- efs_by_rule(x)
   free <- simulate(fit, 2000, seed = 1)
   expect_true(any(free$a < min(x$a)) && any(free$b > max(x$b)))
   kept <- simulate(fit, 2000, seed = 1, bounds = TRUE)
@@ -69,7 +69,7 @@ test_that("bounds keep new rows in the observed range", {
     # reflected, not piled up at the ends
     expect_lt(mean(kept[[column]] %in% range(x[[column]])), 0.01)
   }
-  expect_identical(simulate(efs(x, bounds = TRUE), 2000, seed = 1), kept)
+  expect_identical(simulate(efs_by_rule(x, bounds = TRUE), 2000, seed = 1), kept)
 })
 
 test_that("new rows are like the old ones, and new", {
@@ -111,13 +111,13 @@ test_that("default rows are new, printed settings copy", {
 })
 
 test_that("small classes get no flow, and it is said", {
-  fit <- efs(iris[c(1:50, 51:58), ], group = "Species")
+  fit <- efs_by_rule(iris[c(1:50, 51:58), ], group = "Species")
   expect_identical(fit$diagnostics$steps, c(10L, 0L))
   expect_match(fit$diagnostics$note[2], "8 rows are too few")
   expect_match(format(fit), "no flow \\(8 rows are too few", all = FALSE)
   expect_identical(nrow(simulate(fit, c(versicolor = 5), seed = 1)), 5L)
   set.seed(1)
-  fit <- efs(matrix(rnorm(25 * 30), 25), latent = latent_standardise())
+  fit <- efs_by_rule(matrix(rnorm(25 * 30), 25), latent = latent_standardise())
   expect_match(fit$diagnostics$note, "rigid figure")
 })
 
@@ -130,7 +130,7 @@ test_that("duplicate rows and constant columns are carried through", {
 })
 
 test_that("predict() goes to the latent side and back", {
-  fit <- efs(iris, group = "Species")
+  fit <- efs_by_rule(iris, group = "Species")
   z <- predict(fit, iris)
   expect_equal(z, predict(fit), tolerance = tolerance$kernel)
   back <- predict(fit, z, type = "data", group = iris$Species)
@@ -144,7 +144,7 @@ test_that("predict() goes to the latent side and back", {
 })
 
 test_that("interpolate() joins two rows of one class", {
-  fit <- efs(iris, group = "Species")
+  fit <- efs_by_rule(iris, group = "Species")
   path <- interpolate(fit, from = 3, to = 40, n = 7)
   expect_equal(path[c(1, 7), ], iris[c(3, 40), ], ignore_attr = TRUE, tolerance = tolerance$inverse)
   line <- attr(path, "latent")
@@ -155,7 +155,7 @@ test_that("interpolate() joins two rows of one class", {
 
 test_that("what is printed says what matters", {
   local_edition(3)
-  fit <- efs(iris, group = "Species")
+  fit <- efs_by_rule(iris, group = "Species")
   fit$elapsed <- 0.1
   expect_snapshot({
     print(fit)
@@ -185,19 +185,19 @@ test_that("the printed settings are those of Table 1", {
 test_that("a column that is constant within a class stays so in its new rows", {
   x <- iris
   x$Petal.Width[x$Species == "setosa"] <- 0.2
-  new <- simulate(efs(x, group = "Species"), 90, seed = 1)
+  new <- simulate(efs_by_rule(x, group = "Species"), 90, seed = 1)
   expect_equal(range(new$Petal.Width[new$Species == "setosa"]), c(0.2, 0.2), tolerance = tolerance$closed_form)
   expect_gt(sd(new$Petal.Width[new$Species == "virginica"]), 0.1)
 })
 
 test_that("standardised columns have one variance within each class, other maps keep their geometry", {
-  fit <- efs(iris, group = "Species")
+  fit <- efs_by_rule(iris, group = "Species")
   for (class in levels(iris$Species)) {
     spread <- apply(fit$trajectory[[class]]$frames[, , 1], 2, sd)
     expect_equal(spread, rep(spread[1], 4), ignore_attr = TRUE)
     expect_equal(mean(rowSums(fit$trajectory[[class]]$frames[, , 1]^2)), 4 / 6)
   }
-  pca <- efs(iris[1:50, 1:4], latent = latent_pca(4))
+  pca <- efs_by_rule(iris[1:50, 1:4], latent = latent_pca(4))
   z <- prcomp(iris[1:50, 1:4])$x
   expect_equal(as.matrix(dist(pca$trajectory$frames[, , 1])) * pca$flows[[1]]$scale[1], as.matrix(dist(z)),
                ignore_attr = TRUE)
@@ -206,7 +206,7 @@ test_that("standardised columns have one variance within each class, other maps 
 test_that("one column is no special case: new values stay near the data", {
   set.seed(2)
   x <- matrix(c(rnorm(125, -1, 0.3), rnorm(125, 1.5, 0.8)))
-  expect_no_warning(new <- simulate(efs(x), 2000, seed = 1))
+  expect_no_warning(new <- simulate(efs_by_rule(x), 2000, seed = 1))
   expect_lt(max(new), max(x) + 0.5 * sd(x))
   expect_gt(min(new), min(x) - 0.5 * sd(x))
 })

@@ -194,8 +194,8 @@ test_that("checkpoints give the same bits as all frames", {
   expect_identical(particleflow:::frame(timed, 4), particleflow:::frame(whole, 4))
   expect_match(format(some), "frames kept", all = FALSE)
   expect_error(efs_forward(x, every = 3), "`every` belongs to")
-  fit <- efs(iris[1:4], keep = "checkpoints")
-  expect_identical(simulate(fit, 5, seed = 1), simulate(efs(iris[1:4]), 5, seed = 1))
+  fit <- efs_by_rule(iris[1:4], keep = "checkpoints")
+  expect_identical(simulate(fit, 5, seed = 1), simulate(efs_by_rule(iris[1:4]), 5, seed = 1))
 })
 
 test_that("a trajectory too large for the machine is refused before it is begun", {

@@ -50,7 +50,7 @@ test_that("a wide table needs no matrix of columns by columns", {
 })
 
 test_that("maps of one's own are used and checked", {
-  positive <- efs(iris[1:4], latent = latent_map(log, exp))
+  positive <- efs_by_rule(iris[1:4], latent = latent_map(log, exp))
   expect_true(all(as.matrix(simulate(positive, 500, seed = 1)) > 0))
   expect_error(efs(iris[1:4], latent = latent_map(function(x) x[, 1], identity)), "`encode` must return a finite numeric matrix with 150 rows")
   expect_error(efs(iris[1:4], latent = latent_map(function(x) 1 / (x - x), exp)), "`encode` must return a finite")
@@ -62,8 +62,8 @@ test_that("maps of one's own are used and checked", {
 test_that("wide tables get few enough components for their classes to flow", {
   set.seed(5)
   x <- matrix(rnorm(60 * 100), 60)
-  fit <- efs(x, group = rep(c("a", "b", "c"), c(30, 22, 8)))
+  fit <- efs_by_rule(x, group = rep(c("a", "b", "c"), c(30, 22, 8)))
   expect_identical(fit$latent$dim, 20L)
   expect_identical(fit$diagnostics$steps > 0, c(TRUE, TRUE, FALSE))
-  expect_gt(efs(x)$latent$dim, 20L) # no classes: as many as hold 95 % of the variance
+  expect_gt(efs_by_rule(x)$latent$dim, 20L) # no classes: as many as hold 95 % of the variance
 })

@@ -103,7 +103,8 @@ test_that("draws are governed by set.seed(), stable in n and free of threads", {
     expect_identical(dim(draw(0)), c(0L, 2L))
   }
   expect_setequal(particleflow:::law_names(),
-                  c("equilibrium", "sphere", "ball", "interpolate", "local", "neighbour"))
+                  c("equilibrium", "sphere", "ball", "interpolate", "local", "neighbour", "global", "local_covariance",
+                    "copula", "mixture"))
   expect_error(efs_augment(traj, 5, "nothing"), "`method` must be one of")
   expect_error(efs_augment(traj, 5, "local", jiter = 1), "has no setting `jiter`")
   expect_error(efs_augment(traj, -1), "`n` must be one whole number")

@@ -4,7 +4,7 @@ on_null_device <- function(code) {
   force(code)
 }
 
-grouped_fit <- function() efs(iris[c(1:60), ], group = "Species") # versicolor: 10 rows, no flow
+grouped_fit <- function() efs_by_rule(iris[c(1:60), ], group = "Species") # versicolor: 10 rows, no flow
 
 test_that("panels show the frames nearest to evenly spread times, ends included", {
   traj <- efs_forward(two_clusters(40, 2), n_steps = 20, step = 0.1)
@@ -54,7 +54,7 @@ test_that("classes keep their places, colours and frames", {
 })
 
 test_that("stars are the rows that simulate() gives, and paths end at their rows", {
-  fit <- efs(iris[1:50, 3:4])
+  fit <- efs_by_rule(iris[1:50, 3:4])
   set.seed(7)
   picture <- particleflow:::efs_picture(fit, "latent", NULL, 12, c(3, 9), NULL, NULL)
   rows <- simulate(fit, 12, seed = 7)
@@ -67,7 +67,7 @@ test_that("stars are the rows that simulate() gives, and paths end at their rows
 
 test_that("every plot draws, returns its object and leaves par() alone", {
   on_null_device({
-    fits <- list(efs(iris[1:4]), efs(iris[3:4]), efs(iris[3]), grouped_fit())
+    fits <- list(efs_by_rule(iris[1:4]), efs_by_rule(iris[3:4]), efs_by_rule(iris[3]), grouped_fit())
     before <- graphics::par(no.readonly = TRUE)
     for (fit in fits) {
       for (type in c("trajectory", "latent", "energy")) {
@@ -104,7 +104,7 @@ test_that("autoplot() gives a ggplot of the same points", {
 
 test_that("arguments of plots are refused in words", {
   traj <- efs_forward(two_clusters(30, 2), n_steps = 6)
-  fit <- efs(iris[1:4])
+  fit <- efs_by_rule(iris[1:4])
   expect_error(plot(traj, group = 1:3), "one entry for each of the 30 points")
   expect_error(plot(traj, times = 2), "must lie between 0 and 0.6")
   expect_error(plot(traj, type = "nothing"), "`type` must be one of")

@@ -26,7 +26,7 @@ test_that("every form of base::sample gives the same stream", {
 })
 
 test_that("for a fit it is simulate()", {
-  fit <- efs(iris[1:4])
+  fit <- efs_by_rule(iris[1:4])
   set.seed(3)
   rows <- sample(fit, 7)
   set.seed(3)
