@@ -19,11 +19,12 @@ candidate_laws <- function(n, d, fixed) {
   near <- unique(pmin(c(10L, 20L, 40L), n - 1L))
   specs <- list(
     list(law = "local", settings = list(), jitter = widths),
-    list(law = "global", settings = list(), jitter = exp(seq(log(0.03), log(1.2), length.out = 14)))
+    list(law = "global", settings = list(), jitter = exp(seq(log(0.03), log(2.5), length.out = 14)))
   )
-  for (k in near) for (shrinkage in c(0.1, 0.4)) {
-    specs <- c(specs, list(list(law = "local_covariance", settings = list(k = k, shrinkage = shrinkage),
-                                jitter = exp(seq(log(0.3), log(1.6), length.out = 6)))))
+  shapes <- expand.grid(k = near, shrinkage = c(0.03, 0.2), keep_moments = c(FALSE, TRUE))
+  for (i in seq_len(nrow(shapes))) {
+    specs <- c(specs, list(list(law = "local_covariance", settings = as.list(shapes[i, ]),
+                                jitter = exp(seq(log(0.3), log(2.5), length.out = 7)))))
   }
   for (bandwidth in c(0.7, 1.4)) {
     specs <- c(specs, list(list(law = "copula", settings = list(bandwidth = bandwidth), jitter = NULL)))
@@ -243,7 +244,7 @@ rival_specs <- function(specs, still) {
     rows <- which(law == name)
     if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
     best <- settings[[rows[which.max(means[rows])]]]
-    Filter(function(spec) spec$law == name && identical(spec$settings, best[names(spec$settings)]), specs)[1]
+    Filter(function(spec) spec$law == name && identical(unname(spec$settings), unname(best[names(spec$settings)])), specs)[1]
   })
   unlist(kept, recursive = FALSE)
 }

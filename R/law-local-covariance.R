@@ -1,4 +1,4 @@
-law_local_covariance <- function(points, s, k = 20, shrinkage = 0.3, jitter = 0.7) {
+law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE) {
   k <- min(check_count(k, "k", 1L), nrow(points) - 1L)
   shrinkage <- check_number(shrinkage, "shrinkage", lower = 0, upper = 1)
   jitter <- check_number(jitter, "jitter", lower = 0)
@@ -8,41 +8,44 @@ law_local_covariance <- function(points, s, k = 20, shrinkage = 0.3, jitter = 0.
   }
   shapes <- local_shapes(points, k, shrinkage)
   new_law("local_covariance", points = points, k = k, shrinkage = shrinkage, jitter = jitter,
-          spread = shapes$spread, factors = shapes$factors, log_det = shapes$log_det)
+          keep_moments = check_flag(keep_moments, "keep_moments"), centres = shapes$centres, spread = shapes$spread, factors = shapes$factors, log_det = shapes$log_det)
 }
 
 # For each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, C_k the
-# covariance of the point and its k neighbours: `spread` [d (d+1)/2, n], the upper
-# triangle U, C = U'U, by columns; `factors`, U'^-1 by rows, so that |factor z|^2 is the
-# Mahalanobis length; and log det of the factor.
+# covariance of the point and its k neighbours: `centres` [d, n], their means; `spread`
+# [d (d+1)/2, n], L by rows, C = LL'; `factors`, L^-1 by rows, so that |factor z|^2 is
+# the Mahalanobis length; and log det of the factor.
 local_shapes <- function(points, k, shrinkage) {
-  d <- ncol(points)
-  n <- nrow(points)
   index <- neighbours(points, points, k, self = TRUE)$index
-  upper <- upper.tri(diag(d), diag = TRUE)
-  least <- (1e-3 * typical_spacing(points))^2 / d
-  spread <- factors <- matrix(0, d * (d + 1) / 2, n)
-  log_det <- numeric(n)
-  for (i in seq_len(n)) {
-    near <- points[c(i, index[i, ]), , drop = FALSE]
-    near <- near - rep(colMeans(near), each = k + 1L)
-    shape <- crossprod(near) / (k + 1)
-    level <- sum(diag(shape)) / d
-    shape <- (1 - shrinkage) * shape
-    diag(shape) <- diag(shape) + shrinkage * level + max(least, 1e-8 * level)
-    root <- chol(shape)
-    spread[, i] <- root[upper]
-    # the lower triangle of U'^-1 by rows is the upper triangle of U^-1 by columns
-    factors[, i] <- backsolve(root, diag(d))[upper]
-    log_det[i] <- -sum(log(diag(root)))
-  }
-  list(spread = spread, factors = factors, log_det = log_det)
+  least <- (1e-3 * typical_spacing(points))^2 / ncol(points)
+  .Call(C_pf_local_gaussians, points, index, shrinkage, least, thread_count())
 }
 
+# The noise is centred on the particle and has width h, or, to keep the local mean and
+# covariance, both are drawn in towards the local mean by t = (1 + h^2)^(-1/2).
 #' @export
 law_density.law_local_covariance <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
-  mixture_log_density(points, law$points, law$factors, law$log_det - ncol(points) / 2 * log(2 * pi), jitter, threads,
-                      self)
+  constants <- law$log_det - ncol(points) / 2 * log(2 * pi)
+  if (!law$keep_moments) {
+    return(mixture_log_density(points, law$points, law$factors, constants, jitter, threads, self))
+  }
+  share <- 1 / sqrt(1 + jitter^2)
+  mixture_log_density(points, t(law$centres), law$factors, constants, jitter * share, threads, self,
+                      offsets = factor_times(law$factors, t(law$points) - law$centres), shares = share)
+}
+
+# Column a of the result: the lower triangle in column a of `factors` times column a of z.
+factor_times <- function(factors, z) {
+  out <- z
+  entry <- 0L
+  for (row in seq_len(nrow(z))) {
+    out[row, ] <- 0
+    for (column in seq_len(row)) {
+      entry <- entry + 1L
+      out[row, ] <- out[row, ] + factors[entry, ] * z[column, ]
+    }
+  }
+  out
 }
 
 #' @export
@@ -50,10 +53,13 @@ draw_law.law_local_covariance <- function(law, n, key, threads) {
   d <- ncol(law$points)
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- draw_normal(n, d, key, stream = 1L)
-  law$points[from, , drop = FALSE] + law$jitter * shaped(noise, law$spread[, from, drop = FALSE])
+  share <- if (law$keep_moments) 1 / sqrt(1 + law$jitter^2) else 1
+  centre <- t(law$centres[, from, drop = FALSE])
+  centre + share * (law$points[from, , drop = FALSE] - centre +
+                      law$jitter * shaped(noise, law$spread[, from, drop = FALSE]))
 }
 
-# Row i of `noise` times the upper triangle in column i of `spread` (by columns).
+# Row i of the result: the lower triangle in column i of `spread` times row i of `noise`.
 shaped <- function(noise, spread) {
   out <- matrix(0, nrow(noise), ncol(noise))
   entry <- 0L

@@ -101,7 +101,9 @@ equilibrium_radius <- function(dim, s) {
 #'   \item{`"local_covariance"`}{a particle plus Gaussian noise shaped by its
 #'     surroundings: the covariance of its `k` nearest neighbours, a share
 #'     `shrinkage` of it replaced by the sphere of the same trace, times
-#'     `jitter`\eqn{^2}.}
+#'     `jitter`\eqn{^2}. `keep_moments` draws it in towards the mean of the
+#'     neighbours, so that the local covariance stays what it was: better on thin sheets
+#'     and clusters, worse in heavy tails.}
 #'   \item{`"copula"`}{a Gaussian copula: each coordinate is brought to a normal
 #'     one by a monotone map, from its kernel estimate of bandwidth `bandwidth` times
 #'     the rule of thumb ([stats::bw.nrd0()]), and the correlations are kept. Linear
@@ -126,7 +128,7 @@ equilibrium_radius <- function(dim, s) {
 #'   uses `"local"`.
 #' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `jitter`
 #'   (`NULL`: the normal reference rule) for `"global"`; `k` (default
-#'   20), `shrinkage` (0.3) and `jitter` (0.7) for `"local_covariance"`; `bandwidth` (1)
+#'   20), `shrinkage` (0.1), `jitter` (0.7) and `keep_moments` (`FALSE`) for `"local_covariance"`; `bandwidth` (1)
 #'   for `"copula"`; `components` (`NULL`) for `"mixture"`; `k` (default 5) for
 #'   `"neighbour"`.
 #' @param threads As in [efs_forward()].
@@ -164,7 +166,7 @@ fit_law <- function(method, traj, ...) {
 
 #' @export
 format.latent_law <- function(x, ...) {
-  settings <- Filter(function(value) is.numeric(value) && length(value) == 1, unclass(x))
+  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, unclass(x))
   if (length(settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name,
           paste(names(settings), vapply(settings, format, "", digits = 3), sep = " = ", collapse = ", "))
@@ -260,13 +262,16 @@ law_density.law_local <- function(law, points, threads, self = FALSE, jitter = l
 # log-density [rows, widths] of the mixture with equal weights of Gaussians about
 # `means`, |A_a (y - x_a)|^2 / h^2 the squared Mahalanobis length; `constants`
 # without the weight.
-mixture_log_density <- function(points, means, factors, constants, widths, threads, self, weights = NULL) {
+# `offsets` [d, n] and `shares`: the centre is moved by shares times them, in the metric
+# of the factors.
+mixture_log_density <- function(points, means, factors, constants, widths, threads, self, weights = NULL,
+                                offsets = NULL, shares = rep(1, length(widths))) {
   parts <- nrow(means) - self
   constants <- constants + if (is.null(weights)) -log(parts) else log(weights)
   work <- nrow(means) * (if (is.null(factors)) ncol(means) + 10 else ncol(means)^2 + 10) * 2
   blocks <- in_blocks(nrow(points), work, function(from, count) {
-    list(value = .Call(C_pf_mixture_log_density, points, means, factors, constants, as.double(widths), from, count,
-                       self, threads))
+    list(value = .Call(C_pf_mixture_log_density, points, means, factors, offsets, constants, as.double(widths),
+                       as.double(shares), from, count, self, threads))
   })
   bind_blocks(blocks)$value
 }

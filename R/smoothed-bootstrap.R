@@ -13,7 +13,7 @@
 #' @param x,group,latent,blocks,density_floor,threads,progress As in [efs()].
 #' @param bandwidth `NULL`, or a number above 0: for `"global"` the standard deviation
 #'   of the noise over that of the rows, for `"local"` over that of the
-#'   neighbours (20, shrinkage 0.3).
+#'   neighbours (20, shrinkage 0.1).
 #' @param covariance Shape of the noise.
 #' @return A fit of class `c("smoothed_bootstrap", "efs", "particle_flow")`.
 #' @references Silverman BW (1986). Density Estimation for Statistics and Data

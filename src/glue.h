@@ -43,6 +43,7 @@ pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP 
 /* Doubles from R's transient heap, with the product of extents checked. */
 double *scratch(size_t a, size_t b);
 SEXP new_matrix(size_t n, size_t dim);
+SEXP new_list(const char *const *names, SEXP *values, int n);
 /* One row per point, from the transient heap. */
 const double *packed_rows(matrix_view view);
 
@@ -50,8 +51,9 @@ SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s,
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP gamma, SEXP s, SEXP epsilon,
                      SEXP threads);
-SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP widths, SEXP from, SEXP count,
-                            SEXP self, SEXP threads);
+SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets, SEXP constants, SEXP widths,
+                            SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads);
+SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEXP threads);
 SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
 SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,

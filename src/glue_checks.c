@@ -108,3 +108,14 @@ pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP 
                           source.dim,          own ? rows.from : NO_SELF, NULL, kernel, NULL};
   return task;
 }
+
+SEXP new_list(const char *const *names, SEXP *values, int n) {
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) {
+    SET_VECTOR_ELT(out, i, values[i]);
+    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
+  }
+  Rf_setAttrib(out, R_NamesSymbol, labels);
+  UNPROTECT(2);
+  return out;
+}

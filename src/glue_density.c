@@ -22,8 +22,16 @@ SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, 
   return out;
 }
 
-SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP widths, SEXP from, SEXP count,
-                            SEXP self, SEXP threads) {
+/* A matrix or NULL. */
+static const double *optional_matrix(SEXP x, size_t n, size_t dim, const char *what) {
+  if (Rf_isNull(x)) return NULL;
+  const matrix_view view = check_matrix(x, what);
+  if (view.n != n || view.dim != dim) Rf_error("`%s` must be NULL or %.0f by %.0f.", what, (double)n, (double)dim);
+  return view.x;
+}
+
+SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets, SEXP constants, SEXP widths,
+                            SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view at = check_matrix(points, "points"), of = check_matrix(means, "means");
   if (of.n < 1) Rf_error("`means` must have at least one row.");
@@ -33,23 +41,47 @@ SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP constant
   const double *log_constants = check_vector(constants, of.n, "constants");
   if (TYPEOF(widths) != REALSXP || XLENGTH(widths) < 1) Rf_error("`widths` must be at least one double.");
   const size_t n_widths = (size_t)XLENGTH(widths);
-  const double *width = check_vector(widths, n_widths, "widths");
+  const double *width = check_vector(widths, n_widths, "widths"), *share = check_vector(shares, n_widths, "shares");
   for (size_t k = 0; k < n_widths; k++) {
     if (!(width[k] > 0.0)) Rf_error("`widths` must be above 0.");
   }
-  const double *triangles = NULL;
-  if (!Rf_isNull(factors)) {
-    const matrix_view view = check_matrix(factors, "factors");
-    if (view.n != of.dim * (of.dim + 1) / 2 || view.dim != of.n) {
-      Rf_error("`factors` must have one column a component, the lower triangle row by row.");
-    }
-    triangles = view.x;
-  }
-  const gaussian_mixture mixture = {packed_rows(of), triangles, log_constants, of.n, of.dim};
+  /* one column a component: packed, seen from C */
+  const double *triangles = optional_matrix(factors, of.dim * (of.dim + 1) / 2, of.n, "factors");
+  const double *moved = optional_matrix(offsets, of.dim, of.n, "offsets");
+  const gaussian_mixture mixture = {packed_rows(of), triangles, moved, log_constants, of.n, of.dim};
   SEXP out = PROTECT(new_matrix(rows.count, n_widths));
   const double *query = packed_rows(at) + rows.from * at.dim;
-  mixture_log_density(&mixture, query, rows.count, own ? rows.from : NOT_A_COMPONENT, width, n_widths, REAL(out),
-                      scratch((size_t)team, mixture_workspace(of.n, of.dim)), team);
+  double *workspace = scratch((size_t)team + 1, mixture_workspace(of.n, of.dim));
+  mixture_log_density(&mixture, query, rows.count, own ? rows.from : NOT_A_COMPONENT, width, share, n_widths, REAL(out),
+                      workspace, team);
   UNPROTECT(1);
   return out;
+}
+
+/* index: from 1. Results have one column a point. */
+SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view of = check_matrix(points, "points");
+  const int team = threads_limit(check_threads(threads));
+  const double shrink = check_number(shrinkage, "shrinkage"), floor = check_number(least, "least");
+  if (TYPEOF(index) != INTSXP || !Rf_isMatrix(index) || (size_t)Rf_nrows(index) != of.n || Rf_ncols(index) < 1) {
+    Rf_error("`index` must be an integer matrix with one row a point.");
+  }
+  const size_t k = (size_t)Rf_ncols(index), triangle = of.dim * (of.dim + 1) / 2;
+  int *near = (int *)R_alloc(of.n * k + 1, sizeof(int));
+  for (size_t i = 0; i < of.n * k; i++) {
+    near[i] = INTEGER_RO(index)[i] - 1;
+    if (near[i] < 0 || (size_t)near[i] >= of.n) Rf_error("`index` must point to rows of `points`.");
+  }
+  static const char *const names[] = {"centres", "spread", "factors", "log_det"};
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(of.dim, of.n));
+  values[1] = PROTECT(new_matrix(triangle, of.n));
+  values[2] = PROTECT(new_matrix(triangle, of.n));
+  values[3] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)of.n));
+  local_gaussians(packed_rows(of), of.n, of.dim, near, k, shrink, floor, REAL(values[0]), REAL(values[1]),
+                  REAL(values[2]), REAL(values[3]), scratch((size_t)team, local_gaussians_workspace(of.dim)), team);
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
 }

@@ -9,17 +9,6 @@
 #include "core/riesz.h"
 #include "core/threads.h"
 
-static SEXP new_list(const char *const *names, SEXP *values, int n) {
-  SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
-  for (int i = 0; i < n; i++) {
-    SET_VECTOR_ELT(out, i, values[i]);
-    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
-  }
-  Rf_setAttrib(out, R_NamesSymbol, labels);
-  UNPROTECT(2);
-  return out;
-}
-
 static const double *column_means(const double *rows, size_t n, size_t dim) {
   double *out = scratch(dim, 1);
   mean_rows(out, rows, n, dim);

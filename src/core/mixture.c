@@ -1,60 +1,175 @@
 #include "core/mixture.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "core/linalg.h"
 #include "core/pairwise.h"
 
+/* Points taken together, so that their chains of operations overlap. */
+#define LANES 8
+/* exp(-45) of the largest term is below rounding. */
+#define NEGLIGIBLE -45.0
+
 size_t mixture_workspace(size_t n, size_t dim) {
-  return n + dim;
+  return LANES * (2 * n + 2 * dim);
 }
 
-/* |A (y - x)|^2 */
-static double squared_length(const double *factor, const double *y, const double *x, double *z, size_t dim) {
-  double total = 0.0;
-  for (size_t c = 0; c < dim; c++) z[c] = y[c] - x[c];
+/* |p|^2 and p.q for p = A (y - m), at LANES points: y and z are [dim, LANES]. */
+static void squared_lengths(const double *factor, const double *offset, const double *mean, const double *y, double *z,
+                            size_t dim, double *length, double *cross) {
   for (size_t c = 0; c < dim; c++) {
-    double along = z[c];
-    if (factor) {
-      along = 0.0;
-      for (size_t e = 0; e <= c; e++) along += *factor++ * z[e];
-    }
-    total += along * along;
+    for (size_t l = 0; l < LANES; l++) z[c * LANES + l] = y[c * LANES + l] - mean[c];
   }
-  return total;
+  for (size_t l = 0; l < LANES; l++) length[l] = cross[l] = 0.0;
+  for (size_t c = 0; c < dim; c++) {
+    double along[LANES];
+    if (factor) {
+      for (size_t l = 0; l < LANES; l++) along[l] = 0.0;
+      for (size_t e = 0; e <= c; e++) {
+        const double entry = *factor++;
+        for (size_t l = 0; l < LANES; l++) along[l] += entry * z[e * LANES + l];
+      }
+    } else {
+      for (size_t l = 0; l < LANES; l++) along[l] = z[c * LANES + l];
+    }
+    const double q = offset ? offset[c] : 0.0;
+    for (size_t l = 0; l < LANES; l++) {
+      length[l] += along[l] * along[l];
+      cross[l] += along[l] * q;
+    }
+  }
 }
 
-static void one_point(const gaussian_mixture *mixture, const double *y, size_t own, const double *widths,
-                      size_t n_widths, double *out, size_t stride, double *lengths, double *z) {
-  const size_t n = mixture->n, dim = mixture->dim, triangle = dim * (dim + 1) / 2;
-  for (size_t a = 0; a < n; a++) {
-    const double *factor = mixture->factors ? mixture->factors + a * triangle : NULL;
-    lengths[a] = a == own ? INFINITY : squared_length(factor, y, mixture->means + a * dim, z, dim);
-  }
-  for (size_t k = 0; k < n_widths; k++) {
-    const double rate = 0.5 / (widths[k] * widths[k]);
-    double most = -INFINITY, sum = 0.0;
-    for (size_t a = 0; a < n; a++) most = fmax(most, mixture->constants[a] - rate * lengths[a]);
-    for (size_t a = 0; most > -INFINITY && a < n; a++) {
-      const double term = mixture->constants[a] - rate * lengths[a] - most;
-      if (term > -45.0) sum += exp(term); /* the rest is below rounding */
+/* lengths, crosses: [n, LANES]; lane l of them against every component. */
+static double log_sum(const gaussian_mixture *mixture, const double *lengths, const double *crosses,
+                      const double *offset2, size_t own, double width, double share) {
+  const double rate = 0.5 / (width * width);
+  double most = -INFINITY, sum = 0.0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t a = 0; a < mixture->n; a++) {
+      if (a == own) continue;
+      double length = lengths[a * LANES];
+      if (offset2) length += share * (share * offset2[a] - 2.0 * crosses[a * LANES]);
+      const double term = mixture->constants[a] - rate * length;
+      if (pass == 0) {
+        if (term > most) most = term;
+      } else if (term - most > NEGLIGIBLE) {
+        sum += exp(term - most);
+      }
     }
-    out[k * stride] = most > -INFINITY ? most + log(sum) - (double)dim * log(widths[k]) : -INFINITY;
+    if (!(most > -INFINITY)) return -INFINITY;
+  }
+  return most + log(sum) - (double)mixture->dim * log(width);
+}
+
+static void some_points(const gaussian_mixture *mixture, const double *points, size_t count, size_t own,
+                        const double *offset2, const double *widths, const double *shares, size_t n_widths, double *out,
+                        size_t stride, double *workspace) {
+  const size_t n = mixture->n, dim = mixture->dim, triangle = dim * (dim + 1) / 2;
+  double *lengths = workspace, *crosses = lengths + n * LANES, *y = crosses + n * LANES, *z = y + dim * LANES;
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
+  }
+  for (size_t a = 0; a < n; a++) {
+    squared_lengths(mixture->factors ? mixture->factors + a * triangle : NULL,
+                    mixture->offsets ? mixture->offsets + a * dim : NULL, mixture->means + a * dim, y, z, dim,
+                    lengths + a * LANES, crosses + a * LANES);
+  }
+  for (size_t l = 0; l < count; l++) {
+    for (size_t k = 0; k < n_widths; k++) {
+      out[k * stride + l] = log_sum(mixture, lengths + l, crosses + l, offset2,
+                                    own == NOT_A_COMPONENT ? own : own + l, widths[k], shares[k]);
+    }
   }
 }
 
 void mixture_log_density(const gaussian_mixture *mixture, const double *points, size_t m, size_t first,
-                         const double *widths, size_t n_widths, double *out, double *workspace, int threads) {
-  const size_t dim = mixture->dim, per_thread = mixture_workspace(mixture->n, dim);
-  const int team = pairwise_threads(m, mixture->n, mixture->factors ? dim * dim : dim, threads);
+                         const double *widths, const double *shares, size_t n_widths, double *out, double *workspace,
+                         int threads) {
+  const size_t dim = mixture->dim, n = mixture->n, per_thread = mixture_workspace(n, dim);
+  const int team = pairwise_threads(m, n, mixture->factors ? dim * dim : dim, threads);
+  /* |q_a|^2, behind the threads' room */
+  double *offset2 = mixture->offsets ? workspace + (size_t)threads * per_thread : NULL;
+  for (size_t a = 0; offset2 && a < n; a++) {
+    offset2[a] = dot(mixture->offsets + a * dim, mixture->offsets + a * dim, dim);
+  }
+  const size_t groups = (m + LANES - 1) / LANES;
 #ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(mixture, points, m, first, widths, n_widths, out, workspace, dim, per_thread, team)
+#pragma omp parallel for num_threads(team) default(none) schedule(static)                                        \
+    shared(mixture, points, m, first, widths, shares, n_widths, out, workspace, dim, per_thread, team, offset2, groups)
 #endif
   for (size_t part = 0; part < (size_t)team; part++) {
-    double *lengths = workspace + part * per_thread;
-    for (size_t i = m * part / (size_t)team; i < m * (part + 1) / (size_t)team; i++) {
-      const size_t own = first == NOT_A_COMPONENT ? NOT_A_COMPONENT : first + i;
-      one_point(mixture, points + i * dim, own, widths, n_widths, out + i, m, lengths, lengths + mixture->n);
+    for (size_t g = groups * part / (size_t)team; g < groups * (part + 1) / (size_t)team; g++) {
+      const size_t i = g * LANES, count = m - i < LANES ? m - i : LANES;
+      some_points(mixture, points + i * dim, count, first == NOT_A_COMPONENT ? first : first + i, offset2, widths,
+                  shares, n_widths, out + i, m, workspace + part * per_thread);
+    }
+  }
+}
+
+size_t local_gaussians_workspace(size_t dim) {
+  return dim * dim + 2 * dim;
+}
+
+/* L^{-1}, packed by rows, from L [dim, dim]. */
+static void invert_root(const double *root, size_t dim, double *inverse) {
+  for (size_t c = 0; c < dim; c++) {
+    double *row = inverse + c * (c + 1) / 2;
+    for (size_t e = 0; e <= c; e++) {
+      double sum = c == e ? 1.0 : 0.0;
+      for (size_t j = e; j < c; j++) sum -= root[c * dim + j] * inverse[j * (j + 1) / 2 + e];
+      row[e] = sum / root[c * dim + c];
+    }
+  }
+}
+
+static void one_gaussian(const double *points, size_t n, size_t dim, const int *index, size_t k, size_t i,
+                         double shrinkage, double least, double *centre, double *root, double *factor, double *log_det,
+                         double *workspace) {
+  double *shape = workspace, *z = shape + dim * dim;
+  memcpy(centre, points + i * dim, dim * sizeof(double));
+  for (size_t j = 0; j < k; j++) {
+    for (size_t c = 0; c < dim; c++) centre[c] += points[(size_t)index[j * n + i] * dim + c];
+  }
+  for (size_t c = 0; c < dim; c++) centre[c] /= (double)k + 1.0;
+  memset(shape, 0, dim * dim * sizeof(double));
+  for (size_t j = 0; j <= k; j++) {
+    const double *x = points + (j < k ? (size_t)index[j * n + i] : i) * dim;
+    for (size_t c = 0; c < dim; c++) z[c] = x[c] - centre[c];
+    for (size_t c = 0; c < dim; c++) {
+      for (size_t e = 0; e <= c; e++) shape[c * dim + e] += z[c] * z[e] / ((double)k + 1.0);
+    }
+  }
+  double level = 0.0;
+  for (size_t c = 0; c < dim; c++) level += shape[c * dim + c] / (double)dim;
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t e = 0; e <= c; e++) shape[c * dim + e] *= 1.0 - shrinkage;
+    shape[c * dim + c] += shrinkage * level + fmax(least, 1e-8 * level);
+  }
+  *log_det = NAN;
+  if (!cholesky_factor(shape, dim)) return;
+  *log_det = 0.0;
+  for (size_t c = 0; c < dim; c++) {
+    *log_det -= log(shape[c * dim + c]);
+    for (size_t e = 0; e <= c; e++) *root++ = shape[c * dim + e];
+  }
+  invert_root(shape, dim, factor);
+}
+
+void local_gaussians(const double *points, size_t n, size_t dim, const int *index, size_t k, double shrinkage,
+                     double least, double *centres, double *roots, double *factors, double *log_det,
+                     double *workspace, int threads) {
+  const size_t triangle = dim * (dim + 1) / 2, per_thread = local_gaussians_workspace(dim);
+  const int team = pairwise_threads(n, k + dim, dim * dim / 2, threads);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(team) default(none) schedule(static)                                         \
+    shared(points, n, dim, index, k, shrinkage, least, centres, roots, factors, log_det, workspace, triangle, per_thread, team)
+#endif
+  for (size_t part = 0; part < (size_t)team; part++) {
+    for (size_t i = n * part / (size_t)team; i < n * (part + 1) / (size_t)team; i++) {
+      one_gaussian(points, n, dim, index, k, i, shrinkage, least, centres + i * dim, roots + i * triangle,
+                   factors + i * triangle, log_det + i, workspace + part * per_thread);
     }
   }
 }
