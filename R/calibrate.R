@@ -156,7 +156,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   if (max(folds) < 2) fail("`blocks` puts all rows of a class into one block; at least two are needed to calibrate.")
   n_train <- min(tabulate(max(folds) - folds + 1L, max(folds)), n - max(tabulate(folds)))
   specs <- candidate_laws(n_train, d, fixed)
-  places <- if (isFALSE(fixed$scale)) "as_is" else c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
+  places <- if (isFALSE(fixed$scale)) "as_is" else if (identical(fixed$scale, "whiten")) "whitened" else c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
 
   still <- lapply(places, function(place) {
     tick()

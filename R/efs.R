@@ -60,7 +60,8 @@
 #' @param blocks Rows that belong together (repeated measures of one subject): a
 #'   vector with an entry a row. They are held out together.
 #' @param scale `TRUE` brings the latent rows of each class to the radius of the
-#'   unit ball (or whitens them), `FALSE` leaves them as they are encoded.
+#'   unit ball (or whitens them, if the calibration finds that better), `"whiten"`
+#'   brings their covariance to that of the unit ball, `FALSE` leaves them as they are encoded.
 #' @param bounds `TRUE` keeps new rows within the observed range of each column
 #'   (values beyond are reflected at its ends).
 #' @param density_floor See [simulate()][simulate.efs].
@@ -102,7 +103,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     s = s, epsilon = epsilon, step = step, n_steps = n_steps, time = time, max_bound = max_bound,
     law = if (!is.null(law)) check_choice(law, law_names(), "law"), law_settings = law_settings,
     calibrate = check_flag(calibrate, "calibrate"),
-    scale = check_flag(scale, "scale"), bounds = check_flag(bounds, "bounds"),
+    scale = if (identical(scale, "whiten")) scale else check_flag(scale, "scale"), bounds = check_flag(bounds, "bounds"),
     density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
     min_rows = check_count(min_rows, "min_rows", 2L), keep = keep,
     backward = list(
@@ -199,7 +200,7 @@ can_calibrate <- function(control, z) {
 make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   n <- nrow(z)
   dim <- ncol(z)
-  place <- if (control$scale) "scaled" else "as_is"
+  place <- if (isFALSE(control$scale)) "as_is" else if (isTRUE(control$scale)) "scaled" else "whitened"
   reason <- no_flow_reason(n, dim, control$min_rows)
   found <- NULL
   if (can_calibrate(control, z)) {

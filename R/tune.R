@@ -1,0 +1,178 @@
+#' Search the settings of a flow
+#'
+#' The full search of which [efs()] makes a frugal one: every combination of unit,
+#' exponent, softening and time, each with every latent law that has a density, by
+#' held-out log-likelihood; and for each combination the novelty and the closeness of
+#' rows drawn with its best law. Combinations whose steps are not one-to-one are
+#' left out and counted.
+#'
+#' The folds are those of [efs()], and at most 2000 rows are searched. Novelty is that
+#' of [novelty()], closeness the energy distance to the held-out rows
+#' ([energy_distance()]) in the unit of the latent columns; both from the first fold, with as many
+#' draws as rows held out.
+#'
+#' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()]; one class.
+#' @param s Exponents to try, each above -2 and below the latent dimension; `NULL`: those
+#'   of [efs()].
+#' @param softening Softenings to try, in units of \eqn{n^{-2/d}} (d at least 2).
+#' @param time Total times to try; 0, no flow, is always among them.
+#' @param law Names of the latent laws to try; `NULL`: all with a density but
+#'   `"equilibrium"` and `"ball"`.
+#' @return An object of class `efs_tune`: a list with `table` (a data frame, a row per
+#'   combination and law: `place`, `s`, `softening`, `time`, `law`, `settings`,
+#'   `log_density` in nats a row and data units, `se`; in the row of a combination's best law
+#'   `novelty` and `energy_distance`), `best` (arguments for [efs()]), `skipped` (combinations
+#'   without an inverse) and `elapsed`. `plot()` draws the three over the grid.
+#' @examples
+#' search <- efs_tune(iris[1:50, 1:2], s = 0, softening = 16, time = 1, law = "local")
+#' search
+#' fit <- do.call(efs, c(list(iris[1:50, 1:2]), search$best))
+#' @export
+efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256), time = c(0.5, 1, 2), law = NULL,
+                     blocks = NULL, step = 0.1, max_bound = 0.5, threads = NULL, progress = NULL) {
+  began <- proc.time()[[3]]
+  table <- read_table(x, NULL)
+  blocks <- check_blocks(blocks, nrow(table$points))
+  threads <- thread_count(threads)
+  latent <- choose_latent(latent, table, 20L)$fit(table$points)
+  z <- unname(latent$encode(table$points))
+  d <- ncol(z)
+  if (nrow(z) < 20) fail("`x` has %d rows; at least 20 are needed for a search.", nrow(z))
+  if (d > most_exact_dims) fail("The search needs at most %d latent dimensions, not %d.", most_exact_dims, d)
+  check_all <- function(values, what, ...) vapply(values, check_number, 0, what = what, ...)
+  s <- if (is.null(s)) flow_grid(nrow(z), d, list())$s else vapply(s, function(one) check_potential(one, 0, d)$s, 0)
+  softening <- check_all(softening, "softening", lower = 0, open_lower = TRUE)
+  time <- setdiff(check_all(time, "time", lower = 0), 0)
+  laws <- setdiff(density_laws(), c("equilibrium", "ball"))
+  if (is.null(law)) law <- laws
+  law <- vapply(law, check_choice, "", choices = laws, what = "law", USE.NAMES = FALSE)
+
+  if (nrow(z) > most_search_rows) {
+    some <- sort(order(draw_uniform(nrow(z), 1, c(8L, 8L))[, 1])[seq_len(most_search_rows)])
+    z <- z[some, , drop = FALSE]
+    blocks <- blocks[some]
+  }
+  n <- nrow(z)
+  folds <- make_folds(n, blocks, if (n <= 400) 5L else 3L)
+  if (max(folds) < 2) fail("`blocks` puts all rows into one block; at least two are needed.")
+  n_train <- n - max(tabulate(folds))
+  specs <- Filter(function(spec) spec$law %in% law, candidate_laws(n_train, d, list()))
+  places <- c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
+  grid <- expand.grid(time = time, softening = softening, s = s, place = places, stringsAsFactors = FALSE)
+  candidates <- c(
+    lapply(places, no_flow_candidate),
+    lapply(seq_len(if (n_train > d + 1) nrow(grid) else 0), function(i) {
+      list(place = grid$place[i], flow = TRUE, s = grid$s[i], softening = grid$softening[i], epsilon = NA_real_,
+           time = grid$time[i], n_steps = NULL)
+    })
+  )
+  setting <- list(by_column = latent$name == "standardise", step = check_number(step, "step", lower = 0, open_lower = TRUE),
+                  max_bound = min(check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE), 0.9),
+                  min_rows = 20L, threads = threads)
+  bar <- progress_bar("Searching", length(candidates), progress)
+  on.exit(bar$done())
+  scored <- lapply(candidates, function(candidate) {
+    scores <- score_folds(z, folds, candidate, specs, setting)
+    row <- if (!is.null(scores)) cbind(describe_scores(scores), look_at_draws(z, folds == 1, scores, setting))
+    bar$tick()
+    list(row = row, best = if (!is.null(scores)) best_of(scores, nrow(table$points), d))
+  })
+  rows <- lapply(scored, `[[`, "row")
+  found <- do.call(rbind, rows)
+  if (is.null(found)) fail("No law could be fitted to the rows.")
+  found$log_density <- found$log_density + mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points)))))
+  means <- vapply(rows, function(row) if (is.null(row)) -Inf else max(row$log_density), 0)
+  structure(
+    list(call = match.call(), table = found[order(found$log_density, decreasing = TRUE), ],
+         best = scored[[which.max(means)]]$best, skipped = sum(vapply(rows, is.null, NA)),
+         folds = max(folds), rows = n, elapsed = proc.time()[[3]] - began),
+    class = "efs_tune"
+  )
+}
+
+# The arguments of efs() that give a candidate with its best law.
+best_of <- function(scores, n, d) {
+  column <- best_column(scores)
+  candidate <- scores$candidate
+  c(
+    list(time = candidate$time, law = scores$law[column], law_settings = scores$settings[[column]],
+         scale = if (candidate$place == "whitened") "whiten" else TRUE),
+    if (candidate$flow) list(s = candidate$s, epsilon = candidate_epsilon(candidate, n, d))
+  )
+}
+
+# Novelty of draws of the best law and their energy distance to the held-out rows, in
+# the row of that law.
+look_at_draws <- function(z, held, scores, setting) {
+  candidate <- scores$candidate
+  train <- z[!held, , drop = FALSE]
+  place <- place_rows(train, candidate$place, setting$by_column)
+  points <- to_flow(train, place)
+  column <- best_column(scores)
+  traj <- if (candidate$flow) suppressWarnings(run_candidate(points, candidate, setting))
+  latent <- unname(if (candidate$flow) last_frame(traj) else points)
+  law <- do.call(paste0("law_", scores$law[column]), c(list(points = latent, s = candidate$s), scores$settings[[column]]))
+  draws <- draw_law(law, sum(held), c(5L, 5L), setting$threads)
+  if (candidate$flow) {
+    control <- list(method = "exact", tolerance = 1e-10, max_evaluations = 30L)
+    draws <- run_backward(traj, draws, control, setting$threads, FALSE)$points
+  }
+  draws <- from_flow(draws, place)
+  fresh <- z[held, , drop = FALSE]
+  best <- unique(scores$law) == scores$law[column]
+  data.frame(
+    novelty = ifelse(best, novelty(draws, train, fresh, threads = setting$threads)$ratio, NA),
+    energy_distance = ifelse(best, energy_distance(draws, fresh, threads = setting$threads), NA)
+  )
+}
+
+#' @rdname efs_tune
+#' @param ... Not used.
+#' @export
+print.efs_tune <- function(x, ...) {
+  flows <- unique(x$table[x$table$flow, c("place", "s", "softening", "time")])
+  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows, x$elapsed))
+  if (x$skipped > 0) cat(sprintf("%d combinations left out: their steps are not one-to-one\n", x$skipped))
+  none <- max(x$table$log_density[!x$table$flow])
+  with <- max(-Inf, x$table$log_density[x$table$flow])
+  cat(sprintf("held-out log-likelihood, nats a row: best without a flow %.3f, with one %.3f\n", none, with))
+  shown <- utils::head(x$table[!is.na(x$table$novelty), ], 8)
+  print(shown, digits = 3, row.names = FALSE)
+  invisible(x)
+}
+
+#' @rdname efs_tune
+#' @export
+plot.efs_tune <- function(x, ...) {
+  rows <- x$table[!is.na(x$table$novelty), ]
+  flows <- rows[rows$flow, ]
+  still <- rows[!rows$flow, ]
+  still <- still[which.max(still$log_density), ]
+  softening <- sort(unique(flows$softening))
+  s <- sort(unique(flows$s))
+  colours <- grDevices::hcl.colors(max(length(softening), 2), "Dark 3")[seq_along(softening)]
+  shapes <- rep(c(16, 17, 15, 18, 8, 3), length.out = length(s))
+  before <- graphics::par(mfrow = c(1, 3), mar = c(4, 4.2, 2, 0.8), mgp = c(2.6, 0.7, 0), las = 1, bty = "l")
+  on.exit(graphics::par(before))
+  panels <- c(log_density = "held-out log-likelihood (nats a row)", novelty = "novelty (1: as fresh rows)",
+              energy_distance = "energy distance to held-out rows")
+  for (panel in names(panels)) {
+    value <- rows[[panel]]
+    # combinations far below the rest would leave no room for it
+    low <- if (panel == "log_density") max(min(value), max(value) - 3 * (max(value) - stats::median(value)) - 0.1) else 0
+    graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, max(value)), type = "n", xlab = "time of the flow",
+                   ylab = panels[[panel]], xaxt = "n")
+    graphics::axis(1, at = sort(unique(rows$time)))
+    graphics::abline(h = still[[panel]], col = "grey60", lty = 2)
+    shift <- 0.03 * (match(flows$place, c("scaled", "whitened")) - 1.5)
+    graphics::points(flows$time + shift, flows[[panel]], col = colours[match(flows$softening, softening)],
+                     pch = shapes[match(flows$s, s)])
+    graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
+    if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
+    if (panel == "energy_distance" && nrow(flows)) {
+      graphics::legend("topleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"), bty = "n",
+                       col = c(colours, rep("black", length(s) + 1)), pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
+    }
+  }
+  invisible(x)
+}
