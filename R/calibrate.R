@@ -82,7 +82,8 @@ make_folds <- function(n, blocks, folds) {
 # Held-out log-densities of one candidate in one fold: the flow of the training rows,
 # the held-out rows carried along. NULL: its steps are not one-to-one.
 score_candidate <- function(z, train, candidate, specs, setting) {
-  place <- place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column)
+  place <- tryCatch(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column), error = function(e) NULL)
+  if (is.null(place)) return(NULL)
   points <- to_flow(z[train, , drop = FALSE], place)
   held <- to_flow(z[!train, , drop = FALSE], place)
   volume <- flow_log_volume(place)

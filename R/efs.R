@@ -270,7 +270,10 @@ ball_scale <- function(z, by_column) {
 # The same unit, with the covariance brought to a multiple of the identity: `turn`
 # is the upper triangle whose square the covariance is, in units of that multiple.
 whitened <- function(z) {
-  turn <- chol(stats::cov(z) * (nrow(z) - 1) / nrow(z)) * sqrt(ncol(z) + 2)
+  covariance <- stats::cov(z) * (nrow(z) - 1) / nrow(z)
+  turn <- tryCatch(chol(covariance), error = function(e) NULL)
+  if (is.null(turn)) fail("The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`.")
+  turn <- turn * sqrt(ncol(z) + 2)
   list(centre = colMeans(z), scale = rep(1, ncol(z)), turn = turn)
 }
 
