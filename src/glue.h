@@ -35,9 +35,23 @@ int check_threads(SEXP threads);
 /* Doubles from R's transient heap, with the product of extents checked. */
 double *scratch(size_t a, size_t b);
 SEXP new_matrix(size_t n, size_t dim);
+SEXP new_list(const char *const *names, SEXP *values, int n); /* the values must be protected */
+const double *packed(matrix_view view);                       /* one row per point, in scratch() */
+
+/* Rows [from, from + count) of `query`, next to those of `source`; stops where they do not fit. */
+typedef struct {
+  size_t from, count;
+} row_range;
+row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own);
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_kernel_sums(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth,
+                    SEXP threads);
+SEXP pf_kernel_rows(SEXP query, SEXP source, SEXP from, SEXP count, SEXP kernel, SEXP bandwidth, SEXP threads);
+SEXP pf_transport_cost(SEXP x, SEXP y, SEXP threads);
+SEXP pf_sinkhorn_steps(SEXP cost, SEXP transposed, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps,
+                       SEXP threads);
 SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
 SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,

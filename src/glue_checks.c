@@ -82,3 +82,30 @@ double *scratch(size_t a, size_t b) {
 SEXP new_matrix(size_t n, size_t dim) {
   return Rf_allocMatrix(REALSXP, (int)n, (int)dim);
 }
+
+SEXP new_list(const char *const *names, SEXP *values, int n) {
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) {
+    SET_VECTOR_ELT(out, i, values[i]);
+    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
+  }
+  Rf_setAttrib(out, R_NamesSymbol, labels);
+  UNPROTECT(2);
+  return out;
+}
+
+const double *packed(matrix_view view) {
+  double *out = scratch(view.n, view.dim);
+  pack_rows(out, view.x, view.n, view.dim);
+  return out;
+}
+
+row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
+  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
+  if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");
+  if (rows.from > query.n || rows.count > query.n - rows.from) {
+    Rf_error("`from` and `count` must lie within the rows of `query`.");
+  }
+  if (own && query.n > source.n) Rf_error("With `self`, each row of `query` must be a row of `source`.");
+  return rows;
+}
