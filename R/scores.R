@@ -133,16 +133,15 @@ mmd <- function(x, y, kernel = c("gaussian", "laplace", "riesz"), bandwidth = NU
 
 # --- optimal transport --------------------------------------------------------
 
-# Steps of one .Call(): about 0.2 s; from the extents alone, so that the same
-# steps are relaxed whatever the machine is busy with.
-steps_per_call <- function(n, m) max(1, min(20, floor(4e7 / (n * m))))
+# Steps of one .Call(): some 0.2 s, from the extents alone, so that the same
+# steps are relaxed whatever else the machine is doing.
+steps_per_call <- function(n, m, dim) max(1, min(20, floor(1e9 / (n * m * (dim + 12)))))
 
-sinkhorn_steps <- function(problem, state, epsilon, relaxation, n_steps, threads) {
-  per_call <- steps_per_call(length(state$f), length(state$g))
+sinkhorn_steps <- function(x, y, state, epsilon, relaxation, n_steps, threads) {
+  per_call <- steps_per_call(length(state$f), length(state$g), ncol(x))
   while (n_steps > 0) {
     now <- min(per_call, n_steps)
-    state <- .Call(C_pf_sinkhorn_steps, problem$cost, problem$transposed, state$f, state$g, epsilon,
-                   relaxation, as.integer(now), threads)
+    state <- .Call(C_pf_sinkhorn_steps, x, y, state$f, state$g, epsilon, relaxation, as.integer(now), threads)
     n_steps <- n_steps - now
   }
   state
@@ -150,12 +149,11 @@ sinkhorn_steps <- function(problem, state, epsilon, relaxation, n_steps, threads
 
 # A cloud against itself: averaged steps from zero settle within a few dozen.
 solve_self <- function(x, epsilon, tolerance, most, threads) {
-  problem <- list(cost = .Call(C_pf_transport_cost, x, x, threads), transposed = NULL)
   state <- list(f = numeric(nrow(x)), g = numeric(nrow(x)), error = Inf)
   iterations <- 0
   while (state$error > tolerance && iterations < most) {
     now <- min(5, most - iterations)
-    state <- sinkhorn_steps(problem, state, epsilon, 1, now, threads)
+    state <- sinkhorn_steps(x, NULL, state, epsilon, 1, now, threads)
     iterations <- iterations + now
   }
   c(state, iterations = iterations)
@@ -163,19 +161,17 @@ solve_self <- function(x, epsilon, tolerance, most, threads) {
 
 relaxation_factor <- 1.8
 
-# One cloud against another. The potentials of each against itself are the
-# answer where the clouds are copies; where they are no good start, epsilon falls
-# from the largest cost by halves, one step each.
+# One centred cloud against another. The potentials of each against itself are
+# the answer where the clouds are copies; where they are no good start, epsilon
+# falls by halves from a bound on the largest cost, one step each.
 solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
-  problem <- list(cost = .Call(C_pf_transport_cost, x, y, threads))
-  problem$transposed <- t(problem$cost)
-  state <- sinkhorn_steps(problem, start, epsilon, 1, 2, threads)
+  state <- sinkhorn_steps(x, y, start, epsilon, 1, 2, threads)
   iterations <- 2
   if (!(state$error < 0.1)) {
     state[c("f", "g")] <- list(numeric(nrow(x)), numeric(nrow(y)))
-    scale <- max(problem$cost)
+    scale <- (sqrt(max(rowSums(x^2))) + sqrt(max(rowSums(y^2))))^2 / 2
     while (scale > epsilon && iterations < most) {
-      state <- sinkhorn_steps(problem, state, scale, 1, 1, threads)
+      state <- sinkhorn_steps(x, y, state, scale, 1, 1, threads)
       scale <- scale / 2
       iterations <- iterations + 1
     }
@@ -184,8 +180,8 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
   relaxation <- 1
   while (state$error > tolerance && iterations < most) {
     before <- state$error
-    state <- sinkhorn_steps(problem, state, epsilon, relaxation, 9, threads)
-    state <- sinkhorn_steps(problem, state, epsilon, 1, 1, threads) # its value is a bound
+    state <- sinkhorn_steps(x, y, state, epsilon, relaxation, 9, threads)
+    state <- sinkhorn_steps(x, y, state, epsilon, 1, 1, threads) # its value is a bound
     iterations <- iterations + 10
     relaxation <- if (state$error < 0.2 && state$error < before) relaxation_factor else 1
   }
@@ -213,8 +209,8 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' The iterations are Sinkhorn's in the log domain, with \eqn{\epsilon} falling
 #' from the largest cost by halves and over-relaxed near the end. They stop when
 #' the share of the mass that the coupling has in the wrong place is at most
-#' `tolerance`. Until then the result is mostly too small. The cost is stored:
-#' \eqn{16 n m} bytes.
+#' `tolerance`. Until then the result is mostly too small. Costs are not stored:
+#' memory grows with the number of rows, time with the product.
 #'
 #' @inheritParams energy_distance
 #' @param x,y Numeric matrices or data frames with the same columns, without
@@ -246,7 +242,7 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' wasserstein2(setosa, other)
 #' sliced_wasserstein(setosa, other, seed = 1)
 #' @export
-wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 1000, max_rows = 4000,
+wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 1000, max_rows = 5000,
                          threads = NULL) {
   tables <- check_two_samples(x, y)
   tolerance <- check_number(tolerance, "tolerance", 0, 1, open_lower = TRUE)

@@ -49,9 +49,7 @@ SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, 
 SEXP pf_kernel_sums(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth,
                     SEXP threads);
 SEXP pf_kernel_rows(SEXP query, SEXP source, SEXP from, SEXP count, SEXP kernel, SEXP bandwidth, SEXP threads);
-SEXP pf_transport_cost(SEXP x, SEXP y, SEXP threads);
-SEXP pf_sinkhorn_steps(SEXP cost, SEXP transposed, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps,
-                       SEXP threads);
+SEXP pf_sinkhorn_steps(SEXP x, SEXP y, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps, SEXP threads);
 SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
 SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,

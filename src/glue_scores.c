@@ -69,48 +69,29 @@ SEXP pf_kernel_rows(SEXP query, SEXP source, SEXP from, SEXP count, SEXP kernel,
   return result;
 }
 
-/* |x_i - y_j|^2 / 2 as a matrix [rows of y, rows of x]: the costs of one row of x are one column. */
-SEXP pf_transport_cost(SEXP x, SEXP y, SEXP threads) {
+/* A few steps from the potentials f [n], g [m]; `y` NULL: x against itself, where g is not used. */
+SEXP pf_sinkhorn_steps(SEXP x, SEXP y, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps, SEXP threads) {
   R_CheckUserInterrupt();
-  const matrix_view from = check_matrix(x, "x"), to = check_matrix(y, "y");
+  const matrix_view from = check_matrix(x, "x"), to = y == R_NilValue ? from : check_matrix(y, "y");
   if (from.dim != to.dim) Rf_error("`x` and `y` must have the same number of columns.");
-  const int team = threads_limit(check_threads(threads));
-  SEXP result = PROTECT(new_matrix(to.n, from.n));
-  transport_cost(REAL(result), packed(from), from.n, packed(to), to.n, to.dim, team);
-  UNPROTECT(1);
-  return result;
-}
-
-/* A few steps from the potentials f [n], g [m]; cost [m, n], transposed [n, m], or NULL for a cloud against
- * itself, where g is not used. */
-SEXP pf_sinkhorn_steps(SEXP cost, SEXP transposed, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps,
-                       SEXP threads) {
-  R_CheckUserInterrupt();
-  const matrix_view costs = check_matrix(cost, "cost");
-  transport_task task = {costs.x, NULL, costs.dim, costs.n};
-  if (transposed != R_NilValue) {
-    const matrix_view view = check_matrix(transposed, "transposed");
-    if (view.n != task.n || view.dim != task.m) Rf_error("`transposed` must have the extents of `cost` exchanged.");
-    task.transposed = view.x;
-  }
-  const double *start_f = check_vector(f, task.n, "f"), *start_g = check_vector(g, task.m, "g");
+  if (from.n < 1 || to.n < 1) Rf_error("`x` and `y` must have at least one row.");
+  const double *start_f = check_vector(f, from.n, "f"), *start_g = check_vector(g, to.n, "g");
   const double blur2 = check_number(epsilon, "epsilon"), factor = check_number(relaxation, "relaxation");
   const int steps = check_count(n_steps, "n_steps"), team = threads_limit(check_threads(threads));
   if (steps < 1 || steps > MOST_STEPS) Rf_error("`n_steps` must lie between 1 and %d.", MOST_STEPS);
 
   static const char *const names[] = {"f", "g", "error", "value"};
   SEXP values[4];
-  values[0] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)task.n));
-  values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)task.m));
+  values[0] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)from.n));
+  values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)to.n));
   for (int i = 2; i < 4; i++) values[i] = PROTECT(Rf_allocVector(REALSXP, 1));
   transport_state state = {REAL(values[0]), REAL(values[1]), 0.0, 0.0};
-  for (size_t i = 0; i < task.n; i++) state.f[i] = start_f[i];
-  for (size_t j = 0; j < task.m; j++) state.g[j] = start_g[j];
+  for (size_t i = 0; i < from.n; i++) state.f[i] = start_f[i];
+  for (size_t j = 0; j < to.n; j++) state.g[j] = start_g[j];
+  const transport_task task = {packed(from), y == R_NilValue ? NULL : packed(to), from.n, to.n, from.dim};
   double *workspace = scratch(sinkhorn_workspace(&task, team), 1);
-  const status outcome = sinkhorn_steps(&task, &state, blur2, factor, (size_t)steps, workspace, team);
-  if (outcome != STATUS_ok) {
-    Rf_error("`cost` must have rows (and as many columns without `transposed`), `epsilon` be positive and "
-             "`relaxation` between 0 and 2.");
+  if (sinkhorn_steps(&task, &state, blur2, factor, (size_t)steps, workspace, team) != STATUS_ok) {
+    Rf_error("`epsilon` must be finite and positive and `relaxation` between 0 and 2.");
   }
   REAL(values[2])[0] = state.error;
   REAL(values[3])[0] = state.value;

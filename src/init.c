@@ -13,7 +13,6 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_neighbours, 7),
     ROUTINE(pf_kernel_sums, 8),
     ROUTINE(pf_kernel_rows, 7),
-    ROUTINE(pf_transport_cost, 3),
     ROUTINE(pf_sinkhorn_steps, 8),
     ROUTINE(pf_largest_curvature, 5),
     ROUTINE(pf_backward_exact, 9),

@@ -4,79 +4,106 @@
 
 #include "core/pairwise.h"
 
-/* A term exp(-46) = 1e-20 times the largest one changes no bit of a sum of less than 1e4 terms. */
-#define NEGLIGIBLE 46.0
-/* An update of one pair costs about as much as the distance in this many dimensions. */
-#define UPDATE_COST 4
+/* A row's sum below this may have lost terms to underflow. */
+#define LEAST_SUM 1e-280
 
-static size_t part_of(size_t n, size_t part, int team) {
-  return (size_t)((double)n * (double)part / (double)team);
+/* The points with one more coordinate: h_j = sqrt(2 (max g - g_j)) for a source, 0 for a query. Then
+ *   exp((g_j - max g - C_ij) / eps) = exp(-(|x_i - y_j|^2 + h_j^2) / (2 eps)),
+ * a Gaussian kernel of bandwidth sqrt(eps). */
+typedef struct {
+  double *rows; /* [n, dim + 1] */
+  size_t n;
+} lifted;
+
+typedef struct {
+  lifted x, y;
+  double *target; /* [max(n, m)] */
+  double *rest;   /* for each thread: what the engine needs, or a row of exponents */
+  size_t rest_size, dim;
+} room;
+
+static size_t longest(const transport_task *task) {
+  return task->n > task->m ? task->n : task->m;
 }
 
-static double half_squared_distance(const double *a, const double *b, size_t dim) {
-  double sum[4] = {0.0, 0.0, 0.0, 0.0}; /* four chains: a single one waits on every addition */
-  size_t c = 0;
-  for (; c + 4 <= dim; c += 4) {
-    for (size_t l = 0; l < 4; l++) sum[l] += (a[c + l] - b[c + l]) * (a[c + l] - b[c + l]);
+static size_t rest_size(const transport_task *task) {
+  const size_t engine = pairwise_workspace(task->dim + 1);
+  return engine > longest(task) ? engine : longest(task);
+}
+
+size_t sinkhorn_workspace(const transport_task *task, int threads) {
+  return (task->n + task->m) * (task->dim + 1) + longest(task) + (size_t)threads * rest_size(task);
+}
+
+static void lift(lifted *out, const double *x, size_t dim) {
+  for (size_t i = 0; i < out->n; i++) {
+    for (size_t c = 0; c < dim; c++) out->rows[i * (dim + 1) + c] = x[i * dim + c];
+    out->rows[i * (dim + 1) + dim] = 0.0;
   }
-  for (; c < dim; c++) sum[0] += (a[c] - b[c]) * (a[c] - b[c]);
-  return 0.5 * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-void transport_cost(double *cost, const double *x, size_t n, const double *y, size_t m, size_t dim, int threads) {
-  const int team = pairwise_threads(n, m, dim, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) shared(cost, x, n, y, m, dim)
-#else
-  (void)team;
-#endif
-  for (size_t i = 0; i < n; i++) {
-    for (size_t j = 0; j < m; j++) cost[i * m + j] = half_squared_distance(x + i * dim, y + j * dim, dim);
-  }
+static room arrange(const transport_task *task, double *workspace) {
+  room out = {{workspace, task->n}, {NULL, task->m}, NULL, NULL, rest_size(task), task->dim};
+  out.y.rows = workspace + task->n * (task->dim + 1);
+  out.target = out.y.rows + task->m * (task->dim + 1);
+  out.rest = out.target + longest(task);
+  lift(&out.x, task->x, task->dim);
+  lift(&out.y, task->y ? task->y : task->x, task->dim);
+  return out;
 }
 
-/* value[j] = g_j - C_j; returns the largest. */
-static double shifted_row(double *value, const double *cost, const double *g, size_t m) {
-  double most[4] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
-  size_t j = 0;
-  for (; j + 4 <= m; j += 4) {
-    for (size_t l = 0; l < 4; l++) {
-      const double v = g[j + l] - cost[j + l];
-      value[j + l] = v;
-      most[l] = v > most[l] ? v : most[l];
+static double largest(const double *x, size_t n) {
+  double out = -INFINITY;
+  for (size_t i = 0; i < n; i++) out = x[i] > out ? x[i] : out;
+  return out;
+}
+
+/* One row by the largest of its own exponents; x: [dim], exponent: workspace [m] */
+static double soft_minimum_row(const double *x, const lifted *y, size_t dim, const double *g, double epsilon,
+                               double *exponent) {
+  for (size_t j = 0; j < y->n; j++) {
+    double distance2 = 0.0;
+    for (size_t c = 0; c < dim; c++) {
+      const double z = x[c] - y->rows[j * (dim + 1) + c];
+      distance2 += z * z;
     }
+    exponent[j] = (g[j] - 0.5 * distance2) / epsilon;
   }
-  for (; j < m; j++) {
-    value[j] = g[j] - cost[j];
-    if (value[j] > most[0]) most[0] = value[j];
-  }
-  const double a = most[0] > most[1] ? most[0] : most[1], b = most[2] > most[3] ? most[2] : most[3];
-  return a > b ? a : b;
-}
-
-/* -eps log mean_j exp((g_j - C_j) / eps), value: workspace [m] */
-static double soft_minimum(double *value, const double *cost, const double *g, size_t m, double epsilon) {
-  const double most = shifted_row(value, cost, g, m), least = most - NEGLIGIBLE * epsilon, rate = 1.0 / epsilon;
+  const double most = largest(exponent, y->n);
   double sum = 0.0;
-  for (size_t j = 0; j < m; j++) {
-    if (value[j] > least) sum += exp((value[j] - most) * rate);
-  }
-  return -most - epsilon * log(sum / (double)m);
+  for (size_t j = 0; j < y->n; j++) sum += exp(exponent[j] - most);
+  return -epsilon * (most + log(sum / (double)y->n));
 }
 
-/* out = T(g): [n] from cost [n, m] and g [m]; workspace [threads, m] */
-static void transform(double *out, const double *cost, const double *g, size_t n, size_t m, double epsilon,
-                      double *workspace, int threads) {
-  const int team = pairwise_threads(n, m, UPDATE_COST, threads);
+static void transform(const lifted *x, const lifted *y, const double *g, double epsilon, double *out,
+                      const room *at, int threads) {
+  const size_t dim = at->dim, n = x->n, width = dim + 1, stride = at->rest_size;
+  const double most = largest(g, y->n);
+  for (size_t i = 0; i < n; i++) x->rows[i * width + dim] = 0.0;
+  for (size_t j = 0; j < y->n; j++) y->rows[j * width + dim] = sqrt(2.0 * (most - g[j]));
+  pair_task task = {x->rows, n, width, 1, y->rows, y->n, width, NO_SELF, NULL, kernel_gaussian(sqrt(epsilon)), NULL};
+  pairwise_prepare(&task);
+  const pair_sums sums = {.weight = out};
+  const int team = pairwise_threads(n, y->n, width, threads);
+  double *rest = at->rest;
+  pairwise_all(&task, &sums, rest, team);
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(out, cost, g, n, m, epsilon, workspace, team)
+    shared(x, y, g, epsilon, out, rest, team, dim, n, width, stride, most)
 #endif
   for (size_t part = 0; part < (size_t)team; part++) {
-    for (size_t i = part_of(n, part, team); i < part_of(n, part + 1, team); i++) {
-      out[i] = soft_minimum(workspace + part * m, cost + i * m, g, m, epsilon);
+    for (size_t i = n * part / (size_t)team; i < n * (part + 1) / (size_t)team; i++) {
+      out[i] = out[i] > LEAST_SUM
+                   ? -most - epsilon * log(out[i] / (double)y->n)
+                   : soft_minimum_row(x->rows + i * width, y, dim, g, epsilon, rest + part * stride);
     }
   }
+}
+
+void soft_minimum(const transport_task *task, const double *g, double epsilon, double *out, double *workspace,
+                  int threads) {
+  const room at = arrange(task, workspace);
+  transform(&at.x, &at.y, g, epsilon, out, &at, threads);
 }
 
 static double mean_of(const double *x, size_t n) {
@@ -92,49 +119,40 @@ static double row_error(const double *f, const double *target, size_t n, double 
   return sum / (double)n;
 }
 
-size_t sinkhorn_workspace(const transport_task *task, int threads) {
-  const size_t longest = task->n > task->m ? task->n : task->m;
-  return longest * ((size_t)threads + 1);
-}
-
-static void step_against_itself(const transport_task *task, transport_state *state, double epsilon,
-                                double *workspace, int threads) {
-  const size_t n = task->n;
-  double *target = workspace, *rest = workspace + n;
-  transform(target, task->cost, state->f, n, n, epsilon, rest, threads);
-  state->error = row_error(state->f, target, n, epsilon);
-  state->value = mean_of(state->f, n) + mean_of(target, n);
-  for (size_t i = 0; i < n; i++) state->f[i] = 0.5 * (state->f[i] + target[i]);
-}
-
 /* x += relaxation (target - x); a relaxation of 1 gives the target itself. */
 static void relax(double *x, const double *target, size_t n, double relaxation) {
   for (size_t i = 0; i < n; i++) x[i] = relaxation == 1.0 ? target[i] : x[i] + relaxation * (target[i] - x[i]);
 }
 
-static void step_across(const transport_task *task, transport_state *state, double epsilon, double relaxation,
-                        double *workspace, int threads) {
-  const size_t n = task->n, m = task->m;
-  double *target = workspace, *rest = workspace + (n > m ? n : m);
-  transform(target, task->cost, state->g, n, m, epsilon, rest, threads);
-  state->error = row_error(state->f, target, n, epsilon);
-  relax(state->f, target, n, relaxation);
-  transform(target, task->transposed, state->f, m, n, epsilon, rest, threads);
-  relax(state->g, target, m, relaxation);
-  /* with g = T(f) the columns are exact and the mass is one: what is left of the dual are the two means */
-  state->value = mean_of(state->f, n) + mean_of(state->g, m);
+static void step_against_itself(const room *at, transport_state *state, double epsilon, int threads) {
+  const size_t n = at->x.n;
+  transform(&at->x, &at->y, state->f, epsilon, at->target, at, threads);
+  state->error = row_error(state->f, at->target, n, epsilon);
+  state->value = mean_of(state->f, n) + mean_of(at->target, n);
+  relax(state->f, at->target, n, 0.5);
 }
 
-status sinkhorn_steps(const transport_task *task, transport_state *state, double epsilon,
-                      double relaxation, size_t n_steps, double *workspace, int threads) {
+static void step_across(const room *at, transport_state *state, double epsilon, double relaxation, int threads) {
+  transform(&at->x, &at->y, state->g, epsilon, at->target, at, threads);
+  state->error = row_error(state->f, at->target, at->x.n, epsilon);
+  relax(state->f, at->target, at->x.n, relaxation);
+  transform(&at->y, &at->x, state->f, epsilon, at->target, at, threads);
+  relax(state->g, at->target, at->y.n, relaxation);
+  /* with g = T(f) the columns are exact and the mass is one: what is left of the dual are the two means */
+  state->value = mean_of(state->f, at->x.n) + mean_of(state->g, at->y.n);
+}
+
+status sinkhorn_steps(const transport_task *task, transport_state *state, double epsilon, double relaxation,
+                      size_t n_steps, double *workspace, int threads) {
   if (!(epsilon > 0.0) || !isfinite(epsilon) || task->n < 1 || task->m < 1) return STATUS_bad_argument;
   if (!(relaxation > 0.0) || !(relaxation < 2.0)) return STATUS_bad_argument;
-  if (!task->transposed && task->n != task->m) return STATUS_bad_argument;
+  if (!task->y && task->n != task->m) return STATUS_bad_argument;
+  const room at = arrange(task, workspace);
   for (size_t step = 0; step < n_steps; step++) {
-    if (task->transposed) {
-      step_across(task, state, epsilon, relaxation, workspace, threads);
+    if (task->y) {
+      step_across(&at, state, epsilon, relaxation, threads);
     } else {
-      step_against_itself(task, state, epsilon, workspace, threads);
+      step_against_itself(&at, state, epsilon, threads);
     }
   }
   return STATUS_ok;
