@@ -65,14 +65,14 @@ describe <- function(x) {
 }
 
 # A numeric matrix or a data frame of numeric columns as a matrix of doubles.
-check_points <- function(x, what, min_rows = 1L, dim = NULL) {
+check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "x") {
   if (is.data.frame(x)) {
     number <- vapply(x, function(column) is.numeric(column) && is.null(dim(column)), NA)
     if (!all(number)) {
       column <- which(!number)[1]
       fail("`%s` must have numeric columns only, but column \"%s\" is of class \"%s\"; leave it out%s.",
            what, names(x)[column], class(x[[column]])[1],
-           if (what == "x") " or name it in `group`" else "")
+           if (grouped) " or name it in `group`" else "")
     }
     x <- if (length(x) && nrow(x)) as.matrix(x) else matrix(0, nrow(x), length(x), dimnames = list(NULL, names(x)))
   }

@@ -29,6 +29,9 @@
 /* Power iteration stops when an eigenvalue moves by less than 1e-3; the eigenvalue itself is then nearer,
  * but is approached from below. */
 #define TOLERANCE_EIGENVALUE 5e-3
+/* A soft minimum from a Gaussian sum: the logarithm of a sum that is right to TOLERANCE_KERNEL, but also of
+ * exponents up to 640 that carry their own rounding, 640 times 1e-16, all times epsilon of at most 10. */
+#define TOLERANCE_SOFT_MINIMUM 2e-12
 /* Means over draws, in standard errors. The draws are fixed by their keys, so there is no false alarm to
  * budget for: five would happen to a wrong generator only. */
 #define STANDARD_ERRORS 5.0
@@ -71,6 +74,7 @@ void test_pairwise(void);
 void test_riesz(void);
 void test_rng(void);
 void test_simd(void);
+void test_sinkhorn(void);
 void test_threads(void);
 
 #endif

@@ -58,6 +58,7 @@ int main(void) {
   test_equilibrium();
   test_pairwise();
   test_neighbours();
+  test_sinkhorn();
   test_forward();
   test_backward();
   printf("core: %u checks, %u failed\n", checks_done, checks_failed);
