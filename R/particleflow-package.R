@@ -9,7 +9,8 @@
 #'
 #' Start with [efs()] and [simulate()][simulate.efs]; [efs_forward()],
 #' [efs_augment()] and [efs_backward()] are the three steps by hand;
-#' [novelty()] tells new rows from copies.
+#' [novelty()] tells new rows from copies, [energy_distance()] and its relatives
+#' say how close they are, [energy_test()] whether the distance may be chance.
 #'
 #' @section A word before you share anything:
 #' A fit contains the training rows, and new rows are close to them. Nothing in

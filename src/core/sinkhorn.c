@@ -6,6 +6,8 @@
 
 /* A row's sum below this may have lost terms to underflow. */
 #define LEAST_SUM 1e-280
+/* exp(-50) = 2e-22 times the largest term changes no digit of a sum of less than 1e6 terms. */
+#define NEGLIGIBLE 50.0
 
 /* The points with one more coordinate: h_j = sqrt(2 (max g - g_j)) for a source, 0 for a query. Then
  *   exp((g_j - max g - C_ij) / eps) = exp(-(|x_i - y_j|^2 + h_j^2) / (2 eps)),
@@ -61,17 +63,20 @@ static double largest(const double *x, size_t n) {
 /* One row by the largest of its own exponents; x: [dim], exponent: workspace [m] */
 static double soft_minimum_row(const double *x, const lifted *y, size_t dim, const double *g, double epsilon,
                                double *exponent) {
+  const double rate = 1.0 / epsilon;
   for (size_t j = 0; j < y->n; j++) {
     double distance2 = 0.0;
     for (size_t c = 0; c < dim; c++) {
       const double z = x[c] - y->rows[j * (dim + 1) + c];
       distance2 += z * z;
     }
-    exponent[j] = (g[j] - 0.5 * distance2) / epsilon;
+    exponent[j] = (g[j] - 0.5 * distance2) * rate;
   }
   const double most = largest(exponent, y->n);
   double sum = 0.0;
-  for (size_t j = 0; j < y->n; j++) sum += exp(exponent[j] - most);
+  for (size_t j = 0; j < y->n; j++) {
+    if (exponent[j] > most - NEGLIGIBLE) sum += exp(exponent[j] - most);
+  }
   return -epsilon * (most + log(sum / (double)y->n));
 }
 
