@@ -170,7 +170,7 @@ plot.efs_tune <- function(x, ...) {
     graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
     if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
     if (panel == "energy_distance" && nrow(flows)) {
-      graphics::legend("topleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"), bty = "n",
+      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"), bty = "n",
                        col = c(colours, rep("black", length(s) + 1)), pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
     }
   }

@@ -280,7 +280,7 @@ static void cpu_model(char *out, size_t size) {
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
   const int quick = argc > 2 && !strcmp(argv[2], "quick");
-  const int repeats = quick ? 2 : 3;
+  const int repeats = quick ? 2 : 5;
   char model[600];
   cpu_model(model, sizeof model);
   simd_init();
