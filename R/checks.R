@@ -101,6 +101,23 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "
   x
 }
 
+# A second table with the columns of the first, in its order where both have names.
+check_like <- function(x, what, first, min_rows = 1L) {
+  x <- check_points(x, what, min_rows, dim = ncol(first))
+  wanted <- colnames(first)
+  if (is.null(wanted) || is.null(colnames(x)) || identical(wanted, colnames(x))) return(x)
+  missing <- setdiff(wanted, colnames(x))
+  if (length(missing)) fail("`%s` lacks the column \"%s\".", what, missing[1])
+  x[, wanted, drop = FALSE]
+}
+
+# Standard deviations; 1 for columns that do not vary.
+column_spread <- function(x) {
+  spread <- apply(x, 2, stats::sd)
+  spread[!(spread > 0)] <- 1
+  spread
+}
+
 # s and epsilon of the Riesz potential for points in `dim` dimensions.
 check_potential <- function(s, epsilon, dim) {
   s <- check_number(s, "s")

@@ -31,8 +31,12 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 #' @param scale `TRUE` brings the columns to unit variance first.
 #' @param threads As in [efs_forward()].
 #' @return An object of class `novelty`, a list with `ratio` (median distance
-#'   over the same for held-out rows), `ratio_5` (5th percentiles likewise),
-#'   `duplicates` (share of generated rows equal to a training row), `closer`
+#'   over the same for held-out rows), `ratio_5` (5th percentiles likewise, the
+#'   first to fall where some rows only are near copies; both are `NA` where the
+#'   distance below the line is 0),
+#'   `duplicates` (share of generated rows equal to a training row),
+#'   `duplicates_expected` (the same share of the reference rows: tables of whole
+#'   numbers have equal rows by nature), `closer`
 #'   (share of generated rows nearer to a training row than to any held-out row;
 #'   `NA` without `holdout`), `closer_expected` (the same share for fresh rows:
 #'   training rows over training and held-out rows, 0.5 at equal sizes),
@@ -47,41 +51,62 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
   train <- check_points(train, "train", min_rows = 2L)
-  synthetic <- check_points(synthetic, "synthetic", dim = ncol(train))
-  if (!is.null(holdout)) holdout <- check_points(holdout, "holdout", dim = ncol(train))
+  synthetic <- check_like(synthetic, "synthetic", train)
+  if (!is.null(holdout)) holdout <- check_like(holdout, "holdout", train)
   if (check_flag(scale, "scale")) {
-    spread <- apply(train, 2, stats::sd)
-    spread[!(spread > 0)] <- 1
+    spread <- column_spread(train)
     train <- sweep(train, 2, spread, "/")
     synthetic <- sweep(synthetic, 2, spread, "/")
     if (!is.null(holdout)) holdout <- sweep(holdout, 2, spread, "/")
   }
-  generated <- neighbours(synthetic, train, 1L, threads = threads)$distance[, 1]
+  compare_novelty(synthetic, train, holdout, threads = threads)
+}
+
+# On scaled points. `alone`: how many training rows (the first ones) are set
+# against the others where there is no holdout.
+compare_novelty <- function(synthetic, train, holdout, alone = nrow(train), threads = NULL) {
+  nearest <- function(query, source, ...) neighbours(query, source, 1L, ..., threads = threads)$distance[, 1]
+  generated <- nearest(synthetic, train)
   reference <- if (is.null(holdout)) {
-    neighbours(train, train, 1L, self = TRUE, threads = threads)$distance[, 1]
+    nearest(train[seq_len(alone), , drop = FALSE], train, self = TRUE)
   } else {
-    neighbours(holdout, train, 1L, threads = threads)$distance[, 1]
+    nearest(holdout, train)
   }
   closer <- expected <- NA_real_
   if (!is.null(holdout)) {
-    to_holdout <- neighbours(synthetic, holdout, 1L, threads = threads)$distance[, 1]
+    to_holdout <- nearest(synthetic, holdout)
     closer <- mean((generated < to_holdout) + 0.5 * (generated == to_holdout))
     expected <- nrow(train) / (nrow(train) + nrow(holdout))
   }
+  over <- function(share) {
+    below <- stats::quantile(reference, share, names = FALSE)
+    if (below > 0) stats::quantile(generated, share, names = FALSE) / below else NA_real_
+  }
   structure(
     list(
-      ratio = stats::median(generated) / stats::median(reference),
-      ratio_5 = stats::quantile(generated, 0.05, names = FALSE) /
-        stats::quantile(reference, 0.05, names = FALSE),
-      duplicates = mean(generated == 0),
-      closer = closer,
-      closer_expected = expected,
+      ratio = over(0.5), ratio_5 = over(0.05),
+      duplicates = mean(generated == 0), duplicates_expected = mean(reference == 0),
+      closer = closer, closer_expected = expected,
       reference = if (is.null(holdout)) "leave-one-out" else "holdout",
       n = c(synthetic = nrow(synthetic), train = nrow(train), holdout = NROW(holdout)),
       distance = list(synthetic = generated, reference = reference)
     ),
     class = "novelty"
   )
+}
+
+# Bounds of the ratio, from the figures of known cases: copies with a little
+# noise, smoothing by one spacing, another sample.
+novelty_bounds <- c(copies = 0.3, close = 0.6, nearer = 0.85, farther = 1.2)
+
+novelty_sentence <- function(x) {
+  if (is.na(x$ratio)) return("at least half of the reference rows equal a training row, so distances cannot tell new rows from copies")
+  c("the generated rows are close to copies of the training rows",
+    "the generated rows keep close to the training rows",
+    "the generated rows are somewhat nearer to the training rows than fresh ones",
+    "the generated rows are about as far from the training rows as fresh ones",
+    "the generated rows lie farther from the training rows than fresh ones do"
+  )[findInterval(x$ratio, novelty_bounds) + 1]
 }
 
 #' @rdname novelty
@@ -94,26 +119,15 @@ format.novelty <- function(x, ...) {
   } else {
     "leave-one-out distances within the training rows"
   }
-  verdict <- if (x$ratio < 0.3) {
-    "the generated rows are close to copies of the training rows"
-  } else if (x$ratio < 0.6) {
-    "the generated rows keep close to the training rows"
-  } else if (x$ratio < 0.85) {
-    "the generated rows are somewhat nearer to the training rows than fresh ones"
-  } else if (x$ratio <= 1.2) {
-    "the generated rows are about as far from the training rows as fresh ones"
-  } else {
-    "the generated rows lie farther from the training rows than fresh ones do"
-  }
   c(
     sprintf("<novelty> %d generated rows, %d training rows, against %s",
             x$n[["synthetic"]], x$n[["train"]], against),
     sprintf("nearest-training-row distance over the reference: median %.2f, 5th percentile %.2f (1 is new, 0 is a copy)",
             x$ratio, x$ratio_5),
-    sprintf("duplicates %.1f %%%s", 100 * x$duplicates,
+    sprintf("duplicates %.1f %% (reference: %.1f %%)%s", 100 * x$duplicates, 100 * x$duplicates_expected,
             if (is.na(x$closer)) "" else sprintf("; nearest to a training row, not a held-out one: %.0f %% (fresh rows: %.0f %%)",
                                                100 * x$closer, 100 * x$closer_expected)),
-    paste0(verdict, ".")
+    paste0(novelty_sentence(x), ".")
   )
 }
 

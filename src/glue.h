@@ -59,6 +59,7 @@ SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets,
                             SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads);
 SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEXP threads);
 SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP k, SEXP threads);
+SEXP pf_count_within(SEXP query, SEXP source, SEXP from, SEXP count, SEXP radius, SEXP threads);
 SEXP pf_largest_curvature(SEXP x, SEXP bounds, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP tolerance,
                        SEXP most_evaluations, SEXP threads);

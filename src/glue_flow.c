@@ -74,9 +74,28 @@ SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SE
   SEXP values[2];
   values[0] = PROTECT(Rf_allocMatrix(INTSXP, (int)rows.count, (int)neighbours));
   values[1] = PROTECT(new_matrix(rows.count, neighbours));
+  double *workspace = scratch((size_t)team, neighbours_workspace(of.dim, neighbours));
   nearest_rows(packed_rows(to), rows.from, rows.count, packed_rows(of), of.n, of.dim, own, neighbours, INTEGER(values[0]),
-               REAL(values[1]), team);
+               REAL(values[1]), workspace, team);
   for (size_t i = 0; i < rows.count * neighbours; i++) INTEGER(values[0])[i]++; /* R counts from 1 */
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
+  return result;
+}
+
+SEXP pf_count_within(SEXP query, SEXP source, SEXP from, SEXP count, SEXP radius, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
+  const double *radii = check_vector(radius, of.n, "radius");
+  const int team = threads_limit(check_threads(threads));
+  const row_range rows = check_rows(to, of, from, count, 0);
+  static const char *const names[] = {"count", "nearest"};
+  SEXP values[2];
+  values[0] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)rows.count));
+  values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)rows.count));
+  double *workspace = scratch((size_t)team, neighbours_workspace(of.dim, 0));
+  count_within(packed_rows(to), rows.from, rows.count, packed_rows(of), of.n, of.dim, radii, INTEGER(values[0]),
+               REAL(values[1]), workspace, team);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
   return result;

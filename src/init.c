@@ -14,6 +14,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_mixture_log_density, 11),
     ROUTINE(pf_local_gaussians, 5),
     ROUTINE(pf_neighbours, 7),
+    ROUTINE(pf_count_within, 6),
     ROUTINE(pf_kernel_sums, 8),
     ROUTINE(pf_kernel_rows, 7),
     ROUTINE(pf_sinkhorn_steps, 8),

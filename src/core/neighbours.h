@@ -1,4 +1,4 @@
-/* Exact nearest neighbours by looking at every pair. */
+/* Exact nearest neighbours, and counts of balls, by looking at every pair. */
 #ifndef PARTICLEFLOW_NEIGHBOURS_H
 #define PARTICLEFLOW_NEIGHBOURS_H
 
@@ -8,8 +8,19 @@
 
 /* For query rows [from, from + count) of a packed [., dim] matrix the k nearest of the packed sources,
  * nearest first (ties: the earlier row): index and distance are column-major [count, k]. With own, query
- * row i is source row i and is not its own neighbour. Needs k <= n_source - own. */
+ * row i is source row i and is not its own neighbour. Needs k <= n_source - own.
+ * workspace: threads * neighbours_workspace(dim, k) */
 void nearest_rows(const double *query, size_t from, size_t count, const double *source, size_t n_source,
-                  size_t dim, int own, size_t k, int *index, double *distance, int threads);
+                  size_t dim, int own, size_t k, int *index, double *distance, double *workspace, int threads);
+
+/* For query rows [from, from + count) the number of source rows a with |y - x_a| <= radius[a] (within, [count])
+ * and the distance to the nearest source (nearest, [count]; infinite without sources).
+ * workspace: threads * neighbours_workspace(dim, 0) */
+void count_within(const double *query, size_t from, size_t count, const double *source, size_t n_source,
+                  size_t dim, const double *radius, int *within, double *nearest, double *workspace,
+                  int threads);
+
+/* Doubles of workspace that one thread needs. */
+size_t neighbours_workspace(size_t dim, size_t k);
 
 #endif

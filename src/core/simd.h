@@ -38,6 +38,11 @@ typedef enum {
 typedef void (*tile_kernel)(const double *query, double *sums, const double *source, size_t n_source,
                             size_t dim, const pair_kernel *kernel);
 
+/* squared: [n_source, lanes], the squared distances |y - x_a|^2. A pair's bits depend on nothing but the
+ * pair, and not on its order. */
+typedef void (*distance_kernel)(const double *query, double *squared, const double *source, size_t n_source,
+                                size_t dim);
+
 typedef struct {
   const char *name;
   size_t lanes;
@@ -45,6 +50,7 @@ typedef struct {
    * eps of Riesz weights at least, coordinates at most. */
   double least_epsilon, largest_coordinate;
   tile_kernel kernels[TILE_modes][WEIGHT_count][TILE_MAX_DIM + 1]; /* [..][0] is the general kernel */
+  distance_kernel distances;
 } simd_table;
 
 extern const simd_table simd_scalar;

@@ -402,11 +402,32 @@ DEFINE_SPECIAL(full, odd)
 #define ANY(mode_name, kind_name) {TILE_NAME(mode_name##_##kind_name##_0), NULL, NULL, NULL}
 #define NONE {NULL, NULL, NULL, NULL}
 
-/* [mode][kind][column], in the order of the enumerations */
+/* --- squared distances alone ------------------------------------------------------------------------- */
+#define STORE_DISTANCE(g) STORE(squared + (g) * TILE_LANES, distance##g);
+#define OPEN_DISTANCE(g)                \
+  const double *x##g = source + (g) * dim; \
+  vec distance##g = SET1(0.0);
+#define DISTANCE_GROUP(count, REPEAT)                                                                      \
+  for (; n_source >= (count); n_source -= (count), source += (count) * dim, squared += (count) * TILE_LANES) { \
+    REPEAT(OPEN_DISTANCE)                                                                                  \
+    for (size_t c = 0; c < dim; c++) {                                                                     \
+      const vec y = LOAD(query + c * TILE_LANES);                                                          \
+      REPEAT(ADD_SQUARE)                                                                                   \
+    }                                                                                                      \
+    REPEAT(STORE_DISTANCE)                                                                                 \
+  }
+static TILE_TARGET void TILE_NAME(distances)(const double *query, double *squared, const double *source,
+                                             size_t n_source, size_t dim) {
+  DISTANCE_GROUP(8, REPEAT_8)
+  DISTANCE_GROUP(1, REPEAT_1)
+}
+
+/* The last members of a table. [mode][kind][column], in the order of the enumerations, then the distances. */
 #define TILE_TABLE                                                                                          \
   {{ANY(sum, even), ANY(sum, odd), ANY(sum, general), ANY(sum, gaussian), ANY(sum, laplace),                \
     ANY(sum, distance)},                                                                                    \
    {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian),                   \
     ANY(force, laplace), ANY(force, distance)},                                                             \
    {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                         \
-   {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}}
+   {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}},                       \
+  TILE_NAME(distances)

@@ -28,10 +28,11 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
     }
   }
   double *distance = new_doubles(count * k), *again = new_doubles(count * k);
+  double *workspace = new_doubles(2 * neighbours_workspace(dim, k));
   int *index = malloc((count * k + 1) * sizeof *index), *index_again = malloc((count * k + 1) * sizeof *index);
   candidate *all = malloc((n + 1) * sizeof *all);
   if (!index || !index_again || !all) exit(2);
-  nearest_rows(query, from, count, source, n, dim, own, k, index, distance, 1);
+  nearest_rows(query, from, count, source, n, dim, own, k, index, distance, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
     size_t n_all = 0;
@@ -52,16 +53,53 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
     }
   }
   CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "", ties ? ", ties" : "");
-  nearest_rows(query, from, count, source, n, dim, own, k, index_again, again, 2);
+  nearest_rows(query, from, count, source, n, dim, own, k, index_again, again, workspace, 2);
   CHECK(!memcmp(index, index_again, count * k * sizeof *index) && !memcmp(distance, again, count * k * sizeof *again),
         "n = %zu, d = %zu: the neighbours depend on the threads", n, dim);
   if (!own) free(query);
-  free(source), free(distance), free(again), free(index), free(index_again), free(all);
+  free(source), free(distance), free(again), free(index), free(index_again), free(all), free(workspace);
 }
 
-void test_neighbours(void) {
-  const size_t dim[] = {1, 2, 3, 4, 5, 17, 50};
-  for (size_t j = 0; j < 7; j++) {
+/* Balls around whole numbers of whole radius: points on the border are inside, to the last bit. */
+static void against_counting(size_t n, size_t m, size_t dim) {
+  const size_t from = m / 3, count = m - from;
+  double *source = new_doubles(n * dim), *query = new_doubles(m * dim), *radius = new_doubles(n);
+  double *nearest = new_doubles(count), *again = new_doubles(count);
+  double *workspace = new_doubles(2 * neighbours_workspace(dim, 0));
+  int *within = malloc((count + 1) * sizeof *within), *within_again = malloc((count + 1) * sizeof *within);
+  if (!within || !within_again) exit(2);
+  normals(source, n * dim, 72u);
+  normals(query, m * dim, 73u);
+  for (size_t i = 0; i < n * dim; i++) source[i] = round(source[i]);
+  for (size_t i = 0; i < m * dim; i++) query[i] = round(query[i]);
+  for (size_t a = 0; a < n; a++) radius[a] = (double)(a % 5);
+  count_within(query, from, count, source, n, dim, radius, within, nearest, workspace, 1);
+  int right = 1;
+  for (size_t i = 0; i < count; i++) {
+    int inside = 0;
+    double least = INFINITY;
+    for (size_t a = 0; a < n; a++) {
+      double r2 = 0.0;
+      for (size_t c = 0; c < dim; c++) {
+        const double z = query[(from + i) * dim + c] - source[a * dim + c];
+        r2 += z * z;
+      }
+      inside += r2 <= radius[a] * radius[a];
+      least = fmin(least, sqrt(r2));
+    }
+    right = right && within[i] == inside && nearest[i] == least;
+  }
+  CHECK(right, "n = %zu, m = %zu, d = %zu: not the balls that hold the row", n, m, dim);
+  count_within(query, from, count, source, n, dim, radius, within_again, again, workspace, 2);
+  CHECK(!memcmp(within, within_again, count * sizeof *within) && !memcmp(nearest, again, count * sizeof *again),
+        "n = %zu, d = %zu: the counts depend on the threads", n, dim);
+  free(source), free(query), free(radius), free(nearest), free(again), free(workspace), free(within);
+  free(within_again);
+}
+
+static void on_this_table(void) {
+  const size_t dim[] = {1, 2, 3, 4, 5, 17, 50, 300};
+  for (size_t j = 0; j < 8; j++) {
     for (int own = 0; own < 2; own++) {
       against_sorting(2, dim[j], 1, own, 0);
       against_sorting(40, dim[j], 1, own, 0);
@@ -69,11 +107,25 @@ void test_neighbours(void) {
       against_sorting(300, dim[j], 7, own, 0);
       against_sorting(60, dim[j], 12, own, 1);
     }
+    against_counting(0, 4, dim[j]);
+    against_counting(1, 1, dim[j]);
+    against_counting(7, 9, dim[j]);
+    against_counting(301, 70, dim[j]);
   }
-  double none = 0.0;
+}
+
+void test_neighbours(void) {
+  const char *names[4];
+  const size_t n = simd_available(names, 4);
+  for (size_t i = 0; i < n; i++) {
+    simd_select(names[i]);
+    on_this_table();
+  }
+  double none = 0.0, *workspace = new_doubles(2 * neighbours_workspace(1, 1));
   int index = 0;
-  nearest_rows(&none, 0, 0, &none, 1, 1, 0, 1, &index, &none, 2);
+  nearest_rows(&none, 0, 0, &none, 1, 1, 0, 1, &index, &none, workspace, 2);
   const double same[] = {3.0, 3.0};
-  nearest_rows(same, 0, 1, same, 2, 1, 1, 1, &index, &none, 1);
+  nearest_rows(same, 0, 1, same, 2, 1, 1, 1, &index, &none, workspace, 1);
   CHECK(index == 1 && none == 0.0, "a duplicate row is %d at %g", index, none);
+  free(workspace);
 }

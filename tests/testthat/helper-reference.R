@@ -86,6 +86,7 @@ routine_examples <- function() {
                                   c(1, 1), 0L, 3L, FALSE, 1L),
     pf_local_gaussians = list(matrix(rnorm(6), 3), matrix(c(2L, 3L, 1L, 3L, 1L, 2L), 3), 0.1, 1e-6, 1L),
     pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
+    pf_count_within = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, c(1, 2, 3), 1L),
     pf_kernel_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, 1L),
     pf_kernel_rows = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, "gaussian", 1, 1L),
     pf_sinkhorn_steps = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), c(0, 0, 0), c(0, 0, 0, 0), 0.1, 1.5, 2L, 1L),

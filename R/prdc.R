@@ -1,0 +1,85 @@
+#' Precision, recall, density and coverage
+#'
+#' Four numbers that tell fidelity (are the synthetic rows where real rows are?)
+#' from variety (are synthetic rows everywhere where real rows are?).
+#'
+#' Around each row stands the closed ball that reaches to its k-th nearest
+#' neighbour in its own table, itself left out. With n real rows x_i and m
+#' synthetic rows y_j,
+#'
+#' * `precision`: share of synthetic rows inside the ball of at least one real
+#'   row;
+#' * `recall`: share of real rows inside the ball of at least one synthetic row;
+#' * `density`: \eqn{\frac{1}{km} \sum_j \sum_i 1[y_j \in B(x_i)]}{sum_j sum_i
+#'   1[y_j in B(x_i)] / (k m)}, the number of real balls around a synthetic row
+#'   over k: it is not deceived by one far real row with a large ball, and may
+#'   exceed 1;
+#' * `coverage`: share of real rows whose ball holds at least one synthetic row.
+#'
+#' For two samples of one law the expected density is 1, and the expected
+#' coverage is \eqn{1 - \prod_{l=0}^{k-1} (n-1-l) / (m+n-1-l)}{1 - prod_{l < k}
+#' (n-1-l) / (m+n-1-l)}, about \eqn{1 - 2^{-k}} at equal sizes (0.97 at k = 5);
+#' precision and recall have no such value and fall with the number of
+#' dimensions, so set them beside those of two halves of the real rows, as
+#' [fidelity()] does. For a copy of the real rows all are 1 but the density,
+#' which is (k + 1)/k: high values never say that rows are new ([novelty()]
+#' does).
+#'
+#' Distances are Euclidean, in the units the columns come in: bring columns of
+#' different units to one scale first. The work is of the order n m d.
+#'
+#' @param real,synthetic Numeric matrices or data frames with the same columns
+#'   (matched by name where both have names): n rows of one, m of the other,
+#'   each more than k.
+#' @param k The neighbour to which the ball of a row reaches, from 1; 5 where
+#'   density and coverage were introduced.
+#' @param threads As in [efs_forward()].
+#' @return A numeric vector with the elements `precision`, `recall`, `density`
+#'   and `coverage`: all but the density between 0 and 1.
+#' @references
+#' Kynkaanniemi T, Karras T, Laine S, Lehtinen J, Aila T (2019). Improved
+#' precision and recall metric for assessing generative models.
+#' \doi{10.48550/arXiv.1904.06991}
+#'
+#' Naeem MF, Oh SJ, Uh Y, Choi Y, Yoo J (2020). Reliable fidelity and diversity
+#' metrics for generative models. \doi{10.48550/arXiv.2002.09797}
+#' @seealso [fidelity()], [c2st()], [novelty()]
+#' @examples
+#' set.seed(1)
+#' real <- matrix(rnorm(400), 200)
+#' prdc(real, matrix(rnorm(400), 200))             # another sample
+#' prdc(real, matrix(rnorm(400, sd = 0.3), 200))   # precise, without variety
+#' prdc(real, matrix(rnorm(400, sd = 3), 200))     # the other way round
+#' @export
+prdc <- function(real, synthetic, k = 5, threads = NULL) {
+  real <- check_points(real, "real", min_rows = 2L)
+  synthetic <- check_like(synthetic, "synthetic", real, min_rows = 2L)
+  k <- check_count(k, "k", 1L)
+  fewest <- min(nrow(real), nrow(synthetic))
+  if (k >= fewest) {
+    fail("`k` must be below the number of rows of each table, of which the smaller has %d, not %d.", fewest, k)
+  }
+  ball_scores(real, synthetic, k, threads)
+}
+
+ball_scores <- function(real, synthetic, k, threads) {
+  radius <- function(x) neighbours(x, x, k, self = TRUE, threads = threads)$distance[, k]
+  real_radius <- radius(real)
+  around_synthetic <- within_radius(synthetic, real, real_radius, threads)
+  around_real <- within_radius(real, synthetic, radius(synthetic), threads)
+  c(
+    precision = mean(around_synthetic$count > 0),
+    recall = mean(around_real$count > 0),
+    density = mean(around_synthetic$count) / k,
+    coverage = mean(around_real$nearest <= real_radius)
+  )
+}
+
+# For each row of `query`: `count`, the rows a of `source` no farther than
+# radius[a], and `nearest`, the distance to the nearest of them all.
+within_radius <- function(query, source, radius, threads = NULL) {
+  threads <- thread_count(threads)
+  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
+    .Call(C_pf_count_within, query, source, from, count, radius, threads)
+  }))
+}
