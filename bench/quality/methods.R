@@ -15,7 +15,8 @@ named <- function(x) {
 # --- the two ends of the scale: copies, and the law itself -----------------------------------------------------------
 method("training rows", function(train, n_new, seed, set) {
   set.seed(seed)
-  list(new = train[sample(nrow(train), n_new, replace = TRUE), , drop = FALSE], log_density = NULL)
+  # without replacement where there are enough: a set that repeats its rows has no recall
+  list(new = train[sample(nrow(train), n_new, replace = n_new > nrow(train)), , drop = FALSE], log_density = NULL)
 })
 
 method("fresh draw", function(train, n_new, seed, set) {
@@ -41,6 +42,12 @@ method("efs printed", function(train, n_new, seed, set) {
 method("efs calibrated", function(train, n_new, seed, set) {
   set.seed(seed)
   fit <- particleflow::efs(train, progress = FALSE)
+  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]))
+})
+
+# the same candidates but for the flows: what the flow adds is the difference
+method("efs no flow", function(train, n_new, seed, set) {
+  fit <- particleflow::efs(train, time = 0, progress = FALSE)
   list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]))
 })
 

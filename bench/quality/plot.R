@@ -80,10 +80,12 @@ if (NROW(tables)) {
     y <- match(one$cell, cells) - (match(method, methods) - (length(methods) + 1) / 2) * 0.15
     segments(pmax(one$y - one$half_y, limits[1]), y, pmin(one$y + one$half_y, limits[2]), y, col = COLOURS[method])
     outside <- one$y < limits[1] | one$y > limits[2]
-    points(pmin(pmax(one$y, limits[1]), limits[2]), y, col = COLOURS[method], lwd = 1.6, pch = ifelse(outside, 1, SHAPES[method]))
-    text(ifelse(one$y < limits[1], limits[1], limits[2])[outside], y[outside],
-         sprintf(ifelse(one$y[outside] < 0, "  < %.1f", "%.1f >  "), one$y[outside]),
-         adj = ifelse(one$y[outside] < 0, 0, 1), cex = 0.75, col = COLOURS[method])
+    points(pmin(pmax(one$y, limits[1]), limits[2]), y, col = COLOURS[method], lwd = 1.6, pch = ifelse(outside, NA, SHAPES[method]))
+    for (i in which(outside)) {
+      left <- one$y[i] < 0
+      text(limits[if (left) 1 else 2], y[i], sprintf(if (left) "  < %.1f" else "%.1f >  ", one$y[i]), adj = if (left) 0 else 1,
+           cex = 0.8, col = COLOURS[method])
+    }
   }
   method_legend(methods, min(5, length(methods)))
   invisible(dev.off())

@@ -1,6 +1,7 @@
 # What table.R and plot.R share: the csv as one row per (method, cell, repetition), and differences within repetitions.
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
-results <- Sys.getenv("QUALITY_RESULTS", file.path(here, "results", if ("quick" %in% commandArgs(TRUE)) "quick" else "."))
+results <- Sys.getenv("QUALITY_RESULTS")
+if (!nzchar(results)) results <- file.path(here, "results", if ("quick" %in% commandArgs(TRUE)) "quick" else ".")
 for (part in c("families.R", "tables.R")) source(file.path(here, part))
 
 ORDER <- c("fresh draw", "efs calibrated", "smoothed bootstrap local", "smoothed bootstrap global", "mclust",
