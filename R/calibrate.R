@@ -141,7 +141,7 @@ worth_a_flow <- 1
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
 # More rows than this are thinned before the search.
-most_search_rows <- 2000L
+most_search_rows <- 1200L
 
 # z [n, d]: latent rows of one class. fixed: the settings the user gave (NULL: open).
 # Returns the settings chosen and what the search saw.

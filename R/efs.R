@@ -17,7 +17,7 @@
 #' density but `"equilibrium"` and `"ball"`). No flow at all is always a candidate, and a flow
 #' is used only where it beats none by a standard error of the paired difference;
 #' `print()` says what was chosen and what the flow adds. Steps that are not
-#' one-to-one are no candidates. Of more than 2000 rows, 2000 are searched.
+#' one-to-one are no candidates. Of more than 1200 rows, 1200 are searched.
 #' [efs_tune()] shows a search.
 #'
 #' With `calibrate = FALSE`, a class of fewer than 20 rows or with a column that is constant in it, more than 128 latent
@@ -81,11 +81,14 @@
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation. \doi{10.48550/arXiv.2507.08239}
 #' @examples
-#' fit <- efs(iris, group = "Species")
+#' fit <- efs(iris[51:150, 3:4])
 #' fit
 #' new <- simulate(fit, nsim = 60, seed = 1)
 #' head(new)
-#' novelty(new[1:4], iris[1:4])
+#' novelty(new, iris[51:150, 3:4])
+#'
+#' # one flow a class, by the rules of thumb
+#' efs(iris, group = "Species", calibrate = FALSE)
 #' @export
 efs <- function(x, ...) UseMethod("efs")
 

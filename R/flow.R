@@ -13,7 +13,7 @@
 #'   law and a note), `latent` and `elapsed`. `tidy()`, `glance()` and
 #'   `as.data.frame()`: data frames.
 #' @examples
-#' fit <- efs(iris, group = "Species")
+#' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' summary(fit)
 #' glance(fit)
 #' head(tidy(fit))

@@ -16,7 +16,7 @@
 #' Daneshmand H, Soleymani A (2025), Figures 2 and 5.
 #' \doi{10.48550/arXiv.2507.08239}
 #' @examples
-#' fit <- efs(iris, group = "Species")
+#' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' interpolate(fit, from = 3, to = 40, n = 5)
 #' @export
 interpolate <- function(object, ...) UseMethod("interpolate")

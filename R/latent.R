@@ -26,10 +26,10 @@
 #' @return An object of class `latent_map`, for the argument `latent` of
 #'   [efs()].
 #' @examples
-#' efs(iris[1:4], latent = latent_pca(2))
+#' efs(iris[1:4], latent = latent_pca(2), calibrate = FALSE)
 #'
 #' # positive columns stay positive
-#' fit <- efs(iris[1:4], latent = latent_map(log, exp))
+#' fit <- efs(iris[1:4], latent = latent_map(log, exp), calibrate = FALSE)
 #' range(simulate(fit, 100, seed = 1))
 #' @name latent_map
 NULL

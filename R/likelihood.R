@@ -144,7 +144,7 @@ latent_log_volume <- function(fit, points) {
 #' @examples
 #' set.seed(1)
 #' rows <- sample(150, 120)
-#' fit <- efs(iris[rows, 1:4])
+#' fit <- efs(iris[rows, 1:4], calibrate = FALSE)
 #' logLik(fit, iris[-rows, 1:4])
 #' mean(predict(fit, iris[-rows, 1:4], type = "log_density"))
 #' @export

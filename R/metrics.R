@@ -46,7 +46,7 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 #' set.seed(1)
 #' rows <- sample(150, 100)
 #' train <- iris[rows, 1:4]
-#' new <- simulate(efs(train), 100, seed = 1)
+#' new <- simulate(efs(train, calibrate = FALSE), 100, seed = 1)
 #' novelty(new, train, iris[-rows, 1:4])
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {

@@ -97,14 +97,14 @@ plot.particle_trajectory <- function(x, type = c("frames", "energy"), times = NU
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Figures 1 to 5. \doi{10.48550/arXiv.2507.08239}
 #' @examples
-#' fit <- efs(iris, group = "Species")
+#' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' plot(fit)
 #' set.seed(1)
 #' plot(fit, type = "latent", new = 30)
 #' plot(fit, type = "energy")
 #'
 #' # colours without a flow for each class, and a path between two rows
-#' plot(efs(iris[3:4]), type = "latent", path = c(1, 150), group = iris$Species)
+#' plot(efs(iris[3:4], calibrate = FALSE), type = "latent", path = c(1, 150), group = iris$Species)
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(fit, type = "latent", new = 30)
 #' @order 1

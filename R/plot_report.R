@@ -32,7 +32,7 @@
 #' @return `plot()` returns `x` invisibly and leaves [par()] as it was;
 #'   `autoplot()` returns a ggplot.
 #' @examples
-#' report <- fidelity(iris[1:4], simulate(efs(iris[1:4]), 150, seed = 1))
+#' report <- fidelity(iris[1:4], simulate(efs(iris[1:4], calibrate = FALSE), 150, seed = 1))
 #' plot(report)
 #' plot(report, type = "novelty")
 #' plot(report, type = "columns")

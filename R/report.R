@@ -105,7 +105,7 @@
 #' @examples
 #' rows <- seq(1, 150, by = 2)
 #' train <- iris[rows, 1:4]
-#' new <- simulate(efs(train), 75, seed = 1)
+#' new <- simulate(efs(train, calibrate = FALSE), 75, seed = 1)
 #' report <- fidelity(train, new, holdout = iris[-rows, 1:4])
 #' report
 #' head(as.data.frame(report))

@@ -12,7 +12,7 @@
 #' @return As [base::sample()]; for a fit, new rows.
 #' @examples
 #' sample(5)
-#' sample(efs(iris[1:4]), 3)
+#' sample(efs(iris[1:4], calibrate = FALSE), 3)
 #' @export
 sample <- function(x, size, replace = FALSE, prob = NULL, ...) {
   UseMethod("sample")

@@ -25,7 +25,7 @@
 #'   `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
 #'   Columns of integers are rounded after the density was taken.
 #' @examples
-#' fit <- efs(iris, group = "Species")
+#' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' table(simulate(fit, 30, seed = 1)$Species)
 #' table(simulate(fit, c(setosa = 5, virginica = 10), seed = 1)$Species)
 #' @export
@@ -170,7 +170,7 @@ start_stream <- function(seed) {
 #'   class has its own); for `"data"` rows in the form of the table; for
 #'   `"log_density"` a number a row, in nats and in units of the columns.
 #' @examples
-#' fit <- efs(iris[1:4])
+#' fit <- efs(iris[1:4], calibrate = FALSE)
 #' z <- predict(fit, iris[1:3, 1:4])
 #' predict(fit, z, type = "data")
 #' @export

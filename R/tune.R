@@ -6,7 +6,7 @@
 #' rows drawn with its best law. Combinations whose steps are not one-to-one are
 #' left out and counted.
 #'
-#' The folds are those of [efs()], and at most 2000 rows are searched. Novelty is that
+#' The folds are those of [efs()], and at most 1200 rows are searched. Novelty is that
 #' of [novelty()], closeness the energy distance to the held-out rows
 #' ([energy_distance()]) in the unit of the latent columns; both from the first fold, with as many
 #' draws as rows held out.
