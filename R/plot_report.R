@@ -166,7 +166,7 @@ draw_scores <- function(picture, ...) {
   graphics::box()
   some_beyond <- !all(marks$alike)
   report_legend(c("halves of the real rows", "synthetic", if (some_beyond) "synthetic, beyond"),
-                col = picture$colours[c(1, 2, 2)], lwd = c(4, NA, NA), pch = c(NA, 16, 17), cex = 0.9, seg.len = 1.2)
+                col = picture$colours[c(1, 2, 2)], lwd = c(4, 1, 1), lty = c(1, NA, NA), pch = c(NA, 16, 17), cex = 0.9, pt.cex = 1.3, seg.len = 1.2)
 }
 
 draw_novelty <- function(picture, ...) {

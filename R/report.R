@@ -28,7 +28,8 @@
 #'
 #' A score is *alike* where `synthetic` is not worse than `limit`, the mean of
 #' `real` and three of its standard deviations over the splits (or its worst
-#' value, if that is farther). `gap` is the excess over the mean of `real` in
+#' value, if that is farther; for precision, recall and coverage at least three
+#' standard errors of a share of h rows). `gap` is the excess over the mean of `real` in
 #' units of that allowance: 0 is a typical half, above 1 is beyond the limit, above
 #' 4 is called far. The AUC has a yardstick of its own: it is beyond its limit
 #' where its 95 % interval lies above 0.5. With `holdout`, the score of the
@@ -49,7 +50,12 @@
 #' @section Verdict:
 #' A *copy* has at least half of its rows equal to real ones beyond what fresh
 #' rows would have; *near copies* have a novelty ratio below 0.3 (see
-#' [novelty()]); between 0.3 and 0.6 rows keep close; from 0.85 they are new.
+#' [novelty()]); between 0.3 and 0.6 rows keep close; from 0.85 to 1.2 they are
+#' new, and so they are called where the ratio is within three standard errors of 1.
+#' *Some* rows are called copies or nearly where the duplicates are more than
+#' 1 % beyond what fresh rows would have, or where the ratio of the 5th
+#' percentiles is below 0.3 and more rows than by chance (three standard errors)
+#' are nearer than the 5th percentile of the reference.
 #' The tables are *close* where no score is beyond its limit (one of them may
 #' exceed it by half: among nine, one does so by chance now and then). Where
 #' scores are beyond but each column agrees, the joint law is at fault.
@@ -113,7 +119,7 @@
 #' plot(report, type = "novelty")
 #' @export
 fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_rows = 10000,
-                     half_rows = 5000, w2_rows = 1000, seed = 1, threads = NULL, progress = NULL) {
+                     half_rows = 2500, w2_rows = 500, seed = 1, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
   tables <- report_tables(real, synthetic, holdout)
   splits <- check_count(splits, "splits", 2L)
@@ -157,7 +163,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
     data.frame(split = split, score = names(real), real = unname(real), synthetic = unname(synthetic))
   })
   split_values <- do.call(rbind, split_values)
-  scores <- judge_scores(all, split_values, held)
+  scores <- judge_scores(all, split_values, held, half)
   scores$rows_real <- min(nrow(scaled$real), max_rows)
   scores$rows_synthetic <- min(nrow(scaled$synthetic), max_rows)
   scores$rows_half <- half
@@ -254,6 +260,7 @@ score_labels <- c(
   sliced_wasserstein = "sliced Wasserstein-2", auc = "classifier AUC", precision = "precision",
   recall = "recall", density = "density", coverage = "coverage"
 )
+score_shares <- c("precision", "recall", "coverage")
 score_better <- c(rep("lower", 5), rep("higher", 4))
 
 # Median distance of up to `most` of the rows: one bandwidth for all comparisons.
@@ -279,14 +286,21 @@ all_scores <- function(x, y, settings) {
   list(values = values, c2st = classifier)
 }
 
+# Standard error of a share of n rows, above 0 for shares of 0 and 1 too.
+share_error <- function(share, n) {
+  share <- (share * n + 1) / (n + 2)
+  sqrt(share * (1 - share) / n)
+}
+
 # See ?fidelity, "The yardstick". `sign` makes larger worse.
-judge_scores <- function(all, splits, held) {
+judge_scores <- function(all, splits, held, half) {
   scores <- names(score_labels)
   rows <- lapply(seq_along(scores), function(i) {
     of <- splits[splits$score == scores[i], ]
     sign <- if (score_better[i] == "lower") 1 else -1
     centre <- mean(of$real)
     allowance <- max(3 * stats::sd(of$real), max(sign * of$real) - sign * centre)
+    if (scores[i] %in% score_shares) allowance <- max(allowance, 3 * share_error(centre, half))
     excess <- sign * (mean(of$synthetic) - centre)
     if (scores[i] == "auc") {
       allowance <- all$c2st$auc - all$c2st$interval[["lower"]]
@@ -400,7 +414,8 @@ judge_novelty <- function(x) {
     "; %s are nearer to a training row than to any held-out row (%s of fresh rows would be)",
     percent(x$closer), percent(x$closer_expected))
   level <- c("near copies", "keeps close", "nearer", "new", "farther")[findInterval(x$ratio, novelty_bounds) + 1]
-  if (level %in% c("nearer", "new", "farther") && (surplus > 0.01 || isTRUE(x$ratio_5 < novelty_bounds[["copies"]]))) {
+  if (abs(log(x$ratio)) < 3 * ratio_error(x$distance)) level <- "new"
+  if (level %in% c("nearer", "new", "farther") && (surplus > 0.01 || near_minority(x))) {
     return(list(level = "some", sentence = sprintf(
       "Some rows are copies or nearly: %s equal a real row, and the 5th percentile of the distances to the nearest real row is %.2f times that of %s, although the median is %.2f times%s.",
       percent(x$duplicates), x$ratio_5, reference, x$ratio, nearest)))
@@ -415,6 +430,24 @@ judge_novelty <- function(x) {
     "each particle is then a sink on the way back, and what starts near it ends on it; the defaults follow the spacing.",
     "A very narrow smoother does the same. What closeness there is below is that of copies.") else ""
   list(level = level, sentence = paste0(start, ": ", distance, nearest, ".", cause))
+}
+
+# Standard error of the log of the ratio of medians: half the width, on the log
+# scale, between the quantiles one binomial standard error to either side.
+ratio_error <- function(distance) {
+  one <- function(v) {
+    step <- 0.5 / sqrt(length(v))
+    ends <- stats::quantile(v, pmin(pmax(0.5 + c(-1, 1) * step, 0), 1), names = FALSE)
+    if (ends[1] > 0) log(ends[2] / ends[1]) / 2 else 0
+  }
+  sqrt(one(distance$synthetic)^2 + one(distance$reference)^2)
+}
+
+near_minority <- function(x) {
+  if (!isTRUE(x$ratio_5 < novelty_bounds[["copies"]])) return(FALSE)
+  v <- x$distance
+  nearer <- mean(v$synthetic < stats::quantile(v$reference, 0.05))
+  nearer > 0.05 + 3 * sqrt(0.05 * 0.95 * (1 / length(v$synthetic) + 1 / length(v$reference)))
 }
 
 closeness_sentence <- function(report, gap, close, level) {

@@ -171,9 +171,14 @@ if (has_khan) {
        the ratio to leave-one-out is the fairer one. New rows can only be like the training rows.",
       paste(apart$class, collapse = " and "), min(apart$d_heldout / apart$d_loo),
       max(apart$d_heldout / apart$d_loo))
-  bare <- fit$diagnostics[fit$diagnostics$steps == 0, ]
-  say("- %s: too few rows for a flow, so their new rows are a smoothed bootstrap: a training row moved a
-       little towards and about its neighbours. Little can be known there. BL's ratio to held-out rows
+  bare <- fit$diagnostics[nzchar(fit$diagnostics$note), ]
+  still <- fit$diagnostics[fit$diagnostics$steps == 0 & !nzchar(fit$diagnostics$note), ]
+  if (nrow(still)) {
+    say("- %s: no flow made the rows that were held out more likely, so there is none; the law was fitted to the
+         rows as they are.", paste(still$group, collapse = " and "))
+  }
+  say("- %s: too few rows for a flow, so their new rows are a smoothed bootstrap: a training row plus
+       noise of one spacing. Little can be known there. BL's ratio to held-out rows
        rests on %d distances, and %d rows say next to nothing about the shape of a class in ten
        dimensions.", paste(sprintf("%s (%d rows)", bare$group, bare$n), collapse = " and "),
       latent_space$heldout[1], latent_space$train[1])
