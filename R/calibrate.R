@@ -143,19 +143,27 @@ rivals_within <- 0.5
 # More rows than this are thinned before the search.
 most_search_rows <- 1200L
 
-# z [n, d]: latent rows of one class. fixed: the settings the user gave (NULL: open).
-# Returns the settings chosen and what the search saw.
-calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
-  d <- ncol(z)
+# The rows to search, thinned, their folds, and the rows of the smallest training set.
+search_rows <- function(z, blocks) {
   if (nrow(z) > most_search_rows) {
     some <- sort(order(draw_uniform(nrow(z), 1, c(8L, 8L))[, 1])[seq_len(most_search_rows)])
     z <- z[some, , drop = FALSE]
     blocks <- blocks[some]
   }
-  n <- nrow(z)
-  folds <- make_folds(n, blocks, if (n <= 400) 5L else 3L)
+  folds <- make_folds(nrow(z), blocks, if (nrow(z) <= 400) 5L else 3L)
   if (max(folds) < 2) fail("`blocks` puts all rows of a class into one block; at least two are needed to calibrate.")
-  n_train <- min(tabulate(max(folds) - folds + 1L, max(folds)), n - max(tabulate(folds)))
+  list(z = z, folds = folds, n_train = nrow(z) - max(tabulate(folds)))
+}
+
+# z [n, d]: latent rows of one class. fixed: the settings the user gave (NULL: open).
+# Returns the settings chosen and what the search saw.
+calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
+  d <- ncol(z)
+  searched <- search_rows(z, blocks)
+  z <- searched$z
+  n <- nrow(z)
+  folds <- searched$folds
+  n_train <- searched$n_train
   specs <- candidate_laws(n_train, d, fixed)
   places <- if (isFALSE(fixed$scale)) "as_is" else if (identical(fixed$scale, "whiten")) "whitened" else c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
 

@@ -47,15 +47,11 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   if (is.null(law)) law <- laws
   law <- vapply(law, check_choice, "", choices = laws, what = "law", USE.NAMES = FALSE)
 
-  if (nrow(z) > most_search_rows) {
-    some <- sort(order(draw_uniform(nrow(z), 1, c(8L, 8L))[, 1])[seq_len(most_search_rows)])
-    z <- z[some, , drop = FALSE]
-    blocks <- blocks[some]
-  }
+  searched <- search_rows(z, blocks)
+  z <- searched$z
   n <- nrow(z)
-  folds <- make_folds(n, blocks, if (n <= 400) 5L else 3L)
-  if (max(folds) < 2) fail("`blocks` puts all rows into one block; at least two are needed.")
-  n_train <- n - max(tabulate(folds))
+  folds <- searched$folds
+  n_train <- searched$n_train
   specs <- Filter(function(spec) spec$law %in% law, candidate_laws(n_train, d, list()))
   places <- c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
   grid <- expand.grid(time = time, softening = softening, s = s, place = places, stringsAsFactors = FALSE)
