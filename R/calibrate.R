@@ -32,6 +32,11 @@ candidate_laws <- function(n, d, fixed) {
   for (g in intersect(c(1, 2, 3, 4, 6, 8, 10, 12), seq_len(most_components(n, d)))) {
     specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g)), jitter = NULL)))
   }
+  # one shape in several sizes needs far fewer rows
+  for (g in if (d > 1) intersect(c(2, 3, 5), seq_len(max(2L, n %/% (2L * (d + 1L))))) else integer()) {
+    specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g), model = "VEE"),
+                                jitter = NULL)))
+  }
   if (is.null(fixed$law)) return(specs)
   specs <- Filter(function(spec) spec$law == fixed$law, specs)
   if (length(specs)) specs else list(list(law = fixed$law, settings = list(), jitter = NULL))
@@ -198,12 +203,41 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   if (is.null(chosen)) return(NULL)
   column <- best_column(chosen)
   each <- chosen$value[, column]
+  law <- chosen$law[column]
+  law_settings <- chosen$settings[[column]]
+  stack <- if (is.null(fixed$law)) stack_columns(chosen)
+  if (!is.null(stack)) {
+    seen <- c(seen, list(transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
+                                   se = stats::sd(stack$each) / sqrt(n))))
+    law <- "stack"
+    law_settings <- stack$settings
+    each <- stack$each
+  }
   list(
-    candidate = chosen$candidate, law = chosen$law[column], law_settings = chosen$settings[[column]],
+    candidate = chosen$candidate, law = law, law_settings = law_settings,
     log_density = mean(each), log_density_se = stats::sd(each) / sqrt(length(each)),
     gain = gain[1], gain_se = gain[2], folds = max(folds), rows = n,
     seen = do.call(rbind, seen)
   )
+}
+
+# A mixture of the laws of one candidate, where it beats the best of them by a standard
+# error of the paired difference.
+stack_columns <- function(scores) {
+  means <- colMeans(scores$value)
+  some <- order(means, decreasing = TRUE)
+  # of each law its best settings, and the best 25 columns of all
+  first <- match(unique(scores$law), scores$law[some])
+  some <- unique(some[c(seq_len(min(25, length(some))), first)])
+  some <- some[is.finite(means[some]) | scores$law[some] == "mixture"]
+  if (length(some) < 2) return(NULL)
+  weights <- stacking_weights(scores$value[, some, drop = FALSE])
+  each <- log_mean_exp(scores$value[, some, drop = FALSE], weights)
+  gain <- each - scores$value[, best_column(scores)]
+  if (!isTRUE(mean(gain) > stats::sd(gain) / sqrt(length(gain)))) return(NULL)
+  used <- some[weights > 0]
+  parts <- lapply(used, function(column) list(law = scores$law[column], settings = scores$settings[[column]]))
+  list(each = each, settings = list(parts = parts, weights = weights[weights > 0]))
 }
 
 # Flows worth a look, from the middle of the grid outwards along one setting after the

@@ -1,18 +1,19 @@
-law_mixture <- function(points, s, components = NULL) {
+law_mixture <- function(points, s, components = NULL, model = "VVV") {
+  model <- check_choice(model, c("VVV", "VEE"), "model")
   most <- most_components(nrow(points), ncol(points))
   if (is.null(components)) {
-    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g))
+    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model))
     bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
     fit <- fits[[which.max(bic)]]
   } else {
     components <- check_count(components, "components", 1L)
-    fit <- fit_mixture(points, min(components, nrow(points)))
+    fit <- fit_mixture(points, min(components, nrow(points)), model)
   }
   if (is.null(fit)) {
     fail("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; take fewer `components`.",
          format(components), nrow(points), ncol(points))
   }
-  new_law("mixture", components = length(fit$weights), weights = fit$weights, means = fit$means, roots = fit$roots)
+  new_law("mixture", components = length(fit$weights), model = model, weights = fit$weights, means = fit$means, roots = fit$roots)
 }
 
 # With fewer rows than five times the dimension a component has no covariance to
@@ -21,7 +22,7 @@ most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))
 
 # EM from the classes of Ward's hierarchy (on at most 1000 rows, evenly spaced; the
 # others join the nearest mean), so that no random number is drawn. NULL: it failed.
-fit_mixture <- function(points, components) {
+fit_mixture <- function(points, components, model) {
   n <- nrow(points)
   d <- ncol(points)
   colnames(points) <- NULL
@@ -37,7 +38,8 @@ fit_mixture <- function(points, components) {
     suppressWarnings(if (d == 1) {
       mclust::meV(as.vector(points), mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
     } else {
-      mclust::meVVV(points, mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
+      em <- if (model == "VVV" || components == 1) mclust::meVVV else mclust::meVEE
+      em(points, mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
     }),
     error = function(e) NULL
   )
@@ -46,7 +48,8 @@ fit_mixture <- function(points, components) {
   roots <- tryCatch(lapply(seq_len(components), function(g) chol(sigma[, , g])), error = function(e) NULL)
   if (is.null(roots)) return(NULL)
   weights <- if (components == 1) 1 else fit$parameters$pro
-  free <- components * (1 + d + d * (d + 1) / 2) - 1
+  shapes <- if (model == "VVV") components * d * (d + 1) / 2 else d * (d + 1) / 2 + components - 1
+  free <- components * (1 + d) - 1 + shapes
   list(weights = weights, means = matrix(t(fit$parameters$mean), components, d), roots = roots,
        bic = 2 * fit$loglik - free * log(n))
 }

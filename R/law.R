@@ -22,6 +22,9 @@ density_laws <- function() {
   law_names()[has]
 }
 
+# Laws whose settings a search can choose.
+searched_laws <- function() setdiff(density_laws(), c("equilibrium", "ball", "stack"))
+
 has_density <- function(law) {
   law$name %in% density_laws() && !(law$name == "equilibrium" && law$exponent <= length(law$centre) - 4)
 }
@@ -110,7 +113,11 @@ equilibrium_radius <- function(dim, s) {
 #'     between 200 knots and beyond the last. For clouds without clusters.}
 #'   \item{`"mixture"`}{a mixture of `components` Gaussians with full covariances,
 #'     by the EM algorithm of package mclust with its conjugate prior; `NULL` takes
-#'     the number by BIC.}
+#'     the number by BIC. `model` is mclust's: `"VVV"`, each component its own
+#'     covariance, or `"VEE"`, one shape in several sizes, as heavy tails have it.}
+#'   \item{`"stack"`}{a mixture of laws with densities: `parts`, a list of
+#'     `list(law = , settings = )`, and their `weights`. [efs()] makes it where a
+#'     mixture of the laws it has tried gives held-out rows more likelihood than any one.}
 #'   \item{`"neighbour"`}{a uniform point between a particle and one of its `k`
 #'     nearest neighbours. Close to the data, and little news.}
 #'   \item{`"sphere"`}{uniform on the sphere about the centre whose radius is the
@@ -129,7 +136,7 @@ equilibrium_radius <- function(dim, s) {
 #' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `jitter`
 #'   (`NULL`: the normal reference rule) for `"global"`; `k` (default
 #'   20), `shrinkage` (0.1), `jitter` (0.7) and `keep_moments` (`FALSE`) for `"local_covariance"`; `bandwidth` (1)
-#'   for `"copula"`; `components` (`NULL`) for `"mixture"`; `k` (default 5) for
+#'   for `"copula"`; `components` (`NULL`) and `model` (`"VVV"`) for `"mixture"`; `k` (default 5) for
 #'   `"neighbour"`.
 #' @param threads As in [efs_forward()].
 #' @return A matrix of `n` rows and `d` columns, on the latent side. Governed by

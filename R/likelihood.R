@@ -94,7 +94,7 @@ flow_log_density <- function(flow, z = NULL, threads) {
 check_density <- function(law) {
   if (has_density(law)) return(invisible())
   fail("The law \"%s\" has no density; fit with %s for `log_density`.", law$name,
-       paste0('"', setdiff(density_laws(), "equilibrium"), '"', collapse = ", "))
+       paste0('"', searched_laws(), '"', collapse = ", "))
 }
 
 latent_log_volume <- function(fit, points) {

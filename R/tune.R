@@ -43,7 +43,7 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   s <- if (is.null(s)) flow_grid(nrow(z), d, list())$s else vapply(s, function(one) check_potential(one, 0, d)$s, 0)
   softening <- check_all(softening, "softening", lower = 0, open_lower = TRUE)
   time <- setdiff(check_all(time, "time", lower = 0), 0)
-  laws <- setdiff(density_laws(), c("equilibrium", "ball"))
+  laws <- searched_laws()
   if (is.null(law)) law <- laws
   law <- vapply(law, check_choice, "", choices = laws, what = "law", USE.NAMES = FALSE)
 
