@@ -15,7 +15,8 @@ named <- function(x) {
 # --- the two ends of the scale: copies, and the law itself -----------------------------------------------------------
 method("training rows", function(train, n_new, seed, set) {
   set.seed(seed)
-  list(new = train[sample(nrow(train), n_new, replace = TRUE), , drop = FALSE], log_density = NULL)
+  # without replacement where there are enough: a set that repeats its rows has no recall
+  list(new = train[sample(nrow(train), n_new, replace = n_new > nrow(train)), , drop = FALSE], log_density = NULL)
 })
 
 method("fresh draw", function(train, n_new, seed, set) {
