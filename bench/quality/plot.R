@@ -33,7 +33,7 @@ if (NROW(families)) {
   sets <- unique(families$set)
   sizes <- sort(unique(families$n))
   dims <- sort(unique(families$d))
-  open_png("likelihood_families.png", 220 + 330 * length(sizes), 150 + 210 * length(sets))
+  open_png("likelihood_families.png", max(760, 220 + 330 * length(sizes)), 150 + 210 * length(sets))
   layout(rbind(matrix(seq_len(length(sets) * length(sizes)), length(sets), byrow = TRUE),
                length(sets) * length(sizes) + 1), heights = c(rep(1, length(sets)), 0.55))
   for (set in sets) for (n in sizes) {
@@ -41,7 +41,7 @@ if (NROW(families)) {
     shown <- some$y[some$method %in% methods]
     limits <- c(max(min(shown, 0), -0.5), min(max(shown, 0.05), 0.5)) * 1.08
     some <- some[some$n == n, ]
-    par(mar = c(2.4, 4.2, 1.9, 0.6))
+    par(mar = c(2.4, 4.6, 1.9, 0.6), mgp = c(3.2, 0.6, 0))
     plot(NA, xlim = c(0.6, length(dims) + 0.4), ylim = limits, xaxt = "n", xlab = "",
          ylab = if (n == sizes[1]) "nats a column" else "", main = sprintf("%s, n = %d", set, n), font.main = 1, cex.main = 1.15)
     axis(1, seq_along(dims), paste("d", dims))
