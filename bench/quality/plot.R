@@ -6,6 +6,7 @@ rows <- read_scores()
 rows <- rows[rows$list == if ("reporting" %in% rows$list) "reporting" else "tuning", ]
 found <- likelihood_differences(rows)
 based <- !is.null(found) && !all(is.na(found$difference))
+if (!based) message("no smoothed bootstrap has been measured: no plot of likelihoods relative to it")
 
 open_png <- function(name, width, height) {
   png(file.path(results, name), width = width, height = height, res = 110)
@@ -32,7 +33,7 @@ if (NROW(families)) {
   sets <- unique(families$set)
   sizes <- sort(unique(families$n))
   dims <- sort(unique(families$d))
-  open_png("likelihood_families.png", 220 + 330 * length(sizes), 150 + 210 * length(sets))
+  open_png("likelihood_families.png", max(760, 220 + 330 * length(sizes)), 150 + 210 * length(sets))
   layout(rbind(matrix(seq_len(length(sets) * length(sizes)), length(sets), byrow = TRUE),
                length(sets) * length(sizes) + 1), heights = c(rep(1, length(sets)), 0.55))
   for (set in sets) for (n in sizes) {
@@ -40,7 +41,7 @@ if (NROW(families)) {
     shown <- some$y[some$method %in% methods]
     limits <- c(max(min(shown, 0), -0.5), min(max(shown, 0.05), 0.5)) * 1.08
     some <- some[some$n == n, ]
-    par(mar = c(2.4, 4.2, 1.9, 0.6))
+    par(mar = c(2.4, 4.6, 1.9, 0.6), mgp = c(3.2, 0.6, 0))
     plot(NA, xlim = c(0.6, length(dims) + 0.4), ylim = limits, xaxt = "n", xlab = "",
          ylab = if (n == sizes[1]) "nats a column" else "", main = sprintf("%s, n = %d", set, n), font.main = 1, cex.main = 1.15)
     axis(1, seq_along(dims), paste("d", dims))
@@ -78,8 +79,9 @@ if (NROW(tables)) {
   for (method in methods) {
     one <- tables[tables$method == method, ]
     y <- match(one$cell, cells) - (match(method, methods) - (length(methods) + 1) / 2) * 0.15
-    segments(pmax(one$y - one$half_y, limits[1]), y, pmin(one$y + one$half_y, limits[2]), y, col = COLOURS[method])
     outside <- one$y < limits[1] | one$y > limits[2]
+    segments(pmax(one$y - one$half_y, limits[1])[!outside], y[!outside], pmin(one$y + one$half_y, limits[2])[!outside],
+             y[!outside], col = COLOURS[method])
     points(pmin(pmax(one$y, limits[1]), limits[2]), y, col = COLOURS[method], lwd = 1.6, pch = ifelse(outside, NA, SHAPES[method]))
     for (i in which(outside)) {
       left <- one$y[i] < 0
@@ -103,7 +105,7 @@ methods <- ORDER[ORDER %in% rows$method]
 open_png("closeness.png", 560 * length(kinds), 1150)
 layout(rbind(matrix(seq_len(2 * length(kinds)), 2), 2 * length(kinds) + 1), heights = c(1, 1, 0.28))
 for (kind in kinds) for (score in names(SCORES)) {
-  par(mar = c(3.8, 4.6, 2, 0.8), mgp = c(2.6, 0.6, 0))
+  par(mar = c(3.8, 5.2, 2, 0.8), mgp = c(2.6, 0.6, 0))
   all_rows <- rows[rows$kind == kind & rows$score %in% c(score, "novelty"), ]
   pair <- tryCatch(merge(cell_means(kind, score), cell_means(kind, "novelty"), by = c("method", "cell")), error = function(e) NULL)
   title_text <- if (kind == "family") "families" else "tables"
@@ -117,7 +119,8 @@ for (kind in kinds) for (score in names(SCORES)) {
   if (log_y) pair$value.x <- pmax(pair$value.x, 1e-5)
   plot(pair$value.y, pair$value.x, log = if (log_y) "xy" else "x", col = adjustcolor(COLOURS[pair$method], 0.35),
        pch = SHAPES[pair$method], cex = 0.8, xlab = "novelty: distance to the nearest training row over that of held-out rows",
-       ylab = SCORES[[score]], main = title_text, font.main = 1, xlim = c(0.02, 5), xaxt = "n")
+       ylab = "", main = title_text, font.main = 1, xlim = c(0.02, 5), xaxt = "n")
+  title(ylab = SCORES[[score]], line = 3.9)
   axis(1, c(0.02, 0.1, 0.3, 1, 3), c("0.02 or less", "0.1", "0.3", "1", "3"))
   abline(v = 1, col = "grey70", lty = 3)
   if (!log_y) abline(h = 0.5, col = "grey70", lty = 3)

@@ -11,7 +11,7 @@ COLOURS <- c("fresh draw" = "black", "efs calibrated" = "#D55E00", "smoothed boo
              "smoothed bootstrap global" = "#56B4E9", "mclust" = "#009E73", "Gaussian copula" = "#CC79A7",
              "arf" = "#E69F00", "ks::kde" = "#8C6BB1", "synthpop" = "#8B4513", "efs printed" = "#A6A600",
              "training rows" = "grey55")
-SHAPES <- setNames(c(8, 16, 15, 0, 17, 18, 6, 5, 4, 1, 3), ORDER)
+SHAPES <- setNames(c(8, 16, 15, 0, 13, 18, 12, 5, 4, 1, 3), ORDER)
 
 read_scores <- function() {
   rows <- utils::read.csv(file.path(results, "quality.csv"), stringsAsFactors = FALSE)

@@ -13,8 +13,8 @@ digits <- function(value) {
   ifelse(is.na(value), "", ifelse(abs(value) >= 1e4, sprintf("%.1e", value), ifelse(abs(value) >= 100, sprintf("%.0f", value),
          ifelse(abs(value) >= 10, sprintf("%.1f", value), sprintf("%.2f", value)))))
 }
-with_half <- function(mean, half) ifelse(is.na(mean), "", ifelse(is.na(half), digits(mean), paste(digits(mean), "±", digits(half))))
-write_page <- function(name, ...) writeLines(c(...), file.path(results, name))
+with_half <- function(mean, half) ifelse(is.na(mean), "", ifelse(is.na(half), digits(mean), paste(digits(mean), "\u00b1", digits(half))))
+write_page <- function(name, ...) writeLines(enc2utf8(c(...)), file.path(results, name), useBytes = TRUE)
 repetitions <- paste(sort(unique(rows$repetition)), collapse = ", ")
 
 # --- likelihood ------------------------------------------------------------------------------------------------------------

@@ -153,10 +153,10 @@ static void tile_against(const pair_task *task, tile_kernel kernel, tile_mode mo
   }
 }
 
-static tile_mode cheapest_mode(const pair_sums *out) {
+static tile_mode cheapest_mode(const pair_sums *out, weight_kind kind) {
   if (out->hessian) return TILE_hessian;
   if (out->bound || out->repulsion || out->nearest) return TILE_full;
-  return out->force ? TILE_force : TILE_sum;
+  return out->force || kind <= WEIGHT_general ? TILE_force : TILE_sum;
 }
 
 static double *aligned(double *workspace) {
@@ -166,7 +166,7 @@ static double *aligned(double *workspace) {
 
 void pairwise_range(const pair_task *task, const pair_sums *out, size_t from, size_t to, double *workspace) {
   const size_t dim = task->dim;
-  const tile_mode mode = cheapest_mode(out);
+  const tile_mode mode = cheapest_mode(out, task->kernel.kind);
   size_t block = SOURCE_BLOCK_BYTES / (dim * sizeof(double));
   block -= block % 8;
   if (block < 16) block = 16;

@@ -18,7 +18,7 @@
 
 /* Which of them a kernel adds to; each mode adds to those of the one before as well. */
 typedef enum {
-  TILE_sum = 0,     /* sum w */
+  TILE_sum = 0,     /* sum w; all weights but Riesz */
   TILE_force = 1,   /* sum w z */
   TILE_full = 2,    /* the extras; Riesz weights only */
   TILE_hessian = 3, /* the triangle; Riesz weights only, up to TILE_HESSIAN_DIM dimensions */

@@ -320,9 +320,6 @@ INLINE void TILE_NAME(general)(const double *query, double *sums, const double *
   TILE_NAME(general)(query, sums, source, n_source, dim, kernel, kind, mode, logarithmic, kept);
 #define DEFINE_GENERAL(mode_name, kind_name) DEFINE_KERNEL(mode_name, kind_name, 0, GENERAL)
 
-DEFINE_GENERAL(sum, even)
-DEFINE_GENERAL(sum, odd)
-DEFINE_GENERAL(sum, general)
 DEFINE_GENERAL(sum, gaussian)
 DEFINE_GENERAL(sum, laplace)
 DEFINE_GENERAL(sum, distance)
@@ -424,8 +421,7 @@ static TILE_TARGET void TILE_NAME(distances)(const double *query, double *square
 
 /* The last members of a table. [mode][kind][column], in the order of the enumerations, then the distances. */
 #define TILE_TABLE                                                                                          \
-  {{ANY(sum, even), ANY(sum, odd), ANY(sum, general), ANY(sum, gaussian), ANY(sum, laplace),                \
-    ANY(sum, distance)},                                                                                    \
+  {{NONE, NONE, NONE, ANY(sum, gaussian), ANY(sum, laplace), ANY(sum, distance)},                           \
    {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian),                   \
     ANY(force, laplace), ANY(force, distance)},                                                             \
    {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                         \

@@ -3,11 +3,11 @@ test_that("the density of every law integrates to 1 in one and two dimensions", 
   line <- matrix(rexp(120))
   plane <- cbind(rnorm(60), rnorm(60)^2 / 2) + rnorm(120, sd = 0.1)
   laws <- density_laws_of_package()
-  expect_setequal(laws, c("ball", "copula", "equilibrium", "global", "local", "local_covariance", "mixture"))
+  expect_setequal(laws, c("ball", "copula", "equilibrium", "global", "local", "local_covariance", "mixture", "stack"))
   grid <- seq(-8, 16, length.out = 2001)
   s <- seq(-5, 9, length.out = 561)
   square <- as.matrix(expand.grid(s, s))
-  for (law in laws) {
+  for (law in setdiff(laws, "stack")) {
     # the equilibrium's density has a pole at its edge in one dimension
     if (law != "equilibrium") {
       density <- exp(predict(efs(line, law = law, calibrate = FALSE), matrix(grid), type = "log_density"))
@@ -155,6 +155,30 @@ test_that("draws of a law follow its density", {
     # 20,000 draws: five standard deviations of a share are below 0.018
     expect_lt(max(abs(colSums(inside(square) * density) / sum(density) - colMeans(inside(draws)))), 0.02, label = name)
   }
+})
+
+test_that("a stack of laws is their mixture", {
+  set.seed(10)
+  points <- cbind(rnorm(60), rexp(60))
+  parts <- list(list(law = "local", settings = list(jitter = 2)), list(law = "mixture", settings = list(components = 1L)))
+  law <- particleflow:::law_stack(points, 0, parts, c(3, 1))
+  at <- matrix(rnorm(40), 20)
+  each <- sapply(law$laws, function(part) exp(particleflow:::law_density(part, at, 1L)[, 1]))
+  expect_equal(exp(particleflow:::law_density(law, at, 1L)[, 1]), drop(each %*% c(0.75, 0.25)))
+  draws <- particleflow:::draw_law(law, 20000L, c(1L, 2L), 1L)
+  s <- seq(-9, 14, length.out = 701)
+  square <- as.matrix(expand.grid(s, s))
+  density <- exp(particleflow:::law_density(law, square, 1L)[, 1]) * (23 / 700)^2
+  expect_lt(abs(sum(density) - 1), tolerance$integral)
+  expect_lt(abs(sum(density[square[, 2] < 0]) - mean(draws[, 2] < 0)), 0.02)
+  expect_match(format(law), "stack of 2 (0.75 local, 0.25 mixture)", fixed = TRUE)
+  # weights: a law that is right on 70 % of the rows and one on the others
+  each <- log(cbind(rep(c(1, 0.01), c(70, 30)), rep(c(0.01, 1), c(70, 30)), 0.005))
+  weights <- particleflow:::stacking_weights(each)
+  expect_equal(weights[3], 0)
+  expect_equal(weights[1], 0.7, tolerance = 0.02)
+  expect_error(particleflow:::law_stack(points, 0), "must be a list of laws")
+  expect_error(particleflow:::law_stack(points, 0, list(list(law = "sphere"))), "must have a density")
 })
 
 test_that("the global law keeps mean and covariance", {
