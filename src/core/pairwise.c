@@ -46,7 +46,7 @@ void pairwise_prepare(pair_task *task) {
   for (size_t i = 0; i < task->n_source * task->dim; i++) largest = fmax(largest, fabs(task->source[i]));
   const int softened = task->kernel.kind > WEIGHT_general || epsilon >= table->least_epsilon;
   const int near = largest <= table->largest_coordinate && epsilon <= table->largest_coordinate;
-  task->table = softened && near ? table : simd_wide_range(table);
+  task->table = softened && near ? table : simd_wide_range(table, task->kernel.kind);
 }
 
 /* The table for query rows [from, to). */
@@ -58,7 +58,7 @@ static const simd_table *table_for(const pair_task *task, size_t from, size_t to
       near &= fabs(task->query[i * task->row_stride + c * task->column_stride]) <= most;
     }
   }
-  return near ? task->table : simd_wide_range(task->table);
+  return near ? task->table : simd_wide_range(task->table, task->kernel.kind);
 }
 
 /* One pair, for the few sources that share a tile with their own query row. */

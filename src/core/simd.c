@@ -55,9 +55,11 @@ const simd_table *simd_current(void) {
   return current;
 }
 
-const simd_table *simd_wide_range(const simd_table *table) {
+const simd_table *simd_wide_range(const simd_table *table, weight_kind kind) {
 #ifdef SIMD_X86
-  if (table == &simd_avx2 || table == &simd_avx512) return &simd_avx2_wide;
+  /* there only the reciprocal root is made from an estimate */
+  if (table == &simd_avx2 || table == &simd_avx512) return kind == WEIGHT_odd ? &simd_scalar : &simd_avx2;
 #endif
+  (void)kind;
   return table;
 }

@@ -56,7 +56,7 @@ typedef struct {
 extern const simd_table simd_scalar;
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
 #define SIMD_X86 1
-extern const simd_table simd_avx2, simd_avx2_wide;
+extern const simd_table simd_avx2;
 extern const simd_table simd_avx512;
 #endif
 #if defined(__aarch64__) && defined(__ARM_NEON)
@@ -67,8 +67,8 @@ extern const simd_table simd_neon;
 void simd_init(void);                /* the best the processor has */
 int simd_select(const char *name);   /* 1 if `name` is compiled in and the processor has it */
 const simd_table *simd_current(void);
-/* The table with which to replace `table` where its range does not suffice. */
-const simd_table *simd_wide_range(const simd_table *table);
+/* The table with which to replace `table` where its range does not suffice: right for every double. */
+const simd_table *simd_wide_range(const simd_table *table, weight_kind kind);
 size_t simd_available(const char **names, size_t n_names); /* fills names, best last; returns how many */
 
 #endif

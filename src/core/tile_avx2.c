@@ -1,16 +1,11 @@
 /* Four lanes with fused multiply-add. Division and square root in one take as long as all else, so the
- * reciprocal root comes from the 12-bit estimate in single precision and one step of order five. With
- * TILE_WIDE (tile_avx2_wide.c) it does not, and is right for every double. */
+ * reciprocal root comes from the 12-bit estimate in single precision and one step of order five. */
 #include "core/simd.h"
 
 #ifdef SIMD_X86
 #include <immintrin.h>
 
-#ifdef TILE_WIDE
-#define TILE_NAME(x) avx2_wide_##x
-#else
 #define TILE_NAME(x) avx2_##x
-#endif
 #define TILE_TARGET __attribute__((target("avx2,fma")))
 #define TILE_LANES 4
 #define TILE_SPECIAL_DIMS
@@ -25,11 +20,7 @@ typedef __m256d vec;
 #define MIN(a, b) _mm256_min_pd((a), (b))
 #define ROOT(u) _mm256_sqrt_pd(u)
 #define INVERSE(u) _mm256_div_pd(_mm256_set1_pd(1.0), (u))
-#ifdef TILE_WIDE
-#define INVERSE_ROOT(u) _mm256_div_pd(_mm256_set1_pd(1.0), _mm256_sqrt_pd(u))
-#else
 #define INVERSE_ROOT(u) avx2_inverse_root(u)
-#endif
 #define MANTISSA(u) avx2_mantissa(u)
 #define EXPONENT(u) avx2_exponent(u)
 #define ROUND(v) _mm256_round_pd((v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
@@ -58,7 +49,6 @@ static inline __attribute__((always_inline)) TILE_TARGET vec avx2_scale(vec v, v
   return _mm256_and_pd(normal, _mm256_mul_pd(v, _mm256_castsi256_pd(_mm256_slli_epi64(field, 52))));
 }
 
-#ifndef TILE_WIDE
 /* With e = 1 - u r^2, u^{-1/2} = r (1 + e/2 + 3 e^2/8 + 5 e^3/16 + 35 e^4/128) but for e^5. */
 static inline __attribute__((always_inline)) TILE_TARGET vec avx2_inverse_root(vec u) {
   const vec r = _mm256_cvtps_pd(_mm_rsqrt_ps(_mm256_cvtpd_ps(u)));
@@ -66,16 +56,11 @@ static inline __attribute__((always_inline)) TILE_TARGET vec avx2_inverse_root(v
   const vec series = FMA(FMA(FMA(SET1(0.2734375), e, SET1(0.3125)), e, SET1(0.375)), e, SET1(0.5));
   return FMA(MUL(r, e), series, r);
 }
-#endif
 
 #include "core/tile.h"
 
-#ifdef TILE_WIDE
-const simd_table simd_avx2_wide = {"avx2", TILE_LANES, 0.0, INFINITY, TILE_TABLE};
-#else
 /* u between 1e-36 and 1e38, the range of single precision */
 const simd_table simd_avx2 = {"avx2", TILE_LANES, 1e-36, 1e15, TILE_TABLE};
-#endif
 #else
 typedef int tile_avx2_is_empty;
 #endif
