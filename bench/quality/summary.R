@@ -4,14 +4,14 @@ results <- Sys.getenv("QUALITY_RESULTS")
 if (!nzchar(results)) results <- file.path(here, "results", if ("quick" %in% commandArgs(TRUE)) "quick" else ".")
 for (part in c("families.R", "tables.R")) source(file.path(here, part))
 
-ORDER <- c("fresh draw", "efs calibrated", "smoothed bootstrap local", "smoothed bootstrap global", "mclust",
+ORDER <- c("fresh draw", "efs calibrated", "efs no flow", "smoothed bootstrap local", "smoothed bootstrap global", "mclust",
            "Gaussian copula", "arf", "ks::kde", "synthpop", "efs printed", "training rows")
 SMOOTHERS <- c("smoothed bootstrap local", "smoothed bootstrap global")
-COLOURS <- c("fresh draw" = "black", "efs calibrated" = "#D55E00", "smoothed bootstrap local" = "#0072B2",
+COLOURS <- c("fresh draw" = "black", "efs calibrated" = "#D55E00", "efs no flow" = "#F4A582", "smoothed bootstrap local" = "#0072B2",
              "smoothed bootstrap global" = "#56B4E9", "mclust" = "#009E73", "Gaussian copula" = "#CC79A7",
              "arf" = "#E69F00", "ks::kde" = "#8C6BB1", "synthpop" = "#8B4513", "efs printed" = "#A6A600",
              "training rows" = "grey55")
-SHAPES <- setNames(c(8, 16, 15, 0, 13, 18, 12, 5, 4, 1, 3), ORDER)
+SHAPES <- setNames(c(8, 16, 10, 15, 0, 13, 18, 12, 5, 4, 1, 3), ORDER)
 
 read_scores <- function() {
   rows <- utils::read.csv(file.path(results, "quality.csv"), stringsAsFactors = FALSE)
