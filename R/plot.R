@@ -295,12 +295,14 @@ draw_new <- function(fit, n) {
   flows <- class_flows(fit)
   counts <- class_counts(fit, n)
   class <- factor(rep(names(counts), counts), levels = names(flows))
-  drawn <- Map(function(flow, count) draw_law(flow$law, count, draw_key(), thread_count(NULL)),
-               flows[names(counts)], counts)
+  drawn <- Map(function(flow, count) {
+    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
+  }, flows[names(counts)], counts)
+  points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
   list(
     class = class,
-    latent = do.call(rbind, Map(from_flow, drawn, flows[names(counts)])),
-    table = stats::predict(fit, do.call(rbind, drawn), type = "data", group = if (is_grouped(fit)) class)
+    latent = do.call(rbind, lapply(drawn, `[[`, "latent")),
+    table = write_table(points, fit$table, if (is_grouped(fit)) class)
   )
 }
 

@@ -68,7 +68,7 @@ most_attempts <- 50L
 
 draw_rows <- function(flow, n, key, control, density_floor, log_density, threads, progress) {
   floor <- flow_floor(flow, density_floor, control, threads)
-  points <- matrix(0, n, ncol(flow$trajectory$frames))
+  points <- latent <- matrix(0, n, ncol(flow$trajectory$frames))
   density <- numeric(n)
   lacking <- seq_len(n)
   tried <- dropped <- 0
@@ -79,6 +79,7 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
                          log_det = log_density || !is.null(floor))
     if (control$method == "exact") warn_inexact(back, limit = 1e-3)
     points[lacking, ] <- back$points
+    latent[lacking, ] <- y
     if (is.null(back$log_det)) break
     density[lacking] <- law_density(flow$law, y, threads)[, 1] + back$log_det
     tried <- tried + length(lacking)
@@ -87,7 +88,8 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
     dropped <- dropped + length(lacking)
   }
   kept <- if (is.null(floor)) 1 else floor$kept
-  list(points = from_flow(points, flow), log_density = density + flow_log_volume(flow) - log(kept),
+  list(points = from_flow(points, flow), latent = from_flow(latent, flow),
+       log_density = density + flow_log_volume(flow) - log(kept),
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
 }
 
