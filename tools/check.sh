@@ -78,7 +78,7 @@ stage_packages() {
   [ -z "$missing" ] || say "R packages: going on without" $missing
   for package in $(missing_packages Imports) $missing; do
     case $package in
-      cli | generics | testthat | knitr | rmarkdown)
+      cli | generics | mclust | testthat | knitr | rmarkdown)
         log_tail
         by_hand "Please install the R package $package by hand, then run this again."
         ;;
@@ -256,7 +256,7 @@ stage_symbols() {
 cd "$root"
 set_locale
 set_library
-stage_system pandoc qpdf r-cran-testthat r-cran-cli r-cran-generics r-cran-ggplot2 r-cran-knitr r-cran-rmarkdown
+stage_system pandoc qpdf r-cran-testthat r-cran-cli r-cran-generics r-cran-mclust r-cran-ggplot2 r-cran-knitr r-cran-rmarkdown
 stage_tools
 stage_packages
 stage_core

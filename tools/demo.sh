@@ -14,7 +14,7 @@ log=$output/install.log
 # shellcheck source=tools/install.sh
 . "$root/tools/install.sh"
 
-# cli and generics are needed; the data are worth a try
+# cli, generics and mclust are needed; the data are worth a try
 stage_packages() {
   missing=$(missing_packages Imports)
   data=$(missing_data)
