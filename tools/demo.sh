@@ -57,7 +57,7 @@ stage_build() {
 
 set_locale
 set_library
-stage_system r-cran-cli r-cran-generics
+stage_system r-cran-cli r-cran-generics r-cran-mclust
 stage_packages
 stage_build
 say "example: inst/examples/khan.R"
