@@ -32,10 +32,13 @@ candidate_laws <- function(n, d, fixed) {
   for (g in intersect(c(1, 2, 3, 4, 6, 8, 10, 12), seq_len(most_components(n, d)))) {
     specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g)), jitter = NULL)))
   }
-  # one shape in several sizes needs far fewer rows
-  for (g in if (d > 1) intersect(c(2, 3, 5), seq_len(max(2L, n %/% (2L * (d + 1L))))) else integer()) {
-    specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g), model = "VEE"),
-                                jitter = NULL)))
+  student <- rbind(
+    expand.grid(components = intersect(c(1L, 2L, 3L, 5L, 8L, 12L), seq_len(n %/% 6)), df = Inf, prior = c(2, d + 2)),
+    expand.grid(components = 1L, df = c(3, 6, 12), prior = 2),
+    expand.grid(components = intersect(c(2L, 3L, 5L), seq_len(n %/% 6)), df = 5, prior = 2)
+  )
+  for (i in seq_len(nrow(student))) {
+    specs <- c(specs, list(list(law = "student", settings = as.list(student[i, ]), jitter = NULL)))
   }
   if (is.null(fixed$law)) return(specs)
   specs <- Filter(function(spec) spec$law == fixed$law, specs)

@@ -20,19 +20,12 @@ law_mixture <- function(points, s, components = NULL, model = "VVV") {
 # speak of.
 most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
 
-# EM from the classes of Ward's hierarchy (on at most 1000 rows, evenly spaced; the
-# others join the nearest mean), so that no random number is drawn. NULL: it failed.
+# EM from the classes of Ward's hierarchy, so that no random number is drawn. NULL: it failed.
 fit_mixture <- function(points, components, model) {
   n <- nrow(points)
   d <- ncol(points)
   colnames(points) <- NULL
-  class <- rep(1L, n)
-  if (components > 1) {
-    some <- unique(round(seq(1, n, length.out = min(n, 1000))))
-    cut <- stats::cutree(stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"), components)
-    centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
-    class <- neighbours(points, unname(centres), 1L)$index[, 1]
-  }
+  class <- ward_classes(points, components)
   prior <- mclust::priorControl()
   fit <- tryCatch(
     suppressWarnings(if (d == 1) {
