@@ -122,8 +122,7 @@ run_candidate <- function(points, candidate, setting) {
   do.call(efs_forward, arguments)
 }
 
-# All folds of one candidate: the columns that every fold has, stacked. `only`: the
-# first fold alone, for a first look.
+# The columns of one candidate that all of these folds have, stacked.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
   parts <- lapply(which_folds, function(k) score_candidate(z, folds != k, candidate, specs, setting))
   if (any(vapply(parts, is.null, NA))) return(NULL)
@@ -177,8 +176,9 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
 
   still <- lapply(places, function(place) {
     tick()
-    # a mixture and a copula are the same in either place but for their priors
-    some <- if (place == "whitened") Filter(function(spec) spec$law %in% c("local", "local_covariance"), specs) else specs
+    # whitening changes the laws that know a sphere
+    spherical <- function(spec) spec$law %in% c("local", "local_covariance", "student")
+    some <- if (length(places) > 1 && place == "whitened") Filter(spherical, specs) else specs
     if (length(some)) score_folds(z, folds, no_flow_candidate(place), some, setting)
   })
   still <- still[!vapply(still, is.null, NA)]
@@ -232,7 +232,7 @@ stack_columns <- function(scores) {
   # of each law its best settings, and the best 25 columns of all
   first <- match(unique(scores$law), scores$law[some])
   some <- unique(some[c(seq_len(min(25, length(some))), first)])
-  some <- some[is.finite(means[some]) | scores$law[some] == "mixture"]
+  some <- some[is.finite(means[some])]
   if (length(some) < 2) return(NULL)
   weights <- stacking_weights(scores$value[, some, drop = FALSE])
   each <- log_mean_exp(scores$value[, some, drop = FALSE], weights)

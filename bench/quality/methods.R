@@ -1,5 +1,5 @@
 # The methods: each a function(train, n_new, seed, set) -> list(new = matrix, log_density = function(rows) or NULL).
-# `train` is a matrix in units of its standard deviations. `set` carries what only some may know: the law (fresh draw).
+# `train` is a matrix in units of its standard deviations; `extra`, named numbers, may be added. `set` carries what only some may know: the law (fresh draw).
 # METHODS[[name]] is list(run, needs = packages, applies = function(set, n, d)).
 
 METHODS <- list()
@@ -42,7 +42,8 @@ method("efs printed", function(train, n_new, seed, set) {
 method("efs calibrated", function(train, n_new, seed, set) {
   set.seed(seed)
   fit <- particleflow::efs(train, progress = FALSE)
-  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]))
+  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]),
+       extra = c(flow_steps = max(fit$diagnostics$steps)))
 })
 
 # the same candidates but for the flows: what the flow adds is the difference

@@ -30,6 +30,7 @@ minutes <- as.numeric(option("MINUTES", Inf))
 limit <- as.numeric(option("LIMIT", if (quick) 60 else 300))
 threads <- as.integer(option("THREADS", 2))
 n_holdout <- if (quick) 200 else 1000
+n_far <- 5 * n_holdout # draws of the families, for how far rows stray; the first `n_holdout` for the other scores
 FIELDS <- c("method", "set", "kind", "n", "d", "repetition", "score", "value")
 began <- Sys.time()
 
@@ -81,6 +82,8 @@ load_cell <- function(cell) {
   out <- list(train = to_unit(parts$train), holdout = to_unit(parts$holdout), kind = cell$kind)
   if (cell$kind == "family") {
     out$draw <- function(n) to_unit(sample$draw(n))
+    set.seed(950000L + cell$repetition)
+    out$fresh <- to_unit(unname(sample$draw(n_far)))
     out$log_density <- function(x) {
       sample$log_density(sweep(sweep(x, 2, unit, "*"), 2, centre, "+")) + sum(log(unit))
     }
@@ -109,7 +112,7 @@ run_method <- function(name, cell, set) {
   seed <- 31L * cell$repetition + 7L
   within_limit(function() {
     particleflow_threads(threads)
-    n_new <- nrow(set$holdout)
+    n_new <- if (is.null(set$fresh)) nrow(set$holdout) else nrow(set$fresh)
     clock <- start <- proc.time()[[3]]
     made <- METHODS[[name]]$run(set$train, n_new, seed, set)
     seconds <- proc.time()[[3]] - clock
@@ -117,7 +120,12 @@ run_method <- function(name, cell, set) {
     if (!identical(dim(new), c(n_new, ncol(set$train)))) stop("rows of another shape: ", toString(dim(new)))
     lost <- !is.finite(rowSums(new))
     scores <- c(rows_lost = mean(lost))
-    if (any(!lost)) scores <- c(scores, closeness_scores(new[!lost, , drop = FALSE], set$train, set$holdout, seed))
+    if (any(!lost)) {
+      some <- which(!lost)
+      some <- some[seq_len(min(length(some), nrow(set$holdout)))]
+      far <- far_score(new[!lost, , drop = FALSE], set$train, if (is.null(set$fresh)) set$holdout else set$fresh)
+      scores <- c(scores, closeness_scores(new[some, , drop = FALSE], set$train, set$holdout, seed), far = far)
+    }
     if (!is.null(made$log_density)) {
       clock <- proc.time()[[3]]
       # a slow density does not take the other scores with it
@@ -130,7 +138,7 @@ run_method <- function(name, cell, set) {
       if (!is.null(log_density)) scores <- c(scores, likelihood_scores(log_density))
       scores <- c(scores, seconds_density = proc.time()[[3]] - clock)
     }
-    c(scores, seconds = seconds)
+    c(scores, made$extra, seconds = seconds)
   }, limit)
 }
 
@@ -173,6 +181,7 @@ for (i in seq_len(nrow(cells))) {
   todo <- names_here[!key(data.frame(method = names_here, cell[rep(1, length(names_here)), ])) %in% done]
   if (!length(todo)) next
   if (is.null(whole)) whole <- load_cell(cell)
+  calibrated <- NULL
   for (name in todo) {
     if (difftime(Sys.time(), began, units = "mins") > minutes) {
       message("stopped after ", minutes, " minutes")
@@ -180,9 +189,12 @@ for (i in seq_len(nrow(cells))) {
     }
     scores <- if (size_key(name, cell) %in% too_slow) {
       list(failed = "not tried: met the limit in an earlier repetition")
+    } else if (name == "efs no flow" && isTRUE(calibrated[["flow_steps"]] == 0)) {
+      calibrated # the search without flows is part of it: the same fit
     } else {
       run_method(name, cell, whole)
     }
+    if (name == "efs calibrated" && !is.list(scores)) calibrated <- scores
     label <- sprintf("%s n %d d %d repetition %d: %s", cell$set, cell$n, cell$d, cell$repetition, name)
     if (is.list(scores)) {
       if (isTRUE(scores$slow)) too_slow <- c(too_slow, size_key(name, cell))

@@ -27,10 +27,16 @@ closeness_scores <- function(new, train, holdout, seed) {
 
 novelty_scores <- function(new, train, holdout) {
   result <- from_package("novelty", new, train, holdout, scale = FALSE)
-  if (is.null(result)) return(c(novelty = NA, novelty_5 = NA, duplicates = NA, far = NA))
+  if (is.null(result)) return(c(novelty = NA, novelty_5 = NA, duplicates = NA))
+  c(novelty = result$ratio, novelty_5 = result$ratio_5, duplicates = result$duplicates)
+}
+
+# 99 % quantile of the distance to the nearest training row, over that of the reference.
+far_score <- function(new, train, reference) {
+  result <- from_package("novelty", new, train, reference, scale = FALSE)
+  if (is.null(result)) return(NA)
   far <- vapply(result$distance, stats::quantile, 0, probs = 0.99, names = FALSE)
-  c(novelty = result$ratio, novelty_5 = result$ratio_5, duplicates = result$duplicates,
-    far = far[["synthetic"]] / far[["reference"]])
+  far[["synthetic"]] / far[["reference"]]
 }
 
 # Mean over the held-out rows (-Inf if one of them has no density), the mean over the rows with a finite density, and
