@@ -172,7 +172,13 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   folds <- searched$folds
   n_train <- searched$n_train
   specs <- candidate_laws(n_train, d, fixed)
-  places <- if (isFALSE(fixed$scale)) "as_is" else if (identical(fixed$scale, "whiten")) "whitened" else c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
+  places <- if (isFALSE(fixed$scale)) {
+    "as_is"
+  } else if (identical(fixed$scale, "whiten")) {
+    "whitened"
+  } else {
+    c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
+  }
 
   still <- lapply(places, function(place) {
     tick()
@@ -210,8 +216,9 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   law_settings <- chosen$settings[[column]]
   stack <- if (is.null(fixed$law)) stack_columns(chosen)
   if (!is.null(stack)) {
-    seen <- c(seen, list(transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
-                                   se = stats::sd(stack$each) / sqrt(n))))
+    described <- transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
+                           se = stats::sd(stack$each) / sqrt(n))
+    seen <- c(seen, list(described))
     law <- "stack"
     law_settings <- stack$settings
     each <- stack$each

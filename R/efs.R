@@ -14,7 +14,7 @@
 #' the unit of the flow (columns scaled, or whitened), the exponent `s`, the
 #' softening (4 to 256 times \eqn{n^{-2/d}}, the squared spacing of the
 #' particles), the time and the latent law with its settings (all that have a
-#' density but `"equilibrium"` and `"ball"`). No flow at all is always a candidate, and a flow
+#' density but `"equilibrium"` and `"ball"`, and a `"stack"` of the best). No flow at all is always a candidate, and a flow
 #' is used only where it beats none by a standard error of the paired difference;
 #' `print()` says what was chosen and what the flow adds. Steps that are not
 #' one-to-one are no candidates. Of more than 1200 rows, 1200 are searched.
@@ -117,7 +117,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
       n_inner = check_count(n_inner, "n_inner")
     )
   )
-  threads <- thread_count(threads)
+  threads <- threads_within(threads)
   if (length(law_settings) && is.null(law)) fail("`law_settings` belong to a `law`; name it too.")
   blocks <- check_blocks(blocks, nrow(table$points))
   latent <- choose_latent(latent, table, control$min_rows)$fit(table$points)

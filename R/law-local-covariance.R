@@ -8,7 +8,8 @@ law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.
   }
   shapes <- local_shapes(points, k, shrinkage)
   new_law("local_covariance", points = points, k = k, shrinkage = shrinkage, jitter = jitter,
-          keep_moments = check_flag(keep_moments, "keep_moments"), centres = shapes$centres, spread = shapes$spread, factors = shapes$factors, log_det = shapes$log_det)
+          keep_moments = check_flag(keep_moments, "keep_moments"), centres = shapes$centres, spread = shapes$spread,
+          factors = shapes$factors, log_det = shapes$log_det)
 }
 
 # For each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, C_k the
@@ -31,18 +32,19 @@ law_density.law_local_covariance <- function(law, points, threads, self = FALSE,
   }
   share <- 1 / sqrt(1 + jitter^2)
   mixture_log_density(points, t(law$centres), law$factors, constants, jitter * share, threads, self,
-                      offsets = factor_times(law$factors, t(law$points) - law$centres), shares = share)
+                      offsets = lower_times(law$factors, t(law$points) - law$centres), shares = share)
 }
 
-# Column a of the result: the lower triangle in column a of `factors` times column a of z.
-factor_times <- function(factors, z) {
+# Column a of the result: the lower triangle (by rows) in column a of `triangles` times
+# column a of z.
+lower_times <- function(triangles, z) {
   out <- z
   entry <- 0L
   for (row in seq_len(nrow(z))) {
     out[row, ] <- 0
     for (column in seq_len(row)) {
       entry <- entry + 1L
-      out[row, ] <- out[row, ] + factors[entry, ] * z[column, ]
+      out[row, ] <- out[row, ] + triangles[entry, ] * z[column, ]
     }
   }
   out
@@ -56,18 +58,5 @@ draw_law.law_local_covariance <- function(law, n, key, threads) {
   share <- if (law$keep_moments) 1 / sqrt(1 + law$jitter^2) else 1
   centre <- t(law$centres[, from, drop = FALSE])
   centre + share * (law$points[from, , drop = FALSE] - centre +
-                      law$jitter * shaped(noise, law$spread[, from, drop = FALSE]))
-}
-
-# Row i of the result: the lower triangle in column i of `spread` times row i of `noise`.
-shaped <- function(noise, spread) {
-  out <- matrix(0, nrow(noise), ncol(noise))
-  entry <- 0L
-  for (column in seq_len(ncol(noise))) {
-    for (row in seq_len(column)) {
-      entry <- entry + 1L
-      out[, column] <- out[, column] + noise[, row] * spread[entry, ]
-    }
-  }
-  out
+                      law$jitter * t(lower_times(law$spread[, from, drop = FALSE], t(noise))))
 }

@@ -115,6 +115,11 @@ equilibrium_radius <- function(dim, s) {
 #'     by the EM algorithm of package mclust with its conjugate prior; `NULL` takes
 #'     the number by BIC. `model` is mclust's: `"VVV"`, each component its own
 #'     covariance, or `"VEE"`, one shape in several sizes, as heavy tails have it.}
+#'   \item{`"student"`}{a mixture of `components` multivariate t by the EM algorithm, with a
+#'     conjugate prior worth `prior` rows of a sphere of the component's size, so that a
+#'     component may have fewer rows than there are dimensions. With `df = Inf` the components are Gaussian, and
+#'     the law is what their posterior predicts: t distributions with as many degrees of freedom as
+#'     a component has rows (prior included). A small `df` is for heavy tails.}
 #'   \item{`"stack"`}{a mixture of laws with densities: `parts`, a list of
 #'     `list(law = , settings = )`, and their `weights`. [efs()] makes it where a
 #'     mixture of the laws it has tried gives held-out rows more likelihood than any one.}
@@ -136,7 +141,8 @@ equilibrium_radius <- function(dim, s) {
 #' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `jitter`
 #'   (`NULL`: the normal reference rule) for `"global"`; `k` (default
 #'   20), `shrinkage` (0.1), `jitter` (0.7) and `keep_moments` (`FALSE`) for `"local_covariance"`; `bandwidth` (1)
-#'   for `"copula"`; `components` (`NULL`) and `model` (`"VVV"`) for `"mixture"`; `k` (default 5) for
+#'   for `"copula"`; `components` (`NULL`) and `model` (`"VVV"`) for `"mixture"`; `components` (1), `df`
+#'   (`Inf`) and `prior` (d + 2) for `"student"`; `k` (default 5) for
 #'   `"neighbour"`.
 #' @param threads As in [efs_forward()].
 #' @return A matrix of `n` rows and `d` columns, on the latent side. Governed by
@@ -153,8 +159,9 @@ equilibrium_radius <- function(dim, s) {
 efs_augment <- function(traj, n, method = "equilibrium", ..., threads = NULL) {
   check_trajectory(traj)
   n <- check_count(n, "n")
+  threads <- threads_within(threads)
   law <- fit_law(method, traj, ...)
-  points <- draw_law(law, n, draw_key(), thread_count(threads))
+  points <- draw_law(law, n, draw_key(), threads)
   colnames(points) <- dimnames(traj$frames)[[2]]
   points
 }

@@ -129,7 +129,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   w2_rows <- check_number(w2_rows, "w2_rows", lower = 10, finite = FALSE)
   half <- min(nrow(tables$real) %/% 2L, nrow(tables$synthetic), half_rows)
   if (k >= half) fail("`k` must be below the %d rows of a half, not %d.", half, k)
-  threads <- thread_count(threads)
+  threads <- threads_within(threads)
   state <- start_stream(seed)
   if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
 

@@ -36,7 +36,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
   density_floor <- check_number(density_floor, "density_floor", lower = 0, upper = 0.5)
-  threads <- thread_count(threads)
+  threads <- threads_within(threads)
   state <- start_stream(seed)
   if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
   flows <- class_flows(object)
@@ -179,7 +179,7 @@ start_stream <- function(seed) {
 predict.efs <- function(object, newdata, type = c("latent", "data", "log_density"), group = NULL,
                         threads = NULL, ...) {
   type <- check_choice(type, c("latent", "data", "log_density"), "type")
-  threads <- thread_count(threads)
+  threads <- threads_within(threads)
   flows <- class_flows(object)
   if (missing(newdata)) {
     if (type == "data") fail("`newdata` must give the latent points to carry back.")

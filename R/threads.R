@@ -63,6 +63,15 @@ thread_count <- function(threads = NULL) {
   .Call(C_pf_threads, check_count(threads, what, 1L))[1]
 }
 
+# The same, in force until the calling function ends, for whatever it calls without
+# handing the number on.
+threads_within <- function(threads, frame = parent.frame()) {
+  threads <- thread_count(threads)
+  before <- options(particleflow.threads = threads)
+  do.call(on.exit, list(bquote(options(.(before))), add = TRUE), envir = frame)
+  threads
+}
+
 #' @rdname particleflow_threads
 #' @param name One of the available names, such as `"scalar"`. Missing: nothing
 #'   is changed.

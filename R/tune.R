@@ -33,7 +33,7 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   began <- proc.time()[[3]]
   table <- read_table(x, NULL)
   blocks <- check_blocks(blocks, nrow(table$points))
-  threads <- thread_count(threads)
+  threads <- threads_within(threads)
   latent <- choose_latent(latent, table, 20L)$fit(table$points)
   z <- unname(latent$encode(table$points))
   d <- ncol(z)

@@ -75,8 +75,8 @@ SEXP pf_neighbours(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SE
   values[0] = PROTECT(Rf_allocMatrix(INTSXP, (int)rows.count, (int)neighbours));
   values[1] = PROTECT(new_matrix(rows.count, neighbours));
   double *workspace = scratch((size_t)team, neighbours_workspace(of.dim, neighbours));
-  nearest_rows(packed_rows(to), rows.from, rows.count, packed_rows(of), of.n, of.dim, own, neighbours, INTEGER(values[0]),
-               REAL(values[1]), workspace, team);
+  const distance_task task = {packed_rows(to), packed_rows(of), rows.from, rows.count, of.n, of.dim};
+  nearest_rows(&task, own, neighbours, INTEGER(values[0]), REAL(values[1]), workspace, team);
   for (size_t i = 0; i < rows.count * neighbours; i++) INTEGER(values[0])[i]++; /* R counts from 1 */
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
@@ -94,8 +94,8 @@ SEXP pf_count_within(SEXP query, SEXP source, SEXP from, SEXP count, SEXP radius
   values[0] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)rows.count));
   values[1] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)rows.count));
   double *workspace = scratch((size_t)team, neighbours_workspace(of.dim, 0));
-  count_within(packed_rows(to), rows.from, rows.count, packed_rows(of), of.n, of.dim, radii, INTEGER(values[0]),
-               REAL(values[1]), workspace, team);
+  const distance_task task = {packed_rows(to), packed_rows(of), rows.from, rows.count, of.n, of.dim};
+  count_within(&task, radii, INTEGER(values[0]), REAL(values[1]), workspace, team);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
   return result;

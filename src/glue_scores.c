@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/distances.h"
 #include "core/sinkhorn.h"
 #include "core/threads.h"
 
@@ -44,27 +45,10 @@ SEXP pf_kernel_rows(SEXP query, SEXP source, SEXP from, SEXP count, SEXP kernel,
   const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
   const row_range rows = check_rows(to, of, from, count, 0);
   const pair_kernel weight = check_kernel(kernel, bandwidth);
-  const int team = pairwise_threads(rows.count, of.n, of.dim, threads_limit(check_threads(threads)));
-  const double *query_rows = packed_rows(to) + rows.from * to.dim, *source_rows = packed_rows(of);
-  const size_t n_query = rows.count, n_source = of.n, dim = of.dim;
-  SEXP result = PROTECT(new_matrix(n_query, n_source));
-  double *out = REAL(result);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(out, query_rows, source_rows, n_query, n_source, dim, weight)
-#else
-  (void)team;
-#endif
-  for (size_t a = 0; a < n_source; a++) {
-    for (size_t i = 0; i < n_query; i++) {
-      double distance2 = 0.0;
-      for (size_t c = 0; c < dim; c++) {
-        const double z = query_rows[i * dim + c] - source_rows[a * dim + c];
-        distance2 += z * z;
-      }
-      out[a * n_query + i] = kernel_weight(&weight, distance2);
-    }
-  }
+  const int team = threads_limit(check_threads(threads));
+  SEXP result = PROTECT(new_matrix(rows.count, of.n));
+  const distance_task task = {packed_rows(to), packed_rows(of), rows.from, rows.count, of.n, of.dim};
+  kernel_rows(&task, &weight, REAL(result), scratch((size_t)team, distances_workspace(of.dim, 0)), team);
   UNPROTECT(1);
   return result;
 }

@@ -2,22 +2,18 @@
 #ifndef PARTICLEFLOW_NEIGHBOURS_H
 #define PARTICLEFLOW_NEIGHBOURS_H
 
-#include <stddef.h>
+#include "core/distances.h"
 
-#include "core/pairwise.h"
+/* For each query row of the task the k nearest sources, nearest first (ties: the earlier row): index and
+ * distance are column-major [count, k]. With own, query row i is source row i and is not its own neighbour.
+ * Needs 1 <= k <= n_source - own. workspace: threads * neighbours_workspace(dim, k) */
+void nearest_rows(const distance_task *task, int own, size_t k, int *index, double *distance, double *workspace,
+                  int threads);
 
-/* For query rows [from, from + count) of a packed [., dim] matrix the k nearest of the packed sources,
- * nearest first (ties: the earlier row): index and distance are column-major [count, k]. With own, query
- * row i is source row i and is not its own neighbour. Needs k <= n_source - own.
- * workspace: threads * neighbours_workspace(dim, k) */
-void nearest_rows(const double *query, size_t from, size_t count, const double *source, size_t n_source,
-                  size_t dim, int own, size_t k, int *index, double *distance, double *workspace, int threads);
-
-/* For query rows [from, from + count) the number of source rows a with |y - x_a| <= radius[a] (within, [count])
- * and the distance to the nearest source (nearest, [count]; infinite without sources).
+/* For each query row the number of source rows a with |y - x_a| <= radius[a] (within, [count]) and the distance
+ * to the nearest source (nearest, [count]; infinite without sources).
  * workspace: threads * neighbours_workspace(dim, 0) */
-void count_within(const double *query, size_t from, size_t count, const double *source, size_t n_source,
-                  size_t dim, const double *radius, int *within, double *nearest, double *workspace,
+void count_within(const distance_task *task, const double *radius, int *within, double *nearest, double *workspace,
                   int threads);
 
 /* Doubles of workspace that one thread needs. */

@@ -32,7 +32,8 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
   int *index = malloc((count * k + 1) * sizeof *index), *index_again = malloc((count * k + 1) * sizeof *index);
   candidate *all = malloc((n + 1) * sizeof *all);
   if (!index || !index_again || !all) exit(2);
-  nearest_rows(query, from, count, source, n, dim, own, k, index, distance, workspace, 1);
+  const distance_task task = {query, source, from, count, n, dim};
+  nearest_rows(&task, own, k, index, distance, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
     size_t n_all = 0;
@@ -53,7 +54,7 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
     }
   }
   CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "", ties ? ", ties" : "");
-  nearest_rows(query, from, count, source, n, dim, own, k, index_again, again, workspace, 2);
+  nearest_rows(&task, own, k, index_again, again, workspace, 2);
   CHECK(!memcmp(index, index_again, count * k * sizeof *index) && !memcmp(distance, again, count * k * sizeof *again),
         "n = %zu, d = %zu: the neighbours depend on the threads", n, dim);
   if (!own) free(query);
@@ -73,7 +74,8 @@ static void against_counting(size_t n, size_t m, size_t dim) {
   for (size_t i = 0; i < n * dim; i++) source[i] = round(source[i]);
   for (size_t i = 0; i < m * dim; i++) query[i] = round(query[i]);
   for (size_t a = 0; a < n; a++) radius[a] = (double)(a % 5);
-  count_within(query, from, count, source, n, dim, radius, within, nearest, workspace, 1);
+  const distance_task task = {query, source, from, count, n, dim};
+  count_within(&task, radius, within, nearest, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
     int inside = 0;
@@ -90,11 +92,35 @@ static void against_counting(size_t n, size_t m, size_t dim) {
     right = right && within[i] == inside && nearest[i] == least;
   }
   CHECK(right, "n = %zu, m = %zu, d = %zu: not the balls that hold the row", n, m, dim);
-  count_within(query, from, count, source, n, dim, radius, within_again, again, workspace, 2);
+  count_within(&task, radius, within_again, again, workspace, 2);
   CHECK(!memcmp(within, within_again, count * sizeof *within) && !memcmp(nearest, again, count * sizeof *again),
         "n = %zu, d = %zu: the counts depend on the threads", n, dim);
   free(source), free(query), free(radius), free(nearest), free(again), free(workspace), free(within);
   free(within_again);
+}
+
+static void against_weights(size_t n, size_t m, size_t dim) {
+  const size_t from = m / 3, count = m - from;
+  double *source = new_doubles(n * dim), *query = new_doubles(m * dim), *out = new_doubles(count * n);
+  double *again = new_doubles(count * n), *workspace = new_doubles(2 * distances_workspace(dim, 0));
+  normals(source, n * dim, 74u);
+  normals(query, m * dim, 75u);
+  const pair_kernel kernel = kernel_laplace(0.7);
+  const distance_task task = {query, source, from, count, n, dim};
+  kernel_rows(&task, &kernel, out, workspace, 1);
+  for (size_t i = 0; i < count; i++) {
+    for (size_t a = 0; a < n; a++) {
+      double r2 = 0.0;
+      for (size_t c = 0; c < dim; c++) {
+        const double z = query[(from + i) * dim + c] - source[a * dim + c];
+        r2 += z * z;
+      }
+      CHECK(near(out[a * count + i], exp(-sqrt(r2) / 0.7), TOLERANCE_ROUNDING), "weight %zu, %zu in d = %zu", i, a, dim);
+    }
+  }
+  kernel_rows(&task, &kernel, again, workspace, 2);
+  CHECK(!memcmp(out, again, count * n * sizeof *out), "n = %zu, d = %zu: the weights depend on the threads", n, dim);
+  free(source), free(query), free(out), free(again), free(workspace);
 }
 
 static void on_this_table(void) {
@@ -111,6 +137,7 @@ static void on_this_table(void) {
     against_counting(1, 1, dim[j]);
     against_counting(7, 9, dim[j]);
     against_counting(301, 70, dim[j]);
+    against_weights(33, 13, dim[j]);
   }
 }
 
@@ -123,9 +150,11 @@ void test_neighbours(void) {
   }
   double none = 0.0, *workspace = new_doubles(2 * neighbours_workspace(1, 1));
   int index = 0;
-  nearest_rows(&none, 0, 0, &none, 1, 1, 0, 1, &index, &none, workspace, 2);
+  const distance_task empty = {&none, &none, 0, 0, 1, 1};
+  nearest_rows(&empty, 0, 1, &index, &none, workspace, 2);
   const double same[] = {3.0, 3.0};
-  nearest_rows(same, 0, 1, same, 2, 1, 1, 1, &index, &none, workspace, 1);
+  const distance_task twice = {same, same, 0, 1, 2, 1};
+  nearest_rows(&twice, 1, 1, &index, &none, workspace, 1);
   CHECK(index == 1 && none == 0.0, "a duplicate row is %d at %g", index, none);
   free(workspace);
 }

@@ -3,9 +3,9 @@ test_that("the density of every law integrates to 1 in one and two dimensions", 
   line <- matrix(rexp(120))
   plane <- cbind(rnorm(60), rnorm(60)^2 / 2) + rnorm(120, sd = 0.1)
   laws <- density_laws_of_package()
-  expect_setequal(laws, c("ball", "copula", "equilibrium", "global", "local", "local_covariance", "mixture", "stack"))
+  expect_setequal(laws, c("ball", "copula", "equilibrium", "global", "local", "local_covariance", "mixture", "stack", "student"))
   grid <- seq(-8, 16, length.out = 2001)
-  s <- seq(-5, 9, length.out = 561)
+  s <- seq(-7, 11, length.out = 577)
   square <- as.matrix(expand.grid(s, s))
   for (law in setdiff(laws, "stack")) {
     # the equilibrium's density has a pole at its edge in one dimension
@@ -15,7 +15,7 @@ test_that("the density of every law integrates to 1 in one and two dimensions", 
     }
     fit <- efs(plane, law = law, s = 0, time = 1, epsilon = 0.05)
     density <- exp(predict(fit, square, type = "log_density"))
-    expect_lt(abs(sum(density) * (14 / 560)^2 - 1), tolerance$integral, label = law)
+    expect_lt(abs(sum(density) * (18 / 576)^2 - 1), tolerance$integral, label = law)
   }
 })
 
@@ -147,7 +147,7 @@ test_that("draws of a law follow its density", {
   s <- seq(-9, 14, length.out = 701)
   square <- as.matrix(expand.grid(s, s))
   cell <- (23 / 700)^2
-  for (name in c("global", "local", "local_covariance", "copula", "mixture", "equilibrium", "ball")) {
+  for (name in c("global", "local", "local_covariance", "copula", "mixture", "student", "equilibrium", "ball")) {
     law <- do.call(getFromNamespace(paste0("law_", name), "particleflow"), list(points = points, s = 0))
     density <- exp(particleflow:::law_density(law, square, 1L)[, 1]) * cell
     draws <- particleflow:::draw_law(law, 20000L, c(1L, 2L), 1L)
