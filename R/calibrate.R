@@ -143,8 +143,9 @@ no_flow_candidate <- function(place) {
   list(place = place, flow = FALSE, s = 0, softening = NA_real_, epsilon = 1, time = 0, n_steps = NULL)
 }
 
-# A flow must beat none by this many standard errors of the paired difference.
-worth_a_flow <- 1
+# A flow must beat none by this many standard errors of the paired difference: it is
+# the best of several, so one would be passed by chance alone.
+worth_a_flow <- 2
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
 # More rows than this are thinned before the search.
@@ -200,11 +201,13 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   }
   gain <- c(NA_real_, NA_real_)
   if (length(flows)) {
-    with <- flows[[which.max(vapply(flows, best_mean, 0))]]
+    each <- lapply(flows, best_rows)
+    best <- which.max(vapply(each, mean, 0))
+    with <- flows[[best]]
     if (is.null(without)) {
       chosen <- with
     } else {
-      difference <- with$value[, best_column(with)] - without$value[, best_column(without)]
+      difference <- each[[best]] - best_rows(without)
       gain <- c(mean(difference), stats::sd(difference) / sqrt(length(difference)))
       if (forced || isTRUE(gain[1] > worth_a_flow * gain[2])) chosen <- with
     }
@@ -214,7 +217,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   each <- chosen$value[, column]
   law <- chosen$law[column]
   law_settings <- chosen$settings[[column]]
-  stack <- if (is.null(fixed$law)) stack_columns(chosen)
+  stack <- stack_columns(chosen)
   if (!is.null(stack)) {
     described <- transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
                            se = stats::sd(stack$each) / sqrt(n))
@@ -234,6 +237,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
 # A mixture of the laws of one candidate, where it beats the best of them by a standard
 # error of the paired difference.
 stack_columns <- function(scores) {
+  if (length(unique(scores$law)) < 2) return(NULL)
   means <- colMeans(scores$value)
   some <- order(means, decreasing = TRUE)
   # of each law its best settings, and the best 25 columns of all
@@ -248,6 +252,12 @@ stack_columns <- function(scores) {
   used <- some[weights > 0]
   parts <- lapply(used, function(column) list(law = scores$law[column], settings = scores$settings[[column]]))
   list(each = each, settings = list(parts = parts, weights = weights[weights > 0]))
+}
+
+# Held-out log-densities of the rows under the stack, or the best law alone.
+best_rows <- function(scores) {
+  stack <- stack_columns(scores)
+  if (is.null(stack)) scores$value[, best_column(scores)] else stack$each
 }
 
 # Flows worth a look, from the middle of the grid outwards along one setting after the

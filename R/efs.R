@@ -15,7 +15,7 @@
 #' softening (4 to 256 times \eqn{n^{-2/d}}, the squared spacing of the
 #' particles), the time and the latent law with its settings (all that have a
 #' density but `"equilibrium"` and `"ball"`, and a `"stack"` of the best). No flow at all is always a candidate, and a flow
-#' is used only where it beats none by a standard error of the paired difference;
+#' is used only where it beats none by two standard errors of the paired difference;
 #' `print()` says what was chosen and what the flow adds. Steps that are not
 #' one-to-one are no candidates. Of more than 1200 rows, 1200 are searched.
 #' [efs_tune()] shows a search.

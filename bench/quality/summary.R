@@ -36,12 +36,12 @@ by_repetition <- function(rows, cell, score) {
   out
 }
 
-# mean and half-width of the 95 % interval over repetitions (t)
+# mean, standard error and half-width of the 95 % interval (t) over repetitions
 mean_interval <- function(values) {
   values <- values[!is.na(values)]
   m <- length(values)
-  half <- if (m > 1 && all(is.finite(values))) stats::qt(0.975, m - 1) * stats::sd(values) / sqrt(m) else NA
-  c(mean = if (m) mean(values) else NA, half = half, m = m)
+  se <- if (m > 1 && all(is.finite(values))) stats::sd(values) / sqrt(m) else NA
+  c(mean = if (m) mean(values) else NA, se = se, half = if (m > 1) stats::qt(0.975, m - 1) * se else NA, m = m)
 }
 
 # The better of the two smoothers in a cell, by its mean over the repetitions: chosen with hindsight, so a little
@@ -66,8 +66,24 @@ likelihood_differences <- function(rows) {
       level <- mean_interval(values[, name])
       against <- mean_interval(values[, name] - reference)
       data.frame(cells[i, ], method = name, base = base, value = level[["mean"]], value_half = level[["half"]],
-                 difference = against[["mean"]], half = against[["half"]], repetitions = against[["m"]],
+                 difference = against[["mean"]], se = against[["se"]], half = against[["half"]], repetitions = against[["m"]],
                  lost = mean(lost[, name], na.rm = TRUE), row.names = NULL)
     }))
+  }))
+}
+
+# One row a cell of a family: what the flow adds to the same search without one, in how many repetitions a flow was
+# chosen, and how far the calibrated fit goes from the better smoother to the true law.
+flow_gains <- function(rows) {
+  cells <- cells_of(rows)
+  cells <- cells[cells$kind == "family", ]
+  do.call(rbind, lapply(seq_len(nrow(cells)), function(i) {
+    values <- by_repetition(rows, cells$cell[i], "log_likelihood_finite")
+    if (!all(c("efs calibrated", "efs no flow", "fresh draw", SMOOTHERS) %in% colnames(values))) return(NULL)
+    steps <- by_repetition(rows, cells$cell[i], "flow_steps")[, "efs calibrated"]
+    gain <- mean_interval(values[, "efs calibrated"] - values[, "efs no flow"])
+    base <- values[, better_smoother(values)]
+    data.frame(cells[i, ], gain = gain[["mean"]], half = gain[["half"]], flows = mean(steps > 0, na.rm = TRUE),
+               way = mean(values[, "efs calibrated"] - base, na.rm = TRUE) / mean(values[, "fresh draw"] - base, na.rm = TRUE))
   }))
 }
