@@ -229,7 +229,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   list(
     candidate = chosen$candidate, law = law, law_settings = law_settings,
     log_density = mean(each), log_density_se = stats::sd(each) / sqrt(length(each)),
-    gain = gain[1], gain_se = gain[2], folds = max(folds), rows = n,
+    gain = gain[1], gain_se = gain[2], folds = max(folds), rows = n, held_out = each,
     seen = do.call(rbind, seen)
   )
 }

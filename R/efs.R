@@ -140,7 +140,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
       control = control,
       diagnostics = diagnostics,
       elapsed = proc.time()[[3]] - began,
-      flows = lapply(flows, `[`, c("centre", "scale", "turn", "law")),
+      flows = lapply(flows, `[`, c("centre", "scale", "turn", "law", "held_out")),
       calibration = Filter(Negate(is.null), lapply(flows, `[[`, "calibration")),
       rows = rows,
       table = table$template,
@@ -241,7 +241,7 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   k <- n_steps(trajectory)
   list(
     trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
-    calibration = found[setdiff(names(found), "candidate")],
+    calibration = found[setdiff(names(found), c("candidate", "held_out"))], held_out = found$held_out,
     diagnostics = data.frame(
       group = if (is.null(label)) NA_character_ else label,
       n = n, dim = dim, place = place, s = trajectory$s, epsilon = trajectory$epsilon, steps = k,

@@ -12,7 +12,8 @@
 #' @param log_density `TRUE` gives the log-density of each new row (see
 #'   [logLik()][logLik.efs]) as the attribute `"log_density"`.
 #' @param density_floor Draws less likely than this quantile of the training rows
-#'   (each evaluated without its own particle) are drawn again, and their share is
+#'   (as held out in the calibration, or without one each evaluated without its own
+#'   particle) are drawn again, and their share is
 #'   the attribute `"dropped"`; 0 keeps all. A draw's own log-density accounts for
 #'   the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
 #' @param threads,progress See [efs_forward()].
@@ -94,7 +95,8 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
 }
 
 # The level below which draws are dropped, in the unit of the flow, and the share of
-# draws that is kept, from 1000 of them under a fixed key. NULL: nothing is dropped,
+# draws that is kept, from 1000 of them under a fixed key. A law is too fond of the rows
+# that it was fitted to, so the rows' held-out densities are taken where there are some. NULL: nothing is dropped,
 # for the floor is 0 or there is no density that could be trusted.
 flow_floor <- function(flow, density_floor, control, threads) {
   trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
@@ -102,8 +104,12 @@ flow_floor <- function(flow, density_floor, control, threads) {
     ncol(flow$trajectory$frames) <= most_exact_dims
   if (density_floor == 0 || !trusted) return(NULL)
   frames <- flow$trajectory
-  carried <- carry_forward(frames, NULL, threads)
-  own <- law_density(flow$law, carried$points, threads, self = TRUE)[, 1] + carried$log_det
+  own <- if (length(flow$held_out)) {
+    flow$held_out - flow_log_volume(flow)
+  } else {
+    carried <- carry_forward(frames, NULL, threads)
+    law_density(flow$law, carried$points, threads, self = TRUE)[, 1] + carried$log_det
+  }
   level <- stats::quantile(own, density_floor, names = FALSE)
   y <- draw_law(flow$law, 1000L, c(0L, 0L), threads)
   back <- run_backward(frames, y, control, threads, FALSE, log_det = TRUE)
