@@ -1,9 +1,23 @@
 # The gradient field of Algorithm 2 at the rows of `query`, moved by the
 # particles `source`; `self`: the query rows are the particles themselves.
 field_at <- function(query, source, s, epsilon, self, threads) {
+  if (self) return(sample_field(source, s, epsilon, threads))
   bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
     .Call(C_pf_field, query, source, from, count, self, s, epsilon, threads)
   }))
+}
+
+# The same at the particles themselves: each pair is visited once, in rounds that
+# hand on the sums so far.
+sample_field <- function(points, s, epsilon, threads) {
+  n <- nrow(points)
+  rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
+  state <- NULL
+  in_blocks(rounds, n * (ncol(points) + 4) * n / rounds / 2, function(from, count) {
+    state <<- .Call(C_pf_sample_field, points, state, from, from + count, s, epsilon, threads)
+    NULL
+  }, chunk = 1, least = 1)
+  state
 }
 
 #' Forward descent: carry the rows towards equilibrium
