@@ -2,22 +2,27 @@
 # particles `source`; `self`: the query rows are the particles themselves.
 field_at <- function(query, source, s, epsilon, self, threads) {
   if (self) return(sample_field(source, s, epsilon, threads))
+  ordered_field(query, source, s, epsilon, FALSE, threads)
+}
+
+ordered_field <- function(query, source, s, epsilon, self, threads) {
   bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
     .Call(C_pf_field, query, source, from, count, self, s, epsilon, threads)
   }))
 }
 
-# The same at the particles themselves: each pair is visited once, in rounds that
-# hand on the sums so far.
+# The field at the particles themselves visits each pair once, in rounds that
+# hand on the sums so far; the last of them gives the field.
 sample_field <- function(points, s, epsilon, threads) {
   n <- nrow(points)
   rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
-  state <- NULL
-  in_blocks(rounds, n * (ncol(points) + 4) * n / rounds / 2, function(from, count) {
-    state <<- .Call(C_pf_sample_field, points, state, from, from + count, s, epsilon, threads)
+  if (rounds == 0) return(ordered_field(points, points, s, epsilon, TRUE, threads))
+  result <- NULL
+  in_blocks(rounds, n * n * (ncol(points) + 4) / (2 * rounds), function(from, count) {
+    result <<- .Call(C_pf_sample_field, points, result, from, from + count, s, epsilon, threads)
     NULL
   }, chunk = 1, least = 1)
-  state
+  result
 }
 
 #' Forward descent: carry the rows towards equilibrium

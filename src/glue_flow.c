@@ -52,9 +52,10 @@ SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s,
   return field.list;
 }
 
-/* Rounds in which the field of n particles at themselves is made. */
+/* Rounds in which the field of n particles at themselves is made; 0 where pf_field does it as fast. */
 SEXP pf_sample_rounds(SEXP n, SEXP dim) {
-  return Rf_ScalarInteger((int)mutual_rounds((size_t)check_count(n, "n"), (size_t)check_count(dim, "dim")));
+  const size_t particles = (size_t)check_count(n, "n"), columns = (size_t)check_count(dim, "dim");
+  return Rf_ScalarInteger(columns > MUTUAL_DIM ? 0 : (int)mutual_rounds(particles, columns));
 }
 
 /* Rounds [from, to): the sums so far, or the field after the last round. `state`: the sums of the rounds

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #define MAX_LANES 8
-/* Coordinates and sums of a block stay in the second cache, the reactions of a group of sources in the first. */
-#define BLOCK_BYTES 262144
-#define MAX_BLOCK 1024
+/* Coordinates and sums of a block stay in the second cache, the reactions of a group of sources in the first.
+ * Blocks are as large as that allows: threads wait for each other after every round. */
+#define BLOCK_BYTES 1048576
+#define MAX_BLOCK 2048
 #define REACTION_BYTES 24576
 #define MAX_GROUP 32
 /* Fewer rows than this are one block. */

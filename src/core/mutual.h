@@ -13,6 +13,10 @@ typedef struct {
   const simd_table *table; /* set by mutual_prepare */
 } mutual_task;
 
+/* In more dimensions the sums of a meeting outgrow the nearest cache, and the ordered loop of pairwise.h does as
+ * well or better. (Nothing but speed speaks against it.) */
+#define MUTUAL_DIM 96
+
 /* Chooses the kernels. */
 void mutual_prepare(mutual_task *task);
 
