@@ -18,7 +18,7 @@ sample_field <- function(points, s, epsilon, threads) {
   rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
   if (rounds == 0) return(ordered_field(points, points, s, epsilon, TRUE, threads))
   result <- NULL
-  in_blocks(rounds, n * n * (ncol(points) + 4) / (2 * rounds), function(from, count) {
+  in_blocks(rounds, as.numeric(n) * n * (ncol(points) + 4) / (2 * rounds), function(from, count) {
     result <<- .Call(C_pf_sample_field, points, result, from, from + count, s, epsilon, threads)
     NULL
   }, chunk = 1, least = 1)

@@ -11,6 +11,8 @@
 #define MAX_BLOCK 2048
 #define REACTION_BYTES 24576
 #define MAX_GROUP 32
+/* Ordered pairs times coordinates in one round, half a second of two threads: R cannot stop within one. */
+#define ROUND_WORK 1e10
 /* Fewer rows than this are one block. */
 #define MIN_BLOCKED 128
 #define ALIGNMENT 64
@@ -30,7 +32,9 @@ static size_t blocks_of(size_t n, size_t dim) {
   size_t rows = BLOCK_BYTES / sizeof(double) / (dim + rows_of(dim));
   if (rows > MAX_BLOCK) rows = MAX_BLOCK;
   if (rows < 4 * TILE_UNIT) rows = 4 * TILE_UNIT;
-  return 4 * ((n + 4 * rows - 1) / (4 * rows));
+  const size_t fitting = (n + 4 * rows - 1) / (4 * rows);
+  const size_t brief = (size_t)((double)n * (double)n * ((double)dim + 4.0) / (4.0 * ROUND_WORK));
+  return 4 * (brief > fitting ? brief : fitting);
 }
 
 size_t mutual_rounds(size_t n, size_t dim) {

@@ -175,7 +175,21 @@ static void no_force_from_within(void) {
   free(x), free(out);
 }
 
+/* Two threads have equal shares, a round is brief, and no block is empty. */
+static void rounds(void) {
+  const size_t n[] = {128, 1000, 15000, 100000, 1000000}, dim[] = {1, 15, MUTUAL_DIM};
+  for (size_t i = 0; i < 5; i++) {
+    for (size_t j = 0; j < 3; j++) {
+      const size_t count = mutual_rounds(n[i], dim[j]);
+      const double work = (double)n[i] * (double)n[i] * (double)(dim[j] + 4) / (double)count;
+      CHECK(count % 4 == 0 && count <= n[i] / 32 && work < 1.1e10, "%zu rows, d = %zu: %zu rounds", n[i], dim[j], count);
+    }
+  }
+  CHECK(mutual_rounds(0, 3) == 1 && mutual_rounds(60, 3) == 1, "few rows are one block");
+}
+
 void test_mutual(void) {
+  rounds();
   ragged_extents();
   whole_range();
   coincident_rows();

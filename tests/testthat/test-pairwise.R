@@ -262,3 +262,13 @@ test_that("the particles do not move their centre, for any sum of rounds on two 
   expect_identical(field_by_rounds(x, 1, 0.01, 3L, 2L), one)
   expect_lt(max(abs(colMeans(one$gradient))), tolerance$centre * max(abs(one$gradient)))
 })
+
+test_that("more pairs than a whole number of R can count are no trouble", {
+  set.seed(18)
+  x <- matrix(rnorm(46400))
+  found <- particleflow:::field_at(x, x, -1, 0.01, TRUE, 2L)
+  some <- c(1:8, 46393:46400)
+  # the pair of a row with itself has no force
+  wanted <- particleflow:::field_at(x[some, , drop = FALSE], x, -1, 0.01, FALSE, 2L)
+  expect_lt(max(abs(found$gradient[some, ] - wanted$gradient)), tolerance$kernel)
+})
