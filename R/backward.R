@@ -84,7 +84,7 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   on.exit(bar$done())
   names <- list(rownames(y), dimnames(traj$frames)[[2]])
   points <- unname(y)
-  velocity <- NULL
+  velocity <- velocity_store()
   residual <- numeric(nrow(y))
   evaluations <- 0
   error <- 0
@@ -97,9 +97,8 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
     scale <- if (radius > 0) radius else 1
     if (exact) {
       gamma <- traj$gamma[j]
-      guess <- if (is.null(velocity)) points else points + gamma * velocity
-      solved <- undo_step(points, guess, at, gamma, traj, scale, control, threads)
-      velocity <- (solved$points - points) / gamma
+      solved <- undo_step(points, points + gamma * velocity$guess(gamma), at, gamma, traj, scale, control, threads)
+      velocity$add((solved$points - points) / gamma, gamma)
       evaluations <- evaluations + mean(solved$evaluations)
     } else {
       gamma <- traj$gamma[min(j, length(traj$gamma))]
@@ -122,6 +121,22 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
     residual = residual,
     evaluations = if (exact && length(steps)) evaluations / length(steps) else NA_real_,
     error_estimate = if (exact) error else NA_real_
+  )
+}
+
+# The velocities of the last two steps, and the one that a straight line through
+# them gives for the next step; each belongs to the middle of its step.
+velocity_store <- function() {
+  last <- 0
+  change <- 0
+  size <- NA_real_
+  list(
+    guess = function(gamma) if (is.na(size)) last else last + change * (size + gamma) / 2,
+    add = function(velocity, gamma) {
+      if (!is.na(size)) change <<- (velocity - last) / ((size + gamma) / 2)
+      last <<- velocity
+      size <<- gamma
+    }
   )
 }
 

@@ -1,9 +1,28 @@
 # The gradient field of Algorithm 2 at the rows of `query`, moved by the
 # particles `source`; `self`: the query rows are the particles themselves.
 field_at <- function(query, source, s, epsilon, self, threads) {
+  if (self) return(sample_field(source, s, epsilon, threads))
+  ordered_field(query, source, s, epsilon, FALSE, threads)
+}
+
+ordered_field <- function(query, source, s, epsilon, self, threads) {
   bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
     .Call(C_pf_field, query, source, from, count, self, s, epsilon, threads)
   }))
+}
+
+# The field at the particles themselves visits each pair once, in rounds that
+# hand on the sums so far; the last of them gives the field.
+sample_field <- function(points, s, epsilon, threads) {
+  n <- nrow(points)
+  rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
+  if (rounds == 0) return(ordered_field(points, points, s, epsilon, TRUE, threads))
+  result <- NULL
+  in_blocks(rounds, as.numeric(n) * n * (ncol(points) + 4) / (2 * rounds), function(from, count) {
+    result <<- .Call(C_pf_sample_field, points, result, from, from + count, s, epsilon, threads)
+    NULL
+  }, chunk = 1, least = 1)
+  result
 }
 
 #' Forward descent: carry the rows towards equilibrium

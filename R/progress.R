@@ -21,10 +21,10 @@ progress_bar <- function(label, total, progress) {
 # Calls work(from, count) over consecutive blocks of `n` rows (from counts from
 # 0), sized so that a block takes about `block_seconds`; the list of results.
 # Blocks start at a multiple of the chunk of rows that the core sums together:
-# then a row's bits depend neither on its block nor on how long blocks took.
-in_blocks <- function(n, pairs_per_row, work) {
-  chunk <- 32
-  whole_chunks <- function(rows) chunk * max(2, floor(rows / chunk))
+# then a row's bits depend neither on its block nor on how long blocks took. What
+# is no row but another unit of work may have a `chunk` of its own.
+in_blocks <- function(n, pairs_per_row, work, chunk = 32, least = 2 * chunk) {
+  whole_chunks <- function(rows) max(least, chunk * floor(rows / chunk))
   rows <- whole_chunks(1e8 / max(pairs_per_row, 1))
   if (n <= rows) return(list(work(0L, as.integer(n))))
   results <- list()

@@ -42,12 +42,16 @@ pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP 
 
 /* Doubles from R's transient heap, with the product of extents checked. */
 double *scratch(size_t a, size_t b);
+/* The same on cache lines of its own. */
+double *aligned_scratch(size_t n);
 SEXP new_matrix(size_t n, size_t dim);
 SEXP new_list(const char *const *names, SEXP *values, int n);
 /* One row per point, from the transient heap. */
 const double *packed_rows(matrix_view view);
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
+SEXP pf_sample_rounds(SEXP n, SEXP dim);
+SEXP pf_sample_field(SEXP x, SEXP state, SEXP from, SEXP to, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_kernel_sums(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth,
                     SEXP threads);

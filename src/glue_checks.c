@@ -79,6 +79,13 @@ double *scratch(size_t a, size_t b) {
   return (double *)R_alloc(count > 0 ? count : 1, sizeof(double));
 }
 
+double *aligned_scratch(size_t n) {
+  enum { LINE = 64 };
+  double *out = scratch(n + LINE / sizeof(double), 1);
+  const size_t beyond = (uintptr_t)out % LINE;
+  return beyond ? out + (LINE - beyond) / sizeof(double) : out;
+}
+
 SEXP new_matrix(size_t n, size_t dim) {
   return Rf_allocMatrix(REALSXP, (int)n, (int)dim);
 }

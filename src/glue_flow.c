@@ -2,6 +2,7 @@
 #include "glue.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/backward.h"
 #include "core/forward.h"
@@ -15,6 +16,25 @@ static const double *column_means(const double *rows, size_t n, size_t dim) {
   return out;
 }
 
+/* Room for a field, as R sees it and as the core does; `list` is protected. */
+typedef struct {
+  SEXP list;
+  field_values out;
+} field_list;
+
+static field_list new_field(size_t n, size_t dim) {
+  static const char *const names[] = {"gradient", "curvature", "repulsion", "nearest"};
+  double *weight = scratch(n, 1);
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(n, dim));
+  for (int i = 1; i < 4; i++) values[i] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)n));
+  SEXP list = new_list(names, values, 4);
+  UNPROTECT(4);
+  PROTECT(list);
+  const field_list field = {list, {REAL(values[0]), REAL(values[1]), REAL(values[2]), REAL(values[3]), weight}};
+  return field;
+}
+
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
@@ -25,17 +45,53 @@ SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s,
   pairwise_prepare(&task);
   const double *mean = column_means(task.source, of.n, of.dim);
 
-  static const char *const names[] = {"gradient", "curvature", "repulsion", "nearest"};
-  SEXP values[4];
-  values[0] = PROTECT(new_matrix(task.n_query, task.dim));
-  for (int i = 1; i < 4; i++) values[i] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)task.n_query));
-  const field_values out = {REAL(values[0]), REAL(values[1]), REAL(values[2]), REAL(values[3]),
-                            scratch(task.n_query, 1)};
+  const field_list field = new_field(task.n_query, task.dim);
   double *workspace = scratch((size_t)team, pairwise_workspace(task.dim));
-  field_rows(&task, mean, &out, workspace, team);
-  SEXP result = new_list(names, values, 4);
-  UNPROTECT(4);
-  return result;
+  field_rows(&task, mean, &field.out, workspace, team);
+  UNPROTECT(1);
+  return field.list;
+}
+
+/* Rounds in which the field of n particles at themselves is made; 0 where pf_field does it as fast. */
+SEXP pf_sample_rounds(SEXP n, SEXP dim) {
+  const size_t particles = (size_t)check_count(n, "n"), columns = (size_t)check_count(dim, "dim");
+  return Rf_ScalarInteger(columns > MUTUAL_DIM ? 0 : (int)mutual_rounds(particles, columns));
+}
+
+/* Rounds [from, to): the sums so far, or the field after the last round. `state`: the sums of the rounds
+ * before, NULL where there are none. */
+SEXP pf_sample_field(SEXP x, SEXP state, SEXP from, SEXP to, SEXP s, SEXP epsilon, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view particles = check_matrix(x, "x");
+  const size_t n = particles.n, dim = particles.dim, size = mutual_state(n, dim), rounds = mutual_rounds(n, dim);
+  const size_t first = (size_t)check_count(from, "from"), last = (size_t)check_count(to, "to");
+  const pair_kernel potential = check_potential(s, epsilon);
+  const int team = threads_limit(check_threads(threads));
+  if (n < 2) Rf_error("`x` must have at least two rows.");
+  if (first > last || last > rounds) Rf_error("`from` and `to` must lie within the rounds, in this order.");
+  if (first == 0 ? state != R_NilValue : TYPEOF(state) != REALSXP || (size_t)XLENGTH(state) != size) {
+    Rf_error("`state` must be NULL before the first round and the sums so far before any other.");
+  }
+  mutual_task task = {packed_rows(particles), n, dim, potential, 1, NULL};
+  mutual_prepare(&task);
+  double *workspace = scratch(1, mutual_workspace(n, dim, team)), *sums = aligned_scratch(size);
+  if (first == 0) {
+    mutual_clear(&task, sums);
+  } else {
+    memcpy(sums, REAL_RO(state), size * sizeof(double));
+  }
+  if (last < rounds) {
+    SEXP result = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)size));
+    mutual_advance(&task, sums, first, last, workspace, team);
+    memcpy(REAL(result), sums, size * sizeof(double));
+    UNPROTECT(1);
+    return result;
+  }
+  field_list field = new_field(n, dim);
+  mutual_advance(&task, sums, first, last, workspace, team);
+  field_of_sample(&task, sums, column_means(task.rows, n, dim), &field.out, workspace);
+  UNPROTECT(1);
+  return field.list;
 }
 
 SEXP pf_pairwise_sums(SEXP query, SEXP source, SEXP self, SEXP s, SEXP epsilon, SEXP threads) {

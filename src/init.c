@@ -9,6 +9,8 @@
 
 static const R_CallMethodDef routines[] = {
     ROUTINE(pf_field, 8),
+    ROUTINE(pf_sample_rounds, 2),
+    ROUTINE(pf_sample_field, 7),
     ROUTINE(pf_pairwise_sums, 6),
     ROUTINE(pf_step_log_det, 9),
     ROUTINE(pf_mixture_log_density, 11),

@@ -1,12 +1,15 @@
 /* Speed of the plain kernels of src/core beside the multiply-add peak of the processor, both measured in
  * one run. Without R; see run.sh.
- *   kernel DIRECTORY [quick]   writes peak.csv, kernel.csv, exponent.csv and scaling.csv there */
+ *   kernel DIRECTORY [quick]   writes peak.csv, kernel.csv, exponent.csv, scaling.csv and mutual.csv there
+ *   kernel DIRECTORY mutual    peak.csv and mutual.csv alone */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/mutual.h"
 #include "core/pairwise.h"
 #include "core/riesz.h"
 #include "core/simd.h"
@@ -191,9 +194,12 @@ static void cloud_free(cloud *c) {
 }
 
 /* best time of `repeats` for force and weight at the first n_query particles */
-static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
+static double kernel_seconds_of(cloud *c, double s, int full, int threads, int repeats) {
   pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, NULL, riesz_kernel(s, 1.0), NULL};
-  const pair_sums sums = {c->force, 1, c->n, c->weight, NULL, NULL, NULL, NULL};
+  double *extras = malloc(3 * c->n * sizeof(double));
+  if (!extras) exit(2);
+  pair_sums sums = {c->force, 1, c->n, c->weight, extras, extras + c->n, extras + 2 * c->n, NULL};
+  if (!full) sums.bound = sums.repulsion = sums.nearest = NULL;
   double best = INFINITY;
   for (int k = 0; k < repeats; k++) {
     const double start = now();
@@ -202,6 +208,33 @@ static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
     best = fmin(best, now() - start);
   }
   sink = c->force[0];
+  free(extras);
+  return best;
+}
+
+static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
+  return kernel_seconds_of(c, s, 0, threads, repeats);
+}
+
+/* The same at all particles, each pair visited once. */
+static double mutual_seconds(cloud *c, double s, int full, int threads, int repeats) {
+  mutual_task task = {c->packed, c->n, c->dim, riesz_kernel(s, 1.0), full, NULL};
+  double *room = malloc((mutual_state(c->n, c->dim) + 8 + mutual_workspace(c->n, c->dim, threads) + 3 * c->n) * sizeof(double));
+  if (!room) exit(2);
+  double *state = room + (8 - (uintptr_t)room / 8 % 8), *extras = state + mutual_state(c->n, c->dim), *workspace = extras + 3 * c->n;
+  pair_sums sums = {c->force, 1, c->n, c->weight, extras, extras + c->n, extras + 2 * c->n, NULL};
+  if (!full) sums.bound = sums.repulsion = sums.nearest = NULL;
+  double best = INFINITY;
+  for (int k = 0; k < repeats; k++) {
+    const double start = now();
+    mutual_prepare(&task);
+    mutual_clear(&task, state);
+    mutual_advance(&task, state, 0, mutual_rounds(c->n, c->dim), workspace, threads);
+    mutual_close(&task, state, &sums, workspace);
+    best = fmin(best, now() - start);
+  }
+  sink = c->force[0];
+  free(room);
   return best;
 }
 
@@ -236,6 +269,20 @@ static double bound_cycles(const char *simd, size_t dim, double s, double estima
   }
   if (strcmp(simd, "avx2") || p.kind == WEIGHT_general) return NAN;
   const double all = 3.0 * d + merge + weight_slots(simd, s, 0.0), sums = d + merge + 2.0;
+  return fmax(fmax(all / 3.0, (all - sums) / 2.0), p.kind == WEIGHT_odd ? 0.0 : divide);
+}
+
+/* The same for a vector of pairs that are visited once for both of their rows: 5 d for 3 d, a second sum of
+ * weights, and the distance in one sum. */
+static double mutual_bound_cycles(const char *simd, size_t dim, double s, double estimate, double divide) {
+  const double d = (double)dim;
+  const pair_kernel p = riesz_kernel(s, 1.0);
+  if (!strcmp(simd, "avx512")) {
+    const double w = p.kind == WEIGHT_general ? GENERAL_SLOTS(estimate) : weight_slots(simd, s, estimate);
+    return (5.0 * d + w + 1.0) / 2.0;
+  }
+  if (strcmp(simd, "avx2") || p.kind == WEIGHT_general) return NAN;
+  const double all = 5.0 * d + 1.0 + weight_slots(simd, s, 0.0), sums = 2.0 * d + 3.0;
   return fmax(fmax(all / 3.0, (all - sums) / 2.0), p.kind == WEIGHT_odd ? 0.0 : divide);
 }
 
@@ -277,9 +324,46 @@ static void cpu_model(char *out, size_t size) {
   snprintf(out + used, size - used, ", family %d, model %d", family, model);
 }
 
+/* The particles at themselves, each pair visited once, beside the ordered loop, in turn so that both meet the
+ * same machine. Ordered pairs are counted, n (n - 1), though each is computed once for both rows. */
+static void write_mutual(FILE *f, const char *simd, double peak[3], double estimate, double divide, int quick) {
+  const struct {
+    size_t n, dim;
+    double s;
+    int full;
+  } cases[] = {{15000, 15, 13.0, 0}, {5000, 15, 13.0, 0}, {15000, 15, 13.0, 1}, {15000, 15, 12.5, 1}, {15000, 15, 0.0, 1},
+               {15000, 1, 0.0, 0},   {15000, 1, 0.5, 0},  {15000, 2, 0.0, 0},   {15000, 2, 0.5, 0},   {15000, 3, 0.0, 0},
+               {15000, 3, 0.5, 0},   {15000, 2, 0.0, 1},  {15000, 2, 0.5, 1},   {15000, 5, 1.0, 0},   {5000, 32, 1.0, 1},
+               {5000, 64, 1.0, 1},   {3000, 128, 1.0, 1}, {2000, 256, 1.0, 1},  {1000, 15, 13.0, 1},  {300, 15, 13.0, 1},
+               {100, 2, 0.0, 1}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    const size_t n = quick && cases[k].n > 2000 ? 2000 : cases[k].n, dim = cases[k].dim;
+    const double s = cases[k].s, pairs = (double)n * (double)(n - 1);
+    cloud c = cloud_make(n, n, dim);
+    double ordered[2] = {INFINITY, INFINITY}, mutual[2] = {INFINITY, INFINITY};
+    const int runs = n < 2000 ? 50 : quick ? 2 : 7;
+    for (int r = 0; r < runs; r++) {
+      for (int threads = 1; threads <= 2; threads++) {
+        ordered[threads - 1] = fmin(ordered[threads - 1], kernel_seconds_of(&c, s, cases[k].full, threads, 1));
+        mutual[threads - 1] = fmin(mutual[threads - 1], mutual_seconds(&c, s, cases[k].full, threads, 1));
+      }
+    }
+    for (int threads = 1; threads <= 2; threads++) {
+      const double speed = pairs / mutual[threads - 1], cycles = peak[threads] / 4.0;
+      fprintf(f, "%s,%d,%zu,%zu,%g,%s,%.6f,%.4g,%.3f,%.3f,%.3f,%.3f,%.3f\n", simd, threads, n, dim, s,
+              cases[k].full ? "full" : "force", mutual[threads - 1], speed, ordered[threads - 1] / mutual[threads - 1],
+              speed / (cycles / bound_cycles(simd, dim, s, estimate, divide)),
+              speed / (2.0 * cycles / mutual_bound_cycles(simd, dim, s, estimate, divide)),
+              speed * (5.0 * (double)dim + 16.0) / peak[threads], mutual[0] / mutual[threads - 1]);
+      fflush(f);
+    }
+    cloud_free(&c);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
-  const int quick = argc > 2 && !strcmp(argv[2], "quick");
+  const int quick = argc > 2 && !strcmp(argv[2], "quick"), alone = argc > 2 && !strcmp(argv[2], "mutual");
   const int repeats = quick ? 2 : 5;
   char model[600];
   cpu_model(model, sizeof model);
@@ -316,6 +400,17 @@ int main(int argc, char **argv) {
 #endif
   }
   fclose(f);
+
+  f = open_csv(argv[1], "mutual.csv", model);
+  fprintf(f, "simd,threads,n,d,s,sums,seconds,pairs_per_second,times_ordered,share_of_ordered_bound,share_of_bound,"
+             "share_of_peak,speedup\n");
+  for (size_t k = n_names; k-- > 0;) {
+    if (!peak_of(names[k])) continue;
+    simd_select(names[k]);
+    write_mutual(f, names[k], peak[k], estimate, divide, quick);
+  }
+  fclose(f);
+  if (alone) return 0;
 
   f = open_csv(argv[1], "kernel.csv", model);
   FILE *e = open_csv(argv[1], "exponent.csv", model);

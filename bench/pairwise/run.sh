@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh bench/pairwise/run.sh [quick]: compiles src/core without R, measures its kernels, writes results/*.csv.
+# sh bench/pairwise/run.sh [quick | mutual]: compiles src/core without R, measures its kernels, writes results/*.csv.
 # CC: the compiler; KERNEL_RESULTS: another directory for the results.
 set -eu
 

@@ -24,13 +24,16 @@ static double pairs_of(const pair_task *task) {
   return (double)task->n_source - (task->self == NO_SELF && !task->own ? 0.0 : 1.0);
 }
 
-void field_rows(const pair_task *task, const double *mean, const field_values *out, double *workspace,
-                int threads) {
+/* Where the sums of the pairs go; field_from_sums() makes the field of them. */
+static pair_sums sums_of(const field_values *out, size_t m) {
+  const pair_sums sums = {out->gradient,  1,              m,            out->weight,
+                          out->curvature, out->repulsion, out->nearest, NULL};
+  return sums;
+}
+
+static void field_from_sums(const pair_task *task, const double *mean, const field_values *out) {
   const size_t m = task->n_query;
   const double n = (double)task->n_source;
-  const pair_sums sums = {out->gradient,  1,              m,           out->weight,
-                          out->curvature, out->repulsion, out->nearest, NULL};
-  pairwise_all(task, &sums, workspace, threads);
   for (size_t c = 0; c < task->dim; c++) {
     double *column = out->gradient + c * m;
     for (size_t i = 0; i < m; i++) {
@@ -42,6 +45,21 @@ void field_rows(const pair_task *task, const double *mean, const field_values *o
   for (size_t i = 0; i < m; i++) {
     out->curvature[i] = (pairs - out->weight[i] + (task->kernel.s + 2.0) * out->curvature[i]) / (n - 1.0);
   }
+}
+
+void field_rows(const pair_task *task, const double *mean, const field_values *out, double *workspace,
+                int threads) {
+  const pair_sums sums = sums_of(out, task->n_query);
+  pairwise_all(task, &sums, workspace, threads);
+  field_from_sums(task, mean, out);
+}
+
+void field_of_sample(const mutual_task *task, const double *state, const double *mean, const field_values *out,
+                     double *workspace) {
+  const pair_sums sums = sums_of(out, task->n);
+  const pair_task rows = {task->rows, task->n, task->dim, 1, task->rows, task->n, task->dim, 0, NULL, task->kernel, NULL};
+  mutual_close(task, state, &sums, workspace);
+  field_from_sums(&rows, mean, out);
 }
 
 /* --- the Jacobian of the field -------------------------------------------------------------------------- *

@@ -4,6 +4,7 @@
 #ifndef PARTICLEFLOW_FORWARD_H
 #define PARTICLEFLOW_FORWARD_H
 
+#include "core/mutual.h"
 #include "core/pairwise.h"
 
 /* Mean of each coordinate of packed rows [n, dim]. */
@@ -21,6 +22,11 @@ typedef struct {
 /* workspace: threads * pairwise_workspace(dim) */
 void field_rows(const pair_task *task, const double *mean, const field_values *out, double *workspace,
                 int threads);
+
+/* The field at the particles themselves from a state that has gone through all rounds of mutual_advance().
+ * workspace: mutual_workspace(n, dim, 1) */
+void field_of_sample(const mutual_task *task, const double *state, const double *mean, const field_values *out,
+                     double *workspace);
 
 /* A row and the trace bound of its curvature. */
 typedef struct {

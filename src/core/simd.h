@@ -16,6 +16,12 @@
  * TILE_EXTRA rows between the forces and the triangle. */
 #define TILE_EXTRA 4
 
+/* Where the rows of one sample meet each other, two more rows follow the extras: at s = 0,
+ * sum log u = log(mantissa) + exponent log 2 beside what dim+2 holds, so that no logarithm is taken before the end.
+ *   dim+4        the product of mantissas
+ *   dim+5        the sum of exponents */
+#define TILE_LOG 2
+
 /* Which of them a kernel adds to; each mode adds to those of the one before as well. */
 typedef enum {
   TILE_sum = 0,     /* sum w; all weights but Riesz */
@@ -43,6 +49,20 @@ typedef void (*tile_kernel)(const double *query, double *sums, const double *sou
 typedef void (*distance_kernel)(const double *query, double *squared, const double *source, size_t n_source,
                                 size_t dim);
 
+/* Rows of one sample go in units of this many, one tile or several. */
+#define TILE_UNIT 8
+/* No more tiles than this in one call (the running product again). */
+#define TILE_MAX_TILES 512
+
+/* query, sums: `n_tiles` tiles one after the other. source: [n_source, dim], whole units, none of them among
+ * the queries. reaction: the sums of the sources with the queries, but for the sign of sum w z, in `lanes`
+ * parts: [n_source / 4, dim + TILE_EXTRA + TILE_LOG, 4, lanes]. */
+typedef void (*mutual_kernel)(const double *query, double *sums, size_t n_tiles, const double *source,
+                              double *reaction, size_t n_source, size_t dim, const pair_kernel *kernel);
+
+/* A unit among itself. twice: [dim, 2 TILE_UNIT], its coordinates and the same again; sums: its tiles. */
+typedef void (*within_kernel)(const double *twice, double *sums, size_t dim, const pair_kernel *kernel);
+
 typedef struct {
   const char *name;
   size_t lanes;
@@ -51,6 +71,8 @@ typedef struct {
   double least_epsilon, largest_coordinate;
   tile_kernel kernels[TILE_modes][WEIGHT_count][TILE_MAX_DIM + 1]; /* [..][0] is the general kernel */
   distance_kernel distances;
+  mutual_kernel mutual[2][3]; /* [force, full][even, odd, general] */
+  within_kernel within[3];    /* [even, odd, general] */
 } simd_table;
 
 extern const simd_table simd_scalar;

@@ -399,6 +399,277 @@ DEFINE_SPECIAL(full, odd)
 #define ANY(mode_name, kind_name) {TILE_NAME(mode_name##_##kind_name##_0), NULL, NULL, NULL}
 #define NONE {NULL, NULL, NULL, NULL}
 
+/* --- rows of one sample among themselves ---------------------------------------------------------------- *
+ * A pair is visited once: what it adds to the query it takes from the source. Each source has a vector for
+ * each of its sums, which is added up over the lanes when all tiles have passed. Two tiles of queries meet
+ * four sources (or one tile eight), so that reactions are loaded and stored half as often. Differences are
+ * computed twice: to keep them costs more in stores than it saves in operations. */
+#define REACTION(row, g) (reaction + (4 * ((g) / 4 * rows + (row)) + (g) % 4) * TILE_LANES)
+#define REACTION_STRIDE (4 * TILE_LANES)
+
+/* The extras of one tile, or of one source, `stride` doubles from row to row. */
+INLINE TILE_NAME(tally) TILE_NAME(extras_load)(const double *extra, size_t stride, const tile_mode mode,
+                                               const int logarithmic) {
+  TILE_NAME(tally) t;
+  t.weight = LOAD(extra);
+  t.bound = t.energy = t.nearest = t.mantissa = t.exponent = t.weight;
+  if (mode < TILE_full) return t;
+  t.bound = LOAD(extra + stride);
+  t.nearest = LOAD(extra + 3 * stride);
+  if (logarithmic) {
+    t.mantissa = LOAD(extra + 4 * stride);
+    t.exponent = LOAD(extra + 5 * stride);
+  } else {
+    t.energy = LOAD(extra + 2 * stride);
+  }
+  return t;
+}
+
+INLINE void TILE_NAME(extras_store)(TILE_NAME(tally) t, double *extra, size_t stride, const tile_mode mode,
+                                    const int logarithmic) {
+  STORE(extra, t.weight);
+  if (mode < TILE_full) return;
+  STORE(extra + stride, t.bound);
+  STORE(extra + 3 * stride, t.nearest);
+  if (logarithmic) {
+    STORE(extra + 4 * stride, t.mantissa);
+    STORE(extra + 5 * stride, t.exponent);
+  } else {
+    STORE(extra + 2 * stride, t.energy);
+  }
+}
+
+/* The product of mantissas goes back to [1, 2). */
+INLINE void TILE_NAME(extras_settle)(TILE_NAME(tally) *t, const int logarithmic) {
+  if (!logarithmic) return;
+  t->exponent = ADD(t->exponent, EXPONENT(t->mantissa));
+  t->mantissa = MANTISSA(t->mantissa);
+}
+
+/* One vector of pairs to the extras of its tile and of its source. */
+INLINE void TILE_NAME(extras_both)(TILE_NAME(tally) *t, TILE_NAME(tally) *r, vec distance2, vec u, vec weight,
+                                   vec inverse, const tile_mode mode, const int logarithmic) {
+  t->weight = ADD(t->weight, weight);
+  r->weight = ADD(r->weight, weight);
+  if (mode < TILE_full) return;
+  const vec curvature = MUL(weight, inverse);
+  t->bound = FMA(curvature, distance2, t->bound);
+  r->bound = FMA(curvature, distance2, r->bound);
+  t->nearest = MIN(t->nearest, distance2);
+  r->nearest = MIN(r->nearest, distance2);
+  if (logarithmic) {
+    const vec mantissa = MANTISSA(u), exponent = EXPONENT(u);
+    t->mantissa = MUL(t->mantissa, mantissa);
+    r->mantissa = MUL(r->mantissa, mantissa);
+    t->exponent = ADD(t->exponent, exponent);
+    r->exponent = ADD(r->exponent, exponent);
+  } else {
+    t->energy = FMA(weight, u, t->energy);
+    r->energy = FMA(weight, u, r->energy);
+  }
+}
+
+/* S(g, a, b): source g, and the vectors of its pairs with the first tile and the second */
+#define PAIRS_2(S) S(0, 0, 1) S(1, 2, 3) S(2, 4, 5) S(3, 6, 7)
+#define PAIRS_1(S) S(0, 0, 0) S(1, 1, 1) S(2, 2, 2) S(3, 3, 3) S(4, 4, 4) S(5, 5, 5) S(6, 6, 6) S(7, 7, 7)
+#define SECOND_TILE_2(statements) statements
+#define SECOND_TILE_1(statements)
+#define ZERO_DISTANCE(a) vec distance##a = SET1(0.0);
+#define MEET(a, y)                        \
+  {                                       \
+    const vec z = SUB(y, x);              \
+    distance##a = FMA(z, z, distance##a); \
+  }
+#define PUSH(a, y, force)             \
+  {                                   \
+    const vec z = SUB(y, x);          \
+    force = FMA(weight##a, z, force); \
+    r = FMA(weight##a, z, r);         \
+  }
+#define MEET_1(g, a, b)                        \
+  {                                            \
+    const vec x = SET1(source[(g) * dim + c]); \
+    MEET(a, y0)                                \
+  }
+#define MEET_2(g, a, b)                        \
+  {                                            \
+    const vec x = SET1(source[(g) * dim + c]); \
+    MEET(a, y0)                                \
+    MEET(b, y1)                                \
+  }
+#define PUSH_1(g, a, b)                        \
+  {                                            \
+    const vec x = SET1(source[(g) * dim + c]); \
+    vec r = LOAD(REACTION(c, g));              \
+    PUSH(a, y0, force0)                        \
+    STORE(REACTION(c, g), r);                  \
+  }
+#define PUSH_2(g, a, b)                        \
+  {                                            \
+    const vec x = SET1(source[(g) * dim + c]); \
+    vec r = LOAD(REACTION(c, g));              \
+    PUSH(a, y0, force0)                        \
+    PUSH(b, y1, force1)                        \
+    STORE(REACTION(c, g), r);                  \
+  }
+#define EXTRAS_OF(k, a) \
+  TILE_NAME(extras_both)(&t[k], &r, distance##a, u##a, weight##a, inverse##a, mode, logarithmic);
+#define EXTRAS_1(g, a, b)                                                                                      \
+  {                                                                                                            \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);         \
+    EXTRAS_OF(0, a)                                                                                            \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);                          \
+  }
+#define EXTRAS_2(g, a, b)                                                                                      \
+  {                                                                                                            \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);         \
+    EXTRAS_OF(0, a)                                                                                            \
+    EXTRAS_OF(1, b)                                                                                            \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);                          \
+  }
+
+#define DEFINE_MEETING(tiles)                                                                                  \
+  INLINE void TILE_NAME(meeting_##tiles)(const double *query, double *sums, const double *source,              \
+                                         double *reaction, size_t dim, const pair_kernel *kernel,              \
+                                         const weight_kind kind, const tile_mode mode, const int logarithmic,  \
+                                         TILE_NAME(tally) *t) {                                                \
+    const size_t rows = dim + TILE_EXTRA + TILE_LOG;                                                           \
+    const vec epsilon = SET1(kernel->epsilon);                                                                 \
+    REPEAT_8(ZERO_DISTANCE)                                                                                    \
+    for (size_t c = 0; c < dim; c++) {                                                                         \
+      const vec y0 = LOAD(query + c * TILE_LANES);                                                             \
+      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);)                                \
+      PAIRS_##tiles(MEET_##tiles)                                                                              \
+    }                                                                                                          \
+    WEIGH(REPEAT_8)                                                                                            \
+    PAIRS_##tiles(EXTRAS_##tiles)                                                                              \
+    for (size_t c = 0; c < dim; c++) {                                                                         \
+      const vec y0 = LOAD(query + c * TILE_LANES);                                                             \
+      vec force0 = LOAD(sums + c * TILE_LANES);                                                                \
+      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);                                 \
+                          vec force1 = LOAD(sums + (rows + c) * TILE_LANES);)                                  \
+      PAIRS_##tiles(PUSH_##tiles)                                                                              \
+      STORE(sums + c * TILE_LANES, force0);                                                                    \
+      SECOND_TILE_##tiles(STORE(sums + (rows + c) * TILE_LANES, force1);)                                      \
+    }                                                                                                          \
+  }
+#define MEET_SOURCES(tiles, step)                                                                              \
+  for (size_t a = 0; a < n_source; a += (step)) {                                                              \
+    TILE_NAME(meeting_##tiles)(query, sums, source + a * dim, reaction + a * rows * TILE_LANES, dim, kernel,   \
+                               kind, mode, logarithmic, t);                                                    \
+  }
+DEFINE_MEETING(2)
+#if TILE_LANES == 8
+DEFINE_MEETING(1)
+#endif
+
+INLINE void TILE_NAME(settle_sources)(double *reaction, size_t n_source, size_t dim) {
+  const size_t rows = dim + TILE_EXTRA + TILE_LOG;
+  for (size_t a = 0; a < n_source; a++) {
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, a), REACTION_STRIDE, TILE_full, 1);
+    TILE_NAME(extras_settle)(&r, 1);
+    TILE_NAME(extras_store)(r, REACTION(dim, a), REACTION_STRIDE, TILE_full, 1);
+  }
+}
+
+INLINE void TILE_NAME(mutual)(const double *query, double *sums, size_t n_tiles, const double *source,
+                              double *reaction, size_t n_source, size_t dim, const pair_kernel *kernel,
+                              const weight_kind kind, const tile_mode mode, const int logarithmic) {
+  const size_t rows = dim + TILE_EXTRA + TILE_LOG;
+  TILE_NAME(tally) t[2];
+  for (; n_tiles >= 2; n_tiles -= 2, query += 2 * dim * TILE_LANES, sums += 2 * rows * TILE_LANES) {
+    double *extra = sums + dim * TILE_LANES, *second = extra + rows * TILE_LANES;
+    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
+    t[1] = TILE_NAME(extras_load)(second, TILE_LANES, mode, logarithmic);
+    MEET_SOURCES(2, 4)
+    TILE_NAME(extras_settle)(&t[0], logarithmic);
+    TILE_NAME(extras_settle)(&t[1], logarithmic);
+    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, mode, logarithmic);
+    TILE_NAME(extras_store)(t[1], second, TILE_LANES, mode, logarithmic);
+  }
+#if TILE_LANES == 8
+  if (n_tiles) {
+    double *extra = sums + dim * TILE_LANES;
+    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
+    MEET_SOURCES(1, 8)
+    TILE_NAME(extras_settle)(&t[0], logarithmic);
+    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, mode, logarithmic);
+  }
+#endif
+}
+
+#define DEFINE_MUTUAL(mode_name, kind_name)                                                                    \
+  static TILE_TARGET void TILE_NAME(mutual_##mode_name##_##kind_name)(                                         \
+      const double *query, double *sums, size_t n_tiles, const double *source, double *reaction,               \
+      size_t n_source, size_t dim, const pair_kernel *kernel) {                                                \
+    const weight_kind kind = WEIGHT_##kind_name;                                                               \
+    const tile_mode mode = TILE_##mode_name;                                                                   \
+    if (kind == WEIGHT_even && mode >= TILE_full && kernel->s == 0.0) {                                        \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, mode, 1);         \
+      TILE_NAME(settle_sources)(reaction, n_source, dim);                                                      \
+    } else {                                                                                                   \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, mode, 0);         \
+    }                                                                                                          \
+  }
+DEFINE_MUTUAL(force, even)
+DEFINE_MUTUAL(force, odd)
+DEFINE_MUTUAL(force, general)
+DEFINE_MUTUAL(full, even)
+DEFINE_MUTUAL(full, odd)
+DEFINE_MUTUAL(full, general)
+
+/* The rows of a unit among themselves, as ordered pairs: each with the other seven, which pass by as
+ * unaligned vectors of the unit's coordinates written twice. */
+#define REPEAT_7(S) S(1) S(2) S(3) S(4) S(5) S(6) S(7)
+#define PASS(g)                                                        \
+  {                                                                    \
+    const vec z = SUB(y, LOAD(at + c * 2 * TILE_UNIT + (g)));          \
+    distance##g = FMA(z, z, distance##g);                              \
+  }
+#define PASS_PUSH(g) force = FMA(weight##g, SUB(y, LOAD(at + c * 2 * TILE_UNIT + (g))), force);
+#define PASS_EXTRAS(g)                                                                                         \
+  {                                                                                                            \
+    TILE_NAME(tally) other = t;                                                                                \
+    TILE_NAME(extras_both)(&t, &other, distance##g, u##g, weight##g, inverse##g, mode, logarithmic);           \
+  }
+INLINE void TILE_NAME(within)(const double *twice, double *sums, size_t dim, const pair_kernel *kernel,
+                              const weight_kind kind, const tile_mode mode, const int logarithmic) {
+  const size_t rows = dim + TILE_EXTRA + TILE_LOG;
+  const vec epsilon = SET1(kernel->epsilon);
+  for (size_t first = 0; first < TILE_UNIT; first += TILE_LANES, sums += rows * TILE_LANES) {
+    const double *at = twice + first;
+    double *extra = sums + dim * TILE_LANES;
+    TILE_NAME(tally) t = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
+    REPEAT_7(ZERO_DISTANCE)
+    for (size_t c = 0; c < dim; c++) {
+      const vec y = LOAD(at + c * 2 * TILE_UNIT);
+      REPEAT_7(PASS)
+    }
+    WEIGH(REPEAT_7)
+    REPEAT_7(PASS_EXTRAS)
+    for (size_t c = 0; c < dim; c++) {
+      const vec y = LOAD(at + c * 2 * TILE_UNIT);
+      vec force = LOAD(sums + c * TILE_LANES);
+      REPEAT_7(PASS_PUSH)
+      STORE(sums + c * TILE_LANES, force);
+    }
+    TILE_NAME(extras_settle)(&t, logarithmic);
+    TILE_NAME(extras_store)(t, extra, TILE_LANES, mode, logarithmic);
+  }
+}
+#define DEFINE_WITHIN(kind_name)                                                                               \
+  static TILE_TARGET void TILE_NAME(within_##kind_name)(const double *twice, double *sums, size_t dim,         \
+                                                        const pair_kernel *kernel) {                           \
+    if (WEIGHT_##kind_name == WEIGHT_even && kernel->s == 0.0) {                                               \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, TILE_full, 1);                           \
+    } else {                                                                                                   \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, TILE_full, 0);                           \
+    }                                                                                                          \
+  }
+DEFINE_WITHIN(even)
+DEFINE_WITHIN(odd)
+DEFINE_WITHIN(general)
+
 /* --- squared distances alone ------------------------------------------------------------------------- */
 #define STORE_DISTANCE(g) STORE(squared + (g) * TILE_LANES, distance##g);
 #define OPEN_DISTANCE(g)                \
@@ -419,11 +690,15 @@ static TILE_TARGET void TILE_NAME(distances)(const double *query, double *square
   DISTANCE_GROUP(1, REPEAT_1)
 }
 
-/* The last members of a table. [mode][kind][column], in the order of the enumerations, then the distances. */
+/* The last members of a table. [mode][kind][column], in the order of the enumerations, then the distances,
+ * then the kernels of a sample with itself. */
 #define TILE_TABLE                                                                                          \
   {{NONE, NONE, NONE, ANY(sum, gaussian), ANY(sum, laplace), ANY(sum, distance)},                           \
    {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian),                   \
     ANY(force, laplace), ANY(force, distance)},                                                             \
    {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                         \
    {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}},                       \
-  TILE_NAME(distances)
+  TILE_NAME(distances),                                                                                     \
+  {{TILE_NAME(mutual_force_even), TILE_NAME(mutual_force_odd), TILE_NAME(mutual_force_general)},            \
+   {TILE_NAME(mutual_full_even), TILE_NAME(mutual_full_odd), TILE_NAME(mutual_full_general)}},              \
+  {TILE_NAME(within_even), TILE_NAME(within_odd), TILE_NAME(within_general)}

@@ -69,6 +69,7 @@ void test_equilibrium(void);
 void test_fingerprint(void);
 void test_forward(void);
 void test_linalg(void);
+void test_mutual(void);
 void test_neighbours(void);
 void test_pairwise(void);
 void test_riesz(void);

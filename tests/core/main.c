@@ -57,6 +57,7 @@ int main(void) {
   test_riesz();
   test_equilibrium();
   test_pairwise();
+  test_mutual();
   test_neighbours();
   test_sinkhorn();
   test_forward();

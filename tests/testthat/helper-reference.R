@@ -80,6 +80,8 @@ routine_examples <- function() {
   set.seed(1)
   list(
     pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
+    pf_sample_rounds = list(3L, 2L),
+    pf_sample_field = list(matrix(rnorm(6), 3), NULL, 0L, 1L, 0, 0.1, 1L),
     pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
     pf_step_log_det = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0L, 3L, FALSE, 0.1, 0, 0.1, 1L),
     pf_mixture_log_density = list(matrix(0, 3, 2), matrix(1, 3, 2), matrix(1, 3, 3), matrix(0, 2, 3), c(0, 0, 0), c(1, 2),

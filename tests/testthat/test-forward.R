@@ -160,7 +160,7 @@ test_that("long steps done in blocks of rows give the same bits", {
   # the blocks of in_blocks(), with the seconds that a block is to take made so
   # small that each takes another number of rows
   x <- two_clusters(3000, 2)
-  whole <- particleflow:::field_at(x, x, 0, 0.01, TRUE, 1L)
+  whole <- particleflow:::ordered_field(x, x, 0, 0.01, TRUE, 1L)
   sizes <- integer()
   blocks <- particleflow:::in_blocks(3000, 1e5, function(from, count) {
     sizes[length(sizes) + 1] <<- count

@@ -166,3 +166,109 @@ test_that("every instruction set equals its scalar twin to 1e-12 of the sum of |
     }
   }
 })
+
+# All rounds of the field of a sample at itself, `step` of them a call.
+field_by_rounds <- function(x, s, epsilon, step, threads) {
+  rounds <- .Call(routine("sample_rounds"), nrow(x), ncol(x))
+  result <- NULL
+  for (from in seq(0L, rounds - 1L, by = step)) {
+    result <- .Call(routine("sample_field"), x, result, from, min(from + step, rounds), s, epsilon, threads)
+  }
+  result
+}
+
+# What the field is made of: sums from the slow reference or from the ordered loop.
+field_of_sums <- function(x, sums, s) {
+  n <- nrow(x)
+  list(gradient = (n * sweep(x, 2, colMeans(x)) - sums$force) / (n - 1),
+       curvature = (n - 1 - sums$weight + (s + 2) * sums$bound) / (n - 1),
+       repulsion = sums$repulsion, nearest = sums$nearest)
+}
+
+test_that("each pair visited once gives the field of the slow reference, in any number of calls", {
+  set.seed(15)
+  on_each_simd(function(set) {
+    for (d in c(1, 2, 3, 15, 50)) {
+      for (n in c(2, 7, 8, 9, 15, 16, 17, 33, 64, 127, 128, 137)) {
+        s <- c(-1.3, -1, 0, 0.5, 1)[n %% 5 + 1]
+        if (s >= d && d > 1) next
+        x <- matrix(rnorm(n * d), n, d)
+        wanted <- field_of_sums(x, reference_sums(x, x, s, 0.01, TRUE), s)
+        one <- field_by_rounds(x, s, 0.01, 1000L, 1L)
+        what <- sprintf("%s d=%d n=%d s=%g", set, d, n, s)
+        expect_lt(max(mapply(relative_error, one, wanted[names(one)])), tolerance$kernel, label = what)
+        expect_identical(field_by_rounds(x, s, 0.01, 1L, 2L), one, info = what)
+        expect_identical(particleflow:::field_at(x, x, s, 0.01, TRUE, 1L), one, info = what)
+      }
+    }
+  })
+})
+
+test_that("it equals the ordered loop of the scalar twin, whatever the scale", {
+  before <- particleflow_simd()
+  on.exit(particleflow_simd(before))
+  set.seed(16)
+  for (d in c(1, 2, 15, 49)) {
+    for (s in c(-1.3, -1, 0, 0.5, if (d > 13) 13)) {
+      for (scale in c(1e-100, 1e-40, 1e-3, 1, 1e40)) {
+        if (s > 1 && abs(log10(scale)) > 10) next # weights are beyond the range of doubles
+        x <- matrix(rnorm(133 * d), 133) * scale
+        x[131:133, ] <- x[c(1, 2, 130), ] # coincident points, in another unit and in their own
+        epsilon <- max(0.01 * scale^2, 1e-300)
+        sums <- function() .Call(routine("pairwise_sums"), x, x, TRUE, s, epsilon, 1L)
+        size <- vapply(seq_len(133), function(i) {
+          r2 <- rowSums((matrix(x[i, ], 133, d, byrow = TRUE) - x)^2)
+          sum(((r2 + epsilon)^-(s / 2 + 1) * sqrt(r2))[-i]) + sum(sqrt(r2))
+        }, 0)
+        particleflow_simd("scalar")
+        twin <- field_of_sums(x, sums(), s)
+        for (set in attr(before, "available")) {
+          particleflow_simd(set)
+          found <- field_by_rounds(x, s, epsilon, 2L, 1L)
+          what <- sprintf("%s d=%d s=%g scale=%g", set, d, s, scale)
+          expect_lt(max(abs(found$gradient - twin$gradient) * 132 / size), tolerance$twin, label = what)
+          expect_lt(relative_error(found$repulsion, twin$repulsion), tolerance$twin, label = what)
+          expect_identical(found$nearest == 0, twin$nearest == 0, info = what)
+        }
+      }
+    }
+  }
+})
+
+test_that("the rounds refuse what is not theirs, and leave the sums they were given alone", {
+  field <- routine("sample_field")
+  x <- matrix(rnorm(400), 200)
+  rounds <- .Call(routine("sample_rounds"), 200L, 2L)
+  expect_gt(rounds, 1)
+  state <- .Call(field, x, NULL, 0L, 1L, 0, 0.1, 1L)
+  kept <- state + 0
+  .Call(field, x, state, 1L, rounds, 0, 0.1, 1L)
+  expect_identical(state, kept)
+  expect_error(.Call(field, x, NULL, 1L, rounds, 0, 0.1, 1L), "`state`")
+  expect_error(.Call(field, x, state[-1], 1L, rounds, 0, 0.1, 1L), "`state`")
+  expect_error(.Call(field, x, state, 0L, rounds, 0, 0.1, 1L), "`state`")
+  expect_error(.Call(field, x, state, 1L, rounds + 1L, 0, 0.1, 1L), "rounds")
+  # so many columns that the ordered loop is as fast
+  expect_identical(.Call(routine("sample_rounds"), 200L, 1000L), 0L)
+  wide <- matrix(rnorm(3000), 3)
+  expect_equal(particleflow:::field_at(wide, wide, 0, 0.1, TRUE, 1L)$gradient, reference_gradient(wide, 0, 0.1),
+               tolerance = tolerance$kernel)
+})
+
+test_that("the particles do not move their centre, for any sum of rounds on two threads", {
+  set.seed(17)
+  x <- matrix(rnorm(3000 * 3), 3000)
+  one <- field_by_rounds(x, 1, 0.01, 1L, 1L)
+  expect_identical(field_by_rounds(x, 1, 0.01, 3L, 2L), one)
+  expect_lt(max(abs(colMeans(one$gradient))), tolerance$centre * max(abs(one$gradient)))
+})
+
+test_that("more pairs than a whole number of R can count are no trouble", {
+  set.seed(18)
+  x <- matrix(rnorm(46400))
+  found <- particleflow:::field_at(x, x, -1, 0.01, TRUE, 2L)
+  some <- c(1:8, 46393:46400)
+  # the pair of a row with itself has no force
+  wanted <- particleflow:::field_at(x[some, , drop = FALSE], x, -1, 0.01, FALSE, 2L)
+  expect_lt(max(abs(found$gradient[some, ] - wanted$gradient)), tolerance$kernel)
+})
