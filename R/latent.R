@@ -163,6 +163,22 @@ latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
   })
 }
 
+# Standardised columns first, then another map fitted to them.
+standardised_first <- function(latent) {
+  new_latent(paste("standardised", latent$name), function(x) {
+    outer <- latent_standardise()$fit(x)
+    inner <- latent$fit(outer$encode(x))
+    new_fitted_latent(
+      inner$name, inner$dim,
+      encode = function(x) inner$encode(outer$encode(x)),
+      decode = function(z) outer$decode(inner$decode(z)),
+      description = if (inner$dim == ncol(x) && inner$name == "map") outer$description
+                    else sub("centred columns", "standardised columns", inner$description, fixed = TRUE),
+      explained = inner$explained, reconstruction = inner$reconstruction_error
+    )
+  })
+}
+
 check_encoded <- function(z, rows) {
   if (!is.matrix(z) || !is.numeric(z) || nrow(z) != rows || !all(is.finite(z))) {
     fail("`encode` must return a finite numeric matrix with %d rows, not %s.", rows, describe(z))
