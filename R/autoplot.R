@@ -20,6 +20,14 @@ autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), tim
   draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)
 }
 
+#' @rdname plot.gpa
+#' @method autoplot gpa
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, gpa)
+autoplot.gpa <- function(object, type = c("frames", "trace"), times = NULL, group = NULL, col = NULL, ...) {
+  draw_ggplot(gpa_picture(object, type, times, group, col), ...)
+}
+
 draw_ggplot <- function(picture, ...) {
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
 }

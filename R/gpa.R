@@ -1,5 +1,99 @@
 #' Generative particle algorithm
 #'
+#' Moves the rows of `source` towards the law of `target`: particles follow
+#' \eqn{dy/dt = -\nabla\phi(y)}, where the potential \eqn{\phi} is the maximiser of the
+#' dual of a divergence \eqn{D(P \| Q)} of the particles `P` from the target `Q`,
+#' \deqn{E_P[\phi] - \inf_\nu \{\nu + E_Q[f^*(\phi - \nu)]\},}{
+#'   E_P[phi] - inf_nu {nu + E_Q[f*(phi - nu)]},}
+#' over networks whose slope is at most `lipschitz`. The divergence so regularised is
+#' finite for any two samples, whether or not they overlap, and at most
+#' `lipschitz` times their Wasserstein-1 distance. The numbers of rows may differ.
+#'
+#' Each step makes `updates` updates of the network by Adam, from where the last step
+#' left it, and then one step of all particles. Every weight matrix is **rescaled after
+#' each update** (a projection: no gradient goes through it) to the norm
+#' \eqn{L^{1/D}}, `D` the number of matrices. With
+#' `normalisation = "spectral"` that is the largest singular value, by power iteration
+#' from where the last one ended; a Cholesky factorisation then proves the value to be an
+#' upper bound within 1e-5, so that the slope is never above `lipschitz`. With `"frobenius"` it is the
+#' Frobenius norm, which keeps the slope well below.
+#' \eqn{\nu} is found as the root of \eqn{E_Q[f^{*\prime}(\phi - \nu)] = 1}{E_Q[f*'(phi - nu)] = 1}, in closed form for `"kl"`
+#' (the formula of Donsker and Varadhan).
+#'
+#' @section Units:
+#' `step`, `lipschitz`, the divergence and the kinetic energy are in the units in which
+#' the flow runs: with `scale = TRUE` columns are z-scored over both tables together, and
+#' `latent` is fitted to the result. With orthonormal principal components the
+#' error towards the target in those units is at most that in the latent space (Theorem
+#' 5.1 of the paper), and what the components leave out comes on top. `scale = FALSE` only
+#' moves the medians of the columns to 0, which no flow can notice but a network that starts can.
+#' In one step of time `step` no particle moves further than `step * lipschitz`.
+#'
+#' @section Copies:
+#' A long run with as many particles as target rows, and networks wide enough, ends on the
+#' target rows themselves. Take more particles than target rows, or carry new source rows along
+#' ([predict()][predict.gpa], [simulate()][simulate.gpa]), and look at [novelty()].
+#'
+#' @section When a run goes wrong:
+#' Where a number leaves the range of doubles (as may happen with `lipschitz = Inf` or
+#' heavy tails) the run stops at the last good step, with a warning; particles are never
+#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there.
+#'
+#' @param source Numeric matrix or data frame, `M` rows to be moved; or a function of `n`
+#'   that returns `n` of them, such as `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing values.
+#' @param target Numeric matrix or data frame, `N` rows of the same columns (matched by
+#'   name where both have names); at least two.
+#' @param divergence `"kl"`, `"alpha"` (\eqn{f(x) = (x^\alpha - 1)/(\alpha(\alpha - 1))}, for heavy tails), `"reverse_kl"`
+#'   (\eqn{D(Q\|P)} as a function of `P`) or `"js"` (twice Jensen's and Shannon's); always
+#'   of the moving particles from the target.
+#' @param alpha Order of `"alpha"`, above 1.
+#' @param lipschitz Largest slope `L` of the potential, which is the largest speed; above 0, `Inf` for none.
+#' @param step Time step of the particles, above 0.
+#' @param n_steps Number of steps, at least 0.
+#' @param solver `"euler"`, or `"heun"`: the mean of the gradients here and where an Euler
+#'   step leads, both of the potential of the step.
+#' @param hidden Widths of the hidden layers; `NULL`: three layers of 32 up to 10
+#'   dimensions, of 64 up to 100, of 128 beyond.
+#' @param smoothing Half-width over which the kink of the rectifier is smoothed, in units of its
+#'   argument; 0 for none. For small steps.
+#' @param normalisation Norm of the weight matrices that is held, see above.
+#' @param updates Updates of the network a step, at least 1.
+#' @param rate Learning rate of Adam, above 0.
+#' @param batch Rows of each table that an update sees, drawn without replacement; `NULL`: all up to 4096.
+#' @param tolerance End when the divergence stayed at or below this for `patience` steps (after it was above it once); 0
+#'   for never.
+#' @param kinetic_tolerance End when the kinetic energy, the mean squared speed of the particles, did; 0 for never.
+#' @param patience How many steps in a row, at least 1.
+#' @param latent A [latent_map], or `"none"`; fitted to both tables together. `NULL`: the columns
+#'   up to 50 of them, [latent_pca()] with 50 components beyond.
+#' @param scale Whether columns are z-scored first, see above.
+#' @param n_source Number of particles where `source` is a function; `NULL`: as many as target rows.
+#' @param keep Keep the network of every how many steps (those between are replaced by the one before for
+#'   new points). `NULL`: every one while they fit into 256 MB.
+#' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
+#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()];
+#'   `NULL` for none.
+#' @param threads Accepted for uniformity: networks of this size gain nothing from threads of ours, and the result does
+#'   not depend on it. A threaded BLAS has its own settings.
+#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#' @return An object of class `c("gpa", "particle_flow")`: a list with `call`, `particles` (the
+#'   moved source rows in units and form of the table), `trajectory` (a [particle_trajectory], in the units of the flow), `latent`
+#'   (the fitted map), `control` (the settings), `diagnostics` (a data frame of one row: rows, dimensions, steps, `status`,
+#'   the last divergence and kinetic energy), `elapsed` (seconds), and what [resume()] and
+#'   [predict()][predict.gpa] need. The same seed gives the same particles, to the last bit on one BLAS. Methods:
+#'   [simulate()][simulate.gpa], [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa],
+#'   [summary()][summary.gpa], `as.data.frame()`, `tidy()`, `glance()`.
+#' @references
+#' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
+#' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4). \doi{10.1137/23M1587841}
+#' @examples
+#' set.seed(1)
+#' target <- cbind(rep(c(-2, 2), 50), rep(c(-2, 2), each = 50)) + rnorm(200, sd = 0.5)
+#' fit <- gpa(function(n) matrix(rnorm(2 * n), n), target, n_steps = 100)
+#' fit
+#' head(fit$particles)
+#' plot(fit)
+#' new <- simulate(fit, 50, seed = 1)
 #' @export
 gpa <- function(source, target, divergence = c("kl", "alpha", "reverse_kl", "js"), alpha = 2, lipschitz = 1,
                 step = 0.2, n_steps = 500, solver = c("euler", "heun"),
@@ -78,18 +172,18 @@ check_path <- function(checkpoint) {
 # Source and target with the same columns: those that vary in either, as matrices,
 # pooled too, and the template by which rows are given back.
 read_pair <- function(source, target, n_source) {
-  target_points <- check_points(target, "target", min_rows = 2L, grouped = FALSE)
   if (is.function(source)) {
-    n_source <- if (is.null(n_source)) nrow(target_points) else check_count(n_source, "n_source", 2L)
-    form <- target
-    source <- draw_source(source, n_source, target_points)
+    target <- check_points(form <- target, "target", min_rows = 2L, grouped = FALSE)
+    n_source <- if (is.null(n_source)) nrow(target) else check_count(n_source, "n_source", 2L)
+    source <- draw_source(source, n_source, target)
   } else {
     if (!is.null(n_source)) fail("`n_source` belongs to a `source` that is a function.")
-    form <- source
-    source <- check_like(source, "source", target_points, min_rows = 2L)
+    source <- check_points(form <- source, "source", min_rows = 2L, grouped = FALSE)
+    target <- check_like(target, "target", source, min_rows = 2L)
   }
-  pooled <- rbind(unname(source), unname(target_points))
-  colnames(pooled) <- colnames(target_points)
+  names <- if (is.null(colnames(source))) colnames(target) else colnames(source)
+  pooled <- rbind(unname(source), unname(target))
+  colnames(pooled) <- names
   range <- apply(pooled, 2, range)
   varying <- range[2, ] > range[1, ]
   if (!any(varying)) fail("`source` and `target` have no column that varies; there is nothing to move.")
@@ -98,7 +192,7 @@ read_pair <- function(source, target, n_source) {
   list(
     source = pooled_varying[rows, , drop = FALSE], target = pooled_varying[-rows, , drop = FALSE], pooled = pooled_varying,
     template = list(
-      frame = if (is.data.frame(form)) form[0, , drop = FALSE], names = colnames(target_points),
+      frame = if (is.data.frame(form)) form[0, , drop = FALSE], names = names,
       constant = ifelse(varying, NA_real_, range[1, ]), integer = rep(FALSE, ncol(pooled)), range = range,
       group_column = NULL, group = NULL
     )
@@ -123,153 +217,7 @@ choose_pooled_latent <- function(latent, scale, pooled) {
   } else if (!inherits(latent, "latent_map") || is.null(latent$fit)) {
     fail("`latent` must be a latent map such as latent_pca(10), or \"none\", not %s.", describe(latent))
   }
-  if (scale) standardised_first(latent) else latent
-}
-
-# ---- The run -----------------------------------------------------------------
-
-# The hidden layers of the reference experiments.
-default_hidden <- function(dim) rep(if (dim <= 10) 32L else if (dim <= 100) 64L else 128L, 3)
-
-# What the core needs to know: widths and the settings in the order of glue_network.c.
-gpa_plan <- function(control, dim) {
-  hidden <- if (is.null(control$hidden)) default_hidden(dim) else control$hidden
-  list(
-    widths = as.integer(c(dim, hidden, 1L)),
-    settings = as.double(c(
-      control$smoothing, match(control$divergence, divergence_names) - 1,
-      if (is.na(control$alpha)) 2 else control$alpha, control$lipschitz,
-      control$normalisation == "frobenius", control$rate, 0.9, 0.999, 1e-8,
-      control$solver == "heun", control$step, control$updates
-    ))
-  )
-}
-
-plan_parameters <- function(plan) {
-  out <- plan$widths[-1]
-  sum(as.double(out) * (plan$widths[-length(plan$widths)] + 1))
-}
-
-# Bytes that kept networks, and kept frames, may take where nothing else is asked for.
-most_kept_bytes <- 2^28
-
-# Every how many steps a network and a frame are kept.
-gpa_every <- function(control, n, plan) {
-  fitting <- function(bytes, most) max(1, ceiling(control$n_steps * bytes / most))
-  keep <- if (is.null(control$keep)) fitting(8 * plan_parameters(plan), most_kept_bytes) else control$keep
-  every <- control$every
-  if (is.null(every)) every <- max(ceiling(control$n_steps / 100), fitting(8 * n * plan$widths[1], most_kept_bytes))
-  as.integer(c(keep, every))
-}
-
-most_batch <- 4096L
-
-new_gpa_state <- function(start, plan, control, key) {
-  first <- .Call(C_pf_gpa_start, plan$widths, plan$settings, key)
-  list(
-    particles = start, learner = first$learner, directions = first$directions, updates = 0,
-    stop = c(if (control$tolerance > 0) control$tolerance else -Inf,
-             if (control$kinetic_tolerance > 0) control$kinetic_tolerance else -Inf, control$patience, 0, 0, 0),
-    step = 0L, key = key
-  )
-}
-
-# A run goes on until its steps are done or something ends it. What was done when it is
-# interrupted is kept for resume().
-advance_gpa <- function(run, progress) {
-  began <- proc.time()[[3]]
-  before <- run$elapsed
-  saved <- began
-  complete <- FALSE
-  bar <- progress_bar("Particles", run$planned - run$state$step, progress)
-  on.exit({
-    bar$done()
-    if (!complete) remember_run(run)
-  })
-  batch <- if (is.null(run$control$batch)) most_batch else run$control$batch
-  count <- 1L
-  while (run$state$step < run$planned && run$ended == 0L) {
-    state <- run$state
-    count <- min(count, run$planned - state$step)
-    clock <- proc.time()[[3]]
-    block <- .Call(C_pf_gpa_advance, state$particles, run$target, state$learner, state$directions, state$updates,
-                   run$plan$widths, run$plan$settings, state$key, batch, state$step, as.integer(count), run$every,
-                   state$stop)
-    run <- add_block(run, block)
-    now <- proc.time()[[3]]
-    run$elapsed <- before + now - began
-    bar$tick(block$done)
-    count <- as.integer(max(1, min(1e5, count * min(4, block_seconds / max(now - clock, 0.001)))))
-    if (!is.null(run$control$checkpoint) && now - saved > checkpoint_seconds) {
-      write_checkpoint(run)
-      saved <- now
-    }
-  }
-  complete <- TRUE
-  if (!is.null(run$control$checkpoint)) write_checkpoint(run)
-  run
-}
-
-checkpoint_seconds <- 30
-
-add_block <- function(run, block) {
-  first <- run$state$step
-  done <- block$done
-  steps <- first + seq_len(done)
-  nets <- sum((steps - 1L) %% run$every[1] == 0)
-  frames <- steps[steps %% run$every[2] == 0]
-  run$history[[length(run$history) + 1]] <- list(
-    records = block$records[, seq_len(done), drop = FALSE],
-    networks = block$networks[, seq_len(nets), drop = FALSE],
-    frames = block$frames[, seq_along(frames), drop = FALSE], kept = frames
-  )
-  run$state[c("particles", "learner", "directions", "updates", "stop")] <-
-    block[c("particles", "learner", "directions", "updates", "stop")]
-  run$state$step <- first + done
-  run$ended <- block$ended
-  run
-}
-
-# ---- Interrupted, saved and resumed runs -------------------------------------
-
-interrupted <- new.env(parent = emptyenv())
-
-remember_run <- function(run) {
-  interrupted$run <- run
-  if (!is.null(run$control$checkpoint)) write_checkpoint(run)
-  message(sprintf("Stopped after step %d of %d; resume() goes on from there.", run$state$step, run$planned))
-}
-
-write_checkpoint <- function(run) {
-  path <- run$control$checkpoint
-  partial <- paste0(path, ".part")
-  saveRDS(run, partial, compress = FALSE)
-  file.rename(partial, path)
-}
-
-#' Go on with a run
-#'
-#' @export
-resume <- function(object, n_steps = NULL, progress = NULL) {
-  if (missing(object)) {
-    if (is.null(interrupted$run)) fail("There is no interrupted run to go on with; give a fit or the path of a checkpoint.")
-    run <- interrupted$run
-  } else if (is.character(object) && length(object) == 1 && !is.na(object)) {
-    if (!file.exists(object)) fail("`object` is \"%s\", but there is no such file.", object)
-    run <- readRDS(object)
-    if (!is.list(run) || is.null(run$state)) fail("`object` is \"%s\", which is not a checkpoint of gpa().", object)
-  } else if (inherits(object, "gpa")) {
-    run <- object$run
-  } else {
-    fail("`object` must be a fit from gpa() or the path of a checkpoint, not %s.", describe(object))
-  }
-  if (!is.null(n_steps)) run$planned <- run$state$step + check_count(n_steps, "n_steps")
-  if (run$ended == 1L) fail("The run diverged at step %d and would do so again; start anew with other settings.", run$state$step)
-  run$ended <- 0L
-  run$state$stop[4:5] <- 0 # steps in a row below a tolerance
-  fit <- finish_gpa(advance_gpa(run, progress))
-  if (missing(object)) interrupted$run <- NULL
-  fit
+  pooled_first(latent, scale)
 }
 
 # ---- The fit -----------------------------------------------------------------
@@ -294,7 +242,8 @@ finish_gpa <- function(run) {
       ),
       elapsed = run$elapsed,
       particles = write_table(run$latent$decode(run$state$particles), run$table),
-      source = run$source, target = run$target, table = run$table, run = run, version = run$version
+      source = run$source, target = run$target, table = run$table,
+      run = run[setdiff(names(run), c("history", "start"))], version = run$version
     ),
     class = c("gpa", "particle_flow")
   )
@@ -325,6 +274,21 @@ gpa_trajectory <- function(run) {
   }
   stored <- list(frames = array(frames, c(dim(run$start), length(kept))), kept = as.integer(kept))
   new_trajectory(stored, diagnostics, list(networks = networks, plan = c(run$plan, every = run$every[1])))
+}
+
+# The run behind a fit, whose trajectory holds what it left behind.
+run_of_fit <- function(fit) {
+  run <- fit$run
+  traj <- fit$trajectory
+  k <- n_steps(traj)
+  on_grid <- which(traj$kept > 0 & traj$kept %% run$every[2] == 0)
+  run$start <- frame(traj, 1L)
+  run$history <- list(list(
+    records = t(unname(as.matrix(traj$diagnostics[seq_len(k), c("divergence", "kinetic_energy", "largest_move")]))),
+    networks = traj$networks,
+    frames = matrix(traj$frames[, , on_grid], nrow = length(run$start)), kept = traj$kept[on_grid]
+  ))
+  run
 }
 
 # Passive points moved by steps from + 1 .. from + count.

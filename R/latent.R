@@ -163,18 +163,30 @@ latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
   })
 }
 
-# Standardised columns first, then another map fitted to them.
-standardised_first <- function(latent) {
-  new_latent(paste("standardised", latent$name), function(x) {
-    outer <- latent_standardise()$fit(x)
+# Another map fitted to columns that were standardised, or only moved to their medians.
+pooled_first <- function(latent, scale) {
+  new_latent(latent$name, function(x) {
+    outer <- if (scale) latent_standardise()$fit(x) else latent_centre()$fit(x)
     inner <- latent$fit(outer$encode(x))
+    as_is <- inner$name == "map" && inner$dim == ncol(x)
     new_fitted_latent(
       inner$name, inner$dim,
       encode = function(x) inner$encode(outer$encode(x)),
       decode = function(z) outer$decode(inner$decode(z)),
-      description = if (inner$dim == ncol(x) && inner$name == "map") outer$description
-                    else sub("centred columns", "standardised columns", inner$description, fixed = TRUE),
+      description = if (as_is) outer$description
+                    else sub("centred columns", outer$description, inner$description, fixed = TRUE),
       explained = inner$explained, reconstruction = inner$reconstruction_error
+    )
+  })
+}
+
+latent_centre <- function() {
+  new_latent("centre", function(x) {
+    centre <- apply(x, 2, stats::median)
+    new_fitted_latent(
+      "centre", ncol(x),
+      encode = function(x) sweep(x, 2, centre), decode = function(z) sweep(z, 2, centre, "+"),
+      description = "centred columns", log_volume = function(x) 0
     )
   })
 }
