@@ -136,7 +136,7 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   }
   history <- as.data.frame(do.call(rbind, history))
   warn_short_flow(history, step, n_steps, time)
-  new_trajectory(frames$close(points), history, s, epsilon)
+  new_trajectory(frames$close(points), history, list(s = s, epsilon = epsilon))
 }
 
 # Every how many steps a frame is kept.

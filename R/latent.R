@@ -23,7 +23,7 @@
 #' @param log_det Function of a numeric matrix `[n, p]` that returns
 #'   \eqn{\log|\det|} of the derivative of `encode` at each row, for
 #'   [densities][logLik.efs] in data units; `NULL` where none is wanted.
-#' @return An object of class `latent_map`, for the argument `latent` of
+#' @return An object of class `latent_map`, for the argument `latent` of [gpa()] and
 #'   [efs()].
 #' @examples
 #' efs(iris[1:4], latent = latent_pca(2), calibrate = FALSE)
@@ -159,6 +159,34 @@ latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
       description = if (nothing) "the columns as they are" else sprintf("a map of your own to %d dimensions", ncol(z)),
       reconstruction = error,
       log_volume = if (nothing) function(x) 0 else log_det
+    )
+  })
+}
+
+# Another map fitted to columns that were standardised, or only moved to their medians.
+pooled_first <- function(latent, scale) {
+  new_latent(latent$name, function(x) {
+    outer <- if (scale) latent_standardise()$fit(x) else latent_centre()$fit(x)
+    inner <- latent$fit(outer$encode(x))
+    as_is <- inner$name == "map" && inner$dim == ncol(x)
+    new_fitted_latent(
+      inner$name, inner$dim,
+      encode = function(x) inner$encode(outer$encode(x)),
+      decode = function(z) outer$decode(inner$decode(z)),
+      description = if (as_is) outer$description
+                    else sub("centred columns", outer$description, inner$description, fixed = TRUE),
+      explained = inner$explained, reconstruction = inner$reconstruction_error
+    )
+  })
+}
+
+latent_centre <- function() {
+  new_latent("centre", function(x) {
+    centre <- apply(x, 2, stats::median)
+    new_fitted_latent(
+      "centre", ncol(x),
+      encode = function(x) sweep(x, 2, centre), decode = function(z) sweep(z, 2, centre, "+"),
+      description = "centred columns", log_volume = function(x) 0
     )
   })
 }

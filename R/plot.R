@@ -17,7 +17,7 @@
 #'
 #' @param x,object A [particle_trajectory].
 #' @param type `"frames"`: the particles at chosen times; `"energy"`: energy
-#'   (linear axis) and kinetic energy (logarithmic axis; values of 0 are left
+#'   (linear axis; for [gpa()] the divergence, logarithmic) and kinetic energy (logarithmic axis; values of 0 are left
 #'   out) over time.
 #' @param times For `"frames"`, flow times between 0 and the end of the flow:
 #'   each panel shows the nearest frame, whose time is its title. `NULL`: five
@@ -115,6 +115,43 @@ plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL
   invisible(x)
 }
 
+#' Plots of a run of particles
+#'
+#' The particles on their way to the target as a row of panels, or divergence and kinetic energy over time.
+#' `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#'
+#' @section What is shown:
+#' Tables of one or two columns are shown in their own units, others in the units of the flow: as they are up to two
+#' dimensions, on the first two principal components of source and target together beyond. The curves are those of
+#' every step; values that are not positive are left out on a logarithmic axis. Divergences are estimates that may be below
+#' 0 where the network lags behind.
+#'
+#' @param x,object A fit from [gpa()].
+#' @param type `"frames"`: the particles at chosen times, over the target; `"trace"`: divergence and kinetic energy
+#'   (logarithmic axes).
+#' @param times For `"frames"`, flow times between 0 and the end. `NULL`: five times evenly spread.
+#' @param group For `"frames"`, classes of the particles to colour by: a factor or a vector, one entry a particle.
+#' @param col For `"frames"`, colours of the target and of the particles, or of the target and each class; for
+#'   `"trace"` one colour. `NULL`: grey and a palette that colour-blind people can tell apart.
+#' @inheritParams plot.particle_trajectory
+#' @inherit plot.particle_trajectory return
+#' @references
+#' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024), Figures 2 and 3. \doi{10.1137/23M1587841}
+#' @examples
+#' set.seed(1)
+#' target <- cbind(rep(c(-2, 2), 50), rep(c(-2, 2), each = 50)) + rnorm(200, sd = 0.5)
+#' fit <- gpa(function(n) matrix(rnorm(2 * n), n), target, n_steps = 100)
+#' plot(fit)
+#' plot(fit, type = "trace")
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(fit)
+#' @order 1
+#' @export
+plot.gpa <- function(x, type = c("frames", "trace"), times = NULL, group = NULL, col = NULL, ...) {
+  draw_base(gpa_picture(x, type, times, group, col), ...)
+  invisible(x)
+}
+
 # ---- Pictures ----------------------------------------------------------------
 
 trajectory_picture <- function(x, type, times, group, col) {
@@ -140,6 +177,32 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
   frames_picture(flows, times, group, latent_columns(fit$latent$dim), col)
+}
+
+gpa_picture <- function(fit, type, times, group, col) {
+  type <- check_choice(type, c("frames", "trace"), "type")
+  check_belongs(type, "frames", times = times, group = group)
+  traj <- fit$trajectory
+  extent <- dim(traj$frames)
+  flow <- list(trajectory = traj, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1]))
+  if (type == "trace") return(curves_picture(list(flow), col))
+  times <- panel_times(list(flow), times)
+  classes <- point_group(group, extent[1])
+  if (is.null(classes)) classes <- factor(rep("particles", extent[1]))
+  if ("target" %in% levels(classes)) fail("`group` must not have a class \"target\", which names the target rows.")
+  all <- factor(c(rep("target", nrow(fit$target)), as.character(classes)), levels = c("target", levels(classes)))
+  if (is.null(col)) col <- c("grey65", class_colours(nlevels(classes)))
+  plain <- sum(is.na(fit$table$constant)) <= 2
+  place <- if (plain) fit$latent$decode else identity
+  columns <- if (plain) varying_columns(fit) else latent_columns(extent[2])
+  goal <- place(fit$target)
+  view <- projection(rbind(goal, place(frame(traj, 1L))), columns)
+  titles <- paste("time", distinct_format(times))
+  layers <- lapply(seq_along(times), function(j) {
+    points <- rbind(goal, place(common_points(list(flow), times[j])))
+    new_layer(titles[j], view$see(points), "rows", all)
+  })
+  panels_picture(layers, rep(list(view), length(times)), all, col, shared = TRUE)
 }
 
 # An argument that the chosen type would silently ignore is a mistake.
@@ -376,23 +439,27 @@ panel_limits <- function(x, y, square, air = 0.04) {
 }
 
 # curves: panel, time, value, group, alone (a class without steps, to be shown
-# as a point). Kinetic energy goes on a logarithmic axis, unless it is 0
-# throughout.
+# as a point). Kinetic energies and divergences go on a logarithmic axis, unless they are
+# nowhere positive.
 curves_picture <- function(flows, col) {
   group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
+  height <- if (is_network_flow(flows[[1]]$trajectory)) "divergence" else "energy"
   curves <- do.call(rbind, lapply(seq_along(flows), function(i) {
     d <- flows[[i]]$trajectory$diagnostics
-    data.frame(panel = rep(c("energy", "kinetic energy"), each = nrow(d)), time = d$time,
-               value = c(d$energy, d$kinetic_energy),
+    data.frame(panel = rep(c(height, "kinetic energy"), each = nrow(d)), time = d$time,
+               value = c(d[[height]], d$kinetic_energy),
                group = if (is.null(group)) NA_character_ else group[i], alone = nrow(d) == 1)
   }))
-  curves$panel <- factor(curves$panel, levels = c("energy", "kinetic energy"))
+  curves <- curves[!is.na(curves$value), ]
+  panels <- c(height, "kinetic energy")
+  curves$panel <- factor(curves$panel, levels = panels)
   curves$group <- factor(curves$group, levels = group)
-  kinetic <- curves$panel == "kinetic energy"
-  logarithmic <- any(curves$value[kinetic] > 0)
-  if (logarithmic) curves <- curves[!kinetic | curves$value > 0, ]
-  list(kind = "curves", curves = curves, log = c(energy = FALSE, `kinetic energy` = logarithmic),
-       colours = picture_colours(group, col))
+  on_log <- vapply(panels, function(panel) panel != "energy" && any(curves$value[curves$panel == panel] > 0), NA)
+  below <- on_log[as.character(curves$panel)] & curves$value <= 0
+  # a divergence that is estimated below 0 is a gap in its curve
+  curves$value[below & curves$panel == "divergence"] <- NA
+  curves <- curves[!below | is.na(curves$value), ]
+  list(kind = "curves", curves = curves, log = on_log, colours = picture_colours(group, col))
 }
 
 # One colour a class, named; without classes one for all.
@@ -499,7 +566,7 @@ draw_marks <- function(points, colour, settings, ...) {
 draw_curves <- function(picture, title, ...) {
   curves <- picture$curves[picture$curves$panel == title, ]
   settings <- utils::modifyList(list(type = "o", pch = 16, cex = 0.5, lwd = 1.5), list(...))
-  graphics::plot(range(picture$curves$time), range(curves$value), type = "n", yaxt = "n",
+  graphics::plot(range(picture$curves$time), range(curves$value, na.rm = TRUE), type = "n", yaxt = "n",
                  log = if (picture$log[[title]]) "y" else "", xlab = "time", ylab = "",
                  main = title, font.main = 1, cex.main = 1.1)
   graphics::axis(2, at = graphics::axTicks(2), labels = formatC(graphics::axTicks(2), format = "g"))

@@ -1,7 +1,8 @@
 #' What a flow leaves behind
 #'
 #' [efs_forward()] returns an object of class `particle_trajectory`: all that
-#' the inverse needs, and what a person wants to see of it.
+#' the inverse needs, and what a person wants to see of it. The field `trajectory` of a
+#' fit from [gpa()] is one too.
 #'
 #' @format A list with
 #' \describe{
@@ -11,13 +12,15 @@
 #'   \item{`kept`}{whole numbers, the steps whose frames are kept, from 0.}
 #'   \item{`times`}{numeric, `k + 1` cumulative step sizes, from 0.}
 #'   \item{`gamma`}{numeric, the `k` step sizes.}
-#'   \item{`s`, `epsilon`}{the potential.}
+#'   \item{`s`, `epsilon`}{the potential. With [gpa()] instead `networks`, a matrix of one column of parameters for
+#'     each kept network, and `plan` (widths, settings, and of every how many steps they were kept).}
 #'   \item{`diagnostics`}{data frame, a row a frame: `step`, `time`, `gamma`
 #'     (the step taken from this frame, `NA` for the last), `energy`,
 #'     `kinetic_energy` (mean squared speed), `largest_move`, `closest_pair`
 #'     (distances), `curvature` (largest curvature of the field over the
 #'     particles), `bound` (the inverse-step bound \eqn{b}) and `certificate`
-#'     (see [efs_forward()]).}
+#'     (see [efs_forward()]). With [gpa()]: `step`, `time`, `gamma`, `divergence`, `kinetic_energy` (of the potential before
+#'     the step; in the last row of the last potential, trained one step earlier) and `largest_move`.}
 #'   \item{`fingerprint`}{a hash, by which [efs_backward()] notices that a
 #'     trajectory was changed by hand.}
 #'   \item{`version`}{of the package that made it.}
@@ -37,18 +40,22 @@
 #' @name particle_trajectory
 NULL
 
-# stored: `frames` [n, d, kept] and `kept`, from frame_store().
-new_trajectory <- function(stored, diagnostics, s, epsilon) {
-  traj <- list(
-    frames = stored$frames,
-    kept = stored$kept,
-    times = diagnostics$time,
-    gamma = diagnostics$gamma[-nrow(diagnostics)],
-    s = s,
-    epsilon = epsilon,
-    diagnostics = diagnostics,
-    fingerprint = NULL,
-    version = as.character(utils::packageVersion("particleflow"))
+# stored: `frames` [n, d, kept] and `kept`, from frame_store(). field: what moves
+# points: list(s, epsilon), or list(networks, plan) of gpa().
+new_trajectory <- function(stored, diagnostics, field) {
+  traj <- c(
+    list(
+      frames = stored$frames,
+      kept = stored$kept,
+      times = diagnostics$time,
+      gamma = diagnostics$gamma[-nrow(diagnostics)]
+    ),
+    field,
+    list(
+      diagnostics = diagnostics,
+      fingerprint = NULL,
+      version = as.character(utils::packageVersion("particleflow"))
+    )
   )
   traj$fingerprint <- trajectory_fingerprint(traj)
   structure(traj, class = "particle_trajectory")
@@ -56,12 +63,19 @@ new_trajectory <- function(stored, diagnostics, s, epsilon) {
 
 trajectory_fingerprint <- function(traj) {
   settings <- as.double(c(dim(traj$frames), traj$kept, traj$gamma, traj$s, traj$epsilon))
-  paste0(.Call(C_pf_fingerprint, traj$frames), .Call(C_pf_fingerprint, settings))
+  paste0(.Call(C_pf_fingerprint, traj$frames), .Call(C_pf_fingerprint, settings),
+         if (is_network_flow(traj)) .Call(C_pf_fingerprint, traj$networks))
 }
+
+# Moved by networks, not by pairs.
+is_network_flow <- function(traj) !is.null(traj$networks)
 
 check_trajectory <- function(traj, what = "traj") {
   if (!inherits(traj, "particle_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
+  }
+  if (is_network_flow(traj)) {
+    fail("`%s` must be a trajectory from efs_forward(), not one from gpa(), which has no inverse.", what)
   }
   whole <- is.double(traj$frames) && length(dim(traj$frames)) == 3 &&
     is.double(traj$gamma) && dim(traj$frames)[3] == length(traj$kept)
@@ -102,6 +116,9 @@ frame_reader <- function(traj, threads = thread_count()) {
 
 # The frames of steps first + 1 .. last from that of step `first`.
 run_again <- function(traj, points, first, last, threads) {
+  if (is_network_flow(traj)) {
+    return(lapply(seq(first, last - 1L), function(step) points <<- carry_steps(traj, points, step, 1L)))
+  }
   lapply(seq(first + 1L, last), function(step) {
     field <- field_at(points, points, traj$s, traj$epsilon, TRUE, threads)
     points <<- points - traj$gamma[step] * field$gradient
@@ -131,24 +148,29 @@ format.particle_trajectory <- function(x, ...) {
                    if (k == 1) "" else "s", format(x$times[k + 1], digits = 3))
   first <- x$diagnostics[1, ]
   last <- x$diagnostics[k + 1, ]
+  height <- if (is_network_flow(x)) "divergence" else "energy"
   lines <- c(
     lines,
-    sprintf("potential: s = %s, epsilon = %s", format(x$s), format(x$epsilon, digits = 3)),
-    sprintf("energy %s -> %s, kinetic energy %s -> %s",
-            format(first$energy, digits = 4), format(last$energy, digits = 4),
+    if (is_network_flow(x)) {
+      sprintf("potential: networks %s, %d kept", paste(x$plan$widths, collapse = "-"), ncol(x$networks))
+    } else {
+      sprintf("potential: s = %s, epsilon = %s", format(x$s), format(x$epsilon, digits = 3))
+    },
+    sprintf("%s %s -> %s, kinetic energy %s -> %s", height,
+            format(first[[height]], digits = 4), format(last[[height]], digits = 4),
             format(first$kinetic_energy, digits = 2), format(last$kinetic_energy, digits = 2))
   )
   if (length(x$kept) <= k) {
     lines <- c(lines, sprintf("%d of %d frames kept, the others are computed again when they are needed",
                               length(x$kept), k + 1L))
   }
-  if (k > 0) {
+  if (k > 0 && !is_network_flow(x)) {
     bound <- max(x$diagnostics$bound[seq_len(k)])
     lines <- c(lines, sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
                               if (bound < 1) "each step can be undone"
                               else "1 or more: some steps may have no unique inverse"))
   }
-  c(lines, "contains the training rows (frame 1)")
+  c(lines, sprintf("contains the %s rows (frame 1)", if (is_network_flow(x)) "source" else "training"))
 }
 
 #' @rdname particle_trajectory
@@ -162,8 +184,10 @@ print.particle_trajectory <- function(x, ...) {
 #' @export
 summary.particle_trajectory <- function(object, ...) {
   k <- n_steps(object)
+  ends <- object$diagnostics[unique(c(1L, k + 1L)), ]
+  if (is_network_flow(object)) return(list(ends = ends))
   list(
-    ends = object$diagnostics[unique(c(1L, k + 1L)), ],
+    ends = ends,
     largest_bound = if (k > 0) max(object$diagnostics$bound[seq_len(k)]) else 0,
     inverse_growth = inverse_growth(object)
   )

@@ -69,6 +69,16 @@ SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP
                        SEXP most_evaluations, SEXP threads);
 SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta, SEXP n_inner,
                        SEXP threads);
+SEXP pf_network_start(SEXP widths, SEXP key);
+SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x);
+SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient);
+SEXP pf_spectral_bound(SEXP w);
+SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q);
+SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key);
+SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP directions, SEXP updates, SEXP widths,
+                    SEXP settings, SEXP key, SEXP batch_size, SEXP first, SEXP n_steps, SEXP every, SEXP stop);
+SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP widths, SEXP settings);
+SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings, SEXP every, SEXP from, SEXP count);
 SEXP pf_pair_curvature(SEXP s, SEXP epsilon);
 SEXP pf_equilibrium_radius(SEXP dim, SEXP s);
 SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads);

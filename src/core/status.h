@@ -4,7 +4,8 @@
 
 typedef enum {
   STATUS_ok = 0,
-  STATUS_bad_argument
+  STATUS_bad_argument,
+  STATUS_diverged
 } status;
 
 #endif

@@ -1,0 +1,18 @@
+#include "core/adam.h"
+
+#include <math.h>
+
+#include "core/vectorise.h"
+
+void adam_step(double *restrict x, double *restrict m, double *restrict v, const double *restrict gradient, size_t n,
+               double t, const adam_settings *settings) {
+  const double b1 = settings->beta1, b2 = settings->beta2, epsilon = settings->epsilon;
+  const double rate = settings->rate / (1.0 - pow(b1, t)), correction = 1.0 / (1.0 - pow(b2, t));
+  VECTORISE
+  for (size_t i = 0; i < n; i++) {
+    const double g = gradient[i];
+    m[i] = b1 * m[i] + (1.0 - b1) * g;
+    v[i] = b2 * v[i] + (1.0 - b2) * g * g;
+    x[i] += rate * m[i] / (sqrt(v[i] * correction) + epsilon);
+  }
+}
