@@ -132,7 +132,7 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' with base graphics, `autoplot()` returns the same picture as a ggplot.
 #'
 #' @param x,object An object from [integrate_data()].
-#' @param type `"points"`: two panels with the same axes; `"trace"`: the distance over that between halves of the
+#' @param type `"points"`: two panels with limits of their own, so that the second shows how the batches mix; `"trace"`: the distance over that between halves of the
 #'   reference, and novelty, over the time of each flow.
 #' @param by For `"points"`, what to colour by: `"batch"` or `"label"`.
 #' @param axes For `"points"`, two latent axes, such as `c(1, 3)`.
@@ -174,7 +174,7 @@ integration_picture <- function(fit, type, by, axes, col) {
   layers <- lapply(c("before", "after"), function(side) {
     new_layer(side, fit$points[[side]][, axes, drop = FALSE], "rows", group)
   })
-  panels_picture(layers, list(view, view), group, col, shared = TRUE)
+  panels_picture(layers, list(view, view), group, col, shared = FALSE)
 }
 
 integration_curves <- function(fit, col) {

@@ -309,7 +309,18 @@ start_run <- function(start, end, control) {
 
 limit_spaced <- function(x, most) if (nrow(x) > most) x[spaced_rows(nrow(x), most), , drop = FALSE] else x
 
+# Where columns outnumber rows, in coordinates of the subspace that the rows span: the same distances.
 quiet_distance <- function(x, y, threads) {
+  if (ncol(x) > nrow(x) + nrow(y)) {
+    both <- rbind(x, y)
+    both <- sweep(both, 2, colMeans(both))
+    if (!any(both != 0)) return(0)
+    parts <- principal_components(both, nrow(both) - 1L)
+    both <- both %*% parts$loadings
+    own <- seq_len(nrow(x))
+    x <- both[own, , drop = FALSE]
+    y <- both[-own, , drop = FALSE]
+  }
   as.numeric(suppressWarnings(wasserstein2(x, y, tolerance = 0.01, threads = threads)))
 }
 
