@@ -35,5 +35,12 @@ tolerance <- list(
   # oscillates about it within some 2/(pi T) times the coherence of a few pairs
   tail = 1e-4,
   # explicit Euler with small steps against continuous time: first order in the step
-  euler = 2e-3
+  euler = 2e-3,
+  # singular values and the like from LAPACK: a hundred units in the last place
+  rounding = 1e-13,
+  # the value at a minimum found to 1e-9: the square of that, and the rounding of its terms
+  search = 1e-8,
+  # new points in blocks of another size: matrix products in another order, magnified by
+  # tens of steps of a flow
+  passive = 1e-8
 )
