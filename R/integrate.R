@@ -4,12 +4,13 @@
 #' numbers) that was measured in several laboratories, on several platforms or days. Rows are samples, columns are genes. The reference is
 #' left as it is, to the last bit.
 #'
-#' All rows together are z-scored by columns and reduced to `latent` dimensions. There, for each batch and each label,
-#' 1. the rows are shifted so that their mean is that of the reference rows of the label (`centre`);
-#' 2. they follow [gpa()] towards these reference rows, in units of the reference's own spread, with a network of their own;
+#' All rows together are z-scored by columns and reduced to `latent` dimensions. For each batch and each label,
+#' 1. mean and standard deviation of each column are brought to those of the reference rows of the label (`adjust`),
+#'    the ratio of the standard deviations shrunk towards its geometric mean over columns, the more the fewer rows there are;
+#' 2. in latent space the rows follow [gpa()] towards these reference rows, in units of the reference's own spread, with a network of their own;
 #' 3. the flow ends **before it copies**: every `check` steps the moved rows are compared with the reference rows, and
 #'    it stops as soon as their distance is `target` times that between random halves of the reference, or where
-#'    [novelty()] against the reference rows would fall below `floor`. Often the shift is all that is left to do; then
+#'    [novelty()] against the reference rows would fall below `floor`. Often the adjustment is all there is to do; then
 #'    no step is taken, and `steps` of the report is 0.
 #'
 #' Run to its end (`target = 0`, `floor = 0`), the flow puts each moved row onto a reference row. Distances to the
@@ -18,7 +19,7 @@
 #'
 #' @section What lies outside the latent space:
 #' With principal components `x = decode(encode(x)) + residual`. Only the first part moves; `residual` says what becomes of the
-#' second: `"shift"` keeps it, moved so that its mean is that of the reference rows; `"keep"` leaves it alone, batch
+#' second: `"adjust"` keeps that of the adjusted rows; `"keep"` leaves it as it was, batch
 #' effect and all; `"drop"` leaves it out: moved rows then vary less than reference rows.
 #' In z-scored units the decoder is an isometry, so that (with `"drop"`) the distance to the reference rows in full space is at most
 #' that in latent space plus the root-mean-square residual of the reference rows (cf. Theorem 5.1 of the paper);
@@ -43,7 +44,8 @@
 #' @param latent A [latent_map], or `"none"` for the columns themselves. `NULL`: [latent_pca()] with 50 components,
 #'   or as many as there are.
 #' @param residual What becomes of the part outside the latent space, see below.
-#' @param centre Whether rows are first shifted to the mean of the reference rows.
+#' @param adjust What is brought to that of the reference rows before the flow: `"scale"`, mean and standard deviation of each column;
+#'   `"mean"`; or `"none"`.
 #' @param target The flow stops where the moved rows are no further from the reference rows than `target` times the
 #'   distance between random halves of these ([wasserstein2()]); 0 for never.
 #' @param floor It stops before [novelty()] (leave-one-out) falls below this; 0 for never.
@@ -59,7 +61,7 @@
 #'   `normalisation`, `updates`, `rate` and `keep` of [gpa()].
 #' @return An object of class `integration`: a list with `call`, `data` (the table in the form it was given in, moved
 #'   rows in their places), `batch`, `label`, `reference`, `report` (a data frame, one row for each batch and label that was moved: see
-#'   [summary()][summary.integration]), `scores` (of the whole table), `flows` (for each of these the shift,
+#'   [summary()][summary.integration]), `scores` (of the whole table), `flows` (for each of these the adjustment,
 #'   the unit, the trace of the comparisons and the fit of [gpa()]), `latent` (the fitted map), `points` (latent coordinates
 #'   before and after), `control` and `elapsed`. Methods: `print()`, [summary()][summary.integration],
 #'   [plot()][plot.integration], [predict()][predict.integration] for samples that come later, `as.data.frame()`.
@@ -90,11 +92,11 @@ integrate_data <- function(x, batch, reference, label = NULL, ...) UseMethod("in
 
 #' @rdname integrate_data
 #' @export
-integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL, residual = c("shift", "keep", "drop"),
-                                   centre = TRUE, target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE,
+integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL, residual = c("adjust", "keep", "drop"),
+                                   adjust = c("scale", "mean", "none"), target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE,
                                    compare = TRUE, seed = NULL, threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  control <- integration_control(residual, centre, target, floor, n_steps, check, scale, compare, list(...))
+  control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, compare, list(...))
   threads <- thread_count(threads)
   table <- read_samples(x, batch, label)
   groups <- match_groups(table$batch, reference, table$label)
@@ -106,20 +108,19 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
   flows <- lapply(groups, function(group) {
-    move_group(z[group$rows, , drop = FALSE], z[group$goal, , drop = FALSE], control, threads, bar$tick)
+    own <- table$points[group$rows, , drop = FALSE]
+    adjustment <- adjust_to(own, table$points[group$goal, , drop = FALSE], control$adjust)
+    start <- unname(latent$encode(apply_adjustment(own, adjustment)))
+    c(list(adjustment = adjustment), move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick))
   })
-  outside <- table$points - unname(latent$decode(z))
   moved <- list(latent = z, points = table$points)
   for (j in seq_along(groups)) {
     rows <- groups[[j]]$rows
-    goal <- groups[[j]]$goal
-    flows[[j]]$residual_shift <- if (control$residual == "shift") {
-      colMeans(outside[goal, , drop = FALSE]) - colMeans(outside[rows, , drop = FALSE])
-    }
+    moved$points[rows, ] <- put_residual(flows[[j]]$moved, table$points[rows, , drop = FALSE], latent, control, flows[[j]])
     moved$latent[rows, ] <- flows[[j]]$moved
-    moved$points[rows, ] <- put_residual(latent$decode(flows[[j]]$moved), outside[rows, , drop = FALSE], control, flows[[j]])
     flows[[j]]$moved <- NULL
   }
+  outside <- table$points - unname(latent$decode(z))
   fit <- structure(
     list(
       call = match.call(), data = replace_rows(x, table, moved$points, unlist(lapply(groups, `[[`, "rows"))),
@@ -155,14 +156,15 @@ integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NUL
 
 # ---- The table ---------------------------------------------------------------
 
-integration_control <- function(residual, centre, target, floor, n_steps, check, scale, compare, flow) {
+integration_control <- function(residual, adjust, target, floor, n_steps, check, scale, compare, flow) {
   stray <- setdiff(names(flow), flow_arguments)
   if (length(flow) && (is.null(names(flow)) || length(stray))) {
     fail("`%s` is no argument of integrate_data(), nor one that it passes on to gpa(): %s.",
          if (length(stray)) stray[1] else "...", paste(flow_arguments, collapse = ", "))
   }
   list(
-    residual = check_choice(residual, c("shift", "keep", "drop"), "residual"), centre = check_flag(centre, "centre"),
+    residual = check_choice(residual, c("adjust", "keep", "drop"), "residual"),
+    adjust = check_choice(adjust, c("scale", "mean", "none"), "adjust"),
     target = check_number(target, "target", lower = 0), floor = check_number(floor, "floor", lower = 0),
     n_steps = check_count(n_steps, "n_steps"), check = check_count(check, "check", 1L), scale = check_flag(scale, "scale"),
     compare = check_flag(compare, "compare"), flow = flow
@@ -272,11 +274,9 @@ most_compared <- 400L
 # z [n, d] is moved towards goal [m, d], both in latent units. In the flow the mean squared
 # distance of the goal from its mean is d.
 move_group <- function(z, goal, control, threads, tick) {
-  centre <- colMeans(goal)
-  shift <- if (control$centre) centre - colMeans(z) else numeric(ncol(z))
-  unit <- sqrt(mean(sweep(goal, 2, centre)^2))
+  unit <- sqrt(mean(sweep(goal, 2, colMeans(goal))^2))
   if (!(unit > 0)) unit <- 1
-  start <- sweep(z, 2, shift, "+") / unit
+  start <- z / unit
   end <- goal / unit
   bar <- halves_distance(limit_spaced(end, most_compared), threads)
   run <- start_run(start, end, control)
@@ -294,7 +294,7 @@ move_group <- function(z, goal, control, threads, tick) {
   tick(control$n_steps - run$state$step)
   fit <- finish_gpa(run)
   moved <- if (run$state$step == 0L) start else unname(as.matrix(predict(fit)))
-  list(moved = moved * unit, shift = shift, unit = unit, halves = bar * unit, status = status, steps = run$state$step,
+  list(moved = moved * unit, unit = unit, halves = bar * unit, status = status, steps = run$state$step,
        trace = do.call(rbind, trace), fit = fit)
 }
 
@@ -349,14 +349,45 @@ stop_reason <- function(now, control, first = FALSE) {
   if (now$step >= control$n_steps) "all steps done"
 }
 
+# ---- Mean and standard deviation of each column -------------------------------
+
+# Column by column (x - from) * ratio + to. With the log of a standard deviation of n rows off by
+# (digamma(m) - log m) / 2 on average and of variance trigamma(m) / 4, m = (n - 1) / 2 (normal rows), the logs of
+# the ratios are shrunk towards their mean as normal ones of that variance would be.
+adjust_to <- function(own, goal, how) {
+  p <- ncol(own)
+  if (how == "none") return(list(from = numeric(p), ratio = rep(1, p), to = numeric(p)))
+  list(from = colMeans(own), ratio = if (how == "mean") rep(1, p) else spread_ratio(own, goal), to = colMeans(goal))
+}
+
+spread_ratio <- function(own, goal) {
+  half <- c(nrow(own), nrow(goal)) / 2 - 0.5
+  off <- (digamma(half) - log(half)) / 2
+  noise <- sum(trigamma(half)) / 4
+  log_own <- log(apply(own, 2, stats::sd)) - off[1]
+  log_goal <- log(apply(goal, 2, stats::sd)) - off[2]
+  raw <- log_goal - log_own
+  known <- is.finite(raw) # neither is constant
+  ratio <- rep(1, ncol(own))
+  if (!any(known)) return(ratio)
+  middle <- mean(raw[known])
+  between <- if (sum(known) > 1) max(0, stats::var(raw[known]) - noise) else 0
+  ratio[known] <- exp(middle + between / (between + noise) * (raw[known] - middle))
+  ratio
+}
+
+apply_adjustment <- function(points, adjustment) {
+  sweep(sweep(sweep(points, 2, adjustment$from), 2, adjustment$ratio, "*"), 2, adjustment$to, "+")
+}
+
 # ---- Outside the latent space ------------------------------------------------
 
-put_residual <- function(decoded, outside, control, flow) {
-  switch(control$residual,
-    drop = decoded,
-    keep = decoded + outside,
-    shift = decoded + sweep(outside, 2, flow$residual_shift, "+")
-  )
+# Rows moved to z in latent space, with what was outside it.
+put_residual <- function(z, points, latent, control, flow) {
+  decoded <- unname(latent$decode(z))
+  if (control$residual == "drop") return(decoded)
+  if (control$residual == "adjust") points <- apply_adjustment(points, flow$adjustment)
+  decoded + unname(points - unname(latent$decode(latent$encode(points))))
 }
 
 # Root-mean-square length of the residuals, in z-scored units: of the moved and of the reference rows.
@@ -371,7 +402,7 @@ outside_rms <- function(outside, points, groups, control) {
 
 #' Move samples that come later
 #'
-#' New samples of batches that were moved go the same way: the map to latent space, the shift and the
+#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the
 #' potentials of the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
 #'
 #' @param object An object from [integrate_data()].
@@ -424,14 +455,13 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
   if (length(stray)) {
     fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(object$flows)))
   }
-  z <- if (n) unname(object$latent$encode(points)) else matrix(0, 0, object$latent$dim)
   moved <- points
   for (name in intersect(names(object$flows), key[batch != object$reference])) {
     rows <- which(key == name & batch != object$reference)
     flow <- object$flows[[name]]
-    at <- carry_group(flow, z[rows, , drop = FALSE], progress)
-    outside <- points[rows, , drop = FALSE] - unname(object$latent$decode(z[rows, , drop = FALSE]))
-    moved[rows, ] <- put_residual(object$latent$decode(at), outside, object$control, flow)
+    own <- points[rows, , drop = FALSE]
+    at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
+    moved[rows, ] <- put_residual(at, own, object$latent, object$control, flow)
   }
   varying <- columns[is.na(object$table$constant)]
   replace_rows(newdata, list(columns = varying), moved, which(batch != object$reference))
@@ -446,9 +476,8 @@ recycle_new <- function(value, n, what) {
   rep_len(as.character(value), n)
 }
 
-# Passive rows z [n, d] through shift and flow of one batch and label.
+# Passive rows z [n, d], adjusted, through the flow of one batch and label.
 carry_group <- function(flow, z, progress) {
-  start <- sweep(z, 2, flow$shift, "+") / flow$unit
-  if (flow$steps == 0L) return(start * flow$unit)
-  unname(as.matrix(predict(flow$fit, start, progress = progress))) * flow$unit
+  if (flow$steps == 0L) return(z)
+  unname(as.matrix(predict(flow$fit, z / flow$unit, progress = progress))) * flow$unit
 }

@@ -36,9 +36,9 @@ particles <- function(x, batch, label, reference, ...) {
   particleflow::integrate_data(x, batch, reference, label, compare = FALSE, threads = 1, ...)$data
 }
 
-# As published: no shift, no early end, what the components leave out dropped; a fifth of the steps.
+# As published: no adjustment, no early end, what the components leave out dropped; a fifth of the steps.
 particles_to_the_end <- function(x, batch, label, reference, n_steps = 1000) {
-  particles(x, batch, label, reference, centre = FALSE, target = 0, floor = 0, n_steps = n_steps, residual = "drop",
+  particles(x, batch, label, reference, adjust = "none", target = 0, floor = 0, n_steps = n_steps, residual = "drop",
             check = n_steps)
 }
 
@@ -47,8 +47,9 @@ methods <- list(
   `mean/sd` = list(run = mean_sd, labels = c(FALSE, TRUE)),
   ComBat = list(run = combat, labels = c(FALSE, TRUE)),
   removeBatchEffect = list(run = remove_batch_effect, labels = c(FALSE, TRUE)),
-  `integrate_data, shift only` = list(run = function(...) particles(..., n_steps = 0), labels = c(FALSE, TRUE)),
+  `integrate_data, no flow` = list(run = function(...) particles(..., n_steps = 0), labels = c(FALSE, TRUE)),
   integrate_data = list(run = particles, labels = c(FALSE, TRUE)),
+  `integrate_data, from means` = list(run = function(...) particles(..., adjust = "mean"), labels = c(FALSE, TRUE)),
   # slow: on the first splits only
-  `integrate_data, 1000 steps` = list(run = particles_to_the_end, labels = c(FALSE, TRUE), splits = 2)
+  `integrate_data, 1000 steps` = list(run = particles_to_the_end, labels = c(FALSE, TRUE), splits = 1)
 )

@@ -61,7 +61,7 @@ rows <- rbind(
 rows <- rbind(rows, data.frame(method = "halves of the reference", class = c("positive", "negative"), rows = NA, onto = NA, steps = NA,
                                w2_squared_latent = halves(), w2_squared_full = NA, novelty = NA, seconds = NA))
 utils::write.csv(rows, file.path(results, "paper.csv"), row.names = FALSE)
-end <- run(centre = FALSE, target = 0, floor = 0, residual = "drop", n_steps = 5000, check = 250)
+end <- run(adjust = "none", target = 0, floor = 0, residual = "drop", n_steps = 5000, check = 250)
 rows <- rbind(rows, row("as published, 5000 steps", end$fit$data, end$fit$flows, end$seconds))
 utils::write.csv(rows, file.path(results, "paper.csv"), row.names = FALSE)
 trace <- do.call(rbind, lapply(names(end$fit$flows), function(name) {

@@ -38,7 +38,7 @@ test_that("run to the end the rows are copies, which the report shows", {
 
 test_that("novelty never falls below the floor where it began above it", {
   d <- two_batches(12)
-  fit <- integrate_data(d$x, d$batch, "a", target = 0, floor = 0.9, n_steps = 500, check = 25, seed = 1)
+  fit <- integrate_data(d$x, d$batch, "a", adjust = "mean", target = 0, floor = 0.9, n_steps = 500, check = 25, seed = 1)
   expect_identical(fit$report$stopped_by, "novelty")
   expect_gte(fit$report$novelty_after, 0.9)
   expect_gte(min(fit$flows$b$trace$novelty), 0.9)
@@ -73,7 +73,7 @@ test_that("the same seed gives the same table, and the stream of random numbers 
 
 test_that("predict() moves the rows of the fit where the fit has moved them", {
   d <- two_batches(10)
-  for (residual in c("shift", "keep", "drop")) {
+  for (residual in c("adjust", "keep", "drop")) {
     fit <- integrate_data(d$x, d$batch, "a", d$label, latent = latent_pca(4), residual = residual, target = 0, floor = 0,
                           n_steps = 30, seed = 1, compare = FALSE)
     expect_equal(predict(fit, d$x, d$batch, d$label), fit$data, tolerance = tolerance$isometry)
@@ -86,27 +86,50 @@ test_that("predict() moves the rows of the fit where the fit has moved them", {
   expect_identical(nrow(predict(fit, d$x[0, ], character(), character())), 0L)
 })
 
-test_that("what is outside the latent space is kept, shifted or dropped", {
+test_that("what is outside the latent space is adjusted, kept or dropped", {
   d <- two_batches(10)
   moved <- d$batch == "b"
-  fits <- lapply(c(shift = "shift", keep = "keep", drop = "drop"), function(residual) {
-    integrate_data(d$x, d$batch, "a", latent = latent_pca(3), residual = residual, n_steps = 0, seed = 1)
+  fits <- lapply(c(adjust = "adjust", keep = "keep", drop = "drop"), function(residual) {
+    integrate_data(d$x, d$batch, "a", latent = latent_pca(3), residual = residual, adjust = "mean",
+                   n_steps = 0, seed = 1)
   })
   outside <- function(x, fit) x - fit$latent$decode(fit$latent$encode(x))
   spread <- apply(d$x, 2, sd)
   largest <- max(abs(d$x))
   expect_lt(max(abs(outside(fits$drop$data[moved, ], fits$drop))), tolerance$isometry * largest)
   expect_equal(outside(fits$keep$data[moved, ], fits$keep), outside(d$x[moved, ], fits$keep), tolerance = tolerance$isometry)
-  expect_equal(colMeans(outside(fits$shift$data[moved, ], fits$shift)), colMeans(outside(d$x[!moved, ], fits$shift)),
+  expect_equal(colMeans(outside(fits$adjust$data[moved, ], fits$adjust)), colMeans(outside(d$x[!moved, ], fits$adjust)),
                tolerance = tolerance$isometry)
-  # with no step taken "shift" is the adjustment of the mean, gene by gene
-  expect_equal(colMeans(fits$shift$data[moved, ]), colMeans(d$x[!moved, ]), tolerance = tolerance$isometry)
-  expect_equal(cov(fits$shift$data[moved, ]), cov(d$x[moved, ]), tolerance = tolerance$isometry)
+  # with no step taken "adjust" is the adjustment of the mean, gene by gene
+  expect_equal(colMeans(fits$adjust$data[moved, ]), colMeans(d$x[!moved, ]), tolerance = tolerance$isometry)
+  expect_equal(cov(fits$adjust$data[moved, ]), cov(d$x[moved, ]), tolerance = tolerance$isometry)
   # the bound of the help page, and the z-scored decoder is an isometry
   r <- fits$drop$report
   expect_lte(r$w2_full_after, r$w2_latent_after + r$residual_reference)
   z <- fits$drop$points$after[moved, ]
   expect_equal(as.vector(dist(scale(fits$drop$data[moved, ], FALSE, spread))), as.vector(dist(z)), tolerance = tolerance$isometry)
+})
+
+test_that("standard deviations are brought to those of the reference, shrunk where rows are few", {
+  set.seed(4)
+  scale <- exp(rnorm(200, 0.5, 0.4))
+  for (n in c(1000, 6)) {
+    own <- matrix(rnorm(200 * n), n) %*% diag(scale) + 3
+    goal <- matrix(rnorm(200 * n), n)
+    found <- adjust_to(own, goal, "scale")
+    raw <- apply(goal, 2, sd) / apply(own, 2, sd)
+    moved <- apply_adjustment(own, found)
+    expect_equal(colMeans(moved), colMeans(goal), tolerance = tolerance$closed_form)
+    if (n == 1000) {
+      expect_equal(found$ratio, raw, tolerance = 0.01) # next to no shrinkage
+    } else {
+      # nearer to the truth than the ratio of the two
+      error <- function(ratio) mean((log(ratio) + log(scale))^2)
+      expect_lt(error(found$ratio), 0.7 * error(raw))
+    }
+  }
+  expect_identical(adjust_to(cbind(1, rnorm(5)), cbind(rnorm(4), 2), "scale")$ratio, c(1, 1))
+  expect_identical(apply_adjustment(own, adjust_to(own, goal, "none")), own)
 })
 
 test_that("scores of the report agree with plain R", {
