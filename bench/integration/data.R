@@ -1,0 +1,55 @@
+# Tables with batches and known labels: list(x, batch, label, reference).
+
+# Human stem cells, 400 genes, four studies (package mixOmics 6.3.2, data set `stemcells`, which comes as an
+# .rda file). Fibroblasts are too few to be halved in any study but the second.
+read_stemcells <- function(path) {
+  found <- new.env()
+  load(path, found)
+  d <- found$stemcells
+  keep <- d$celltype != "Fibroblast"
+  list(x = d$gene[keep, ], batch = as.character(d$study)[keep], label = as.character(d$celltype)[keep], reference = "1")
+}
+
+# Two cell lines, alone and as a mixture, on 20 principal components (package harmony); at most `most` cells of each kind.
+read_cell_lines <- function(most = 120) {
+  found <- new.env()
+  utils::data("cell_lines", package = "harmony", envir = found)
+  meta <- as.data.frame(found$cell_lines$meta_data)
+  x <- as.matrix(as.data.frame(found$cell_lines$scaled_pcs))
+  set.seed(1)
+  kind <- paste(meta$dataset, meta$cell_type)
+  keep <- unlist(lapply(split(seq_len(nrow(x)), kind), function(rows) rows[sample.int(length(rows), min(most, length(rows)))]))
+  list(x = x[keep, ], batch = as.character(meta$dataset)[keep], label = as.character(meta$cell_type)[keep], reference = "half")
+}
+
+# Bladder cancer, 22283 genes, batches 1, 2 and 5 (package bladderbatch): tumours only, since
+# the other labels are confounded with the batch. One label.
+read_bladder <- function(genes = 5000) {
+  found <- new.env()
+  utils::data("bladderdata", package = "bladderbatch", envir = found)
+  x <- t(Biobase::exprs(found$bladderEset))
+  p <- Biobase::pData(found$bladderEset)
+  keep <- p$cancer == "Cancer" & p$batch %in% c(1, 2, 5)
+  x <- x[keep, ]
+  x <- x[, order(-apply(x, 2, var))[seq_len(genes)]]
+  list(x = x, batch = as.character(p$batch[keep]), label = rep("Cancer", sum(keep)), reference = "5")
+}
+
+# Of the size of the published example, 138 + 88 rows to 49 + 216, with p genes: ten factors, a fifth of the genes
+# differing between labels; the source with its own location and scale of each gene, and bent.
+simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, size = list(source = c(138, 88), reference = twice * c(49, 216))) {
+  set.seed(seed)
+  loading <- matrix(stats::rnorm(factors * p), factors) / sqrt(factors)
+  between <- stats::rnorm(p, sd = 0.5) * (stats::runif(p) < 0.2)
+  draw <- function(n) {
+    label <- rep(0:1, n)
+    z <- matrix(stats::rnorm(sum(n) * factors), sum(n))
+    z %*% loading + outer(label, between) + matrix(stats::rnorm(sum(n) * p, sd = 0.7), sum(n))
+  }
+  own <- draw(size$source)
+  own <- sweep(own, 2, exp(stats::rnorm(p, sd = 0.3)), "*")
+  own <- sweep(own + 0.5 * tanh(2 * own), 2, stats::rnorm(p), "+")
+  label <- c(rep(c("positive", "negative"), size$source), rep(c("positive", "negative"), size$reference))
+  list(x = rbind(own, draw(size$reference)), batch = rep(c("source", "reference"), vapply(size, sum, 0)), label = label,
+       reference = "reference")
+}

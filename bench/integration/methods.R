@@ -1,0 +1,55 @@
+# Each takes the table, batch, label (or NULL) and reference, and gives back the table with the reference as it was.
+
+mean_sd <- function(x, batch, label, reference) {
+  if (is.null(label)) label <- rep("all", nrow(x))
+  for (l in unique(label)) {
+    goal <- x[batch == reference & label == l, , drop = FALSE]
+    spread <- apply(goal, 2, stats::sd)
+    for (b in setdiff(unique(batch), reference)) {
+      rows <- which(batch == b & label == l)
+      if (!length(rows)) next
+      own <- apply(x[rows, , drop = FALSE], 2, stats::sd)
+      ratio <- ifelse(own > 0, spread / own, 1)
+      centred <- sweep(x[rows, , drop = FALSE], 2, colMeans(x[rows, , drop = FALSE]))
+      x[rows, ] <- sweep(sweep(centred, 2, ratio, "*"), 2, colMeans(goal), "+")
+    }
+  }
+  x
+}
+
+design <- function(label) if (is.null(label) || length(unique(label)) < 2) NULL else stats::model.matrix(~ label)
+
+combat <- function(x, batch, label, reference) {
+  t(suppressMessages(sva::ComBat(t(x), batch, mod = design(label), ref.batch = reference)))
+}
+
+# Less what it did to the reference, one vector.
+remove_batch_effect <- function(x, batch, label, reference) {
+  model <- design(label)
+  out <- if (is.null(model)) limma::removeBatchEffect(t(x), batch) else limma::removeBatchEffect(t(x), batch, design = model)
+  out <- t(out)
+  first <- which(batch == reference)[1]
+  sweep(out, 2, x[first, ] - out[first, ], "+")
+}
+
+particles <- function(x, batch, label, reference, ...) {
+  particleflow::integrate_data(x, batch, reference, label, compare = FALSE, threads = 1, ...)$data
+}
+
+# As published: no adjustment, no early end, what the components leave out dropped; a fifth of the steps.
+particles_to_the_end <- function(x, batch, label, reference, n_steps = 1000) {
+  particles(x, batch, label, reference, adjust = "none", target = 0, floor = 0, n_steps = n_steps, residual = "drop",
+            check = n_steps)
+}
+
+methods <- list(
+  before = list(run = function(x, batch, label, reference) x, labels = FALSE),
+  `mean/sd` = list(run = mean_sd, labels = c(FALSE, TRUE)),
+  ComBat = list(run = combat, labels = c(FALSE, TRUE)),
+  removeBatchEffect = list(run = remove_batch_effect, labels = c(FALSE, TRUE)),
+  `integrate_data, no flow` = list(run = function(...) particles(..., n_steps = 0), labels = c(FALSE, TRUE)),
+  integrate_data = list(run = particles, labels = c(FALSE, TRUE)),
+  `integrate_data, from means` = list(run = function(...) particles(..., adjust = "mean"), labels = c(FALSE, TRUE)),
+  # slow: on the first splits only
+  `integrate_data, 1000 steps` = list(run = particles_to_the_end, labels = c(FALSE, TRUE), splits = 1)
+)

@@ -1,0 +1,220 @@
+# Two batches of two labels, 12 genes on 3 factors; batch "b" is stretched and shifted.
+two_batches <- function(n = 30, seed = 1) {
+  set.seed(seed)
+  loading <- matrix(rnorm(36), 3)
+  draw <- function(label) (matrix(rnorm(3 * length(label)), ncol = 3) + 2 * (label == "y")) %*% loading + rnorm(12 * length(label), sd = 0.3)
+  label <- rep(c("x", "y"), n)
+  a <- draw(label)
+  b <- sweep(draw(label) * 1.3, 2, 4 * rnorm(12), "+")
+  x <- rbind(a, b)
+  colnames(x) <- paste0("g", 1:12)
+  list(x = x, batch = rep(c("a", "b"), each = 2 * n), label = rep(label, 2))
+}
+
+test_that("moved rows come as near as halves of the reference, and are no copies", {
+  d <- two_batches()
+  for (label in list(NULL, d$label)) {
+    fit <- integrate_data(d$x, d$batch, "a", label, seed = 1)
+    r <- fit$report
+    expect_true(all(r$w2_latent_before > 1.5 * r$w2_latent_halves))
+    expect_true(all(r$w2_latent_after <= 1.2 * r$w2_latent_halves))
+    expect_true(all(r$novelty_after >= 0.8))
+    expect_lt(fit$scores$after[1], fit$scores$before[1])
+  }
+  # labels stay apart
+  expect_gt(fit$scores$after[2], 0.9 * fit$scores$before[2])
+})
+
+test_that("run to the end the rows are copies, which the report shows", {
+  d <- two_batches(12)
+  own <- d$label == "x"
+  far <- integrate_data(d$x[own, ], d$batch[own], "a", target = 0, floor = 0, n_steps = 1500, seed = 1)
+  near <- integrate_data(d$x[own, ], d$batch[own], "a", seed = 1)
+  expect_identical(far$report$stopped_by, "all steps done")
+  expect_lt(far$report$novelty_after, 0.5)
+  expect_lt(far$report$w2_latent_after, near$report$w2_latent_after)
+  expect_gt(near$report$novelty_after, 0.8)
+})
+
+test_that("novelty never falls below the floor where it began above it", {
+  d <- two_batches(12)
+  fit <- integrate_data(d$x, d$batch, "a", adjust = "mean", target = 0, floor = 0.9, n_steps = 500, check = 25, seed = 1)
+  expect_identical(fit$report$stopped_by, "novelty")
+  expect_gte(fit$report$novelty_after, 0.9)
+  expect_gte(min(fit$flows$b$trace$novelty), 0.9)
+})
+
+test_that("the reference stays as it is and the form is kept", {
+  d <- two_batches(10)
+  own <- d$batch == "a"
+  fit <- integrate_data(d$x, d$batch, "a", seed = 1, n_steps = 30, compare = FALSE)
+  expect_identical(fit$data[own, ], d$x[own, ])
+  expect_identical(dimnames(fit$data), dimnames(d$x))
+  expect_true(all(fit$data[!own, ] != d$x[!own, ]))
+  # a data frame with batch and label among its columns, a constant and a whole number
+  frame <- data.frame(lab = d$batch, as.data.frame(d$x), same = 7, kind = factor(d$label), count = rpois(40, 20))
+  moved <- integrate_data(frame, "lab", "a", "kind", seed = 1, n_steps = 30, compare = FALSE)
+  expect_identical(names(moved$data), names(frame))
+  expect_identical(moved$data[c("lab", "same", "kind")], frame[c("lab", "same", "kind")])
+  expect_identical(moved$data[own, ], transform(frame, count = as.double(count))[own, ])
+  expect_identical(names(as.data.frame(moved)), c("batch", "label", names(frame)))
+})
+
+test_that("the same seed gives the same table, and the stream of random numbers is not touched", {
+  d <- two_batches(10)
+  set.seed(3)
+  before <- .Random.seed
+  one <- integrate_data(d$x, d$batch, "a", seed = 1, n_steps = 30)
+  expect_identical(.Random.seed, before)
+  two <- integrate_data(d$x, d$batch, "a", seed = 1, n_steps = 30, threads = 1)
+  expect_identical(one$data, two$data)
+  expect_identical(one$report, two$report)
+})
+
+test_that("predict() moves the rows of the fit where the fit has moved them", {
+  d <- two_batches(10)
+  for (residual in c("adjust", "keep", "drop")) {
+    fit <- integrate_data(d$x, d$batch, "a", d$label, latent = latent_pca(4), residual = residual, target = 0, floor = 0,
+                          n_steps = 30, seed = 1, compare = FALSE)
+    expect_equal(predict(fit, d$x, d$batch, d$label), fit$data, tolerance = tolerance$isometry)
+  }
+  # one by one, in another order of columns, by name
+  expect_equal(predict(fit, d$x[25, 12:1, drop = FALSE], "b", d$label[25])[, colnames(d$x)], fit$data[25, ], tolerance = tolerance$isometry)
+  frame <- data.frame(lab = d$batch, kind = d$label, as.data.frame(d$x))
+  expect_equal(predict(fit, frame[21:23, ], "lab", "kind")[1:2, ], replace(frame[21:22, ], 3:14, fit$data[21:22, ]),
+               tolerance = tolerance$isometry)
+  expect_identical(nrow(predict(fit, d$x[0, ], character(), character())), 0L)
+})
+
+test_that("what is outside the latent space is adjusted, kept or dropped", {
+  d <- two_batches(10)
+  moved <- d$batch == "b"
+  fits <- lapply(c(adjust = "adjust", keep = "keep", drop = "drop"), function(residual) {
+    integrate_data(d$x, d$batch, "a", latent = latent_pca(3), residual = residual, adjust = "mean",
+                   n_steps = 0, seed = 1)
+  })
+  outside <- function(x, fit) x - fit$latent$decode(fit$latent$encode(x))
+  spread <- apply(d$x, 2, sd)
+  largest <- max(abs(d$x))
+  expect_lt(max(abs(outside(fits$drop$data[moved, ], fits$drop))), tolerance$isometry * largest)
+  expect_equal(outside(fits$keep$data[moved, ], fits$keep), outside(d$x[moved, ], fits$keep), tolerance = tolerance$isometry)
+  expect_equal(colMeans(outside(fits$adjust$data[moved, ], fits$adjust)), colMeans(outside(d$x[!moved, ], fits$adjust)),
+               tolerance = tolerance$isometry)
+  # with no step taken "adjust" is the adjustment of the mean, gene by gene
+  expect_equal(colMeans(fits$adjust$data[moved, ]), colMeans(d$x[!moved, ]), tolerance = tolerance$isometry)
+  expect_equal(cov(fits$adjust$data[moved, ]), cov(d$x[moved, ]), tolerance = tolerance$isometry)
+  # the bound of the help page, and the z-scored decoder is an isometry
+  r <- fits$drop$report
+  expect_lte(r$w2_full_after, r$w2_latent_after + r$residual_reference)
+  z <- fits$drop$points$after[moved, ]
+  expect_equal(as.vector(dist(scale(fits$drop$data[moved, ], FALSE, spread))), as.vector(dist(z)), tolerance = tolerance$isometry)
+})
+
+test_that("standard deviations are brought to those of the reference, shrunk where rows are few", {
+  set.seed(4)
+  scale <- exp(rnorm(200, 0.5, 0.4))
+  for (n in c(1000, 6)) {
+    own <- matrix(rnorm(200 * n), n) %*% diag(scale) + 3
+    goal <- matrix(rnorm(200 * n), n)
+    found <- adjust_to(own, goal, "scale")
+    raw <- apply(goal, 2, sd) / apply(own, 2, sd)
+    moved <- apply_adjustment(own, found)
+    expect_equal(colMeans(moved), colMeans(goal), tolerance = tolerance$closed_form)
+    if (n == 1000) {
+      expect_equal(found$ratio, raw, tolerance = 0.01) # next to no shrinkage
+    } else {
+      # nearer to the truth than the ratio of the two
+      error <- function(ratio) mean((log(ratio) + log(scale))^2)
+      expect_lt(error(found$ratio), 0.7 * error(raw))
+    }
+  }
+  expect_identical(adjust_to(cbind(1, rnorm(5)), cbind(rnorm(4), 2), "scale")$ratio, c(1, 1))
+  expect_identical(apply_adjustment(own, adjust_to(own, goal, "none")), own)
+})
+
+test_that("scores of the report agree with plain R", {
+  d <- two_batches(8)
+  fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 5, seed = 1)
+  skip_if_not_installed("cluster")
+  for (side in c("before", "after")) {
+    z <- fit$points[[side]]
+    width <- function(class) mean(cluster::silhouette(as.integer(factor(class)), dist(z))[, "sil_width"])
+    expect_equal(fit$scores[[side]], c(width(d$batch), width(d$label)), tolerance = tolerance$isometry)
+  }
+  z <- fit$points$after
+  own <- as.matrix(dist(z))
+  rows <- which(d$batch == "b" & d$label == "x")
+  goal <- which(d$batch == "a" & d$label == "x")
+  diag(own) <- Inf
+  expect_equal(fit$report$novelty_after[1], median(apply(own[rows, goal], 1, min)) / median(apply(own[goal, goal], 1, min)),
+               tolerance = tolerance$isometry)
+})
+
+test_that("distances with more columns than rows are those of the columns", {
+  set.seed(2)
+  x <- matrix(rnorm(8 * 60), 8)
+  y <- matrix(rnorm(6 * 60, mean = 0.5), 6)
+  expect_equal(quiet_distance(x, y, 1), as.numeric(wasserstein2(x, y, tolerance = 0.01)), tolerance = tolerance$transport)
+  expect_identical(quiet_distance(x[c(1, 1), ], x[c(1, 1), ], 1), 0)
+})
+
+test_that("a SummarizedExperiment comes back as one", {
+  skip_if_not_installed("SummarizedExperiment")
+  d <- two_batches(10)
+  se <- SummarizedExperiment::SummarizedExperiment(
+    list(counts = t(d$x) + 1, expression = t(d$x)), colData = data.frame(lab = d$batch, kind = d$label))
+  fit <- integrate_data(se, "lab", "a", "kind", assay = "expression", n_steps = 20, seed = 1, compare = FALSE)
+  plain <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 20, seed = 1, compare = FALSE)
+  expect_s4_class(fit$data, "SummarizedExperiment")
+  expect_equal(t(SummarizedExperiment::assay(fit$data, "expression")), plain$data, ignore_attr = TRUE)
+  expect_identical(SummarizedExperiment::assay(fit$data, "counts"), SummarizedExperiment::assay(se, "counts"))
+  new <- predict(fit, se[, 21:24], "lab", "kind")
+  expect_equal(SummarizedExperiment::assay(new, "expression"), SummarizedExperiment::assay(fit$data, "expression")[, 21:24],
+               tolerance = tolerance$isometry)
+  expect_identical(names(as.data.frame(fit))[1:3], c("batch", "label", "g1"))
+})
+
+test_that("mistakes are told in one sentence", {
+  d <- two_batches(6)
+  expect_error(integrate_data(d$x, d$batch, "c"), '`reference` must be one of the batches "a", "b", not "c"', fixed = TRUE)
+  expect_error(integrate_data(d$x, rep("a", 24), "a"), "nothing to move")
+  expect_error(integrate_data(d$x, d$batch[-1], "a"), "`batch` must have one entry for each of the 24 samples")
+  expect_error(integrate_data(d$x, replace(d$batch, 2, NA), "a"), "`batch` must not contain NA (sample 2)", fixed = TRUE)
+  expect_error(integrate_data(replace(d$x, 3, NA), d$batch, "a"), "NA, NaN or infinite values")
+  expect_error(integrate_data(data.frame(d$x, k = "u"), d$batch, "a"), 'column "k" is of class "character"')
+  expect_error(integrate_data(as.data.frame(d$x), "lab", "a"), 'no such column')
+  lonely <- replace(d$batch, 13, "z")
+  expect_error(integrate_data(d$x, lonely, "a"), 'Batch "z" has 1 row; at least 2 are needed.', fixed = TRUE)
+  expect_error(integrate_data(d$x, d$batch, "a", replace(d$label, 13:15, "new")),
+               'Label "new" of batch "b" is missing from the reference "a"', fixed = TRUE)
+  few <- replace(d$label, c(1, 13:15), "new")
+  expect_error(integrate_data(d$x, d$batch, "a", few), 'reference "a" has 1 row of label "new"', fixed = TRUE)
+  expect_error(integrate_data(d$x, d$batch, "a", widths = 3), "`widths` is no argument")
+  expect_error(integrate_data(matrix(1, 8, 2), rep(1:2, 4), 1), "no column that varies")
+  expect_error(integrate_data(d$x, d$batch, "a", residual = "lose"), "`residual` must be one of")
+  fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE)
+  expect_error(predict(fit, d$x, d$batch), "`label` must be given")
+  expect_error(predict(fit, d$x[1:2, ], "c", "x"), 'rows of "c: x", for which there is no flow', fixed = TRUE)
+  expect_error(predict(fit, d$x[, 1:3], "b", "x"), "lacks|wanted")
+  expect_error(plot(fit, axes = c(1, 99)), "`axes` must be two different latent axes")
+})
+
+test_that("print, summary and plots tell what was done", {
+  d <- two_batches(12)
+  fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 20, seed = 1)
+  expect_output(print(fit), "24 of 48 samples of 12 genes moved onto the 24 of batch \"a\", each of 2 labels by itself")
+  expect_output(print(fit), "Do not test it for differences")
+  expect_output(print(summary(fit)), "w2_full_before")
+  picture <- integration_picture(fit, "points", "label", c(1, 2), NULL)
+  expect_identical(nrow(picture$points), 96L)
+  expect_equal(picture$points$x[49:96], fit$points$after[, 1])
+  expect_equal(levels(picture$points$group), c("x", "y"))
+  trace <- integration_picture(fit, "trace", "batch", c(1, 2), NULL)
+  expect_identical(nrow(trace$curves), 2L * sum(vapply(fit$flows, function(f) nrow(f$trace), 0L)))
+  pdf(NULL)
+  on.exit(dev.off())
+  expect_invisible(plot(fit))
+  expect_invisible(plot(fit, type = "trace"))
+  skip_if_not_installed("ggplot2")
+  expect_s3_class(ggplot2::autoplot(fit, by = "label"), "ggplot")
+})
