@@ -72,7 +72,7 @@ SEXP pf_sample_field(SEXP x, SEXP state, SEXP from, SEXP to, SEXP s, SEXP epsilo
   if (first == 0 ? state != R_NilValue : TYPEOF(state) != REALSXP || (size_t)XLENGTH(state) != size) {
     Rf_error("`state` must be NULL before the first round and the sums so far before any other.");
   }
-  mutual_task task = {packed_rows(particles), n, dim, potential, 1, NULL};
+  mutual_task task = {packed_rows(particles), n, dim, potential, NULL};
   mutual_prepare(&task);
   double *workspace = scratch(1, mutual_workspace(n, dim, team)), *sums = aligned_scratch(size);
   if (first == 0) {

@@ -134,7 +134,6 @@ static double sum_lanes(const double *r, size_t lanes) {
 static void clear_reactions(const meeting *m, double *reaction, size_t count) {
   const size_t four = 4 * m->lanes;
   memset(reaction, 0, count * m->rows * m->lanes * sizeof(double));
-  if (!m->task->full) return;
   for (size_t g = 0; g < count; g += 4, reaction += m->rows * four) {
     double *extra = reaction + m->task->dim * four;
     for (size_t l = 0; l < four; l++) {
@@ -155,7 +154,6 @@ static void take_reactions(const meeting *m, const double *reaction, size_t firs
     r += dim * four;
     sums += dim * lanes;
     sums[0] += sum_lanes(r, lanes);
-    if (!m->task->full) continue;
     sums[lanes] += sum_lanes(r + four, lanes);
     sums[2 * lanes] += sum_lanes(r + 2 * four, lanes);
     for (size_t l = 0; l < lanes; l++) {
@@ -212,7 +210,7 @@ static void meet_itself(const meeting *m, size_t i0, size_t i1, const own_worksp
   }
   const size_t first = TILE_UNIT * units_of(task->n), dim = task->dim;
   if (first == task->n) return;
-  const tile_kernel *kernels = task->table->kernels[task->full ? TILE_full : TILE_force][task->kernel.kind];
+  const tile_kernel *kernels = task->table->kernels[TILE_full][task->kernel.kind];
   const tile_kernel kernel = dim <= TILE_MAX_DIM && kernels[dim] ? kernels[dim] : kernels[0];
   for (size_t t = i0 / m->lanes; t < i1 / m->lanes; t++) {
     kernel(m->tiles + t * dim * m->lanes, m->state + t * m->rows * m->lanes, task->rows + first * dim, task->n - first,
@@ -247,8 +245,8 @@ void mutual_advance(const mutual_task *task, double *state, size_t from, size_t 
                      rows_of(dim),
                      group_of(dim, lanes),
                      blocks_of(task->n, dim),
-                     task->table->mutual[task->full != 0][task->kernel.kind],
-                     task->full && task->kernel.s == 0.0};
+                     task->table->mutual[task->kernel.kind],
+                     task->kernel.s == 0.0};
   const int team = pairwise_threads(task->n, task->n / 2, dim, threads);
   const size_t per_thread = workspace_of_thread(dim);
   for (size_t round = from; round < to; round++) {

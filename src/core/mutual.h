@@ -6,10 +6,9 @@
 #include "core/pairwise.h"
 
 typedef struct {
-  const double *rows; /* packed [n, dim] */
+  const double *rows;      /* packed [n, dim] */
   size_t n, dim;
-  pair_kernel kernel; /* a Riesz weight */
-  int full;           /* bound, repulsion and nearest too */
+  pair_kernel kernel;      /* a Riesz weight */
   const simd_table *table; /* set by mutual_prepare */
 } mutual_task;
 

@@ -71,8 +71,8 @@ typedef struct {
   double least_epsilon, largest_coordinate;
   tile_kernel kernels[TILE_modes][WEIGHT_count][TILE_MAX_DIM + 1]; /* [..][0] is the general kernel */
   distance_kernel distances;
-  mutual_kernel mutual[2][3]; /* [force, full][even, odd, general] */
-  within_kernel within[3];    /* [even, odd, general] */
+  mutual_kernel mutual[3]; /* [even, odd, general] */
+  within_kernel within[3]; /* [even, odd, general] */
 } simd_table;
 
 extern const simd_table simd_scalar;

@@ -408,12 +408,10 @@ DEFINE_SPECIAL(full, odd)
 #define REACTION_STRIDE (4 * TILE_LANES)
 
 /* The extras of one tile, or of one source, `stride` doubles from row to row. */
-INLINE TILE_NAME(tally) TILE_NAME(extras_load)(const double *extra, size_t stride, const tile_mode mode,
-                                               const int logarithmic) {
+INLINE TILE_NAME(tally) TILE_NAME(extras_load)(const double *extra, size_t stride, const int logarithmic) {
   TILE_NAME(tally) t;
   t.weight = LOAD(extra);
-  t.bound = t.energy = t.nearest = t.mantissa = t.exponent = t.weight;
-  if (mode < TILE_full) return t;
+  t.energy = t.mantissa = t.exponent = t.weight; /* what is not wanted */
   t.bound = LOAD(extra + stride);
   t.nearest = LOAD(extra + 3 * stride);
   if (logarithmic) {
@@ -425,10 +423,9 @@ INLINE TILE_NAME(tally) TILE_NAME(extras_load)(const double *extra, size_t strid
   return t;
 }
 
-INLINE void TILE_NAME(extras_store)(TILE_NAME(tally) t, double *extra, size_t stride, const tile_mode mode,
+INLINE void TILE_NAME(extras_store)(TILE_NAME(tally) t, double *extra, size_t stride,
                                     const int logarithmic) {
   STORE(extra, t.weight);
-  if (mode < TILE_full) return;
   STORE(extra + stride, t.bound);
   STORE(extra + 3 * stride, t.nearest);
   if (logarithmic) {
@@ -448,10 +445,9 @@ INLINE void TILE_NAME(extras_settle)(TILE_NAME(tally) *t, const int logarithmic)
 
 /* One vector of pairs to the extras of its tile and of its source. */
 INLINE void TILE_NAME(extras_both)(TILE_NAME(tally) *t, TILE_NAME(tally) *r, vec distance2, vec u, vec weight,
-                                   vec inverse, const tile_mode mode, const int logarithmic) {
+                                   vec inverse, const int logarithmic) {
   t->weight = ADD(t->weight, weight);
   r->weight = ADD(r->weight, weight);
-  if (mode < TILE_full) return;
   const vec curvature = MUL(weight, inverse);
   t->bound = FMA(curvature, distance2, t->bound);
   r->bound = FMA(curvature, distance2, r->bound);
@@ -513,26 +509,27 @@ INLINE void TILE_NAME(extras_both)(TILE_NAME(tally) *t, TILE_NAME(tally) *r, vec
     STORE(REACTION(c, g), r);                  \
   }
 #define EXTRAS_OF(k, a) \
-  TILE_NAME(extras_both)(&t[k], &r, distance##a, u##a, weight##a, inverse##a, mode, logarithmic);
+  TILE_NAME(extras_both)(&t[k], &r, distance##a, u##a, weight##a, inverse##a, logarithmic);
 #define EXTRAS_1(g, a, b)                                                                                      \
   {                                                                                                            \
-    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);         \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic);               \
     EXTRAS_OF(0, a)                                                                                            \
-    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);                          \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                                \
   }
 #define EXTRAS_2(g, a, b)                                                                                      \
   {                                                                                                            \
-    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);         \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic);               \
     EXTRAS_OF(0, a)                                                                                            \
     EXTRAS_OF(1, b)                                                                                            \
-    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, mode, logarithmic);                          \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                                \
   }
 
 #define DEFINE_MEETING(tiles)                                                                                  \
   INLINE void TILE_NAME(meeting_##tiles)(const double *query, double *sums, const double *source,              \
                                          double *reaction, size_t dim, const pair_kernel *kernel,              \
-                                         const weight_kind kind, const tile_mode mode, const int logarithmic,  \
+                                         const weight_kind kind, const int logarithmic,  \
                                          TILE_NAME(tally) *t) {                                                \
+    const tile_mode mode = TILE_full;                                                                          \
     const size_t rows = dim + TILE_EXTRA + TILE_LOG;                                                           \
     const vec epsilon = SET1(kernel->epsilon);                                                                 \
     REPEAT_8(ZERO_DISTANCE)                                                                                    \
@@ -556,7 +553,7 @@ INLINE void TILE_NAME(extras_both)(TILE_NAME(tally) *t, TILE_NAME(tally) *r, vec
 #define MEET_SOURCES(tiles, step)                                                                              \
   for (size_t a = 0; a < n_source; a += (step)) {                                                              \
     TILE_NAME(meeting_##tiles)(query, sums, source + a * dim, reaction + a * rows * TILE_LANES, dim, kernel,   \
-                               kind, mode, logarithmic, t);                                                    \
+                               kind, logarithmic, t);                                                          \
   }
 DEFINE_MEETING(2)
 #if TILE_LANES == 8
@@ -566,57 +563,53 @@ DEFINE_MEETING(1)
 INLINE void TILE_NAME(settle_sources)(double *reaction, size_t n_source, size_t dim) {
   const size_t rows = dim + TILE_EXTRA + TILE_LOG;
   for (size_t a = 0; a < n_source; a++) {
-    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, a), REACTION_STRIDE, TILE_full, 1);
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, a), REACTION_STRIDE, 1);
     TILE_NAME(extras_settle)(&r, 1);
-    TILE_NAME(extras_store)(r, REACTION(dim, a), REACTION_STRIDE, TILE_full, 1);
+    TILE_NAME(extras_store)(r, REACTION(dim, a), REACTION_STRIDE, 1);
   }
 }
 
 INLINE void TILE_NAME(mutual)(const double *query, double *sums, size_t n_tiles, const double *source,
                               double *reaction, size_t n_source, size_t dim, const pair_kernel *kernel,
-                              const weight_kind kind, const tile_mode mode, const int logarithmic) {
+                              const weight_kind kind, const int logarithmic) {
   const size_t rows = dim + TILE_EXTRA + TILE_LOG;
   TILE_NAME(tally) t[2];
   for (; n_tiles >= 2; n_tiles -= 2, query += 2 * dim * TILE_LANES, sums += 2 * rows * TILE_LANES) {
     double *extra = sums + dim * TILE_LANES, *second = extra + rows * TILE_LANES;
-    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
-    t[1] = TILE_NAME(extras_load)(second, TILE_LANES, mode, logarithmic);
+    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, logarithmic);
+    t[1] = TILE_NAME(extras_load)(second, TILE_LANES, logarithmic);
     MEET_SOURCES(2, 4)
     TILE_NAME(extras_settle)(&t[0], logarithmic);
     TILE_NAME(extras_settle)(&t[1], logarithmic);
-    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, mode, logarithmic);
-    TILE_NAME(extras_store)(t[1], second, TILE_LANES, mode, logarithmic);
+    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, logarithmic);
+    TILE_NAME(extras_store)(t[1], second, TILE_LANES, logarithmic);
   }
 #if TILE_LANES == 8
   if (n_tiles) {
     double *extra = sums + dim * TILE_LANES;
-    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
+    t[0] = TILE_NAME(extras_load)(extra, TILE_LANES, logarithmic);
     MEET_SOURCES(1, 8)
     TILE_NAME(extras_settle)(&t[0], logarithmic);
-    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, mode, logarithmic);
+    TILE_NAME(extras_store)(t[0], extra, TILE_LANES, logarithmic);
   }
 #endif
 }
 
-#define DEFINE_MUTUAL(mode_name, kind_name)                                                                    \
-  static TILE_TARGET void TILE_NAME(mutual_##mode_name##_##kind_name)(                                         \
+#define DEFINE_MUTUAL(kind_name)                                                                               \
+  static TILE_TARGET void TILE_NAME(mutual_##kind_name)(                                                       \
       const double *query, double *sums, size_t n_tiles, const double *source, double *reaction,               \
       size_t n_source, size_t dim, const pair_kernel *kernel) {                                                \
     const weight_kind kind = WEIGHT_##kind_name;                                                               \
-    const tile_mode mode = TILE_##mode_name;                                                                   \
-    if (kind == WEIGHT_even && mode >= TILE_full && kernel->s == 0.0) {                                        \
-      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, mode, 1);         \
+    if (kind == WEIGHT_even && kernel->s == 0.0) {                                                             \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 1);               \
       TILE_NAME(settle_sources)(reaction, n_source, dim);                                                      \
     } else {                                                                                                   \
-      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, mode, 0);         \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 0);               \
     }                                                                                                          \
   }
-DEFINE_MUTUAL(force, even)
-DEFINE_MUTUAL(force, odd)
-DEFINE_MUTUAL(force, general)
-DEFINE_MUTUAL(full, even)
-DEFINE_MUTUAL(full, odd)
-DEFINE_MUTUAL(full, general)
+DEFINE_MUTUAL(even)
+DEFINE_MUTUAL(odd)
+DEFINE_MUTUAL(general)
 
 /* The rows of a unit among themselves, as ordered pairs: each with the other seven, which pass by as
  * unaligned vectors of the unit's coordinates written twice. */
@@ -630,16 +623,17 @@ DEFINE_MUTUAL(full, general)
 #define PASS_EXTRAS(g)                                                                                         \
   {                                                                                                            \
     TILE_NAME(tally) other = t;                                                                                \
-    TILE_NAME(extras_both)(&t, &other, distance##g, u##g, weight##g, inverse##g, mode, logarithmic);           \
+    TILE_NAME(extras_both)(&t, &other, distance##g, u##g, weight##g, inverse##g, logarithmic);                 \
   }
 INLINE void TILE_NAME(within)(const double *twice, double *sums, size_t dim, const pair_kernel *kernel,
-                              const weight_kind kind, const tile_mode mode, const int logarithmic) {
+                              const weight_kind kind, const int logarithmic) {
+  const tile_mode mode = TILE_full;
   const size_t rows = dim + TILE_EXTRA + TILE_LOG;
   const vec epsilon = SET1(kernel->epsilon);
   for (size_t first = 0; first < TILE_UNIT; first += TILE_LANES, sums += rows * TILE_LANES) {
     const double *at = twice + first;
     double *extra = sums + dim * TILE_LANES;
-    TILE_NAME(tally) t = TILE_NAME(extras_load)(extra, TILE_LANES, mode, logarithmic);
+    TILE_NAME(tally) t = TILE_NAME(extras_load)(extra, TILE_LANES, logarithmic);
     REPEAT_7(ZERO_DISTANCE)
     for (size_t c = 0; c < dim; c++) {
       const vec y = LOAD(at + c * 2 * TILE_UNIT);
@@ -654,16 +648,16 @@ INLINE void TILE_NAME(within)(const double *twice, double *sums, size_t dim, con
       STORE(sums + c * TILE_LANES, force);
     }
     TILE_NAME(extras_settle)(&t, logarithmic);
-    TILE_NAME(extras_store)(t, extra, TILE_LANES, mode, logarithmic);
+    TILE_NAME(extras_store)(t, extra, TILE_LANES, logarithmic);
   }
 }
 #define DEFINE_WITHIN(kind_name)                                                                               \
   static TILE_TARGET void TILE_NAME(within_##kind_name)(const double *twice, double *sums, size_t dim,         \
                                                         const pair_kernel *kernel) {                           \
     if (WEIGHT_##kind_name == WEIGHT_even && kernel->s == 0.0) {                                               \
-      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, TILE_full, 1);                           \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 1);                                      \
     } else {                                                                                                   \
-      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, TILE_full, 0);                           \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 0);                                      \
     }                                                                                                          \
   }
 DEFINE_WITHIN(even)
@@ -699,6 +693,5 @@ static TILE_TARGET void TILE_NAME(distances)(const double *query, double *square
    {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                         \
    {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}},                       \
   TILE_NAME(distances),                                                                                     \
-  {{TILE_NAME(mutual_force_even), TILE_NAME(mutual_force_odd), TILE_NAME(mutual_force_general)},            \
-   {TILE_NAME(mutual_full_even), TILE_NAME(mutual_full_odd), TILE_NAME(mutual_full_general)}},              \
+  {TILE_NAME(mutual_even), TILE_NAME(mutual_odd), TILE_NAME(mutual_general)},                               \
   {TILE_NAME(within_even), TILE_NAME(within_odd), TILE_NAME(within_general)}

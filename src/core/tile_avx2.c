@@ -13,9 +13,10 @@ typedef __m256d vec;
 #define LOAD(p) _mm256_loadu_pd(p)
 #define STORE(p, v) _mm256_storeu_pd((p), (v))
 #define SET1(v) _mm256_set1_pd(v)
-#define ADD(a, b) _mm256_add_pd((a), (b))
-#define SUB(a, b) _mm256_sub_pd((a), (b))
-#define MUL(a, b) _mm256_mul_pd((a), (b))
+/* operators: calls would leave half as much again of debugging information */
+#define ADD(a, b) ((vec)((a) + (b)))
+#define SUB(a, b) ((vec)((a) - (b)))
+#define MUL(a, b) ((vec)((a) * (b)))
 #define FMA(a, b, c) _mm256_fmadd_pd((a), (b), (c))
 #define MIN(a, b) _mm256_min_pd((a), (b))
 #define ROOT(u) _mm256_sqrt_pd(u)
