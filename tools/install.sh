@@ -3,6 +3,8 @@
 
 # Not in Debian, so no reason to wake apt.
 CRAN_ONLY="ISLR2"
+# Bioconductor's: from Debian, or not at all.
+BIOCONDUCTOR="Biobase bladderbatch SummarizedExperiment"
 
 say() {
   printf '%s\n' "$*"
@@ -120,22 +122,38 @@ cran_install() {
     install.packages(commandArgs(TRUE), lib = Sys.getenv("INSTALL_LIBRARY"))' "$@"
 }
 
+# listed WORD LIST...
+listed() {
+  word=$1
+  shift
+  case " $* " in
+    *" $word "*) return 0 ;;
+  esac
+  return 1
+}
+
 # What DESCRIPTION names in the fields: from apt where there is one, the rest from CRAN.
 install_packages() {
   missing=$(missing_packages "$@")
   from_apt=""
   for package in $missing; do
-    case " $CRAN_ONLY " in
-      *" $package "*) ;;
-      *) from_apt="$from_apt r-cran-$(printf '%s' "$package" | tr '[:upper:]' '[:lower:]')" ;;
-    esac
+    lower=$(printf '%s' "$package" | tr '[:upper:]' '[:lower:]')
+    if listed "$package" $BIOCONDUCTOR; then
+      from_apt="$from_apt r-bioc-$lower"
+    elif ! listed "$package" $CRAN_ONLY; then
+      from_apt="$from_apt r-cran-$lower"
+    fi
   done
   # shellcheck disable=SC2086 # a list of words
   if [ -n "$from_apt" ] && apt_install $from_apt; then
     missing=$(missing_packages "$@")
   fi
+  from_cran=""
+  for package in $missing; do
+    listed "$package" $BIOCONDUCTOR || from_cran="$from_cran $package"
+  done
   # shellcheck disable=SC2086
-  [ -z "$missing" ] || cran_install $missing || true
+  [ -z "$from_cran" ] || cran_install $from_cran || true
 }
 
 # --- the stages that both commands start with ---------------------------------------------------------
