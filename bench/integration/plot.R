@@ -4,8 +4,8 @@ d <- utils::read.csv(file.path(results, "scores.csv"))
 d <- d[d$method != "before", ]
 kinds <- unique(d$method)
 colour <- stats::setNames(grDevices::palette.colors(9, "Okabe-Ito")[c(1, 6, 3, 4, 7, 2, 8, 9)][seq_along(kinds)], kinds)
-grDevices::png(file.path(results, "scores.png"), 1200, 1000, res = 130)
-graphics::par(mfrow = c(2, 2), mar = c(3.5, 3.5, 2, 0.5), mgp = c(2.2, 0.6, 0), oma = c(4.5, 0, 0, 0), las = 1)
+grDevices::png(file.path(results, "scores.png"), 1500, 1000, res = 130)
+graphics::par(mfrow = c(2, 3), mar = c(3.5, 3.5, 2, 0.5), mgp = c(2.2, 0.6, 0), oma = c(4.5, 0, 0, 0), las = 1)
 for (table in unique(d$table)) {
   own <- d[d$table == table, ]
   mean_of <- stats::aggregate(own[c("novelty", "w2_latent")], own[c("method", "labels")], mean)
@@ -31,7 +31,7 @@ for (what in c("w2_squared", "novelty")) {
   for (class in names(tint)) graphics::lines(t$step[t$class == class], t[[what]][t$class == class], col = tint[[class]], lwd = 2)
   if (what == "w2_squared") {
     graphics::abline(h = c(0.0147, 0.0261), col = tint, lty = 3)
-    graphics::legend("bottomleft", c("138 onto 49", "88 onto 216", "published (other data)"), col = c(tint, "grey40"), lty = c(1, 1, 3), bty = "n", cex = 0.8)
+    graphics::legend("topright", c("138 onto 49", "88 onto 216", "published (other data)"), col = c(tint, "grey40"), lty = c(1, 1, 3), bty = "n", cex = 0.8)
   } else {
     graphics::abline(h = c(0.8, 1), lty = 3)
   }
