@@ -1,15 +1,18 @@
 # The low-dimensional examples of the paper on generative particle algorithms (doi:10.1137/23M1587841), with the
 # settings of its section 6 to 8, spectral and Frobenius norm side by side.
-#   Rscript bench/gpa/examples.R [quick] [four] [tails] [roll] [carpet]
-# writes bench/gpa/results/*.csv and *.png. `quick` takes a twentieth of the steps, to see that it runs.
+#   Rscript bench/gpa/examples.R [quick] [four] [tails] [roll] [carpet] [STEPS]
+# writes bench/gpa/results/*.csv and *.png. `quick` takes a twentieth of the steps, to see that it runs; a number
+# is the most steps that any run takes.
 
 library(particleflow)
 
 words <- commandArgs(TRUE)
 quick <- "quick" %in% words
-parts <- setdiff(words, "quick")
+number <- grepl("^[0-9]+$", words)
+most <- if (any(number)) as.integer(words[number][1]) else .Machine$integer.max
+parts <- setdiff(words[!number], "quick")
 if (length(parts) == 0) parts <- c("four", "tails", "roll", "carpet")
-steps <- function(n) if (quick) max(10L, n %/% 20L) else n
+steps <- function(n) min(most, if (quick) max(10L, n %/% 20L) else n)
 results <- file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))), "results")
 norms <- c("spectral", "frobenius")
 

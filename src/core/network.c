@@ -7,7 +7,7 @@
 
 /* Points pass through all layers in blocks: what they leave stays in cache. A block is also small enough that a
  * threaded BLAS keeps its products on one thread (OpenBLAS does up to this many multiplications): waking threads
- * for so little work costs more than it gains, and on a busy machine a hundred times more. It depends on nothing but the
+ * for so little work gains little, and on a busy machine it costs tens of times as much. It depends on nothing but the
  * widths, so that sums over points are the same everywhere. */
 #define MOST_PRODUCTS 262144
 #define MOST_BLOCK 512

@@ -177,8 +177,8 @@ test_that("a run that diverges keeps its last good state", {
   set.seed(8)
   x <- matrix(rnorm(40), 20)
   target <- matrix(rnorm(40), 20) * 1e300
-  expect_warning(fit <- gpa(x, target, divergence = "alpha", lipschitz = Inf, step = 1e200, n_steps = 50, latent = "none", scale = FALSE),
-                 "diverged at step")
+  expect_warning(fit <- gpa(x, target, divergence = "alpha", lipschitz = Inf, step = 1e200, n_steps = 50, latent = "none",
+                            scale = FALSE), "diverged at step")
   expect_identical(fit$diagnostics$status, "diverged")
   expect_true(all(is.finite(fit$particles)))
   expect_lt(fit$diagnostics$steps, 50)
