@@ -79,11 +79,13 @@
 #' \doi{10.1038/nrg2825}
 #' @examples
 #' set.seed(1)
-#' factors <- matrix(rnorm(80 * 3), 80)
-#' x <- factors %*% matrix(rnorm(3 * 30), 3) + rnorm(80 * 30, sd = 0.3)
 #' lab <- rep(c("a", "b"), each = 40)
-#' x[lab == "b", ] <- 1.5 * x[lab == "b", ] + rep(rnorm(30), each = 40)
-#' fit <- integrate_data(x, lab, "a", n_steps = 50)
+#' factors <- matrix(rnorm(80 * 3), 80)
+#' loading <- matrix(rnorm(3 * 30), 3)
+#' x <- factors %*% loading + rnorm(80 * 30, sd = 0.3)
+#' # in laboratory "b" the genes hang together otherwise, and its instrument saturates
+#' x[lab == "b", ] <- 3 * tanh(factors[lab == "b", ] %*% loading[, 30:1]) + rnorm(30)[col(x)[lab == "b", ]]
+#' fit <- integrate_data(x, lab, "a", seed = 1)
 #' fit
 #' moved <- fit$data
 #' plot(fit)
@@ -111,7 +113,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
     own <- table$points[group$rows, , drop = FALSE]
     adjustment <- adjust_to(own, table$points[group$goal, , drop = FALSE], control$adjust)
     start <- unname(latent$encode(apply_adjustment(own, adjustment)))
-    c(list(adjustment = adjustment), move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick))
+    c(list(adjustment = adjustment), move_group(start, z[group$goal, , drop = FALSE], group$label, control, threads, bar$tick))
   })
   moved <- list(latent = z, points = table$points)
   for (j in seq_along(groups)) {
@@ -273,9 +275,12 @@ most_compared <- 400L
 
 # z [n, d] is moved towards goal [m, d], both in latent units. In the flow the mean squared
 # distance of the goal from its mean is d.
-move_group <- function(z, goal, control, threads, tick) {
+move_group <- function(z, goal, label, control, threads, tick) {
   unit <- sqrt(mean(sweep(goal, 2, colMeans(goal))^2))
-  if (!(unit > 0)) unit <- 1
+  if (!(unit > 1e-8 * sqrt(mean(goal^2)))) {
+    fail("The %d rows of the reference%s are all equal; there is no law to move other rows to.", nrow(goal),
+         if (is.na(label)) "" else sprintf(" of label \"%s\"", label))
+  }
   start <- z / unit
   end <- goal / unit
   bar <- halves_distance(limit_spaced(end, most_compared), threads)

@@ -36,20 +36,22 @@ read_bladder <- function(genes = 5000) {
 }
 
 # Of the size of the published example, 138 + 88 rows to 49 + 216, with p genes: ten factors, a fifth of the genes
-# differing between labels; the source with its own location and scale of each gene, and bent.
-simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, size = list(source = c(138, 88), reference = twice * c(49, 216))) {
+# differing between labels; the source with its own location and scale of each gene, and bent. `other`: share of the
+# variance of the source's loadings that is its own, so that its genes hang together otherwise.
+simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, other = 0, size = list(source = c(138, 88), reference = twice * c(49, 216))) {
   set.seed(seed)
   loading <- matrix(stats::rnorm(factors * p), factors) / sqrt(factors)
   between <- stats::rnorm(p, sd = 0.5) * (stats::runif(p) < 0.2)
-  draw <- function(n) {
+  draw <- function(n, loading) {
     label <- rep(0:1, n)
     z <- matrix(stats::rnorm(sum(n) * factors), sum(n))
     z %*% loading + outer(label, between) + matrix(stats::rnorm(sum(n) * p, sd = 0.7), sum(n))
   }
-  own <- draw(size$source)
+  strange <- matrix(stats::rnorm(factors * p), factors) / sqrt(factors)
+  own <- draw(size$source, sqrt(1 - other) * loading + sqrt(other) * strange)
   own <- sweep(own, 2, exp(stats::rnorm(p, sd = 0.3)), "*")
   own <- sweep(own + 0.5 * tanh(2 * own), 2, stats::rnorm(p), "+")
   label <- c(rep(c("positive", "negative"), size$source), rep(c("positive", "negative"), size$reference))
-  list(x = rbind(own, draw(size$reference)), batch = rep(c("source", "reference"), vapply(size, sum, 0)), label = label,
+  list(x = rbind(own, draw(size$reference, loading)), batch = rep(c("source", "reference"), vapply(size, sum, 0)), label = label,
        reference = "reference")
 }

@@ -1,4 +1,4 @@
-# Rscript run.R results/scores.csv stemcells.rda [splits]: every method on every table, over random halves of the reference.
+# Rscript run.R results/scores.csv stemcells.rda [splits [table ...]]: every method on every table, over random halves of the reference.
 arguments <- commandArgs(TRUE)
 output <- arguments[1]
 splits <- if (length(arguments) > 2) as.integer(arguments[3]) else 5L
@@ -70,10 +70,12 @@ harmony_row <- function(table, data, split, space, seen, held, others) {
 
 tables <- list(
   `simulated expression` = function(split) simulate_expression(split, p = 1000),
+  `simulated, other loadings` = function(split) simulate_expression(split, p = 1000, other = 0.5),
   `stem cells` = function(split) read_stemcells(arguments[2]),
   `cell lines` = function(split) read_cell_lines(),
   `bladder tumours` = function(split) read_bladder()
 )
+if (length(arguments) > 3) tables <- tables[arguments[-(1:3)]]
 found <- list()
 for (split in seq_len(splits)) {
   for (table in names(tables)) {

@@ -190,6 +190,7 @@ test_that("mistakes are told in one sentence", {
   few <- replace(d$label, c(1, 13:15), "new")
   expect_error(integrate_data(d$x, d$batch, "a", few), 'reference "a" has 1 row of label "new"', fixed = TRUE)
   expect_error(integrate_data(d$x, d$batch, "a", widths = 3), "`widths` is no argument")
+  expect_error(integrate_data(rbind(d$x[rep(1, 12), ], d$x[13:24, ]), d$batch, "a"), "12 rows of the reference are all equal")
   expect_error(integrate_data(matrix(1, 8, 2), rep(1:2, 4), 1), "no column that varies")
   expect_error(integrate_data(d$x, d$batch, "a", residual = "lose"), "`residual` must be one of")
   fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE)
