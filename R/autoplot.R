@@ -37,6 +37,13 @@ autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"),
   draw_ggplot(wgf_picture(object, type, times, others, target, col), ...)
 }
 
+#' @rdname generator
+#' @method autoplot generator
+#' @rawNamespace S3method(ggplot2::autoplot, generator)
+autoplot.generator <- function(object, type = c("points", "trace", "map"), n = 1000, data = NULL, col = NULL, ...) {
+  draw_ggplot(generator_picture(object, type, n, data, col), ...)
+}
+
 draw_ggplot <- function(picture, ...) {
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
 }

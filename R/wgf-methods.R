@@ -100,8 +100,8 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' Draws from a flow towards a density
 #'
 #' New points are drawn from the kernel estimate of the particles at the end: a particle and noise from the kernel. At rest it is this
-#' law that matches the target, not that of the particles. They are independent given the particles; their number may be far above that of the particles,
-#' but they know no more than these. For a generator without particles see [distill()].
+#' law that matches the target, not that of the particles. Every particle is used as often as any other, or once more, in random order (less varied
+#' sums than by independent draws); the number of points may be far above that of the particles, but they know no more than these. For a generator without particles see [distill()].
 #'
 #' @param object A fit from [wgf()].
 #' @param nsim Number of rows.
@@ -124,13 +124,15 @@ simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
 
 draw_estimate <- function(points, kernel, bandwidth, n, key) {
   d <- ncol(points)
-  from <- floor(draw_uniform(n, 1L, key, 0L)[, 1] * nrow(points)) + 1
-  noise <- draw_normal(n, d, key, 1L)
-  if (kernel == "laplace") {
-    # exp(-|z|): a direction, and a radius that is a sum of d exponential variables
-    noise <- noise / sqrt(rowSums(noise^2)) * -rowSums(log(draw_uniform(n, d, key, 2L)))
-  }
+  from <- balanced_rows(nrow(points), n, draw_uniform(n, 1L, key, 0L)[, 1])
+  noise <- if (kernel == "laplace") draw_laplace(n, d, key, 1L, 2L) else draw_normal(n, d, key, 1L)
   points[from, , drop = FALSE] + bandwidth * noise
+}
+
+# Density proportional to exp(-|z|): a direction, and a radius that is a sum of d exponential variables.
+draw_laplace <- function(n, d, key, stream, radius_stream) {
+  direction <- draw_normal(n, d, key, stream)
+  direction / sqrt(rowSums(direction^2)) * -rowSums(log(draw_uniform(n, d, key, radius_stream)))
 }
 
 #' What a flow towards a density says about new points
@@ -168,6 +170,27 @@ reference_log_ratio <- function(fit, threads) {
   if (!startsWith(fit$rule$divergence, "log_variance")) return(0)
   log_r <- predict(fit, type = "log_ratio", threads = threads)
   if (fit$rule$divergence == "log_variance_q") mean(log_r) else sum(exp(log_r) * log_r) / sum(exp(log_r))
+}
+
+# n row numbers out of m in random order, each as often as any other or once more.
+balanced_rows <- function(m, n, u) {
+  rounds <- (seq_len(n) - 1L) %/% m
+  rows <- numeric(n)
+  for (round in unique(rounds)) {
+    at <- which(rounds == round)
+    rows[at] <- if (length(at) == m) order(u[at]) else partial_permutation(m, u[at])
+  }
+  rows
+}
+
+# The first length(u) entries of a random permutation of 1 .. m.
+partial_permutation <- function(m, u) {
+  left <- seq_len(m)
+  for (i in seq_along(u)) {
+    j <- i + floor(u[i] * (m - i + 1))
+    left[c(i, j)] <- left[c(j, i)]
+  }
+  left[seq_along(u)]
 }
 
 # Two columns: w and f at each log r, without cap.

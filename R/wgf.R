@@ -94,9 +94,9 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
                 divergence = c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                                "log_variance_q", "log_variance_p"),
                 alpha = 0.5, kernel = c("gaussian", "laplace"), bandwidth = NULL, start = NULL, step = NULL,
-                n_steps = 500, cap = 10, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
+                n_steps = 500, cap = 10, isolated = 10, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
-  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, every)
+  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, isolated, every)
   threads <- thread_count(threads)
   rule <- wgf_rule(log_density, gradient, dim, start, control)
   points <- wgf_start(start, rule, check_count(n, "n", 2L))
@@ -114,7 +114,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
 wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                      "log_variance_q", "log_variance_p")
 
-wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, every) {
+wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, isolated, every) {
   divergence <- check_choice(divergence, wgf_divergences, "divergence")
   alpha <- check_number(alpha, "alpha")
   if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
@@ -124,6 +124,7 @@ wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap
     bandwidth = if (!is.null(bandwidth)) check_bandwidths(bandwidth),
     step = if (!is.null(step)) check_number(step, "step", lower = 0, open_lower = TRUE),
     n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
+    isolated = check_number(isolated, "isolated", lower = 1, finite = FALSE),
     every = if (!is.null(every)) check_count(every, "every", 1L)
   )
 }
@@ -150,7 +151,7 @@ wgf_rule <- function(log_density, gradient, dim, start, control) {
   dim <- check_count(dim, "dim", 1L)
   if (!is.null(given) && dim != given) fail("`dim` is %d, but %s %d.", dim, if (is_target) "the target has" else "the columns of `start` are", given)
   c(list(target = if (is_target) log_density, log_density = if (!is_target) log_density, gradient = gradient, dim = dim),
-    control[c("divergence", "alpha", "kernel", "cap")])
+    control[c("divergence", "alpha", "kernel", "cap", "isolated")])
 }
 
 wgf_start <- function(start, rule, n) {
@@ -300,11 +301,16 @@ wgf_bandwidth <- function(run) {
     share <- min(1, state$step / max(1, control$n_steps / 2))
     return(control$bandwidth[1]^(1 - share) * control$bandwidth[2]^share)
   }
-  if (is.null(state$bandwidth)) return(likely_bandwidth(state$points, control$kernel, run$threads))
-  if (state$step %% bandwidth_every != 0) return(state$bandwidth)
-  tried <- state$bandwidth * bandwidth_ratio^(-1:1)
-  value <- vapply(tried, function(h) leave_one_out(state$points, control$kernel, h, run$threads), 0)
-  tried[which.max(value)]
+  if (is.null(state$bandwidth)) likely_bandwidth(state$points, control$kernel, run$threads) else state$bandwidth
+}
+
+# The bandwidth of the next step, from the estimate in this one.
+next_bandwidth <- function(run, estimate) {
+  h <- run$state$bandwidth
+  if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(h)
+  tried <- h * bandwidth_ratio^c(0, -1, 1)
+  beside <- vapply(tried[-1], function(h) leave_one_out(run$state$points, run$control$kernel, h, run$threads), 0)
+  tried[which.max(c(mean(estimate$log_density), beside))]
 }
 
 # ---- Masses of modes ----------------------------------------------------------
@@ -360,7 +366,9 @@ advance_wgf <- function(run, progress) {
     run$elapsed <- before + proc.time()[[3]] - began
     if (moved$diverged) run$ended <- 1L
     if (run$state$step >= run$planned || run$ended != 0L) break
+    following <- next_bandwidth(run, estimate)
     run <- take_step(run, moved)
+    run$state$bandwidth <- following
     bar$tick(1)
   }
   complete <- TRUE
@@ -391,7 +399,7 @@ move_wgf <- function(run, estimate) {
   rule <- run$rule
   scale2 <- kernel_variance(rule$kernel, rule$dim) * run$state$bandwidth^2
   fixed <- !is.null(run$control$step)
-  plan <- c(rule$cap, if (fixed) run$control$step else 0, 0.5, scale2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
+  plan <- c(rule$cap, rule$isolated, if (fixed) run$control$step else 0, 0.5, scale2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
   .Call(C_pf_wgf_move, run$state$points, run$state$values$log_density, run$state$values$gradient, estimate$log_density,
         estimate$score, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha, as.double(plan))
 }

@@ -30,6 +30,8 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_gpa_advance, 13),
     ROUTINE(pf_gpa_measure, 5),
     ROUTINE(pf_gpa_carry, 7),
+    ROUTINE(pf_network_update, 7),
+    ROUTINE(pf_kernel_force, 8),
     ROUTINE(pf_kde, 9),
     ROUTINE(pf_target_field, 7),
     ROUTINE(pf_target_components, 5),

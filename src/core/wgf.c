@@ -1,6 +1,8 @@
 #include "core/wgf.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static int is_log_variance(wgf_kind kind) {
   return kind == WGF_log_variance_q || kind == WGF_log_variance_p;
@@ -85,6 +87,25 @@ static double reference_mean(wgf_kind kind, const double *log_r, size_t n) {
   return sum / (double)n;
 }
 
+static int compare_doubles(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Bounds log r; flat [i] becomes the factor by which q grew there, at least 1. */
+static void bound_ratios(double isolated, double *log_r, size_t n, double *flat) {
+  memcpy(flat, log_r, n * sizeof(double));
+  qsort(flat, n, sizeof(double), compare_doubles);
+  const double most = flat[n / 2] + log(isolated);
+  for (size_t i = 0; i < n; i++) {
+    flat[i] = 1.0;
+    if (log_r[i] > most) {
+      flat[i] = exp(log_r[i] - most);
+      log_r[i] = most;
+    }
+  }
+}
+
 /* Weights in log r, kept within the cap; returns the share of them that it changed. */
 static double cap_weights(const wgf_plan *plan, const double *log_r, double mean, size_t n, double *weight) {
   const double unit = is_log_variance(plan->divergence.kind) ? 1.0 : wgf_weight(&plan->divergence, 0.0, 0.0);
@@ -98,27 +119,38 @@ static double cap_weights(const wgf_plan *plan, const double *log_r, double mean
   return (double)changed / (double)n;
 }
 
+/* The time step with which most weights are stable; larger weights are lowered to that. */
+static double stable_step(const wgf_plan *plan, double *weight, size_t n, double *sorted) {
+  for (size_t i = 0; i < n; i++) sorted[i] = fabs(weight[i]);
+  qsort(sorted, n, sizeof(double), compare_doubles);
+  const double most = sorted[n - 1 - n / 10];
+  if (!(most > 0.0)) return 0.0;
+  for (size_t i = 0; i < n; i++) {
+    if (fabs(weight[i]) > most) weight[i] = copysign(most, weight[i]);
+  }
+  return plan->share * plan->scale2 / most;
+}
+
 status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, const double *log_p, const double *score_p,
-                const double *log_q, const double *score_q, double *log_r, double *weight, wgf_record *record) {
+                const double *log_q, const double *score_q, double *log_r, double *weight, wgf_record *record,
+                double *workspace) {
+  double *flat = workspace;
   for (size_t i = 0; i < n; i++) log_r[i] = log_p[i] - log_q[i];
+  bound_ratios(plan->isolated, log_r, n, flat);
   record->log_z = log_mean_exp(log_r, n);
   for (size_t i = 0; i < n; i++) log_r[i] -= record->log_z;
   const double mean = is_log_variance(plan->divergence.kind) ? reference_mean(plan->divergence.kind, log_r, n) : 0.0;
   record->capped = cap_weights(plan, log_r, mean, n, weight);
-  double divergence = 0.0, energy = 0.0, largest_weight = 0.0;
-  for (size_t i = 0; i < n; i++) {
-    divergence += wgf_f(&plan->divergence, log_r[i], mean);
-    largest_weight = fmax(largest_weight, fabs(weight[i]));
-  }
+  double divergence = 0.0, energy = 0.0;
+  for (size_t i = 0; i < n; i++) divergence += wgf_f(&plan->divergence, log_r[i], mean);
   record->divergence = divergence / (double)n;
-  record->step = plan->step;
-  if (!(plan->step > 0.0)) record->step = largest_weight > 0.0 ? plan->share * plan->scale2 / largest_weight : 0.0;
+  record->step = plan->step > 0.0 ? plan->step : stable_step(plan, weight, n, workspace + n);
   record->largest_move = 0.0;
   int finite = isfinite(record->log_z);
   for (size_t i = 0; i < n; i++) {
     double speed2 = 0.0;
     for (size_t c = 0; c < dim; c++) {
-      const double v = weight[i] * (score_p[c * n + i] - score_q[c * n + i]);
+      const double v = weight[i] * (score_p[c * n + i] - score_q[c * n + i] / flat[i]);
       speed2 += v * v;
     }
     energy += speed2;
@@ -126,7 +158,7 @@ status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, cons
     const double move = record->step * (length > plan->furthest ? plan->furthest / length : 1.0);
     record->largest_move = fmax(record->largest_move, length < plan->furthest ? length : plan->furthest);
     for (size_t c = 0; c < dim; c++) {
-      points[c * n + i] += move * weight[i] * (score_p[c * n + i] - score_q[c * n + i]);
+      points[c * n + i] += move * weight[i] * (score_p[c * n + i] - score_q[c * n + i] / flat[i]);
       finite &= isfinite(points[c * n + i]) != 0;
     }
   }
