@@ -1,8 +1,8 @@
 # A generator: a network that turns draws of a normal base law into points. distill() and pushforward() train one; what
 # distinguishes them is the field that says where points should move.
 
-# G(z) = centre + spread * (z + N(z)): N starts near 0, so that training starts from a normal law with the moments of
-# the goal. More base dimensions than columns: the first ones enter by themselves, the others through N.
+# G(z) = centre + spread * (start * z + N(z)): N starts near 0, so that training starts from a normal law, with start = 1
+# that with the moments of the goal. With bounds that is a logit, and values are between them. More base dimensions than columns: the first ones enter by themselves, the others through N.
 
 new_generator_run <- function(what, call, dim, centre, spread, field, control, write = NULL) {
   base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
@@ -15,7 +15,7 @@ new_generator_run <- function(what, call, dim, centre, spread, field, control, w
   parameters[final] <- 0.1 * parameters[final]
   list(
     kind = "generator", what = what, call = call, network = network, field = field, control = control, write = write,
-    frame = list(centre = centre, spread = spread, pin = control$pin), key = key,
+    frame = list(centre = centre, spread = spread, start = control$start, pin = control$pin, bounds = control$bounds), key = key,
     learner = cbind(parameters, 0, 0, deparse.level = 0), state = list(step = 0L, bandwidth = NULL),
     best = list(score = Inf, step = 0L, parameters = parameters), trace = list(), since = 0L,
     planned = control$n_steps, ended = 0L, elapsed = 0, version = as.character(utils::packageVersion("particleflow"))
@@ -24,14 +24,16 @@ new_generator_run <- function(what, call, dim, centre, spread, field, control, w
 
 default_generator <- c(64L, 64L, 64L)
 
-generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint, threads, pin = NULL) {
+generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint, threads,
+                              start = 1, pin = NULL, bounds = NULL) {
   list(
     n_steps = check_count(n_steps, "n_steps"), batch = check_count(batch, "batch", 2L),
     rate = check_number(rate, "rate", lower = 0, open_lower = TRUE),
     hidden = if (!is.null(hidden)) check_widths(hidden), smoothing = check_number(smoothing, "smoothing", lower = 0),
     base_dim = if (!is.null(base_dim)) check_count(base_dim, "base_dim", 1L),
     check_every = check_count(check_every, "check_every", 1L), patience = check_count(patience, "patience", 1L),
-    checkpoint = check_path(checkpoint), threads = thread_count(threads), pin = pin
+    checkpoint = check_path(checkpoint), threads = thread_count(threads),
+    start = check_number(start, "start", lower = 0), pin = pin, bounds = bounds
   )
 }
 
@@ -43,12 +45,33 @@ base_draws <- function(n, dim, key, stream, stratified = FALSE) {
 }
 
 # Points [n, d] over centre and spread.
-generate <- function(z, parameters, network, pin = NULL) {
+generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
+
+raw_points <- function(z, parameters, network, frame) {
   out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z)
   shared <- seq_len(min(ncol(z), ncol(out)))
-  out[, shared] <- out[, shared] + z[, shared]
+  out[, shared] <- out[, shared] + frame$start * z[, shared]
+  pin <- frame$pin
   if (is.null(pin)) return(out)
-  sweep(out, 2, generate(pin$z, parameters, network) - pin$x)
+  sweep(out, 2, raw_points(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, frame$bounds))
+}
+
+# bounds: lower and upper ends [2, d] in units of the frame.
+squash <- function(y, bounds) {
+  if (is.null(bounds)) return(y)
+  sweep(sweep(stats::plogis(y), 2, bounds[2, ] - bounds[1, ], "*"), 2, bounds[1, ], "+")
+}
+
+unsquash <- function(x, bounds) {
+  if (is.null(bounds)) return(x)
+  stats::qlogis(sweep(sweep(x, 2, bounds[1, ]), 2, bounds[2, ] - bounds[1, ], "/"))
+}
+
+# d squash / d y, from x = squash(y).
+squash_slope <- function(x, bounds) {
+  width <- bounds[2, ] - bounds[1, ]
+  share <- sweep(sweep(x, 2, bounds[1, ]), 2, width, "/")
+  sweep(share * (1 - share), 2, width, "*")
 }
 
 # ---- Training ------------------------------------------------------------------
@@ -79,14 +102,17 @@ advance_generator <- function(run, progress) {
   run
 }
 
-# Streams of the random numbers: 0 starts the network, 1 checks, from 2 on steps.
+# Streams of the random numbers: 0 starts the network, 1 checks, then three a step.
+step_stream <- function(run, which) 3L * run$state$step + 1L + which
+
 generator_step <- function(run) {
   step <- run$state$step
   n <- run$control$batch
-  z <- base_draws(n, run$network$widths[1], run$key, step + 2L, stratified = TRUE)
-  x <- generate(z, run$learner[, 1], run$network, run$frame$pin)
+  z <- base_draws(n, run$network$widths[1], run$key, step_stream(run, 1L), stratified = TRUE)
+  x <- generate(z, run$learner[, 1], run$network, run$frame)
   pull <- field_gradient(run, x)
   gradient <- pull$gradient / n
+  if (!is.null(run$frame$bounds)) gradient <- gradient * squash_slope(x, run$frame$bounds)
   if (!is.null(run$frame$pin)) {
     z <- rbind(z, run$frame$pin$z)
     gradient <- rbind(gradient, -colSums(gradient))
@@ -106,7 +132,7 @@ check_points_count <- 1000L
 # The score on draws that are the same at every look; the best network so far is kept.
 check_generator <- function(run) {
   z <- base_draws(check_points_count, run$network$widths[1], run$key, 1L, stratified = TRUE)
-  score <- field_score(run, generate(z, run$learner[, 1], run$network, run$frame$pin))
+  score <- field_score(run, generate(z, run$learner[, 1], run$network, run$frame))
   run$trace <- c(run$trace, list(c(run$state$step, score)))
   if (score < run$best$score) {
     run$best <- list(score = score, step = run$state$step, parameters = run$learner[, 1])
@@ -147,7 +173,7 @@ field_gradient <- function(run, x) {
     energy = list(gradient = energy_pull(x, some_rows(run, field$sample), run$control$threads)),
     mmd = list(gradient = mmd_pull(x, some_rows(run, field$sample), field$bandwidths, run$control$threads)),
     characteristic = list(gradient = characteristic_pull(x, field_frequencies(run), field)),
-    sliced = list(gradient = sliced_pull(x, some_rows(run, field$sample), run$key, run$state$step)),
+    sliced = list(gradient = sliced_pull(x, some_rows(run, field$sample), run$key, step_stream(run, 3L))),
     rule = rule_pull(run, x)
   )
 }
@@ -156,7 +182,7 @@ field_gradient <- function(run, x) {
 some_rows <- function(run, sample) {
   n <- run$control$batch
   if (nrow(sample) <= n) return(sample)
-  u <- draw_uniform(n, 1L, run$key, -1L - run$state$step)[, 1]
+  u <- draw_uniform(n, 1L, run$key, step_stream(run, 2L))[, 1]
   sample[partial_permutation(nrow(sample), u), , drop = FALSE]
 }
 
@@ -187,8 +213,8 @@ field_frequencies <- function(run) {
   field <- run$field
   if (!is.null(field$frequencies)) return(field$frequencies)
   k <- field$count
-  t <- draw_normal(k, ncol(field$sample), run$key, -1L - run$state$step) *
-    field$scales[1 + floor(draw_uniform(k, 1L, run$key, -1L - run$state$step)[, 1] * length(field$scales))]
+  t <- draw_normal(k, ncol(field$sample), run$key, step_stream(run, 2L)) *
+    field$scales[1 + floor(draw_uniform(k, 1L, run$key, step_stream(run, 3L))[, 1] * length(field$scales))]
   c(list(t = t), empirical_characteristic(field$sample, t))
 }
 
@@ -212,9 +238,9 @@ characteristic_pull <- function(x, at, field) {
 slices <- 16L
 
 # Along random lines each point is paired with the sample's point of the same rank, and moves to it.
-sliced_pull <- function(x, y, key, step) {
+sliced_pull <- function(x, y, key, stream) {
   d <- ncol(x)
-  directions <- draw_normal(max(slices, d), d, key, -1L - step)
+  directions <- draw_normal(max(slices, d), d, key, stream)
   directions <- directions / sqrt(rowSums(directions^2))
   total <- 0
   along <- tcrossprod(x, directions)
@@ -324,8 +350,8 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
   for (block in seq_along(starts)) {
     count <- min(generator_block, nsim - starts[block])
     rows <- starts[block] + seq_len(count)
-    out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 2L * block))
-    if (!is.null(object$noise)) out[rows, ] <- out[rows, , drop = FALSE] + kernel_noise(object$noise, count, ncol(out), key, 2L * block + 1L)
+    out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 3L * block))
+    if (!is.null(object$noise)) out[rows, ] <- out[rows, , drop = FALSE] + kernel_noise(object$noise, count, ncol(out), key, 3L * block + 1L)
   }
   out <- write_points(object, out)
   attr(out, "seed") <- state$seed
@@ -333,11 +359,11 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
 }
 
 map_points <- function(object, z) {
-  from_frame(object$frame, generate(z, object$network$parameters, object$network, object$frame$pin))
+  from_frame(object$frame, generate(z, object$network$parameters, object$network, object$frame))
 }
 
 kernel_noise <- function(noise, n, d, key, stream) {
-  noise$bandwidth * (if (noise$kernel == "gaussian") draw_normal(n, d, key, stream) else draw_laplace(n, d, key, stream, -stream))
+  noise$bandwidth * (if (noise$kernel == "gaussian") draw_normal(n, d, key, stream) else draw_laplace(n, d, key, stream, stream + 1L))
 }
 
 write_points <- function(object, points) {

@@ -12,7 +12,8 @@
 #'
 #' Statistics do not tell which of the maps with the same law is found. The network starts as the identity (a normal law with
 #' the moments of `x`), which in one dimension leads to the increasing map. Frequencies that are multiples of
-#' \eqn{2\pi} see values modulo 1 only, so that a shift changes nothing: `pin` holds the map at one point.
+#' \eqn{2\pi} see values modulo 1 only, so that a shift changes nothing: `pin` holds the map at one point. They do not see
+#' either how often values go round, and a wide law on the circle is nearly uniform: without `bounds` such a map is found and kept.
 #'
 #' @param x Numeric matrix or data frame: the data, at least two rows.
 #' @param statistic See above.
@@ -20,6 +21,9 @@
 #'   many are drawn afresh in each step, normal with standard deviations from 1/4 to 8 over that of the columns. `NULL`: 128.
 #' @param bandwidth For `"mmd"`, bandwidths in units of columns of variance 1. `NULL`: the median distance times 1/4, 1/2, 1.
 #' @param pin `NULL`, or `list(z, x)`: base point and the row it is mapped to, exactly.
+#' @param bounds `NULL`, or the ends between which values lie: two numbers, or a matrix of two rows, lower and upper. The network then gives
+#'   logits.
+#' @param start Standard deviations of the normal law that the map starts from, over those of `x` (with `bounds`: of the logits).
 #' @inheritParams distill
 #' @return An object of class `c("pushforward", "generator", "particle_flow")`, see [generator] for its methods.
 #' @references
@@ -28,7 +32,7 @@
 #' # from a normal to a uniform law: the distribution function
 #' set.seed(1)
 #' u <- matrix(ppoints(500))
-#' fit <- pushforward(u, frequencies = 2 * pi * 1:10, pin = list(0, 0.5), n_steps = 200)
+#' fit <- pushforward(u, frequencies = 2 * pi * 1:10, pin = list(0, 0.5), bounds = c(0, 1), n_steps = 200)
 #' z <- c(-1, 0, 1)
 #' cbind(predict(fit, matrix(z)), pnorm(z))
 #'
@@ -36,7 +40,7 @@
 #' fit <- pushforward(rings, "energy", n_steps = 100)
 #' plot(fit, data = rings)
 #' @export
-pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), frequencies = NULL, bandwidth = NULL, pin = NULL,
+pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), frequencies = NULL, bandwidth = NULL, pin = NULL, bounds = NULL, start = 1,
                         n_steps = 2000, batch = 512, rate = 0.002, hidden = NULL, smoothing = 0, base_dim = NULL, check_every = 100,
                         patience = 10, checkpoint = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
@@ -45,9 +49,10 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   columns <- colnames(points)
   points <- unname(points)
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint, threads,
-                               check_pin(pin, ncol(points), base_dim))
+                               start, check_pin(pin, ncol(points), base_dim), check_bounds(bounds, points))
   frame <- list(centre = colMeans(points), spread = column_spread(points))
   if (!is.null(control$pin)) control$pin$x <- to_frame(frame, control$pin$x)
+  if (!is.null(control$bounds)) control$bounds <- to_frame(frame, control$bounds)
   scaled <- to_frame(frame, points)
   field <- c(list(type = statistic, sample = scaled, check = scaled[spaced_rows(nrow(scaled), check_points_count), , drop = FALSE]),
              pushforward_field(statistic, frequencies, bandwidth, scaled, frame, points))
@@ -62,6 +67,8 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   run$elapsed <- proc.time()[[3]] - began
   finish_generator(advance_generator(run, progress))
 }
+
+is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)
 
 frequency_scales <- 2^(-2:3)
 drawn_frequencies <- 128L
@@ -79,8 +86,7 @@ pushforward_field <- function(statistic, frequencies, bandwidth, scaled, frame, 
   if (statistic == "energy") return(NULL)
   if (is.null(frequencies)) frequencies <- drawn_frequencies
   d <- ncol(points)
-  drawn <- is.numeric(frequencies) && length(frequencies) == 1 && is.null(dim(frequencies)) && frequencies == round(frequencies)
-  if (drawn) return(list(count = check_count(frequencies, "frequencies", 1L), scales = frequency_scales))
+  if (is_count(frequencies)) return(list(count = check_count(frequencies, "frequencies", 1L), scales = frequency_scales))
   if (is.numeric(frequencies) && is.null(dim(frequencies)) && d == 1) frequencies <- matrix(frequencies)
   t <- check_points(frequencies, "frequencies", dim = d)
   # t x = (t spread) scaled + t centre: the phase of the centre is taken out of the goal
@@ -96,4 +102,14 @@ check_pin <- function(pin, dim, base_dim) {
     all(is.finite(unlist(pin)))
   if (!good) fail("`pin` must be list(z, x) with %d and %d finite numbers.", base_dim, dim)
   list(z = matrix(as.double(pin[[1]]), 1), x = matrix(as.double(pin[[2]]), 1))
+}
+
+check_bounds <- function(bounds, points) {
+  if (is.null(bounds)) return(NULL)
+  if (is.numeric(bounds) && is.null(dim(bounds)) && length(bounds) == 2) bounds <- matrix(bounds, 2, ncol(points))
+  bounds <- unname(check_points(bounds, "bounds", dim = ncol(points)))
+  if (nrow(bounds) != 2 || any(bounds[1, ] >= bounds[2, ])) fail("`bounds` must be two numbers or two rows, the lower below the upper.")
+  range <- apply(points, 2, range)
+  if (any(range[1, ] < bounds[1, ] | range[2, ] > bounds[2, ])) fail("`x` has values outside of `bounds`.")
+  bounds
 }

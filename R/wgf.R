@@ -64,6 +64,9 @@
 #' @param step Time step. `NULL`: half the variance of the kernel over the largest weight, chosen in each step.
 #' @param n_steps Number of steps, at least 0.
 #' @param cap Bound of the weights, at least 1; `Inf` for none. See above.
+#' @param isolated At least 1: values of `r` above that many medians count as that many, and the score of `q` is divided by what they
+#'   were larger. A particle far from all others would otherwise be driven off for ever, for the estimate that leaves it out falls
+#'   faster than `p` there. `Inf` for the plain estimate.
 #' @param modes Where mass is counted: a matrix of centres, each particle counted for the nearest. `NULL`: for a mixture, its
 #'   components.
 #' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
@@ -94,7 +97,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
                 divergence = c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                                "log_variance_q", "log_variance_p"),
                 alpha = 0.5, kernel = c("gaussian", "laplace"), bandwidth = NULL, start = NULL, step = NULL,
-                n_steps = 500, cap = 10, isolated = 10, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
+                n_steps = 500, cap = 10, isolated = 1.2, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
   control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, isolated, every)
   threads <- thread_count(threads)
