@@ -127,7 +127,7 @@ generator_step <- function(run) {
 # From 1 to 1/100.
 cosine_decay <- function(t) 0.01 + 0.99 * 0.5 * (1 + cos(pi * min(t, 1)))
 
-check_points_count <- 1000L
+check_points_count <- 2000L
 
 # The score on draws that are the same at every look; the best network so far is kept.
 check_generator <- function(run) {

@@ -68,6 +68,7 @@ void test_backward(void);
 void test_equilibrium(void);
 void test_fingerprint(void);
 void test_forward(void);
+void test_kde(void);
 void test_linalg(void);
 void test_neighbours(void);
 void test_pairwise(void);
@@ -76,5 +77,6 @@ void test_rng(void);
 void test_simd(void);
 void test_sinkhorn(void);
 void test_threads(void);
+void test_wgf(void);
 
 #endif

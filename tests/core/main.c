@@ -57,6 +57,8 @@ int main(void) {
   test_riesz();
   test_equilibrium();
   test_pairwise();
+  test_kde();
+  test_wgf();
   test_neighbours();
   test_sinkhorn();
   test_forward();
