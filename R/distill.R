@@ -44,7 +44,7 @@
 #' gen
 #' x <- simulate(gen, 1000, seed = 1)
 #' @export
-distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batch = 512, rate = 0.002, hidden = NULL,
+distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batch = 512, rate = 0.005, hidden = NULL,
                     smoothing = 0, base_dim = NULL, check_every = 100, patience = 10, checkpoint = NULL, threads = NULL,
                     progress = NULL) {
   began <- proc.time()[[3]]
@@ -71,7 +71,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   finish_generator(advance_generator(run, progress))
 }
 
-default_wgf_control <- function() wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$isolated), NULL)
+default_wgf_control <- function() wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$floor), NULL)
 
 # A sample of the flow as a plain matrix, and how to write rows.
 distill_sample <- function(object, n) {

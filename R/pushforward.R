@@ -41,7 +41,7 @@
 #' plot(fit, data = rings)
 #' @export
 pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), frequencies = NULL, bandwidth = NULL, pin = NULL, bounds = NULL, start = 1,
-                        n_steps = 2000, batch = 512, rate = 0.002, hidden = NULL, smoothing = 0, base_dim = NULL, check_every = 100,
+                        n_steps = 2000, batch = 512, rate = 0.005, hidden = NULL, smoothing = 0, base_dim = NULL, check_every = 100,
                         patience = 10, checkpoint = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
   statistic <- check_choice(statistic, c("characteristic", "mmd", "energy"), "statistic")

@@ -64,9 +64,9 @@
 #' @param step Time step. `NULL`: half the variance of the kernel over the largest weight, chosen in each step.
 #' @param n_steps Number of steps, at least 0.
 #' @param cap Bound of the weights, at least 1; `Inf` for none. See above.
-#' @param isolated At least 1: values of `r` above that many medians count as that many, and the score of `q` is divided by what they
-#'   were larger. A particle far from all others would otherwise be driven off for ever, for the estimate that leaves it out falls
-#'   faster than `p` there. `Inf` for the plain estimate.
+#' @param floor A flat part of `q`, so that a particle far from all others is not driven off for ever (the estimate that leaves it
+#'   out falls faster than `p` there): this share of what a particle adds to the estimate at its own place, or of the median of `q`
+#'   over the particles where that is less. 0 for none.
 #' @param modes Where mass is counted: a matrix of centres, each particle counted for the nearest. `NULL`: for a mixture, its
 #'   components.
 #' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
@@ -97,9 +97,9 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
                 divergence = c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                                "log_variance_q", "log_variance_p"),
                 alpha = 0.5, kernel = c("gaussian", "laplace"), bandwidth = NULL, start = NULL, step = NULL,
-                n_steps = 500, cap = 10, isolated = 1.2, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
+                n_steps = 500, cap = 10, floor = 0.1, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
-  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, isolated, every)
+  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, every)
   threads <- thread_count(threads)
   rule <- wgf_rule(log_density, gradient, dim, start, control)
   points <- wgf_start(start, rule, check_count(n, "n", 2L))
@@ -117,7 +117,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
 wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                      "log_variance_q", "log_variance_p")
 
-wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, isolated, every) {
+wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, every) {
   divergence <- check_choice(divergence, wgf_divergences, "divergence")
   alpha <- check_number(alpha, "alpha")
   if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
@@ -127,7 +127,7 @@ wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap
     bandwidth = if (!is.null(bandwidth)) check_bandwidths(bandwidth),
     step = if (!is.null(step)) check_number(step, "step", lower = 0, open_lower = TRUE),
     n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
-    isolated = check_number(isolated, "isolated", lower = 1, finite = FALSE),
+    floor = check_number(floor, "floor", lower = 0),
     every = if (!is.null(every)) check_count(every, "every", 1L)
   )
 }
@@ -154,7 +154,7 @@ wgf_rule <- function(log_density, gradient, dim, start, control) {
   dim <- check_count(dim, "dim", 1L)
   if (!is.null(given) && dim != given) fail("`dim` is %d, but %s %d.", dim, if (is_target) "the target has" else "the columns of `start` are", given)
   c(list(target = if (is_target) log_density, log_density = if (!is_target) log_density, gradient = gradient, dim = dim),
-    control[c("divergence", "alpha", "kernel", "cap", "isolated")])
+    control[c("divergence", "alpha", "kernel", "cap", "floor")])
 }
 
 wgf_start <- function(start, rule, n) {
@@ -255,6 +255,11 @@ kernel_estimate <- function(query, points, kernel, bandwidth, score = TRUE, thre
   bind_blocks(in_blocks(nrow(query), nrow(points) * (ncol(points) + 4), function(from, count) {
     .Call(C_pf_kde, query, points, from, count, self, kernel, bandwidth, score, threads)
   }))
+}
+
+log_kernel_volume <- function(kernel, bandwidth, dim) {
+  if (kernel == "gaussian") return(dim * (log(2 * pi) / 2 + log(bandwidth)))
+  log(2) + dim / 2 * log(pi) - lgamma(dim / 2) + lgamma(dim) + dim * log(bandwidth)
 }
 
 # Variance of the kernel in each direction, over the squared bandwidth.
@@ -402,7 +407,7 @@ move_wgf <- function(run, estimate) {
   rule <- run$rule
   scale2 <- kernel_variance(rule$kernel, rule$dim) * run$state$bandwidth^2
   fixed <- !is.null(run$control$step)
-  plan <- c(rule$cap, rule$isolated, if (fixed) run$control$step else 0, 0.5, scale2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
+  plan <- c(rule$cap, rule$floor, -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points)), if (fixed) run$control$step else 0, 0.5, scale2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
   .Call(C_pf_wgf_move, run$state$points, run$state$values$log_density, run$state$values$gradient, estimate$log_density,
         estimate$score, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha, as.double(plan))
 }

@@ -125,7 +125,7 @@ SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean) {
   return out;
 }
 
-enum { PLAN_cap, PLAN_isolated, PLAN_step, PLAN_share, PLAN_scale2, PLAN_furthest, PLAN_numbers };
+enum { PLAN_cap, PLAN_floor, PLAN_log_own, PLAN_step, PLAN_share, PLAN_scale2, PLAN_furthest, PLAN_numbers };
 
 /* One step. record: log_z, divergence, kinetic energy, time step, longest move, share of capped weights. */
 SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha, SEXP plan) {
@@ -138,10 +138,10 @@ SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q
   }
   const double *p = check_vector(log_p, at.n, "log_p"), *q = check_vector(log_q, at.n, "log_q");
   const double *of = check_vector(plan, PLAN_numbers, "plan");
-  const wgf_plan rule = {check_wgf_divergence(kind, alpha), of[PLAN_cap], of[PLAN_isolated], of[PLAN_step], of[PLAN_share],
-                         of[PLAN_scale2], of[PLAN_furthest]};
-  if (!(rule.cap >= 1.0) || !(rule.isolated >= 1.0) || !(rule.furthest > 0.0)) {
-    Rf_error("Both caps must be at least 1 and the longest move positive.");
+  const wgf_plan rule = {check_wgf_divergence(kind, alpha), of[PLAN_cap], of[PLAN_floor], of[PLAN_log_own],
+                         of[PLAN_step], of[PLAN_share], of[PLAN_scale2], of[PLAN_furthest]};
+  if (!(rule.cap >= 1.0) || !(rule.floor >= 0.0) || !(rule.furthest > 0.0)) {
+    Rf_error("The cap must be at least 1, the floor not negative and the longest move positive.");
   }
   static const char *const names[] = {"points", "log_r", "weight", "record", "diverged"};
   SEXP values[5];

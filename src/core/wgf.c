@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int is_log_variance(wgf_kind kind) {
   return kind == WGF_log_variance_q || kind == WGF_log_variance_p;
@@ -92,18 +91,12 @@ static int compare_doubles(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Bounds log r; flat [i] becomes the factor by which q grew there, at least 1. */
-static void bound_ratios(double isolated, double *log_r, size_t n, double *flat) {
-  memcpy(flat, log_r, n * sizeof(double));
-  qsort(flat, n, sizeof(double), compare_doubles);
-  const double most = flat[n / 2] + log(isolated);
-  for (size_t i = 0; i < n; i++) {
-    flat[i] = 1.0;
-    if (log_r[i] > most) {
-      flat[i] = exp(log_r[i] - most);
-      log_r[i] = most;
-    }
-  }
+/* By how much q grows at each point when its flat part is added. */
+static void add_floor(const wgf_plan *plan, const double *log_q, size_t n, double *growth) {
+  for (size_t i = 0; i < n; i++) growth[i] = log_q[i];
+  qsort(growth, n, sizeof(double), compare_doubles);
+  const double level = log(plan->floor) + fmin(growth[n / 2], plan->log_own);
+  for (size_t i = 0; i < n; i++) growth[i] = 1.0 + exp(level - log_q[i]);
 }
 
 /* Weights in log r, kept within the cap; returns the share of them that it changed. */
@@ -134,9 +127,9 @@ static double stable_step(const wgf_plan *plan, double *weight, size_t n, double
 status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, const double *log_p, const double *score_p,
                 const double *log_q, const double *score_q, double *log_r, double *weight, wgf_record *record,
                 double *workspace) {
-  double *flat = workspace;
-  for (size_t i = 0; i < n; i++) log_r[i] = log_p[i] - log_q[i];
-  bound_ratios(plan->isolated, log_r, n, flat);
+  double *growth = workspace;
+  add_floor(plan, log_q, n, growth);
+  for (size_t i = 0; i < n; i++) log_r[i] = log_p[i] - log_q[i] - log(growth[i]);
   record->log_z = log_mean_exp(log_r, n);
   for (size_t i = 0; i < n; i++) log_r[i] -= record->log_z;
   const double mean = is_log_variance(plan->divergence.kind) ? reference_mean(plan->divergence.kind, log_r, n) : 0.0;
@@ -150,7 +143,7 @@ status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, cons
   for (size_t i = 0; i < n; i++) {
     double speed2 = 0.0;
     for (size_t c = 0; c < dim; c++) {
-      const double v = weight[i] * (score_p[c * n + i] - score_q[c * n + i] / flat[i]);
+      const double v = weight[i] * (score_p[c * n + i] - score_q[c * n + i] / growth[i]);
       speed2 += v * v;
     }
     energy += speed2;
@@ -158,7 +151,7 @@ status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, cons
     const double move = record->step * (length > plan->furthest ? plan->furthest / length : 1.0);
     record->largest_move = fmax(record->largest_move, length < plan->furthest ? length : plan->furthest);
     for (size_t c = 0; c < dim; c++) {
-      points[c * n + i] += move * weight[i] * (score_p[c * n + i] - score_q[c * n + i] / flat[i]);
+      points[c * n + i] += move * weight[i] * (score_p[c * n + i] - score_q[c * n + i] / growth[i]);
       finite &= isfinite(points[c * n + i]) != 0;
     }
   }

@@ -33,7 +33,9 @@ double wgf_f(const wgf_divergence *d, double l, double mean);
 typedef struct {
   wgf_divergence divergence;
   double cap;      /* weights over that at r = 1 lie between 1/cap and cap (log-variance: -cap and cap); INFINITY: free */
-  double isolated; /* r above this many medians of r counts as that many: there q is taken to be underestimated */
+  double floor;    /* a flat part of q: this share of what a point adds to the estimate at its own place, or of the
+                      median of q over the points where that is less; 0: none */
+  double log_own;  /* log of what it adds there */
   double step;     /* time step; 0: share * scale2 / the weight that a tenth of the particles exceed, whose own is
                       taken as that */
   double share;
@@ -42,7 +44,7 @@ typedef struct {
 } wgf_plan;
 
 typedef struct {
-  double log_z;          /* log of the integral of p, by the mean of r so bounded */
+  double log_z;          /* log of the integral of p, by the mean of r */
   double divergence;     /* mean of f(r) over the particles */
   double kinetic_energy; /* mean |V|^2 */
   double step;
@@ -51,11 +53,10 @@ typedef struct {
 } wgf_record;
 
 /* One step of points [n, dim], column-major. log_p, log_q [n] and their gradients [n, dim] at the points. On
- * return log_r [n] is bounded and normalised, weight [n] as used. STATUS_diverged where a coordinate is not finite.
+ * return log_r [n] is normalised, weight [n] as used. STATUS_diverged where a coordinate is not finite.
  *
- * What leaving a point out of its own estimate does to one that is alone: q falls off faster than p there, and its
- * score drives the point away for ever. Where r is bounded, q is that much larger, from a part that is flat: its
- * score is divided by the same number. workspace: [2 n]. */
+ * Why q has a flat part: the estimate that leaves a point out falls off faster than p where the point is alone, and
+ * its score would drive the point away for ever. workspace: [2 n]. */
 status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, const double *log_p, const double *score_p,
                 const double *log_q, const double *score_q, double *log_r, double *weight, wgf_record *record,
                 double *workspace);

@@ -126,7 +126,7 @@ routine_examples <- function() {
     pf_target_components = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
     pf_wgf_weights = list(1L, 0.5, c(0, 1), 0),
     pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), 0L, 0.5,
-                       c(10, 2, 0, 0.5, 1, 1)),
+                       c(10, 0.1, 0, 0, 0.5, 1, 1)),
     pf_pair_curvature = list(0, 0.1),
     pf_equilibrium_radius = list(3L, 0),
     pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),
