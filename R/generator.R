@@ -270,8 +270,10 @@ rule_pull <- function(run, x) {
 }
 
 rule_step <- function(rule, points, bandwidth, threads) {
+  values <- rule_values(rule, points, threads)
   here <- list(rule = rule, control = list(step = NULL),
-               state = list(points = points, bandwidth = bandwidth, values = rule_values(rule, points, threads)))
+               state = list(points = points, bandwidth = bandwidth, values = values,
+                            stiffness = first_stiffness(rule, points, values, bandwidth, threads)))
   move_wgf(here, kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads))
 }
 

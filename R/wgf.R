@@ -61,7 +61,9 @@
 #' @param start Where particles start: a matrix, one row a particle (then `n` is not used); a function of `n` that
 #'   returns one; or one number, the standard deviation of a normal law about 0. `NULL`: a standard
 #'   normal law; for a target, a normal law with its mean and the standard deviations of its columns.
-#' @param step Time step. `NULL`: half the variance of the kernel over the largest weight, chosen in each step.
+#' @param step Time step. `NULL`: chosen in each step, half the variance of the kernel or half the inverse of the rate at which the
+#'   score of the target changes along the last step, whichever is less, over the weight that a tenth of the particles exceed (theirs is
+#'   lowered to it); no particle then moves further than the root-mean-square length of the kernel's noise.
 #' @param n_steps Number of steps, at least 0.
 #' @param cap Bound of the weights, at least 1; `Inf` for none. See above.
 #' @param floor A flat part of `q`, so that a particle far from all others is not driven off for ever (the estimate that leaves it
@@ -106,7 +108,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
   run <- list(
     kind = "wgf", call = match.call(), rule = rule, control = control, modes = wgf_modes(modes, rule),
     columns = colnames(points), start = unname(points), records = list(), masses = list(), frames = list(), kept = integer(),
-    state = list(points = unname(points), values = NULL, step = 0L, time = 0, bandwidth = NULL),
+    state = list(points = unname(points), step = 0L, time = 0),
     every = if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every,
     planned = control$n_steps, ended = 0L, threads = threads, elapsed = proc.time()[[3]] - began,
     version = as.character(utils::packageVersion("particleflow"))
@@ -270,8 +272,8 @@ leave_one_out <- function(points, kernel, bandwidth, threads) {
   mean(kernel_estimate(NULL, points, kernel, bandwidth, FALSE, threads)$log_density)
 }
 
-# The likeliest bandwidth on a geometric grid, from a first guess outwards.
-likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL) {
+# The likeliest bandwidth on a geometric grid, from a first guess (with likelihood `best`) outwards.
+likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL, best = NULL) {
   if (is.null(guess)) {
     spread <- stats::median(column_spread(points)) / sqrt(kernel_variance(kernel, ncol(points)))
     guess <- spread * nrow(points)^(-1 / (ncol(points) + 4))
@@ -280,7 +282,7 @@ likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL)
     ratios <- ratio
   }
   score <- function(h) leave_one_out(points, kernel, h, threads)
-  best <- score(guess)
+  if (is.null(best)) best <- score(guess)
   for (r in ratios) {
     for (towards in c(r, 1 / r)) {
       rounds <- 0
@@ -297,7 +299,7 @@ likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL)
   guess
 }
 
-# Steps between looks at the likelihood; in each it changes by at most this ratio.
+# Steps between looks at the likelihood, and the ratio of the bandwidths that are compared.
 bandwidth_every <- 5L
 bandwidth_ratio <- 1.15
 
@@ -316,9 +318,7 @@ wgf_bandwidth <- function(run) {
 next_bandwidth <- function(run, estimate) {
   h <- run$state$bandwidth
   if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(h)
-  tried <- h * bandwidth_ratio^c(0, -1, 1)
-  beside <- vapply(tried[-1], function(h) leave_one_out(run$state$points, run$control$kernel, h, run$threads), 0)
-  tried[which.max(c(mean(estimate$log_density), beside))]
+  likely_bandwidth(run$state$points, run$control$kernel, run$threads, bandwidth_ratio, h, mean(estimate$log_density))
 }
 
 # ---- Masses of modes ----------------------------------------------------------
@@ -366,7 +366,7 @@ advance_wgf <- function(run, progress) {
     if (!complete) remember_run(run)
   })
   repeat {
-    run$state$values <- guarded_values(run)
+    run$state <- utils::modifyList(run$state, guarded_values(run))
     run$state$bandwidth <- wgf_bandwidth(run)
     estimate <- kernel_estimate(NULL, run$state$points, run$rule$kernel, run$state$bandwidth, TRUE, run$threads)
     moved <- move_wgf(run, estimate)
@@ -383,11 +383,20 @@ advance_wgf <- function(run, progress) {
   run
 }
 
+# The target at the particles, and how stiff it is there; an error keeps the state.
 guarded_values <- function(run) {
+  state <- run$state
   tryCatch({
-    values <- rule_values(run$rule, run$state$points, run$threads)
-    if (run$state$step == 0L) check_rule(run$rule, run$state$points, values)
-    values
+    values <- rule_values(run$rule, state$points, run$threads)
+    if (state$step == 0L) check_rule(run$rule, state$points, values)
+    stiffness <- if (!is.null(run$control$step)) {
+      1
+    } else if (is.null(state$before)) {
+      first_stiffness(run$rule, state$points, values, wgf_bandwidth(run), run$threads)
+    } else {
+      target_stiffness(state$before, values, state$points, state$stiffness)
+    }
+    list(values = values, stiffness = stiffness)
   }, error = function(e) stop(wgf_error(run, conditionMessage(e))))
 }
 
@@ -403,11 +412,29 @@ wgf_error <- function(run, message) {
   )
 }
 
+# How fast the score of the target changes, by the move from `before` to here: a quantile over the particles that lets a
+# quarter of them be where it changes faster.
+target_stiffness <- function(before, values, points, otherwise) {
+  moved <- sqrt(rowSums((points - before$points)^2))
+  change <- sqrt(rowSums((values$gradient - before$values$gradient)^2))
+  usable <- moved > 1e-12 * (1 + sqrt(rowSums(points^2)))
+  if (mean(usable) < 0.5) return(otherwise)
+  max(stats::quantile(change[usable] / moved[usable], 0.75, names = FALSE), 1e-300)
+}
+
+# At the start, by a small move along the score.
+first_stiffness <- function(rule, points, values, bandwidth, threads) {
+  size <- sqrt(rowSums(values$gradient^2))
+  ahead <- points + 1e-4 * bandwidth * values$gradient / pmax(size, 1e-300)
+  target_stiffness(list(points = points, values = values), rule_values(rule, ahead, threads), ahead, 1e-300)
+}
+
 move_wgf <- function(run, estimate) {
   rule <- run$rule
   scale2 <- kernel_variance(rule$kernel, rule$dim) * run$state$bandwidth^2
   fixed <- !is.null(run$control$step)
-  plan <- c(rule$cap, rule$floor, -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points)), if (fixed) run$control$step else 0, 0.5, scale2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
+  stable2 <- min(scale2, 1 / run$state$stiffness)
+  plan <- c(rule$cap, rule$floor, -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points)), if (fixed) run$control$step else 0, 0.5, stable2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
   .Call(C_pf_wgf_move, run$state$points, run$state$values$log_density, run$state$values$gradient, estimate$log_density,
         estimate$score, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha, as.double(plan))
 }
@@ -426,6 +453,7 @@ take_step <- function(run, moved) {
     run$frames <- c(run$frames, list(state$points))
     run$kept <- c(run$kept, state$step)
   }
+  run$state$before <- state[c("points", "values")]
   run$state$points <- moved$points
   run$state$step <- state$step + 1L
   run$state$time <- state$time + moved$record[4]

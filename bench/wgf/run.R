@@ -25,7 +25,7 @@ append_row <- function(file, row) {
   utils::write.table(row, path, sep = ",", row.names = FALSE, col.names = !file.exists(path), append = file.exists(path), qmethod = "double")
 }
 
-run_modes <- function(n = 1000, steps = 500, seeds = 1:2) {
+run_modes <- function(n = 1000, steps = 300, seeds = 1:2) {
   unlink(file.path(here, c("modes.csv", "repair.csv")))
   for (seed in seeds) for (name in names(targets)) for (divergence in divergences) {
     target <- targets[[name]]
@@ -59,7 +59,7 @@ run_generator <- function(n = 2000) {
     y <- simulate(target, n, seed = 101)
     exact <- mean(vapply(1:10, function(i) energy_distance(simulate(target, n, seed = 200 + i), y), 0))
     set.seed(1)
-    fit <- wgf(target, n = n, n_steps = 500)
+    fit <- wgf(target, n = n, n_steps = 300)
     for (field in c("energy", "sliced", "rule")) {
       set.seed(1)
       cpu <- system.time(gen <- distill(fit, field, batch = if (field == "rule") 1000 else 512))
