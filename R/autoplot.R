@@ -28,6 +28,22 @@ autoplot.gpa <- function(object, type = c("frames", "trace"), times = NULL, grou
   draw_ggplot(gpa_picture(object, type, times, group, col), ...)
 }
 
+#' @rdname plot.wgf
+#' @method autoplot wgf
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, wgf)
+autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500,
+                         col = NULL, ...) {
+  draw_ggplot(wgf_picture(object, type, times, others, target, col), ...)
+}
+
+#' @rdname generator
+#' @method autoplot generator
+#' @rawNamespace S3method(ggplot2::autoplot, generator)
+autoplot.generator <- function(object, type = c("points", "trace", "map"), n = 1000, data = NULL, col = NULL, ...) {
+  draw_ggplot(generator_picture(object, type, n, data, col), ...)
+}
+
 draw_ggplot <- function(picture, ...) {
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
 }
@@ -131,7 +147,7 @@ ggplot_curves <- function(picture, ...) {
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1, scales = "free_y",
                         labeller = ggplot2::as_labeller(titles)) +
     ggplot_colours(picture, "legend") +
-    ggplot2::labs(x = "time", y = NULL) +
+    ggplot2::labs(x = picture_clock(picture), y = NULL) +
     ggplot_theme()
 }
 

@@ -443,7 +443,7 @@ panel_limits <- function(x, y, square, air = 0.04) {
 # nowhere positive.
 curves_picture <- function(flows, col) {
   group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
-  height <- if (is_network_flow(flows[[1]]$trajectory)) "divergence" else "energy"
+  height <- flow_height(flows[[1]]$trajectory)
   curves <- do.call(rbind, lapply(seq_along(flows), function(i) {
     d <- flows[[i]]$trajectory$diagnostics
     data.frame(panel = rep(c(height, "kinetic energy"), each = nrow(d)), time = d$time,
@@ -563,11 +563,14 @@ draw_marks <- function(points, colour, settings, ...) {
   do.call(graphics::points, c(list(points$x, points$y, col = colour), settings))
 }
 
+# Curves run over time unless the picture says otherwise.
+picture_clock <- function(picture) if (is.null(picture$clock)) "time" else picture$clock
+
 draw_curves <- function(picture, title, ...) {
   curves <- picture$curves[picture$curves$panel == title, ]
   settings <- utils::modifyList(list(type = "o", pch = 16, cex = 0.5, lwd = 1.5), list(...))
   graphics::plot(range(picture$curves$time), range(curves$value, na.rm = TRUE), type = "n", yaxt = "n",
-                 log = if (picture$log[[title]]) "y" else "", xlab = "time", ylab = "",
+                 log = if (picture$log[[title]]) "y" else "", xlab = picture_clock(picture), ylab = "",
                  main = title, font.main = 1, cex.main = 1.1)
   graphics::axis(2, at = graphics::axTicks(2), labels = formatC(graphics::axTicks(2), format = "g"))
   lines <- if (is.null(names(picture$colours))) list(curves) else split(curves, curves$group)

@@ -41,7 +41,7 @@
 NULL
 
 # stored: `frames` [n, d, kept] and `kept`, from frame_store(). field: what moves
-# points: list(s, epsilon), or list(networks, plan) of gpa().
+# points: list(s, epsilon), list(networks, plan) of gpa(), or list(kernel) of wgf().
 new_trajectory <- function(stored, diagnostics, field) {
   traj <- c(
     list(
@@ -70,12 +70,19 @@ trajectory_fingerprint <- function(traj) {
 # Moved by networks, not by pairs.
 is_network_flow <- function(traj) !is.null(traj$networks)
 
+# Moved towards a density; frames that were not kept are gone.
+is_density_flow <- function(traj) !is.null(traj$kernel)
+
+# What the flow lowers: a divergence (estimated), or an energy.
+flow_height <- function(traj) if (is_network_flow(traj) || is_density_flow(traj)) "divergence" else "energy"
+
 check_trajectory <- function(traj, what = "traj") {
   if (!inherits(traj, "particle_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
   }
-  if (is_network_flow(traj)) {
-    fail("`%s` must be a trajectory from efs_forward(), not one from gpa(), which has no inverse.", what)
+  if (is_network_flow(traj) || is_density_flow(traj)) {
+    fail("`%s` must be a trajectory from efs_forward(), not one from %s, which has no inverse.", what,
+         if (is_network_flow(traj)) "gpa()" else "wgf()")
   }
   whole <- is.double(traj$frames) && length(dim(traj$frames)) == 3 &&
     is.double(traj$gamma) && dim(traj$frames)[3] == length(traj$kept)
@@ -116,6 +123,7 @@ frame_reader <- function(traj, threads = thread_count()) {
 
 # The frames of steps first + 1 .. last from that of step `first`.
 run_again <- function(traj, points, first, last, threads) {
+  if (is_density_flow(traj)) fail("Frame %d of this trajectory was not kept.", first + 2L)
   if (is_network_flow(traj)) {
     return(lapply(seq(first, last - 1L), function(step) points <<- carry_steps(traj, points, step, 1L)))
   }
@@ -148,11 +156,13 @@ format.particle_trajectory <- function(x, ...) {
                    if (k == 1) "" else "s", format(x$times[k + 1], digits = 3))
   first <- x$diagnostics[1, ]
   last <- x$diagnostics[k + 1, ]
-  height <- if (is_network_flow(x)) "divergence" else "energy"
+  height <- flow_height(x)
   lines <- c(
     lines,
     if (is_network_flow(x)) {
       sprintf("potential: networks %s, %d kept", paste(x$plan$widths, collapse = "-"), ncol(x$networks))
+    } else if (is_density_flow(x)) {
+      sprintf("density of the particles: %s kernel", x$kernel)
     } else {
       sprintf("potential: s = %s, epsilon = %s", format(x$s), format(x$epsilon, digits = 3))
     },
@@ -161,9 +171,10 @@ format.particle_trajectory <- function(x, ...) {
             format(first$kinetic_energy, digits = 2), format(last$kinetic_energy, digits = 2))
   )
   if (length(x$kept) <= k) {
-    lines <- c(lines, sprintf("%d of %d frames kept, the others are computed again when they are needed",
-                              length(x$kept), k + 1L))
+    lines <- c(lines, sprintf("%d of %d frames kept%s", length(x$kept), k + 1L,
+                              if (is_density_flow(x)) "" else ", the others are computed again when they are needed"))
   }
+  if (is_density_flow(x)) return(lines)
   if (k > 0 && !is_network_flow(x)) {
     bound <- max(x$diagnostics$bound[seq_len(k)])
     lines <- c(lines, sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
@@ -185,7 +196,7 @@ print.particle_trajectory <- function(x, ...) {
 summary.particle_trajectory <- function(object, ...) {
   k <- n_steps(object)
   ends <- object$diagnostics[unique(c(1L, k + 1L)), ]
-  if (is_network_flow(object)) return(list(ends = ends))
+  if (is_network_flow(object) || is_density_flow(object)) return(list(ends = ends))
   list(
     ends = ends,
     largest_bound = if (k > 0) max(object$diagnostics$bound[seq_len(k)]) else 0,

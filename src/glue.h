@@ -79,6 +79,15 @@ SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP directions, 
                     SEXP settings, SEXP key, SEXP batch_size, SEXP first, SEXP n_steps, SEXP every, SEXP stop);
 SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP widths, SEXP settings);
 SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings, SEXP every, SEXP from, SEXP count);
+SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient, SEXP rate);
+SEXP pf_kernel_force(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth,
+                     SEXP threads);
+SEXP pf_kde(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth, SEXP score,
+            SEXP threads);
+SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP constants, SEXP threads);
+SEXP pf_target_components(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP threads);
+SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean);
+SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha, SEXP plan);
 SEXP pf_pair_curvature(SEXP s, SEXP epsilon);
 SEXP pf_equilibrium_radius(SEXP dim, SEXP s);
 SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads);

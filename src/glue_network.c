@@ -11,6 +11,7 @@
 
 #include "core/gpa.h"
 #include "core/spectral.h"
+#include "glue_network.h"
 
 #ifndef FCONE
 #define FCONE
@@ -21,8 +22,7 @@ static void blas_gemm(char op_a, char op_b, int m, int n, int k, double alpha, c
   F77_CALL(dgemm)(&op_a, &op_b, &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc FCONE FCONE);
 }
 
-/* Widths from input to output, and the half-width of the smooth rectifier (0: the plain one). */
-static network check_network(SEXP widths, double smoothing) {
+network check_network(SEXP widths, double smoothing) {
   if (TYPEOF(widths) != INTSXP || XLENGTH(widths) < 2) Rf_error("`widths` must be at least two whole numbers.");
   const size_t depth = (size_t)XLENGTH(widths) - 1;
   size_t *width = (size_t *)R_alloc(depth + 1, sizeof(size_t));

@@ -76,6 +76,7 @@ void test_equilibrium(void);
 void test_fingerprint(void);
 void test_forward(void);
 void test_gpa(void);
+void test_kde(void);
 void test_linalg(void);
 void test_mutual(void);
 void test_neighbours(void);
@@ -87,5 +88,6 @@ void test_simd(void);
 void test_sinkhorn(void);
 void test_spectral(void);
 void test_threads(void);
+void test_wgf(void);
 
 #endif

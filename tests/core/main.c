@@ -58,6 +58,8 @@ int main(void) {
   test_equilibrium();
   test_pairwise();
   test_mutual();
+  test_kde();
+  test_wgf();
   test_neighbours();
   test_sinkhorn();
   test_forward();

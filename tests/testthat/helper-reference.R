@@ -42,6 +42,32 @@ reference_jacobian <- function(y, source, s, epsilon, n = nrow(source)) {
   total / (n - 1)
 }
 
+# log-density and score of the kernel estimate from `source` at `query`, row by row; self: row i without source i.
+reference_estimate <- function(query, source, kernel, h, self = FALSE) {
+  d <- ncol(source)
+  log_volume <- if (kernel == "gaussian") d / 2 * log(2 * pi * h^2) else log(2) + d / 2 * log(pi) - lgamma(d / 2) + lgamma(d) + d * log(h)
+  out <- list(log_density = numeric(nrow(query)), score = query)
+  for (i in seq_len(nrow(query))) {
+    kept <- if (self) source[-i, , drop = FALSE] else source
+    z <- matrix(query[i, ], nrow(kept), d, byrow = TRUE) - kept
+    cost <- if (kernel == "gaussian") rowSums(z^2) / (2 * h^2) else sqrt(rowSums(z^2)) / h
+    w <- exp(min(cost) - cost)
+    out$log_density[i] <- log(mean(w)) - min(cost) - log_volume
+    out$score[i, ] <- -colSums(w * z) / sum(w) / (if (kernel == "gaussian") h^2 else (d + 1) * h^2)
+  }
+  out
+}
+
+# Central differences of f at each row of x.
+difference_rows <- function(f, x, h = 1e-5) {
+  vapply(seq_len(ncol(x)), function(j) {
+    above <- below <- x
+    above[, j] <- x[, j] + h
+    below[, j] <- x[, j] - h
+    (f(above) - f(below)) / (2 * h)
+  }, numeric(nrow(x)))
+}
+
 relative_error <- function(found, wanted) {
   scale <- max(abs(wanted[is.finite(wanted)]), 0)
   if (scale == 0) scale <- 1
@@ -107,6 +133,14 @@ routine_examples <- function() {
                           example_settings, c(1L, 2L), 2L, 0L, 2L, c(1L, 1L), c(-Inf, -Inf, 10, 0, 0, 0)),
     pf_gpa_measure = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), rnorm(13), c(2L, 3L, 1L), example_settings),
     pf_gpa_carry = list(matrix(rnorm(8), 4), matrix(rnorm(26), 13), c(2L, 3L, 1L), example_settings, 1L, 0L, 2L),
+    pf_network_update = list(matrix(0.1, 9, 3), 0, c(2L, 2L, 1L), 0, matrix(1, 3, 2), matrix(1, 3, 1), 0.1),
+    pf_kernel_force = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, 1L),
+    pf_kde = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, TRUE, 1L),
+    pf_target_field = list(matrix(0, 3, 2), 0L, c(0, 0), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
+    pf_target_components = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
+    pf_wgf_weights = list(1L, 0.5, c(0, 1), 0),
+    pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), 0L, 0.5,
+                       c(10, 0.1, 0, 0, 0.5, 1, 1)),
     pf_pair_curvature = list(0, 0.1),
     pf_equilibrium_radius = list(3L, 0),
     pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),

@@ -1,0 +1,85 @@
+#include "core/kde.h"
+
+#include <math.h>
+
+/* Sums of weights below this have lost digits to the end of the range of doubles. */
+#define LEAST_SUM 1e-280
+
+double kde_log_volume(const pair_kernel *kernel, size_t dim) {
+  const double d = (double)dim, log_pi = log(acos(-1.0));
+  if (kernel->kind == WEIGHT_gaussian) return 0.5 * d * (log_pi - log(kernel->rate));
+  /* area of the unit sphere times the integral of r^(d-1) exp(-rate r) */
+  return log(2.0) + 0.5 * d * log_pi - lgamma(0.5 * d) + lgamma(d) - d * log(kernel->rate);
+}
+
+static double score_factor(const pair_kernel *kernel, size_t dim) {
+  if (kernel->kind == WEIGHT_gaussian) return 2.0 * kernel->rate;
+  return kernel->rate * kernel->rate / ((double)dim + 1.0);
+}
+
+static size_t own_row(const pair_task *task, size_t i) {
+  if (task->own) return task->own[i];
+  return task->self == NO_SELF ? NO_SELF : task->self + i;
+}
+
+/* One row with the largest weight taken out: log sum w, and sum w z / sum w in `shift` where it is wanted. */
+static double scaled_row(const pair_task *task, size_t i, double *shift, size_t stride) {
+  const size_t dim = task->dim, own = own_row(task, i);
+  const double *y = task->query + i * task->row_stride;
+  const double rate = task->kernel.rate;
+  const int gaussian = task->kernel.kind == WEIGHT_gaussian;
+  double least = INFINITY, sum = 0.0;
+  for (size_t c = 0; shift && c < dim; c++) shift[c * stride] = 0.0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t a = 0; a < task->n_source; a++) {
+      if (a == own) continue;
+      const double *x = task->source + a * dim;
+      double distance2 = 0.0;
+      for (size_t c = 0; c < dim; c++) {
+        const double z = y[c * task->column_stride] - x[c];
+        distance2 += z * z;
+      }
+      const double cost = rate * (gaussian ? distance2 : sqrt(distance2));
+      if (pass == 0) {
+        if (cost < least) least = cost;
+        continue;
+      }
+      const double weight = exp(least - cost);
+      sum += weight;
+      for (size_t c = 0; shift && c < dim; c++) shift[c * stride] += weight * (y[c * task->column_stride] - x[c]);
+    }
+    if (isinf(least)) return -INFINITY;
+  }
+  for (size_t c = 0; shift && c < dim; c++) shift[c * stride] /= sum;
+  return log(sum) - least;
+}
+
+void kde_field(const pair_task *task, double *log_density, double *score, size_t row_stride, size_t column_stride,
+               double *workspace, int threads) {
+  const size_t n = task->n_query, dim = task->dim;
+  const int alone = task->own || task->self != NO_SELF;
+  const double count = (double)task->n_source - (alone ? 1.0 : 0.0);
+  const double constant = -log(count) - kde_log_volume(&task->kernel, dim), factor = score_factor(&task->kernel, dim);
+  const pair_sums sums = {.force = score, .row_stride = row_stride, .column_stride = column_stride, .weight = log_density};
+  pairwise_all(task, &sums, workspace, threads);
+  const int team = pairwise_threads(n, task->n_source, dim, threads);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(team) default(none) schedule(static) \
+    shared(task, log_density, score, row_stride, column_stride, n, dim, constant, factor)
+#else
+  (void)team;
+#endif
+  for (size_t i = 0; i < n; i++) {
+    double *force = score ? score + i * row_stride : NULL;
+    const double sum = log_density[i];
+    double scale = -factor;
+    if (sum > LEAST_SUM) {
+      log_density[i] = log(sum);
+      scale = -factor / sum;
+    } else {
+      log_density[i] = scaled_row(task, i, force, column_stride);
+    }
+    log_density[i] += constant;
+    for (size_t c = 0; force && c < dim; c++) force[c * column_stride] *= scale;
+  }
+}

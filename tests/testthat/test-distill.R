@@ -1,0 +1,133 @@
+test_that("one update of a network is Adam's", {
+  widths <- c(2L, 3L, 2L)
+  set.seed(1)
+  key <- c(1L, 2L)
+  parameters <- .Call(routine("network_start"), widths, key)
+  x <- matrix(rnorm(10), 5)
+  by_output <- matrix(rnorm(10), 5)
+  gradient <- .Call(routine("network_backward"), parameters, widths, 0, x, by_output)$parameters
+  learner <- cbind(parameters, rnorm(length(parameters)), runif(length(parameters)))
+  found <- .Call(routine("network_update"), learner, 3, widths, 0, x, by_output, 0.01)
+  m <- 0.9 * learner[, 2] + 0.1 * gradient
+  v <- 0.99 * learner[, 3] + 0.01 * gradient^2
+  wanted <- cbind(learner[, 1] - 0.01 * (m / (1 - 0.9^4)) / (sqrt(v / (1 - 0.99^4)) + 1e-8), m, v)
+  expect_equal(found, unname(wanted), tolerance = tolerance$kernel)
+})
+
+test_that("fields are the gradients of what they lower", {
+  set.seed(1)
+  x <- matrix(rnorm(14), 7)
+  y <- matrix(rnorm(20, 1), 10)
+  gradient_of <- function(value) {
+    out <- x
+    for (i in seq_along(x)) {
+      above <- below <- x
+      above[i] <- x[i] + 1e-5
+      below[i] <- x[i] - 1e-5
+      out[i] <- (value(above) - value(below)) / 2e-5
+    }
+    out
+  }
+  n <- nrow(x)
+  inside <- asNamespace("particleflow")
+  expect_equal(inside$energy_pull(x, y, 1L), gradient_of(function(x) energy_distance(x, y, unbiased = TRUE)) * n / 2,
+               tolerance = tolerance$difference)
+  mmd_of <- function(x) mmd(x, y, bandwidth = 0.6) + mmd(x, y, bandwidth = 1.2)
+  expect_equal(inside$mmd_pull(x, y, c(0.6, 1.2), 1L), gradient_of(mmd_of) * n / 2, tolerance = tolerance$difference)
+  t <- matrix(rnorm(6), 3)
+  at <- c(list(t = t), inside$empirical_characteristic(y, t))
+  value <- function(x) {
+    here <- inside$empirical_characteristic(x, t)
+    sum((here$re - at$re)^2 + (here$im - at$im)^2)
+  }
+  expect_equal(inside$characteristic_pull(x, at, NULL), gradient_of(value) * n / 2, tolerance = tolerance$difference)
+})
+
+test_that("pairs along random lines lead a sample onto another", {
+  set.seed(1)
+  x <- matrix(rnorm(200), 100)
+  y <- matrix(rnorm(200, c(3, 1)), 100)
+  for (step in 1:60) x <- x - 0.5 * particleflow:::sliced_pull(x, y, c(1L, 2L), step)
+  expect_lt(sliced_wasserstein(x, y), 0.1)
+  # on one line it is the map between ranks, whatever the sizes
+  a <- matrix(c(3, 1, 2))
+  b <- matrix(c(10, 20, 30))
+  expect_equal(a - particleflow:::sliced_pull(a, b, c(1L, 2L), 1L), matrix(c(30, 10, 20)))
+})
+
+test_that("a generator makes the law of a flow in one pass, and survives saving", {
+  set.seed(1)
+  ring <- target_ring(4, radius = 3)
+  fit <- wgf(ring, n = 500, n_steps = 200)
+  y <- simulate(ring, 1000, seed = 5)
+  start <- energy_distance(simulate(distill(fit, n_steps = 0), 1000, seed = 6), y)
+  for (field in c("energy", "sliced", "rule")) {
+    set.seed(2)
+    gen <- distill(fit, field, n_steps = 300, check_every = 50)
+    expect_s3_class(gen, c("distill", "generator", "particle_flow"), exact = TRUE)
+    x <- simulate(gen, 1000, seed = 6)
+    expect_lt(energy_distance(x, y), start / 2)
+    path <- tempfile()
+    saveRDS(gen, path)
+    expect_identical(simulate(readRDS(path), 1000, seed = 6), x)
+    expect_identical(simulate(gen, 10000, seed = 6)[1:1000, ], unclass(x)[1:1000, ])
+  }
+  expect_identical(is.null(gen$noise), FALSE) # the rule's draws carry the kernel
+  from_target <- distill(ring, n_steps = 20)
+  expect_identical(from_target$diagnostics$field, "rule")
+})
+
+test_that("flows of data can be distilled, and rows come back in their form", {
+  set.seed(1)
+  x <- data.frame(a = rnorm(80), b = rexp(80), c = 1)
+  fit <- efs_by_rule(x)
+  gen <- distill(fit, n_sample = 500, n_steps = 50)
+  new <- simulate(gen, 5, seed = 1)
+  expect_identical(names(new), names(x))
+  expect_identical(new$c, rep(1, 5))
+  expect_error(distill(efs_by_rule(iris, group = "Species")), "has groups")
+  moved <- gpa(function(n) matrix(rnorm(2 * n), n), as.matrix(x[1:2]), n_steps = 20)
+  expect_identical(colnames(simulate(distill(moved, "sliced", n_sample = 100, n_steps = 5), 3)), c("a", "b"))
+  expect_error(distill(moved, "rule"), "needs a density")
+})
+
+test_that("training is reproducible, resumable, stops early and keeps the best network", {
+  set.seed(1)
+  fit <- wgf(target_ring(4), n = 100, n_steps = 20)
+  train <- function(n_steps = 40, ...) {
+    set.seed(3)
+    distill(fit, n_sample = 200, n_steps = n_steps, batch = 64, hidden = c(8, 8), check_every = 10, ...)
+  }
+  whole <- train()
+  expect_identical(train(threads = 2)$network, whole$network)
+  path <- tempfile()
+  train(checkpoint = path)
+  expect_identical(resume(path, 0)$network, whole$network)
+  more <- resume(path, 20)
+  expect_identical(more$diagnostics$steps, 60L)
+  expect_equal(whole$diagnostics$best_step, whole$trace$step[which.min(whole$trace$score)])
+  stopped <- train(400, patience = 1, rate = 0.3)
+  expect_identical(stopped$diagnostics$status, "stopped early")
+  expect_lt(stopped$diagnostics$steps, 400)
+})
+
+test_that("generators print, plot and check their arguments", {
+  set.seed(1)
+  gen <- distill(target_ring(4), n_steps = 10, batch = 50)
+  expect_output(print(gen), "a generator: 2 normal numbers to 2 columns")
+  expect_output(print(summary(gen)), "score")
+  expect_identical(glance(gen)$steps, 10L)
+  expect_identical(dim(predict(gen, matrix(0, 3, 2))), c(3L, 2L))
+  expect_identical(dim(sample(gen, 4)), c(4L, 2L))
+  expect_identical(nrow(simulate(gen, 0)), 0L)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  for (type in c("points", "trace")) expect_identical(plot(gen, type = type), gen)
+  expect_error(plot(gen, type = "map"), "one base dimension")
+  expect_error(predict(gen, matrix(0, 1, 3)), "3 columns; 2 are wanted")
+  expect_error(distill(1), "`object` must be a fit")
+  expect_error(distill(target_ring(), "energy2"), "`field` must be one of")
+  expect_error(distill(target_ring(), batch = 1), "`batch`")
+  skip_if_not_installed("ggplot2")
+  for (type in c("points", "trace")) expect_s3_class(ggplot2::autoplot(gen, type = type), "ggplot")
+})
