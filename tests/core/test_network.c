@@ -112,6 +112,15 @@ static void check_adam(void) {
   const double mean = (0.9 * 0.1 * 0.5 - 0.1 * 1.0) / (1.0 - 0.81);
   const double square = (0.999 * 0.001 * 0.25 + 0.001) / (1.0 - 0.999 * 0.999);
   CHECK_NEAR(x[0], 1.1 + 0.1 * mean / sqrt(square), 1e-8);
+  /* without a gradient moments end at 0, not among the denormal numbers; NaN stays */
+  const double none[] = {0.0, NAN};
+  double smallest = 1.0;
+  for (int t = 3; t < 8000; t++) {
+    adam_step(x, m, v, none, 2, (double)t, &settings);
+    if (m[0] != 0.0) smallest = fmin(smallest, fabs(m[0]));
+  }
+  CHECK(m[0] == 0.0 && smallest > 1e-300 && v[0] > 0.0, "moments decay to %g and %g by way of %g", m[0], v[0], smallest);
+  CHECK(isnan(m[1]) && isnan(v[1]) && isnan(x[1]), "NaN is lost");
 }
 
 void test_network(void) {
