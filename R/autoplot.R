@@ -141,8 +141,8 @@ ggplot_curves <- function(picture, ...) {
   colour <- if (single) list(colour = picture$colours) else list()
   line <- utils::modifyList(colour, list(...))
   ggplot2::ggplot(curves, mapping) +
-    do.call(ggplot2::geom_line, c(list(data = curves[!curves$alone, ]), line)) +
-    do.call(ggplot2::geom_point, c(list(size = 0.8), colour)) +
+    do.call(ggplot2::geom_line, c(list(data = curves[!curves$alone, ], na.rm = TRUE), line)) +
+    do.call(ggplot2::geom_point, c(list(size = 0.8, na.rm = TRUE), colour)) +
     do.call(ggplot2::geom_point, c(list(data = curves[curves$alone, ], size = 2), colour)) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1, scales = "free_y",
                         labeller = ggplot2::as_labeller(titles)) +

@@ -85,7 +85,8 @@
 #'   [summary()][summary.gpa], `as.data.frame()`, `tidy()`, `glance()`.
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
-#' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4). \doi{10.1137/23M1587841}
+#' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science
+#' 6(4). \doi{10.1137/23M1587841}
 #' @examples
 #' set.seed(1)
 #' target <- cbind(rep(c(-2, 2), 50), rep(c(-2, 2), each = 50)) + rnorm(200, sd = 0.5)
@@ -228,8 +229,8 @@ finish_gpa <- function(run) {
   trajectory <- gpa_trajectory(run)
   status <- if (run$ended == 0L && run$state$step < run$planned) "interrupted" else gpa_endings[run$ended + 1L]
   if (run$ended == 1L) {
-    warning(sprintf("The run diverged at step %d (numbers out of range); the fit is the state before that step. Lower `lipschitz`, `step` or `rate`, or try divergence = \"alpha\".",
-                    run$state$step + 1L), call. = FALSE)
+    warning(sprintf("The run diverged at step %d (numbers out of range); the fit is the state before that step. %s",
+                    run$state$step + 1L, "Lower `lipschitz`, `step` or `rate`, or try divergence = \"alpha\"."), call. = FALSE)
   }
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
   structure(

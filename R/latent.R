@@ -23,7 +23,7 @@
 #' @param log_det Function of a numeric matrix `[n, p]` that returns
 #'   \eqn{\log|\det|} of the derivative of `encode` at each row, for
 #'   [densities][logLik.efs] in data units; `NULL` where none is wanted.
-#' @return An object of class `latent_map`, for the argument `latent` of
+#' @return An object of class `latent_map`, for the argument `latent` of [gpa()] and
 #'   [efs()].
 #' @examples
 #' efs(iris[1:4], latent = latent_pca(2), calibrate = FALSE)

@@ -12,6 +12,9 @@
 #' [novelty()] tells new rows from copies, [energy_distance()] and its relatives
 #' say how close they are, [energy_test()] whether the distance may be chance.
 #'
+#' [gpa()] carries the rows of one table to the law of another, by the gradient flow of a divergence whose potential is
+#' a small network trained on the way.
+#'
 #' @section A word before you share anything:
 #' A fit contains the training rows, and new rows are close to them. Nothing in
 #' this package makes data anonymous.
@@ -19,6 +22,9 @@
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation. \doi{10.48550/arXiv.2507.08239}
+#'
+#' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
+#' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4). \doi{10.1137/23M1587841}
 #'
 #' @useDynLib particleflow, .registration = TRUE, .fixes = "C_"
 #' @importFrom generics tidy glance

@@ -455,7 +455,10 @@ curves_picture <- function(flows, col) {
   curves$panel <- factor(curves$panel, levels = panels)
   curves$group <- factor(curves$group, levels = group)
   on_log <- vapply(panels, function(panel) panel != "energy" && any(curves$value[curves$panel == panel] > 0), NA)
-  curves <- curves[!on_log[as.character(curves$panel)] | curves$value > 0, ]
+  below <- on_log[as.character(curves$panel)] & curves$value <= 0
+  # a divergence that is estimated below 0 is a gap in its curve
+  curves$value[below & curves$panel == "divergence"] <- NA
+  curves <- curves[!below | is.na(curves$value), ]
   list(kind = "curves", curves = curves, log = on_log, colours = picture_colours(group, col))
 }
 
@@ -566,7 +569,7 @@ picture_clock <- function(picture) if (is.null(picture$clock)) "time" else pictu
 draw_curves <- function(picture, title, ...) {
   curves <- picture$curves[picture$curves$panel == title, ]
   settings <- utils::modifyList(list(type = "o", pch = 16, cex = 0.5, lwd = 1.5), list(...))
-  graphics::plot(range(picture$curves$time), range(curves$value), type = "n", yaxt = "n",
+  graphics::plot(range(picture$curves$time), range(curves$value, na.rm = TRUE), type = "n", yaxt = "n",
                  log = if (picture$log[[title]]) "y" else "", xlab = picture_clock(picture), ylab = "",
                  main = title, font.main = 1, cex.main = 1.1)
   graphics::axis(2, at = graphics::axTicks(2), labels = formatC(graphics::axTicks(2), format = "g"))

@@ -1,7 +1,8 @@
 #' What a flow leaves behind
 #'
 #' [efs_forward()] returns an object of class `particle_trajectory`: all that
-#' the inverse needs, and what a person wants to see of it.
+#' the inverse needs, and what a person wants to see of it. The field `trajectory` of a
+#' fit from [gpa()] is one too.
 #'
 #' @format A list with
 #' \describe{
@@ -11,13 +12,15 @@
 #'   \item{`kept`}{whole numbers, the steps whose frames are kept, from 0.}
 #'   \item{`times`}{numeric, `k + 1` cumulative step sizes, from 0.}
 #'   \item{`gamma`}{numeric, the `k` step sizes.}
-#'   \item{`s`, `epsilon`}{the potential.}
+#'   \item{`s`, `epsilon`}{the potential. With [gpa()] instead `networks`, a matrix of one column of parameters for
+#'     each kept network, and `plan` (widths, settings, and of every how many steps they were kept).}
 #'   \item{`diagnostics`}{data frame, a row a frame: `step`, `time`, `gamma`
 #'     (the step taken from this frame, `NA` for the last), `energy`,
 #'     `kinetic_energy` (mean squared speed), `largest_move`, `closest_pair`
 #'     (distances), `curvature` (largest curvature of the field over the
 #'     particles), `bound` (the inverse-step bound \eqn{b}) and `certificate`
-#'     (see [efs_forward()]).}
+#'     (see [efs_forward()]). With [gpa()]: `step`, `time`, `gamma`, `divergence`, `kinetic_energy` (of the potential before
+#'     the step; in the last row of the last potential, trained one step earlier) and `largest_move`.}
 #'   \item{`fingerprint`}{a hash, by which [efs_backward()] notices that a
 #'     trajectory was changed by hand.}
 #'   \item{`version`}{of the package that made it.}

@@ -93,7 +93,9 @@ status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batc
   learner->updates += 1.0;
   adam_step(learner->parameters, learner->moment1, learner->moment2, gradient, size, learner->updates, &plan->adam);
   if (!rescale(plan, learner, rest)) return STATUS_diverged;
-  return all_finite(learner->parameters, size) ? STATUS_ok : STATUS_diverged;
+  /* the square of a gradient overflows before the gradient does */
+  const int good = all_finite(learner->parameters, size) && all_finite(learner->moment2, size);
+  return good ? STATUS_ok : STATUS_diverged;
 }
 
 void gpa_field(const gpa_plan *plan, const double *parameters, const double *points, size_t n, double *gradient,

@@ -5,9 +5,13 @@
 
 #include "core/vectorise.h"
 
-/* Points that pass through all layers before the next ones: what they leave stays in cache. Fixed, so that
- * sums over points do not depend on the machine. */
-#define BLOCK 512
+/* Points pass through all layers in blocks: what they leave stays in cache. A block is also small enough that a
+ * threaded BLAS keeps its products on one thread (OpenBLAS does up to this many multiplications): waking threads
+ * for so little work gains little, and on a busy machine it costs tens of times as much. It depends on nothing but the
+ * widths, so that sums over points are the same everywhere. */
+#define MOST_PRODUCTS 262144
+#define MOST_BLOCK 512
+#define LEAST_BLOCK 32
 
 size_t network_layer(const network *net, size_t l) {
   size_t at = 0;
@@ -56,6 +60,11 @@ static size_t largest_matrix(const network *net) {
   return most;
 }
 
+static size_t block_size(const network *net) {
+  const size_t fitting = MOST_PRODUCTS / largest_matrix(net) / 8 * 8;
+  return fitting > MOST_BLOCK ? MOST_BLOCK : fitting < LEAST_BLOCK ? LEAST_BLOCK : fitting;
+}
+
 static size_t activations_size(const network *net, size_t n) {
   return width_sum(net, 1, net->depth + 1) * n;
 }
@@ -65,7 +74,7 @@ static size_t slopes_size(const network *net, size_t n) {
 }
 
 size_t network_workspace(const network *net, size_t n) {
-  return activations_size(net, n) + slopes_size(net, n) + 2 * widest(net) * BLOCK + largest_matrix(net);
+  return activations_size(net, n) + slopes_size(net, n) + 2 * widest(net) * block_size(net) + largest_matrix(net);
 }
 
 static double *activation(const network *net, double *workspace, size_t n, size_t l) {
@@ -113,8 +122,9 @@ static void add_bias_smooth(double *restrict z, double *restrict slopes, const d
 
 const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
                               double *workspace) {
-  for (size_t from = 0; from < n; from += BLOCK) {
-    const size_t count = n - from < BLOCK ? n - from : BLOCK;
+  const size_t block = block_size(net);
+  for (size_t from = 0; from < n; from += block) {
+    const size_t count = n - from < block ? n - from : block;
     const double *below = x + from * net->width[0];
     const double *w = parameters;
     for (size_t l = 1; l <= net->depth; l++) {
@@ -165,11 +175,12 @@ static void transpose(double *restrict out, const double *restrict a, size_t row
 void network_backward(const network *net, const double *parameters, const double *x, size_t n,
                       const double *output_gradient, double *parameter_gradient, double *input_gradient,
                       double *workspace) {
+  const size_t block = block_size(net), room = widest(net) * block;
   double *here = workspace + activations_size(net, n) + slopes_size(net, n);
-  double *below = here + widest(net) * BLOCK, *turned = below + widest(net) * BLOCK;
+  double *below = here + room, *turned = below + room;
   if (parameter_gradient) memset(parameter_gradient, 0, network_parameters(net) * sizeof(double));
-  for (size_t from = 0; from < n; from += BLOCK) {
-    const size_t count = n - from < BLOCK ? n - from : BLOCK;
+  for (size_t from = 0; from < n; from += block) {
+    const size_t count = n - from < block ? n - from : block;
     const size_t last = net->width[net->depth];
     memcpy(here, output_gradient + from * last, count * last * sizeof(double));
     for (size_t l = net->depth; l >= 1; l--) {

@@ -7,6 +7,8 @@
 #include "core/vectorise.h"
 
 #define POWER_STEPS 24
+/* Below this the square of a norm is no longer a normal number, and the Frobenius norm has to do. */
+#define TINY 1e-150
 /* of the square of the singular value */
 #define GAP (2.0 * SPECTRAL_TOLERANCE)
 
@@ -113,18 +115,16 @@ double spectral_bound(const double *w, size_t rows, size_t columns, double *dire
                       gemm_function gemm) {
   const size_t n = smaller(rows, columns);
   if (n == 1) return norm(w, rows * columns);
+  const double size = norm(w, rows * columns); /* Frobenius: an upper bound too */
+  if (!(size > TINY) || !isfinite(size)) return size;
   double *gram = workspace, *factor = gram + n * n, *image = factor + n * n;
+  const double scale = 1.0 / size / size; /* to a trace of 1, so that nothing leaves the range of numbers */
   if (rows <= columns) {
-    gemm('N', 'T', (int)rows, (int)rows, (int)columns, 1.0, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
+    gemm('N', 'T', (int)rows, (int)rows, (int)columns, scale, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
   } else {
-    gemm('T', 'N', (int)columns, (int)columns, (int)rows, 1.0, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
+    gemm('T', 'N', (int)columns, (int)columns, (int)rows, scale, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
   }
   const double low = power_iteration(gram, n, direction, image);
-  if (!(low > 0.0) || !isfinite(low)) {
-    /* no direction of growth: zeros, or a start that met none */
-    const double size = norm(w, rows * columns);
-    memset(direction, 0, n * sizeof(double));
-    return size;
-  }
-  return sqrt(least_level(gram, n, low, direction, image, factor));
+  if (!(low > 0.0)) return size; /* a start that met nothing of the matrix */
+  return size * sqrt(least_level(gram, n, low, direction, image, factor));
 }

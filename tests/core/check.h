@@ -32,6 +32,8 @@
 /* A soft minimum from a Gaussian sum: the logarithm of a sum that is right to TOLERANCE_KERNEL, but also of
  * exponents up to 640 that carry their own rounding, 640 times 1e-16, all times epsilon of at most 10. */
 #define TOLERANCE_SOFT_MINIMUM 2e-12
+/* Central differences with h = 1e-5: h^2 and 1e-16 / h. */
+#define TOLERANCE_DIFFERENCE 1e-6
 /* Means over draws, in standard errors. The draws are fixed by their keys, so there is no false alarm to
  * budget for: five would happen to a wrong generator only. */
 #define STANDARD_ERRORS 5.0
@@ -64,18 +66,26 @@ double *new_doubles(size_t n);
 /* n standard normal numbers, a pure function of the seed. */
 void normals(double *out, size_t n, uint32_t seed);
 
+/* What BLAS does, for a core without it (test_network.c). */
+void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
+                int ldb, double beta, double *c, int ldc);
+
 void test_backward(void);
+void test_divergence(void);
 void test_equilibrium(void);
 void test_fingerprint(void);
 void test_forward(void);
 void test_kde(void);
+void test_gpa(void);
 void test_linalg(void);
 void test_neighbours(void);
+void test_network(void);
 void test_pairwise(void);
 void test_riesz(void);
 void test_rng(void);
 void test_simd(void);
 void test_sinkhorn(void);
+void test_spectral(void);
 void test_threads(void);
 void test_wgf(void);
 

@@ -63,6 +63,10 @@ int main(void) {
   test_sinkhorn();
   test_forward();
   test_backward();
+  test_network();
+  test_spectral();
+  test_divergence();
+  test_gpa();
   printf("core: %u checks, %u failed\n", checks_done, checks_failed);
   return checks_failed > 0;
 }

@@ -104,6 +104,8 @@ efs_by_rule <- function(...) efs(..., calibrate = FALSE)
 # Arguments that each registered routine accepts.
 routine_examples <- function() {
   set.seed(1)
+  # smoothing, divergence, alpha, lipschitz, norm, rate, both betas, epsilon, solver, step, updates
+  example_settings <- c(0, 0, 2, 1, 0, 0.001, 0.9, 0.999, 1e-8, 1, 0.1, 2)
   list(
     pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
     pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
@@ -127,6 +129,16 @@ routine_examples <- function() {
     pf_wgf_weights = list(1L, 0.5, c(0, 1), 0),
     pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), 0L, 0.5,
                        c(10, 0.1, 0, 0, 0.5, 1, 1)),
+    pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),
+    pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2)),
+    pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1)),
+    pf_spectral_bound = list(matrix(rnorm(6), 3)),
+    pf_divergence_dual = list(1L, 2, c(1, 2), c(0, 1, 3)),
+    pf_gpa_start = list(c(2L, 3L, 1L), example_settings, c(1L, 2L)),
+    pf_gpa_advance = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), matrix(rnorm(13), 13, 3)^2, c(1, 0, 1), 5, c(2L, 3L, 1L),
+                          example_settings, c(1L, 2L), 2L, 0L, 2L, c(1L, 1L), c(-Inf, -Inf, 10, 0, 0, 0)),
+    pf_gpa_measure = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), rnorm(13), c(2L, 3L, 1L), example_settings),
+    pf_gpa_carry = list(matrix(rnorm(8), 4), matrix(rnorm(26), 13), c(2L, 3L, 1L), example_settings, 1L, 0L, 2L),
     pf_pair_curvature = list(0, 0.1),
     pf_equilibrium_radius = list(3L, 0),
     pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),

@@ -44,5 +44,12 @@ tolerance <- list(
   # the share of 1000 particles in one of 8 equal modes: three standard deviations of a random start, 0.03
   mass = 0.25,
   # the tour's example: on |z| <= 3
-  tour = 0.01
+  tour = 0.01,
+  # singular values and the like from LAPACK: a hundred units in the last place
+  rounding = 1e-13,
+  # the value at a minimum found to 1e-9: the square of that, and the rounding of its terms
+  search = 1e-8,
+  # new points in blocks of another size: matrix products in another order, magnified by
+  # tens of steps of a flow
+  passive = 1e-8
 )
