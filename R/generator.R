@@ -84,7 +84,7 @@ advance_generator <- function(run, progress) {
   bar <- progress_bar("Generator", run$planned - run$state$step, progress)
   on.exit({
     bar$done()
-    if (!complete) remember_run(run)
+    if (!complete && run$state$step > 0L) remember_run(run)
   })
   if (run$state$step == 0L) run <- check_generator(run)
   while (run$state$step < run$planned && run$ended == 0L) {

@@ -66,9 +66,9 @@
 #'   lowered to it); no particle then moves further than the root-mean-square length of the kernel's noise.
 #' @param n_steps Number of steps, at least 0.
 #' @param cap Bound of the weights, at least 1; `Inf` for none. See above.
-#' @param floor A flat part of `q`, so that a particle far from all others is not driven off for ever (the estimate that leaves it
-#'   out falls faster than `p` there): this share of what a particle adds to the estimate at its own place, or of the median of `q`
-#'   over the particles where that is less. 0 for none.
+#' @param floor A flat part is added to `q`: what a particle adds to the estimate at its own place, but no more than this share of the
+#'   median of `q` over the particles. Without it (`floor = 0`) a particle far from all others is driven off for ever, for the estimate
+#'   that leaves it out falls faster than `p` there, and evenly spaced particles end too wide.
 #' @param modes Where mass is counted: a matrix of centres, each particle counted for the nearest. `NULL`: for a mixture, its
 #'   components.
 #' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
@@ -363,7 +363,7 @@ advance_wgf <- function(run, progress) {
   bar <- progress_bar("Particles", run$planned - run$state$step, progress)
   on.exit({
     bar$done()
-    if (!complete) remember_run(run)
+    if (!complete && run$state$step > 0L) remember_run(run)
   })
   repeat {
     run$state <- utils::modifyList(run$state, guarded_values(run))

@@ -95,7 +95,7 @@ static int compare_doubles(const void *a, const void *b) {
 static void add_floor(const wgf_plan *plan, const double *log_q, size_t n, double *growth) {
   for (size_t i = 0; i < n; i++) growth[i] = log_q[i];
   qsort(growth, n, sizeof(double), compare_doubles);
-  const double level = log(plan->floor) + fmin(growth[n / 2], plan->log_own);
+  const double level = fmin(log(plan->floor) + growth[n / 2], plan->log_own);
   for (size_t i = 0; i < n; i++) growth[i] = 1.0 + exp(level - log_q[i]);
 }
 

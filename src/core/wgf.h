@@ -33,8 +33,8 @@ double wgf_f(const wgf_divergence *d, double l, double mean);
 typedef struct {
   wgf_divergence divergence;
   double cap;      /* weights over that at r = 1 lie between 1/cap and cap (log-variance: -cap and cap); INFINITY: free */
-  double floor;    /* a flat part of q: this share of what a point adds to the estimate at its own place, or of the
-                      median of q over the points where that is less; 0: none */
+  double floor;    /* q has a flat part: what a point adds to the estimate at its own place, but no more than this
+                      share of the median of q over the points; 0: none */
   double log_own;  /* log of what it adds there */
   double step;     /* time step; 0: share * scale2 / the weight that a tenth of the particles exceed, whose own is
                       taken as that */
