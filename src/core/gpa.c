@@ -38,6 +38,10 @@ size_t gpa_workspace(const gpa_plan *plan, size_t n, size_t m) {
          network_workspace(&plan->net, at_once) + rescale_workspace(&plan->net);
 }
 
+/* Weights of units that are off shrink with every rescaling, to numbers with which arithmetic is a hundred times
+ * slower, their products sooner: below this share of the norm they are 0. */
+#define NOTHING 1e-100
+
 /* W_l <- L^(1/D) W_l / |W_l|. A matrix of zeros stays. */
 static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace) {
   if (isinf(plan->lipschitz)) return 1;
@@ -53,7 +57,10 @@ static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace
     if (!isfinite(size)) return 0;
     if (size > 0.0) {
       const double factor = wanted / size;
-      for (size_t i = 0; i < rows * columns; i++) w[i] *= factor;
+      for (size_t i = 0; i < rows * columns; i++) {
+        const double scaled = w[i] * factor;
+        w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
+      }
     }
     direction += layer_directions(net, l);
   }

@@ -100,6 +100,19 @@ static void refuses_overflow(void) {
   finish(&fix);
 }
 
+/* A unit that is off everywhere: what is left of its weights may not wander among the denormal numbers. */
+static void forgets_dead_units(void) {
+  const gpa_plan plan = plan_of(1.0, NORM_spectral, SOLVER_euler);
+  fixture fix = start(&plan);
+  double *w = fix.learner.parameters, *bias = w + 8 * DIM;
+  for (size_t c = 0; c < DIM; c++) w[c * 8 + 3] = 1e-120;
+  bias[3] = -1.0;
+  CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_ok, "update");
+  CHECK(w[3] == 0.0 && w[8 + 3] == 0.0, "weights of a dead unit are %g and %g", w[3], w[8 + 3]);
+  CHECK(w[2] != 0.0, "a living unit is cut off");
+  finish(&fix);
+}
+
 static void draws_batches(void) {
   size_t order[50], again[50];
   const rng_key key = {{5u, 6u}};
@@ -129,5 +142,6 @@ void test_gpa(void) {
   moves(SOLVER_euler);
   moves(SOLVER_heun);
   refuses_overflow();
+  forgets_dead_units();
   draws_batches();
 }
