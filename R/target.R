@@ -29,7 +29,7 @@ target_mixture <- function(means, covariances = 1, weights = NULL) {
   means <- unname(check_points(means, "means"))
   k <- nrow(means)
   d <- ncol(means)
-  weights <- if (is.null(weights)) rep(1 / k, k) else check_weights(weights, k)
+  weights <- if (is.null(weights)) rep(1 / k, k) else check_shares(weights, k)
   roots <- lapply(component_covariances(covariances, k, d), covariance_root)
   inverse <- lapply(roots, function(root) forwardsolve(root, diag(d)))
   triangle <- upper.tri(diag(d), diag = TRUE) # of the transpose: the lower triangle by rows
@@ -95,7 +95,7 @@ new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, con
   )
 }
 
-check_weights <- function(weights, k) {
+check_shares <- function(weights, k) {
   good <- is.numeric(weights) && length(weights) == k && all(is.finite(weights)) && all(weights > 0)
   if (!good) fail("`weights` must be %d positive numbers, one a component, not %s.", k, describe(weights))
   as.double(weights) / sum(weights)
