@@ -84,7 +84,8 @@
 #' loading <- matrix(rnorm(3 * 30), 3)
 #' x <- factors %*% loading + rnorm(80 * 30, sd = 0.3)
 #' # in laboratory "b" the genes hang together otherwise, and its instrument saturates
-#' x[lab == "b", ] <- 3 * tanh(factors[lab == "b", ] %*% loading[, 30:1]) + rnorm(30)[col(x)[lab == "b", ]]
+#' x[lab == "b", ] <- 3 * tanh(factors[lab == "b", ] %*% loading[, 30:1]) +
+#'   rnorm(30)[col(x)[lab == "b", ]]
 #' fit <- integrate_data(x, lab, "a", seed = 1)
 #' fit
 #' moved <- fit$data

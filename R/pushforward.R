@@ -32,7 +32,8 @@
 #' # from a normal to a uniform law: the distribution function
 #' set.seed(1)
 #' u <- matrix(ppoints(500))
-#' fit <- pushforward(u, frequencies = 2 * pi * 1:10, pin = list(0, 0.5), bounds = c(0, 1), n_steps = 200)
+#' fit <- pushforward(u, frequencies = 2 * pi * 1:10, pin = list(0, 0.5), bounds = c(0, 1),
+#'                    n_steps = 200)
 #' z <- c(-1, 0, 1)
 #' cbind(predict(fit, matrix(z)), pnorm(z))
 #'

@@ -228,7 +228,8 @@ wgf_weights <- function(rule, log_r, mean = 0) {
 #' plot(fit, type = "masses")
 #' plot(fit, type = "trace")
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(fit, type = "masses", others = list(neyman = wgf(ring, divergence = "neyman", n_steps = 100, start = start)))
+#' other <- wgf(ring, divergence = "neyman", n_steps = 100, start = start)
+#' ggplot2::autoplot(fit, type = "masses", others = list(neyman = other))
 #' @order 1
 #' @export
 plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500, col = NULL, ...) {
