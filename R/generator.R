@@ -353,7 +353,7 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
     count <- min(generator_block, nsim - starts[block])
     rows <- starts[block] + seq_len(count)
     out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 3L * block))
-    if (!is.null(object$noise)) out[rows, ] <- out[rows, , drop = FALSE] + kernel_noise(object$noise, count, ncol(out), key, 3L * block + 1L)
+    if (!is.null(object$noise)) out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * draw_kernel(object$noise$kernel, count, ncol(out), key, 3L * block + 1L)
   }
   out <- write_points(object, out)
   attr(out, "seed") <- state$seed
@@ -362,10 +362,6 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
 
 map_points <- function(object, z) {
   from_frame(object$frame, generate(z, object$network$parameters, object$network, object$frame))
-}
-
-kernel_noise <- function(noise, n, d, key, stream) {
-  noise$bandwidth * (if (noise$kernel == "gaussian") draw_normal(n, d, key, stream) else draw_laplace(n, d, key, stream, stream + 1L))
 }
 
 write_points <- function(object, points) {

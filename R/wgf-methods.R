@@ -125,8 +125,12 @@ simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
 draw_estimate <- function(points, kernel, bandwidth, n, key) {
   d <- ncol(points)
   from <- balanced_rows(nrow(points), n, draw_uniform(n, 1L, key, 0L)[, 1])
-  noise <- if (kernel == "laplace") draw_laplace(n, d, key, 1L, 2L) else draw_normal(n, d, key, 1L)
-  points[from, , drop = FALSE] + bandwidth * noise
+  points[from, , drop = FALSE] + bandwidth * draw_kernel(kernel, n, d, key, 1L)
+}
+
+# Noise [n, d] from the kernel of width 1, from the streams `stream` and the next.
+draw_kernel <- function(kernel, n, d, key, stream) {
+  if (kernel == "laplace") draw_laplace(n, d, key, stream, stream + 1L) else draw_normal(n, d, key, stream)
 }
 
 # Density proportional to exp(-|z|): a direction, and a radius that is a sum of d exponential variables.
@@ -161,15 +165,13 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   values <- rule_values(rule, if (is.null(query)) own else query, threads)
   log_r <- values$log_density - estimate$log_density - object$diagnostics$log_z
   if (type == "log_ratio") return(log_r)
-  mean <- reference_log_ratio(object, threads)
-  wgf_weights(rule, log_r, mean)[, 1] * (values$gradient - estimate$score)
+  at_particles <- if (is.null(query)) log_r else predict(object, type = "log_ratio", threads = threads)
+  wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, 1] * (values$gradient - estimate$score)
 }
 
-# The mean of log r under the reference of the log-variance.
-reference_log_ratio <- function(fit, threads) {
-  if (!startsWith(fit$rule$divergence, "log_variance")) return(0)
-  log_r <- predict(fit, type = "log_ratio", threads = threads)
-  if (fit$rule$divergence == "log_variance_q") mean(log_r) else sum(exp(log_r) * log_r) / sum(exp(log_r))
+# The mean of log r under the reference of the log-variance, from its values at the particles.
+reference_mean <- function(rule, log_r) {
+  switch(rule$divergence, log_variance_q = mean(log_r), log_variance_p = sum(exp(log_r) * log_r) / sum(exp(log_r)), 0)
 }
 
 # n row numbers out of m in random order, each as often as any other or once more.
@@ -193,7 +195,7 @@ partial_permutation <- function(m, u) {
   left[seq_along(u)]
 }
 
-# Two columns: w and f at each log r, without cap.
+# Three columns: w, f and the rate of growth g at each log r, without cap.
 wgf_weights <- function(rule, log_r, mean = 0) {
   .Call(C_pf_wgf_weights, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
         as.double(log_r), as.double(mean))

@@ -28,8 +28,17 @@
 #'
 #' @section What is guaranteed, and what is not:
 #' The flow is local: where the kernels of two groups of particles do not overlap, no mass passes between them. Each mode
-#' that holds particles is shaped right, but the shares of well-separated modes are those that the start gave them, and a mode that
-#' no particle comes near stays empty, whatever the divergence. The diagnostics show the mass of each mode.
+#' that holds particles is shaped right, but by the flow alone the shares of well-separated modes are those that the start gave them.
+#' Birth and death, where they are on, bring these shares to those of `p`. A mode that no particle comes near stays empty in either case,
+#' whatever the divergence. The diagnostics show the mass of each mode where modes are known.
+#'
+#' @section Birth and death:
+#' Descent of the same divergence in the Wasserstein-Fisher-Rao (Hellinger-Kantorovich) metric also lets mass appear and vanish:
+#' \deqn{\frac{\partial q}{\partial t} = -\nabla \cdot (q V) + b\, q\, (g(r) - E_q g), \quad g(r) = r f'(r) - f(r),}{
+#' dq/dt = -div(q V) + b q (g(r) - E_q g), g(r) = r f'(r) - f(r),}
+#' with \eqn{dg/d\log r = w(r)} and the rate \eqn{b} = `birth_death`. After each step a particle has as many descendants as this says on average, by
+#' systematic resampling; a new one stands where its parent stands, and noise from the kernel. Most steps change few particles. The number of particles stays.
+#' With `birth_death = 0` the particles follow the Wasserstein flow alone, without any noise.
 #'
 #' At rest it is the **kernel estimate** that matches `p`; the particles are narrower, by the variance of the kernel in each
 #' direction. [simulate()][simulate.wgf] therefore draws from the kernel estimate. With a normal target of variance \eqn{s^2} the
@@ -69,6 +78,8 @@
 #' @param floor A flat part is added to `q`: what a particle adds to the estimate at its own place, but no more than this share of the
 #'   median of `q` over the particles. Without it (`floor = 0`) a particle far from all others is driven off for ever, for the estimate
 #'   that leaves it out falls faster than `p` there, and evenly spaced particles end too wide.
+#' @param birth_death Rate of birth and death over that of the transport, at least 0; 0 for none. `NULL`: 1 where modes are known (see
+#'   `modes`), and otherwise 0. Worth setting for a density of your own that may have several modes.
 #' @param modes Where mass is counted: a matrix of centres, each particle counted for the nearest. `NULL`: for a mixture, its
 #'   components.
 #' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
@@ -77,11 +88,14 @@
 #' @return An object of class `c("wgf", "particle_flow")`: a list with `call`, `particles` (a matrix), `trajectory` (a
 #'   [particle_trajectory], whose diagnostics have a row a step: `time`, `gamma` (the time step), `bandwidth`, `divergence`, `log_z` (log of
 #'   the integral of `p`), `kinetic_energy`, `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of
-#'   the normalised \eqn{\log r} over the particles), `capped` (share of weights that `cap` changed)), `masses` (a matrix with a
+#'   the normalised \eqn{\log r} over the particles), `capped` (share of weights that `cap` changed), `births` (share of particles that died
+#'   and began again elsewhere after the step)), `masses` (a matrix with a
 #'   row a step and a column a mode, or `NULL`), `latent` (`NULL`), `control`, `diagnostics` (one row), `elapsed` (seconds).
 #'   Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf], [plot()][plot.wgf],
 #'   [summary()][summary.wgf], `as.data.frame()`, `tidy()`, `glance()`, [resume()], [distill()].
 #' @references
+#' Lu Y, Lu J, Nolen J (2019). Accelerating Langevin sampling with birth-death. arXiv 1905.09863.
+#'
 #' A unified framework for data-free one-step sampling via Wasserstein gradient flows (2026). arXiv 2605.17808.
 #' @examples
 #' set.seed(1)
@@ -99,14 +113,17 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
                 divergence = c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                                "log_variance_q", "log_variance_p"),
                 alpha = 0.5, kernel = c("gaussian", "laplace"), bandwidth = NULL, start = NULL, step = NULL,
-                n_steps = 500, cap = 10, floor = 0.1, modes = NULL, every = NULL, threads = NULL, progress = NULL) {
+                n_steps = 500, cap = 10, floor = 0.1, birth_death = NULL, modes = NULL,
+                every = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
-  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, every)
+  control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every)
   threads <- thread_count(threads)
   rule <- wgf_rule(log_density, gradient, dim, start, control)
   points <- wgf_start(start, rule, check_count(n, "n", 2L))
+  modes <- wgf_modes(modes, rule)
+  if (is.null(control$birth_death)) control$birth_death <- if (is.null(modes)) 0 else 1
   run <- list(
-    kind = "wgf", call = match.call(), rule = rule, control = control, modes = wgf_modes(modes, rule),
+    kind = "wgf", call = match.call(), rule = rule, control = control, modes = modes, key = draw_key(),
     columns = colnames(points), start = unname(points), records = list(), masses = list(), frames = list(), kept = integer(),
     state = list(points = unname(points), step = 0L, time = 0),
     every = if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every,
@@ -119,7 +136,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
 wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                      "log_variance_q", "log_variance_p")
 
-wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, every) {
+wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every) {
   divergence <- check_choice(divergence, wgf_divergences, "divergence")
   alpha <- check_number(alpha, "alpha")
   if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
@@ -130,6 +147,7 @@ wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap
     step = if (!is.null(step)) check_number(step, "step", lower = 0, open_lower = TRUE),
     n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
     floor = check_number(floor, "floor", lower = 0),
+    birth_death = if (!is.null(birth_death)) check_number(birth_death, "birth_death", lower = 0),
     every = if (!is.null(every)) check_count(every, "every", 1L)
   )
 }
@@ -353,7 +371,9 @@ mode_masses <- function(modes, points, threads) {
 
 # ---- The run -------------------------------------------------------------------
 
-wgf_fields <- c("log_z", "divergence", "kinetic_energy", "gamma", "largest_move", "capped")
+# A record of one step: time and bandwidth, what C gives, quantiles of log r, births.
+wgf_columns <- c("time", "bandwidth", "log_z", "divergence", "kinetic_energy", "gamma", "largest_move", "capped",
+                 "log_r_5", "log_r_50", "log_r_95", "births")
 most_relative_move <- 1
 
 advance_wgf <- function(run, progress) {
@@ -375,7 +395,9 @@ advance_wgf <- function(run, progress) {
     if (moved$diverged) run$ended <- 1L
     if (run$state$step >= run$planned || run$ended != 0L) break
     following <- next_bandwidth(run, estimate)
-    run <- take_step(run, moved)
+    exchange <- birth_death(run, moved)
+    run$pending$births <- length(exchange$dead) / nrow(moved$points)
+    run <- take_step(run, moved, exchange)
     run$state$bandwidth <- following
     bar$tick(1)
   }
@@ -445,7 +467,30 @@ wgf_row <- function(run, moved) {
        masses = if (!is.null(run$modes)) mode_masses(run$modes, run$state$points, run$threads))
 }
 
-take_step <- function(run, moved) {
+# Who dies and what is born instead after a step: list(dead, born [length(dead), d]).
+birth_death <- function(run, moved) {
+  none <- list(dead = integer(), born = moved$points[0L, , drop = FALSE])
+  if (run$control$birth_death == 0) return(none)
+  n <- nrow(moved$points)
+  growth <- wgf_weights(run$rule, moved$log_r, reference_mean(run$rule, moved$log_r))[, 3]
+  rate <- run$control$birth_death * moved$record[4] * (growth - mean(growth))
+  offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
+  stream <- 3L * run$state$step
+  children <- systematic_counts(offspring / sum(offspring) * n, draw_uniform(1L, 1L, run$key, stream)[1])
+  dead <- which(children == 0)
+  if (!length(dead)) return(none)
+  parents <- rep(seq_len(n), pmax(children - 1, 0))
+  noise <- draw_kernel(run$rule$kernel, length(dead), ncol(moved$points), run$key, stream + 1L)
+  list(dead = dead, born = moved$points[parents, , drop = FALSE] + run$state$bandwidth * noise)
+}
+
+# Whole numbers with the sum of `expected`, each within one of its own, from one uniform number.
+systematic_counts <- function(expected, u) {
+  n <- length(expected)
+  diff(c(0, pmin(ceiling(cumsum(expected)[-n] - u), n), n))
+}
+
+take_step <- function(run, moved, exchange) {
   state <- run$state
   run$records <- c(run$records, list(wgf_column(run)))
   run$masses <- c(run$masses, list(run$pending$masses))
@@ -455,23 +500,28 @@ take_step <- function(run, moved) {
   }
   run$state$before <- state[c("points", "values")]
   run$state$points <- moved$points
+  # for the rows that were born this is no move
+  run$state$points[exchange$dead, ] <- run$state$before$points[exchange$dead, ] <- exchange$born
   run$state$step <- state$step + 1L
   run$state$time <- state$time + moved$record[4]
   run["pending"] <- list(NULL)
   run
 }
 
-wgf_column <- function(run) c(run$state$time, run$state$bandwidth, run$pending$record, run$pending$quantiles)
+wgf_column <- function(run) {
+  c(run$state$time, run$state$bandwidth, run$pending$record, run$pending$quantiles,
+    if (is.null(run$pending$births)) NA_real_ else run$pending$births)
+}
 
 finish_wgf <- function(run) {
   k <- run$state$step
-  last <- if (is.null(run$pending)) c(run$state$time, rep(NA_real_, 10)) else wgf_column(run)
+  last <- if (is.null(run$pending)) c(run$state$time, rep(NA_real_, 11)) else wgf_column(run)
   last[6] <- last[7] <- NA # no step was taken from here
   records <- do.call(cbind, c(run$records, list(last)))
   diagnostics <- data.frame(step = 0:k, t(unname(records)))
-  names(diagnostics)[-1] <- c("time", "bandwidth", wgf_fields, "log_r_5", "log_r_50", "log_r_95")
+  names(diagnostics)[-1] <- wgf_columns
   diagnostics <- diagnostics[c("step", "time", "gamma", "bandwidth", "divergence", "log_z", "kinetic_energy", "largest_move",
-                               "log_r_5", "log_r_50", "log_r_95", "capped")]
+                               "log_r_5", "log_r_50", "log_r_95", "capped", "births")]
   rownames(diagnostics) <- NULL
   frames <- c(run$frames, list(run$state$points))
   kept <- c(run$kept, k)
@@ -515,7 +565,7 @@ run_of_wgf <- function(fit) {
   on_grid <- which(traj$kept < k & traj$kept %% run$every == 0)
   run$kept <- traj$kept[on_grid]
   run$frames <- lapply(on_grid, function(j) matrix(traj$frames[, , j], nrow(run$start)))
-  table <- unname(as.matrix(traj$diagnostics[c("time", "bandwidth", wgf_fields, "log_r_5", "log_r_50", "log_r_95")]))
+  table <- unname(as.matrix(traj$diagnostics[wgf_columns]))
   run$records <- lapply(seq_len(k), function(j) table[j, ])
   run$masses <- lapply(seq_len(if (is.null(fit$masses)) 0 else k), function(j) unname(fit$masses[j, ]))
   run

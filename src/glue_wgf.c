@@ -110,16 +110,17 @@ static wgf_divergence check_wgf_divergence(SEXP kind, SEXP alpha) {
   return d;
 }
 
-/* Two columns: the weight w and the generator f of the divergence at each log r. */
+/* Three columns: the weight w, the generator f and the growth g of the divergence at each log r. */
 SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean) {
   const wgf_divergence d = check_wgf_divergence(kind, alpha);
   if (TYPEOF(log_r) != REALSXP) Rf_error("`log_r` must be doubles.");
   const size_t n = (size_t)XLENGTH(log_r);
   const double *at = check_vector(log_r, n, "log_r"), centre = check_number(mean, "mean");
-  SEXP out = PROTECT(new_matrix(n, 2));
+  SEXP out = PROTECT(new_matrix(n, 3));
   for (size_t i = 0; i < n; i++) {
     REAL(out)[i] = wgf_weight(&d, at[i], centre);
     REAL(out)[n + i] = wgf_f(&d, at[i], centre);
+    REAL(out)[2 * n + i] = wgf_growth(&d, at[i], centre);
   }
   UNPROTECT(1);
   return out;

@@ -16,7 +16,7 @@ if (!is.null(modes)) {
     data.frame(modes[c("target", "divergence", "seed")], what = "draws", ratio = modes$energy_draws / modes$energy_exact)
   )
   save(
-    ggplot(long, aes(ratio, divergence, colour = what)) + geom_vline(xintercept = c(1, 2), colour = "grey70") +
+    ggplot(long, aes(ratio, divergence, colour = what)) + geom_vline(xintercept = 1, colour = "grey60") + geom_vline(xintercept = 2, colour = "grey80") +
       geom_point(alpha = 0.8) + scale_x_log10() + facet_wrap(vars(target), nrow = 2) +
       scale_colour_manual(NULL, values = c(particles = "#D55E00", draws = "#0072B2")) +
       labs(x = "energy distance to exact draws, over that between two exact samples", y = NULL) + look,
@@ -47,7 +47,7 @@ if (!is.null(equation)) {
   save(
     ggplot(equation, aes(time, colour = bandwidth)) + geom_line(aes(y = variance_wanted)) + geom_point(aes(y = variance)) +
       geom_line(aes(y = variance_without_bandwidth), colour = "grey60", linetype = 2) + scale_y_log10() +
-      labs(y = "variance: particles (points), equation (lines)") + look,
+      labs(y = "variance") + look,
     "fokker_planck.png", 6, 4
   )
 }

@@ -54,6 +54,10 @@ static double scaled_row(const pair_task *task, size_t i, double *shift, size_t 
   return log(sum) - least;
 }
 
+static void scale_row(double *row, size_t dim, size_t stride, double factor) {
+  for (size_t c = 0; row && c < dim; c++) row[c * stride] *= factor;
+}
+
 void kde_field(const pair_task *task, double *log_density, double *score, size_t row_stride, size_t column_stride,
                double *workspace, int threads) {
   const size_t n = task->n_query, dim = task->dim;
@@ -62,7 +66,19 @@ void kde_field(const pair_task *task, double *log_density, double *score, size_t
   const double constant = -log(count) - kde_log_volume(&task->kernel, dim), factor = score_factor(&task->kernel, dim);
   const pair_sums sums = {.force = score, .row_stride = row_stride, .column_stride = column_stride, .weight = log_density};
   pairwise_all(task, &sums, workspace, threads);
-  const int team = pairwise_threads(n, task->n_source, dim, threads);
+  size_t far = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double sum = log_density[i];
+    if (!(sum > LEAST_SUM)) {
+      log_density[i] = NAN;
+      far++;
+      continue;
+    }
+    log_density[i] = log(sum) + constant;
+    scale_row(score ? score + i * row_stride : NULL, dim, column_stride, -factor / sum);
+  }
+  if (far == 0) return;
+  const int team = pairwise_threads(far, task->n_source, dim, threads);
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(team) default(none) schedule(static) \
     shared(task, log_density, score, row_stride, column_stride, n, dim, constant, factor)
@@ -70,16 +86,9 @@ void kde_field(const pair_task *task, double *log_density, double *score, size_t
   (void)team;
 #endif
   for (size_t i = 0; i < n; i++) {
-    double *force = score ? score + i * row_stride : NULL;
-    const double sum = log_density[i];
-    double scale = -factor;
-    if (sum > LEAST_SUM) {
-      log_density[i] = log(sum);
-      scale = -factor / sum;
-    } else {
-      log_density[i] = scaled_row(task, i, force, column_stride);
-    }
-    log_density[i] += constant;
-    for (size_t c = 0; force && c < dim; c++) force[c * column_stride] *= scale;
+    if (!isnan(log_density[i])) continue;
+    double *shift = score ? score + i * row_stride : NULL;
+    log_density[i] = scaled_row(task, i, shift, column_stride) + constant;
+    scale_row(shift, dim, column_stride, -factor);
   }
 }

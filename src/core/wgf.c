@@ -68,6 +68,33 @@ double wgf_f(const wgf_divergence *d, double l, double mean) {
   return NAN;
 }
 
+double wgf_growth(const wgf_divergence *d, double l, double mean) {
+  switch (d->kind) {
+    case WGF_reverse_kl:
+      return expm1(l);
+    case WGF_jeffreys:
+      return l + expm1(l);
+    case WGF_js:
+      return 0.5 * log_half_sum(l);
+    case WGF_pearson:
+      return expm1(2.0 * l);
+    case WGF_neyman:
+      return -2.0 * expm1(-l);
+    case WGF_hellinger:
+      return expm1(0.5 * l);
+    case WGF_alpha:
+      return expm1(d->alpha * l) / d->alpha;
+    case WGF_log_variance_q:
+      return l - l * (0.5 * l - mean);
+    case WGF_log_variance_p:
+      return exp(l) * (l - mean);
+    case WGF_kl:
+    case WGF_count:
+      break;
+  }
+  return l;
+}
+
 /* log of the mean of exp */
 static double log_mean_exp(const double *l, size_t n) {
   double most = -INFINITY, sum = 0.0;

@@ -29,6 +29,9 @@ typedef struct {
 /* At l = log r; `mean` is that of log r under the reference of the log-variance. */
 double wgf_weight(const wgf_divergence *d, double l, double mean);
 double wgf_f(const wgf_divergence *d, double l, double mean);
+/* r f'(r) - f(r), minus the first variation, up to a constant: how fast mass grows by descent in the Fisher-Rao
+ * metric. Its derivative in l is the weight. */
+double wgf_growth(const wgf_divergence *d, double l, double mean);
 
 typedef struct {
   wgf_divergence divergence;

@@ -7,8 +7,14 @@
 
 static void test_weights(void) {
   const double step = 1e-3;
-  for (int kind = 0; kind < WGF_log_variance_q; kind++) {
+  for (int kind = 0; kind < WGF_count; kind++) {
     const wgf_divergence d = {(wgf_kind)kind, -0.7};
+    for (double l = -2.0; l <= 2.0; l += 0.5) {
+      const double slope = (wgf_growth(&d, l + step, 0.3) - wgf_growth(&d, l - step, 0.3)) / (2.0 * step);
+      CHECK(fabs(slope - wgf_weight(&d, l, 0.3)) < SECOND_DIFFERENCE * (1.0 + fabs(slope)),
+            "growth of divergence %d at log r = %g: slope %g", kind, l, slope);
+    }
+    if (kind >= WGF_log_variance_q) continue;
     for (double l = -2.0; l <= 2.0; l += 0.5) {
       const double r = exp(l);
       const double second = (wgf_f(&d, log(r * (1.0 + step)), 0.0) - 2.0 * wgf_f(&d, l, 0.0) +
