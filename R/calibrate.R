@@ -40,28 +40,43 @@ candidate_laws <- function(n, d, fixed) {
   for (i in seq_len(nrow(student))) {
     specs <- c(specs, list(list(law = "student", settings = as.list(student[i, ]), jitter = NULL)))
   }
+  # the same among normal scores, for skewed columns
+  for (spec in Filter(worth_in_scores, specs)) {
+    specs <- c(specs, list(list(law = "copula", settings = c(list(bandwidth = 0.7, base = spec$law), spec$settings),
+                                jitter = spec$jitter)))
+  }
   if (is.null(fixed$law)) return(specs)
   specs <- Filter(function(spec) spec$law == fixed$law, specs)
   if (length(specs)) specs else list(list(law = fixed$law, settings = list(), jitter = NULL))
 }
 
+worth_in_scores <- function(spec) {
+  settings <- spec$settings
+  switch(spec$law, student = settings$prior == 2 && settings$components %in% c(1, 2, 3, 5, 8) && (settings$components > 1 || settings$df == 6),
+         local_covariance = settings$k == 20 && settings$shrinkage < 0.1, FALSE)
+}
+
 # Log-densities [rows, columns] of `held` under each law fitted to `latent`, and what
-# the columns are. A law that cannot be fitted is left out.
+# the columns are; `spec`: the number of the specification. A law that cannot be fitted is left out.
 score_laws <- function(latent, held, s, specs, threads) {
-  parts <- lapply(specs, function(spec) {
+  memo <- new.env(parent = emptyenv())
+  parts <- lapply(seq_along(specs), function(number) {
+    spec <- specs[[number]]
     value <- tryCatch({
-      law <- do.call(paste0("law_", spec$law), c(list(points = latent, s = s), spec$settings))
+      shared <- if (spec$law %in% c("student", "mixture", "copula")) list(memo = memo)
+      law <- do.call(paste0("law_", spec$law), c(list(points = latent, s = s), spec$settings, shared))
       if (is.null(spec$jitter)) law_density(law, held, threads) else law_density(law, held, threads, jitter = spec$jitter)
     }, error = function(e) NULL)
     if (is.null(value)) return(NULL)
     jitter <- if (is.null(spec$jitter)) NA_real_ else spec$jitter
     settings <- lapply(jitter, function(width) c(spec$settings, if (!is.na(width)) list(jitter = width)))
-    list(value = value, law = rep(spec$law, ncol(value)), settings = settings)
+    list(value = value, law = rep(spec$law, ncol(value)), settings = settings, spec = rep(number, ncol(value)))
   })
   parts <- parts[!vapply(parts, is.null, NA)]
   list(value = do.call(cbind, lapply(parts, `[[`, "value")),
        law = unlist(lapply(parts, `[[`, "law")),
-       settings = unlist(lapply(parts, `[[`, "settings"), recursive = FALSE))
+       settings = unlist(lapply(parts, `[[`, "settings"), recursive = FALSE),
+       spec = unlist(lapply(parts, `[[`, "spec")))
 }
 
 # A column's name, the same in every fold.
@@ -122,10 +137,26 @@ run_candidate <- function(points, candidate, setting) {
   do.call(efs_forward, arguments)
 }
 
+# Specifications that go on after the first fold: the best of each law, and all that are as far behind
+# the best of all as its rows leave open.
+still_in_race <- function(specs, scores) {
+  means <- colMeans(scores$value)
+  means[is.na(means)] <- -Inf
+  each <- vapply(seq_along(specs), function(number) max(means[scores$spec == number], -Inf), 0)
+  law <- vapply(specs, `[[`, "", "law")
+  of_law <- each == stats::ave(each, law, FUN = max) & each > -Inf
+  specs[of_law | each >= max(each) - 0.2 - 2 / sqrt(nrow(scores$value))]
+}
+
 # The columns of one candidate that all of these folds have, stacked.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
-  parts <- lapply(which_folds, function(k) score_candidate(z, folds != k, candidate, specs, setting))
-  if (any(vapply(parts, is.null, NA))) return(NULL)
+  parts <- list()
+  for (k in which_folds) {
+    part <- score_candidate(z, folds != k, candidate, specs, setting)
+    if (is.null(part)) return(NULL)
+    if (length(parts) == 0) specs <- still_in_race(specs, part)
+    parts <- c(parts, list(part))
+  }
   shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
   if (length(shared) == 0) return(NULL)
   value <- do.call(rbind, lapply(parts, function(part) part$value[, shared, drop = FALSE]))
@@ -146,6 +177,8 @@ no_flow_candidate <- function(place) {
 # A flow must beat none by this many standard errors of the paired difference: it is
 # the best of several, so one would be passed by chance alone.
 worth_a_flow <- 2
+# A flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
+near_no_flow <- 0.05
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
 # More rows than this are thinned before the search.
@@ -196,7 +229,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   flows <- list()
   wants_flow <- !identical(fixed$time, 0) && !identical(fixed$n_steps, 0L) && n_train > d + 1 && n_train >= setting$min_rows / 2
   if (wants_flow) {
-    flows <- search_flows(z, folds, still, specs, flow_grid(n_train, d, fixed), setting, tick)
+    flows <- search_flows(z, folds, still, specs, flow_grid(n_train, d, fixed), forced, setting, tick)
     seen <- c(seen, lapply(flows, describe_scores))
   }
   gain <- c(NA_real_, NA_real_)
@@ -261,9 +294,11 @@ best_rows <- function(scores) {
 }
 
 # Flows worth a look, from the middle of the grid outwards along one setting after the
-# other, in the first fold; the best four in all folds.
-search_flows <- function(z, folds, still, specs, grid, setting, tick) {
+# other, in the first fold; the best two in all folds, where they come near no flow.
+search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   best <- vapply(still, best_mean, 0)
+  first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
+  least <- if (forced) -Inf else max(first_without, -Inf) - near_no_flow
   places <- vapply(still, function(scores) scores$candidate$place, "")
   place <- if (length(still)) places[which.max(best)] else "scaled"
   rivals <- rival_specs(specs, still)
@@ -288,7 +323,7 @@ search_flows <- function(z, folds, still, specs, grid, setting, tick) {
   at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
   at <- look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
   means <- vapply(first, `[[`, 0, "mean")
-  kept <- order(means, decreasing = TRUE)[seq_len(min(4, sum(is.finite(means))))]
+  kept <- order(means, decreasing = TRUE)[seq_len(min(2, sum(is.finite(means) & means >= least)))]
   full <- lapply(first[kept], function(one) {
     tick()
     score_folds(z, folds, one$candidate, rivals, setting)
@@ -307,7 +342,8 @@ rival_specs <- function(specs, still) {
     rows <- which(law == name)
     if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
     best <- settings[[rows[which.max(means[rows])]]]
-    Filter(function(spec) spec$law == name && identical(unname(spec$settings), unname(best[names(spec$settings)])), specs)[1]
+    wanted <- column_key(name, list(best[names(best) != "jitter"]))
+    Filter(function(spec) column_key(spec$law, list(spec$settings)) == wanted, specs)[1]
   })
   unlist(kept, recursive = FALSE)
 }

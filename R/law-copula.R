@@ -1,11 +1,35 @@
-law_copula <- function(points, s, bandwidth = 1) {
+# Each coordinate is brought to normal scores by a monotone map; the scores follow `base`:
+# "normal" with their correlations, or another law with the settings in `...`.
+law_copula <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NULL) {
   bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
-  maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
-  correlation <- stats::cor(to_normal(maps, points))
+  base <- check_choice(base, c("normal", "student", "local_covariance"), "base")
+  normal <- remembered(memo, paste("copula", bandwidth), normal_scores(points, bandwidth))
+  maps <- normal$maps
+  scores <- normal$scores
+  if (base != "normal") {
+    check_law_settings(base, names(list(...)))
+    arguments <- list(points = scores, s = s, ...)
+    if (base == "student") arguments$memo <- normal$memo
+    return(new_law("copula", maps = maps, base = do.call(paste0("law_", base), arguments), bandwidth = bandwidth))
+  }
+  if (...length() > 0) fail("The law \"copula\" with `base` = \"normal\" has no further setting than `bandwidth`.")
+  correlation <- stats::cor(scores)
   # as much towards none as the noise of an entry, which also keeps it definite
   shrink <- min(1, (ncol(points) + 1) / nrow(points))
   correlation <- (1 - shrink) * correlation + shrink * diag(ncol(points))
   new_law("copula", maps = maps, root = chol(correlation), bandwidth = bandwidth)
+}
+
+#' @export
+format.law_copula <- function(x, ...) {
+  if (is.null(x$base)) return(NextMethod())
+  sprintf("copula (bandwidth = %s) of %s", format(x$bandwidth, digits = 3), format(x$base))
+}
+
+# `memo`: for what a law of the scores wants to remember.
+normal_scores <- function(points, bandwidth) {
+  maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
+  list(maps = maps, scores = to_normal(maps, unname(points)), memo = new.env(parent = emptyenv()))
 }
 
 # Knots x -> z, z = qnorm(F(x)), F the kernel estimate of the distribution function.
@@ -40,14 +64,21 @@ law_density.law_copula <- function(law, points, threads, self = FALSE, ...) {
   slopes <- vapply(seq_along(law$maps), function(column) {
     log(piecewise(law$maps[[column]]$x, law$maps[[column]]$z, points[, column])$slope)
   }, numeric(nrow(points)))
-  z <- backsolve(law$root, t(to_normal(law$maps, points)), transpose = TRUE)
+  slopes <- rowSums(matrix(slopes, nrow(points)))
+  scores <- to_normal(law$maps, points)
+  if (!is.null(law$base)) return(law_density(law$base, scores, threads, self = self, ...) + slopes)
+  z <- backsolve(law$root, t(scores), transpose = TRUE)
   value <- -ncol(points) / 2 * log(2 * pi) - sum(log(diag(law$root))) - colSums(z^2) / 2
-  matrix(value + rowSums(matrix(slopes, nrow(points))))
+  matrix(value + slopes)
 }
 
 #' @export
 draw_law.law_copula <- function(law, n, key, threads) {
-  z <- draw_normal(n, length(law$maps), key, stream = 1L) %*% law$root
+  z <- if (is.null(law$base)) {
+    draw_normal(n, length(law$maps), key, stream = 1L) %*% law$root
+  } else {
+    draw_law(law$base, n, key, threads)
+  }
   for (column in seq_along(law$maps)) {
     z[, column] <- piecewise(law$maps[[column]]$z, law$maps[[column]]$x, z[, column])$value
   }

@@ -19,12 +19,13 @@ law_global <- function(points, s, jitter = NULL) {
 law_density.law_global <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
   d <- ncol(points)
   turned <- function(x) t(backsolve(law$root, t(sweep(x, 2, law$centre)), transpose = TRUE))
-  constant <- rep(-sum(log(diag(law$root))) - d / 2 * log(2 * pi), nrow(law$points))
+  constant <- -sum(log(diag(law$root)))
   means <- turned(law$points)
   at <- turned(points)
-  vapply(jitter, function(h) {
-    mixture_log_density(sqrt(1 + h^2) * at, means, NULL, constant, h, threads, self)[, 1] + d / 2 * log1p(h^2)
-  }, numeric(nrow(points))) |> matrix(nrow = nrow(points))
+  each <- vapply(jitter, function(h) {
+    kernel_log_density(sqrt(1 + h^2) * at, means, h, threads, self)[, 1] + constant + d / 2 * log1p(h^2)
+  }, numeric(nrow(points)))
+  matrix(each, nrow(points))
 }
 
 #' @export

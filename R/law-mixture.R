@@ -1,13 +1,13 @@
-law_mixture <- function(points, s, components = NULL, model = "VVV") {
+law_mixture <- function(points, s, components = NULL, model = "VVV", memo = NULL) {
   model <- check_choice(model, c("VVV", "VEE"), "model")
   most <- most_components(nrow(points), ncol(points))
   if (is.null(components)) {
-    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model))
+    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model, memo))
     bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
     fit <- fits[[which.max(bic)]]
   } else {
     components <- check_count(components, "components", 1L)
-    fit <- fit_mixture(points, min(components, nrow(points)), model)
+    fit <- fit_mixture(points, min(components, nrow(points)), model, memo)
   }
   if (is.null(fit)) {
     fail("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; take fewer `components`.",
@@ -21,11 +21,11 @@ law_mixture <- function(points, s, components = NULL, model = "VVV") {
 most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
 
 # EM from the classes of Ward's hierarchy, so that no random number is drawn. NULL: it failed.
-fit_mixture <- function(points, components, model) {
+fit_mixture <- function(points, components, model, memo) {
   n <- nrow(points)
   d <- ncol(points)
   colnames(points) <- NULL
-  class <- ward_classes(points, components)
+  class <- ward_classes(points, components, memo)
   prior <- mclust::priorControl()
   fit <- tryCatch(
     suppressWarnings(if (d == 1) {
@@ -52,9 +52,7 @@ em_control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(200
 #' @export
 law_density.law_mixture <- function(law, points, threads, self = FALSE, ...) {
   d <- ncol(points)
-  factors <- vapply(law$roots, function(root) {
-    backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
-  }, numeric(d * (d + 1) / 2))
+  factors <- vapply(law$roots, inverse_factor, numeric(d * (d + 1) / 2))
   log_det <- vapply(law$roots, function(root) -sum(log(diag(as.matrix(root)))), 0)
   mixture_log_density(points, law$means, matrix(factors, ncol = length(law$roots)), log_det - d / 2 * log(2 * pi), 1,
                       threads, FALSE, law$weights)

@@ -2,11 +2,11 @@
 # sphere as wide as the component, so that a component needs fewer rows than dimensions.
 # `df = Inf`: Gaussian components, whose predictive law is a t with as many degrees of
 # freedom as the component has rows, pseudo-rows included.
-law_student <- function(points, s, components = 1L, df = Inf, prior = ncol(points) + 2) {
+law_student <- function(points, s, components = 1L, df = Inf, prior = ncol(points) + 2, memo = NULL) {
   components <- min(check_count(components, "components", 1L), nrow(points))
   if (!identical(df, Inf)) df <- check_number(df, "df", lower = 0, open_lower = TRUE)
   prior <- check_number(prior, "prior", lower = 0, open_lower = TRUE)
-  fit <- fit_student(points, components, df, prior)
+  fit <- fit_student(unname(points), ward_classes(points, components, memo), components, df, prior)
   if (is.null(fit)) {
     fail("The EM algorithm found no mixture of %d t distributions for %d rows in %d dimensions; take fewer `components`.",
          components, nrow(points), ncol(points))
@@ -18,29 +18,25 @@ law_student <- function(points, s, components = 1L, df = Inf, prior = ncol(point
 }
 
 # `rows`: the expected number of rows of each component.
-fit_student <- function(points, components, df, prior, most_steps = 80L) {
+fit_student <- function(points, class, components, df, prior, most_steps = 80L) {
   n <- nrow(points)
   d <- ncol(points)
-  points <- unname(points)
-  columns <- t(points)
-  share <- outer(ward_classes(points, components), seq_len(components), "==") + 0
-  pull <- matrix(1, n, components) # the weight of a row in its component's moments
+  share <- outer(class, seq_len(components), "==") + 0
+  pull <- 1 # the weight of a row in its component's moments
   before <- -Inf
   for (step in seq_len(most_steps)) {
     rows <- colSums(share)
-    weight <- share * pull
-    means <- crossprod(weight, points) / pmax(colSums(weight), 1e-300)
-    scatter <- lapply(seq_len(components), function(g) {
-      crossprod((points - rep(means[g, ], each = n)) * sqrt(weight[, g]))
-    })
-    traces <- vapply(scatter, function(one) sum(diag(one)), 0)
+    moments <- .Call(C_pf_weighted_moments, points, share * pull, thread_count())
+    traces <- colSums(moments$scatters[cumsum(seq_len(d)), , drop = FALSE])
     level <- (traces + sum(traces) / n) / (rows + 1) / d
     roots <- tryCatch(lapply(seq_len(components), function(g) {
-      chol((scatter[[g]] + diag(prior * level[g], d)) / (rows[g] + prior))
+      upper <- matrix(0, d, d)
+      upper[upper.tri(upper, diag = TRUE)] <- moments$scatters[, g]
+      chol((upper + diag(prior * level[g], d)) / (rows[g] + prior))
     }), error = function(e) NULL)
-    if (is.null(roots) || !all(is.finite(means))) return(NULL)
-    lengths <- vapply(seq_len(components), function(g) squared_lengths(columns, means[g, ], roots[[g]]), numeric(n))
-    each <- t_log_density(matrix(lengths, n), roots, rep(df, components), d) + rep(log(rows / n), each = n)
+    if (is.null(roots) || !all(is.finite(moments$means))) return(NULL)
+    lengths <- squared_lengths(points, moments$means, roots)
+    each <- t_log_density(lengths, roots, rep(df, components), d) + rep(log(rows / n), each = n)
     total <- log_mean_exp(each, rep(1, components))
     share <- exp(each - total)
     if (is.finite(df)) pull <- (df + d) / (df + lengths)
@@ -48,23 +44,32 @@ fit_student <- function(points, components, df, prior, most_steps = 80L) {
     if (sum(total) - before < 1e-3 * sqrt(n)) break
     before <- sum(total)
   }
-  list(rows = rows, means = means, roots = roots)
+  list(rows = rows, means = moments$means, roots = roots)
 }
 
 # Classes of Ward's hierarchy on at most 1000 rows, evenly spaced; the others join the
 # nearest mean. Nothing is drawn.
-ward_classes <- function(points, components) {
+ward_classes <- function(points, components, memo = NULL) {
   n <- nrow(points)
   if (components == 1) return(rep(1L, n))
   some <- unique(round(seq(1, n, length.out = min(n, 1000))))
-  cut <- stats::cutree(stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"), components)
+  tree <- remembered(memo, "tree", stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"))
+  cut <- stats::cutree(tree, components)
   centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
   neighbours(points, unname(centres), 1L)$index[, 1]
 }
 
-# (x - m)' C^-1 (x - m) of each column, C = R'R.
-squared_lengths <- function(columns, mean, root) {
-  colSums(backsolve(root, columns - mean, transpose = TRUE)^2)
+# (x - m)' C^-1 (x - m) of each row and component [n, components], C = R'R.
+squared_lengths <- function(points, means, roots) {
+  d <- ncol(points)
+  factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
+  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), thread_count())
+}
+
+# The inverse of the lower Cholesky factor t(root), by rows.
+inverse_factor <- function(root) {
+  d <- ncol(root)
+  backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
 }
 
 # Log-densities [n, components] from squared lengths; Gaussian where df is infinite.
@@ -82,10 +87,7 @@ t_log_density <- function(lengths, roots, df, d) {
 
 #' @export
 law_density.law_student <- function(law, points, threads, self = FALSE, ...) {
-  columns <- t(points)
-  lengths <- vapply(seq_along(law$roots), function(g) squared_lengths(columns, law$means[g, ], law$roots[[g]]),
-                    numeric(nrow(points)))
-  each <- t_log_density(matrix(lengths, nrow(points)), law$roots, law$df, ncol(points))
+  each <- t_log_density(squared_lengths(points, law$means, law$roots), law$roots, law$df, ncol(points))
   matrix(log_mean_exp(each, law$weights))
 }
 

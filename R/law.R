@@ -110,7 +110,9 @@ equilibrium_radius <- function(dim, s) {
 #'   \item{`"copula"`}{a Gaussian copula: each coordinate is brought to a normal
 #'     one by a monotone map, from its kernel estimate of bandwidth `bandwidth` times
 #'     the rule of thumb ([stats::bw.nrd0()]), and the correlations are kept. Linear
-#'     between 200 knots and beyond the last. For clouds without clusters.}
+#'     between 200 knots and beyond the last. For clouds without clusters. With `base`
+#'     `"student"` or `"local_covariance"` that law (with its settings) is fitted to the normal coordinates
+#'     instead: for clusters and bends among skewed columns.}
 #'   \item{`"mixture"`}{a mixture of `components` Gaussians with full covariances,
 #'     by the EM algorithm of package mclust with its conjugate prior; `NULL` takes
 #'     the number by BIC. `model` is mclust's: `"VVV"`, each component its own
@@ -141,7 +143,7 @@ equilibrium_radius <- function(dim, s) {
 #' @param ... Settings of the law: `jitter` (default 1) for `"local"`; `jitter`
 #'   (`NULL`: the normal reference rule) for `"global"`; `k` (default
 #'   20), `shrinkage` (0.1), `jitter` (0.7) and `keep_moments` (`FALSE`) for `"local_covariance"`; `bandwidth` (1)
-#'   for `"copula"`; `components` (`NULL`) and `model` (`"VVV"`) for `"mixture"`; `components` (1), `df`
+#'   and `base` (`"normal"`) for `"copula"`; `components` (`NULL`) and `model` (`"VVV"`) for `"mixture"`; `components` (1), `df`
 #'   (`Inf`) and `prior` (d + 2) for `"student"`; `k` (default 5) for
 #'   `"neighbour"`.
 #' @param threads As in [efs_forward()].
@@ -168,14 +170,24 @@ efs_augment <- function(traj, n, method = "equilibrium", ..., threads = NULL) {
 
 fit_law <- function(method, traj, ...) {
   method <- check_choice(method, law_names(), "method")
-  maker <- get(paste0("law_", method), envir = topenv(), mode = "function")
   settings <- list(...)
-  unknown <- setdiff(names(settings), names(formals(maker)))
-  if (length(unknown) > 0 || length(settings) != length(names(settings))) {
-    fail("The law \"%s\" has no setting %s.", method,
-         if (length(unknown)) sprintf("`%s`", unknown[1]) else "without a name")
-  }
-  do.call(maker, c(list(points = last_frame(traj), s = traj$s), settings))
+  if (length(settings) != length(names(settings))) fail("The law \"%s\" has no setting without a name.", method)
+  check_law_settings(method, names(settings))
+  do.call(paste0("law_", method), c(list(points = last_frame(traj), s = traj$s), settings))
+}
+
+check_law_settings <- function(law, given) {
+  known <- setdiff(names(formals(paste0("law_", law), envir = topenv())), "memo")
+  unknown <- setdiff(given, known)
+  if (length(unknown) > 0 && !"..." %in% known) fail("The law \"%s\" has no setting `%s`.", law, unknown[1])
+}
+
+# `value`, computed once for each key of `memo`, an environment that belongs to the points of a
+# search, or NULL.
+remembered <- function(memo, key, value) {
+  if (is.null(memo)) return(value)
+  if (is.null(memo[[key]])) memo[[key]] <- value
+  memo[[key]]
 }
 
 #' @export
@@ -268,9 +280,16 @@ law_local <- function(points, s, jitter = 1) {
 
 #' @export
 law_density.law_local <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
-  d <- ncol(points)
-  mixture_log_density(points, law$points, NULL, rep(-d / 2 * log(2 * pi), nrow(law$points)),
-                      jitter * law$spacing / sqrt(d), threads, self)
+  kernel_log_density(points, law$points, jitter * law$spacing / sqrt(ncol(points)), threads, self)
+}
+
+# log-density [rows, widths] of equal Gaussian kernels about `centres`.
+kernel_log_density <- function(points, centres, widths, threads, self) {
+  each <- vapply(widths, function(width) {
+    if (!(width > 0)) return(rep(-Inf, nrow(points)))
+    kernel_estimate(points, centres, "gaussian", width, FALSE, threads, self)$log_density
+  }, numeric(nrow(points)))
+  matrix(each, nrow(points))
 }
 
 # log-density [rows, widths] of the mixture with equal weights of Gaussians about

@@ -23,10 +23,11 @@ format.wgf <- function(x, ...) {
   run <- x$diagnostics
   number <- function(value) format(value, digits = 3)
   target <- if (is.null(x$rule$target)) "a log-density of your own" else x$rule$target$name
+  births <- if (x$control$birth_death > 0) sprintf(", birth and death at rate %s", number(x$control$birth_death)) else ""
   lines <- c(
     sprintf("<wgf> %d particles in %d dimension%s towards %s", run$n, run$dim, if (run$dim == 1) "" else "s", target),
-    sprintf("%s; %s kernel, bandwidth %s (%s)", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
-            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1]),
+    sprintf("%s; %s kernel, bandwidth %s (%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
+            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1], births),
     sprintf("%s: %d steps to time %s, divergence %s, log of the integral %s", run$status, run$steps, number(run$time),
             number(run$divergence), number(run$log_z))
   )
@@ -224,14 +225,14 @@ wgf_weights <- function(rule, log_r, mean = 0) {
 #' @examples
 #' set.seed(1)
 #' ring <- target_ring()
-#' start <- matrix(rnorm(400), 200) + 2
-#' fit <- wgf(ring, n_steps = 100, start = start)
+#' start <- 2 * matrix(rnorm(400), 200) + 1
+#' fit <- wgf(ring, n_steps = 100, start = start, birth_death = 0)
 #' plot(fit)
 #' plot(fit, type = "masses")
 #' plot(fit, type = "trace")
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' other <- wgf(ring, divergence = "neyman", n_steps = 100, start = start)
-#' ggplot2::autoplot(fit, type = "masses", others = list(neyman = other))
+#' other <- wgf(ring, n_steps = 100, start = start)
+#' ggplot2::autoplot(fit, type = "masses", others = list("with birth and death" = other))
 #' @order 1
 #' @export
 plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500, col = NULL, ...) {

@@ -85,6 +85,7 @@ SEXP pf_kernel_force(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, 
 SEXP pf_kde(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth, SEXP score,
             SEXP threads);
 SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP constants, SEXP threads);
+SEXP pf_weighted_moments(SEXP points, SEXP weights, SEXP threads);
 SEXP pf_target_components(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP threads);
 SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean);
 SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha, SEXP plan);

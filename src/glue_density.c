@@ -3,6 +3,7 @@
 
 #include "core/forward.h"
 #include "core/mixture.h"
+#include "core/moments.h"
 #include "core/threads.h"
 
 SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP gamma, SEXP s, SEXP epsilon,
@@ -83,5 +84,25 @@ SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEX
                   REAL(values[2]), REAL(values[3]), scratch((size_t)team, local_gaussians_workspace(of.dim)), team);
   SEXP result = new_list(names, values, 4);
   UNPROTECT(4);
+  return result;
+}
+
+/* Of rows under each column of weights: means [sets, d] and scatters [d (d+1) / 2, sets], lower triangles by rows. */
+SEXP pf_weighted_moments(SEXP points, SEXP weights, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view of = check_matrix(points, "points"), by = check_matrix(weights, "weights");
+  const int team = threads_limit(check_threads(threads));
+  if (by.n != of.n) Rf_error("`weights` must have one row a point.");
+  static const char *const names[] = {"means", "scatters"};
+  SEXP values[2];
+  values[0] = PROTECT(new_matrix(by.dim, of.dim));
+  values[1] = PROTECT(new_matrix(of.dim * (of.dim + 1) / 2, by.dim));
+  double *means = scratch(by.dim, of.dim);
+  weighted_moments(packed_rows(of), of.n, of.dim, by.x, by.dim, means, REAL(values[1]), scratch((size_t)team, of.dim), team);
+  for (size_t k = 0; k < by.dim; k++) {
+    for (size_t c = 0; c < of.dim; c++) REAL(values[0])[c * by.dim + k] = means[k * of.dim + c];
+  }
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
   return result;
 }

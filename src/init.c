@@ -36,6 +36,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_kernel_force, 8),
     ROUTINE(pf_kde, 9),
     ROUTINE(pf_target_field, 7),
+    ROUTINE(pf_weighted_moments, 3),
     ROUTINE(pf_target_components, 5),
     ROUTINE(pf_wgf_weights, 4),
     ROUTINE(pf_wgf_move, 8),

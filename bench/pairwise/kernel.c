@@ -343,6 +343,8 @@ static void write_mutual(FILE *f, const char *simd, double peak[3], double estim
       for (int threads = 1; threads <= 2; threads++) {
         ordered[threads - 1] = fmin(ordered[threads - 1], kernel_seconds_of(&c, s, 1, threads, 1));
         mutual[threads - 1] = fmin(mutual[threads - 1], mutual_seconds(&c, s, threads, 1));
+        /* the clock may have changed: shares are of the highest peak so far */
+        if (n >= 2000 || r == 0) peak[threads] = fmax(peak[threads], peak_flops(simd, threads, 20));
       }
     }
     for (int threads = 1; threads <= 2; threads++) {

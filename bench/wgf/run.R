@@ -27,16 +27,17 @@ append_row <- function(file, row) {
 
 run_modes <- function(n = 1000, steps = 300, seeds = 1:2) {
   unlink(file.path(here, c("modes.csv", "repair.csv")))
-  for (seed in seeds) for (name in names(targets)) for (divergence in divergences) {
+  for (seed in seeds) for (name in names(targets)) for (divergence in divergences) for (birth_death in 0:1) {
     target <- targets[[name]]
     weights <- target$weights
     set.seed(seed)
-    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps, divergence = divergence, start = starts[[name]])))
+    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps, divergence = divergence, start = starts[[name]],
+                                                    birth_death = birth_death)))
     mass <- fit$masses[nrow(fit$masses), ]
     y <- simulate(target, n, seed = 100 + seed)
     exact <- mean(vapply(1:10, function(i) energy_distance(simulate(target, n, seed = 200 + i), y), 0))
     append_row("modes.csv", data.frame(
-      target = name, spacing = min(dist(target$means)) / 0.5, dim = target$dim, divergence = divergence, seed = seed, n = n, steps = steps,
+      target = name, spacing = min(dist(target$means)) / 0.5, dim = target$dim, divergence = divergence, birth_death = birth_death, seed = seed, n = n, steps = steps,
       modes = sum(mass[1:8] > 0.25 * weights), worst = max(abs(mass[1:8] / weights - 1)), outside = mass[["outside"]],
       energy_particles = energy_distance(unname(fit$particles), y), energy_draws = energy_distance(simulate(fit, n, seed = seed), y),
       energy_exact = exact, bandwidth = fit$diagnostics$bandwidth, log_z = fit$diagnostics$log_z, status = fit$diagnostics$status,
@@ -46,7 +47,7 @@ run_modes <- function(n = 1000, steps = 300, seeds = 1:2) {
       at <- seq(1, steps + 1, by = 10)
       # under-coverage: how much of the weights is not covered by the masses
       missing <- apply(fit$masses[at, 1:8], 1, function(m) sum(pmax(weights - m, 0)))
-      append_row("repair.csv", data.frame(target = name, divergence = divergence, step = at - 1, uncovered = missing,
+      append_row("repair.csv", data.frame(target = name, divergence = divergence, birth_death = birth_death, step = at - 1, uncovered = missing,
                                           left = fit$masses[at, 5]))
     }
   }

@@ -217,11 +217,11 @@ static int by_bound(const void *left, const void *right) {
   return a->row < b->row ? -1 : a->row > b->row;
 }
 
-/* As many rows as cost about a tenth of the field (3 d + 25 operations a pair there, d^2/2 + 5 d + 20 here),
+/* As many rows as cost about a tenth of the field (2.5 d + 12 operations a pair there, d^2/2 + 5 d + 20 here),
  * and one batch in any case. */
 static size_t rows_worth_a_look(size_t n, size_t dim) {
   const double d = (double)dim;
-  const double share = 0.1 * (3.0 * d + 25.0) / (0.5 * d * d + 5.0 * d + 20.0);
+  const double share = 0.1 * (2.5 * d + 12.0) / (0.5 * d * d + 5.0 * d + 20.0);
   const size_t least = dim <= TILE_HESSIAN_DIM ? CURVATURE_BATCH : CURVATURE_BATCH / 4;
   const size_t worth = (size_t)(share * (double)n);
   return worth > least ? worth : least;

@@ -78,6 +78,7 @@ void test_forward(void);
 void test_gpa(void);
 void test_kde(void);
 void test_linalg(void);
+void test_moments(void);
 void test_mutual(void);
 void test_neighbours(void);
 void test_network(void);

@@ -51,6 +51,7 @@ int main(void) {
   simd_init();
   test_rng();
   test_linalg();
+  test_moments();
   test_fingerprint();
   test_threads();
   test_simd();

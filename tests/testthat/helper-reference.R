@@ -137,6 +137,7 @@ routine_examples <- function() {
     pf_kernel_force = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, 1L),
     pf_kde = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, TRUE, 1L),
     pf_target_field = list(matrix(0, 3, 2), 0L, c(0, 0), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
+    pf_weighted_moments = list(matrix(rnorm(6), 3), matrix(1, 3, 2), 1L),
     pf_target_components = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
     pf_wgf_weights = list(1L, 0.5, c(0, 1), 0),
     pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), 0L, 0.5,

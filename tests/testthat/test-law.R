@@ -107,6 +107,9 @@ test_that("draws are governed by set.seed(), stable in n and free of threads", {
                     "copula", "mixture", "stack", "student"))
   expect_error(efs_augment(traj, 5, "nothing"), "`method` must be one of")
   expect_error(efs_augment(traj, 5, "local", jiter = 1), "has no setting `jiter`")
+  expect_error(efs_augment(traj, 5, "copula", width = 1), "has no further setting than `bandwidth`")
+  expect_error(efs_augment(traj, 5, "copula", base = "student", width = 1), "law \"student\" has no setting `width`")
+  expect_error(efs_augment(traj, 5, "copula", base = "ball"), "`base` must be one of")
   expect_error(efs_augment(traj, -1), "`n` must be one whole number")
 })
 

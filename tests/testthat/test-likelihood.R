@@ -147,13 +147,17 @@ test_that("draws of a law follow its density", {
   s <- seq(-9, 14, length.out = 701)
   square <- as.matrix(expand.grid(s, s))
   cell <- (23 / 700)^2
-  for (name in c("global", "local", "local_covariance", "copula", "mixture", "student", "equilibrium", "ball")) {
-    law <- do.call(getFromNamespace(paste0("law_", name), "particleflow"), list(points = points, s = 0))
+  specs <- lapply(c("global", "local", "local_covariance", "copula", "mixture", "student", "equilibrium", "ball"), list)
+  specs <- c(specs, list(list("copula", base = "student", components = 2L), list("copula", base = "local_covariance", k = 10)))
+  for (spec in specs) {
+    name <- toString(spec)
+    law <- do.call(getFromNamespace(paste0("law_", spec[[1]]), "particleflow"), c(list(points = points, s = 0), spec[-1]))
     density <- exp(particleflow:::law_density(law, square, 1L)[, 1]) * cell
     draws <- particleflow:::draw_law(law, 20000L, c(1L, 2L), 1L)
     inside <- function(x) cbind(x[, 1] > 0.3, x[, 2] > 1, x[, 1] + x[, 2] > 1.5, rowSums(x^2) < 1)
     # 20,000 draws: five standard deviations of a share are below 0.018
     expect_lt(max(abs(colSums(inside(square) * density) / sum(density) - colMeans(inside(draws)))), 0.02, label = name)
+    if (spec[[1]] == "copula") expect_lt(abs(sum(density) - 1), tolerance$integral, label = name)
   }
 })
 

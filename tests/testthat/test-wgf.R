@@ -134,6 +134,40 @@ test_that("equal modes are found by every f-divergence, each with its mass", {
   }
 })
 
+test_that("birth and death give separate modes their weights, which the flow alone does not", {
+  ring <- target_ring(weights = 1:8)
+  for (divergence in c("kl", "reverse_kl", "neyman", "hellinger")) {
+    masses <- lapply(c(0, 1), function(rate) {
+      set.seed(1)
+      fit <- wgf(ring, n = 600, divergence = divergence, n_steps = 300, birth_death = rate)
+      expect_identical(dim(fit$particles), c(600L, 2L))
+      expect_identical(any(fit$trajectory$diagnostics$births[1:300] > 0), rate > 0)
+      fit$masses[301, 1:8] / ring$weights
+    })
+    expect_gt(max(abs(masses[[1]] - 1)), 0.5)
+    expect_lt(max(abs(masses[[2]] - 1)), tolerance$mass + 0.05) # 17 particles in the smallest mode
+  }
+})
+
+test_that("birth and death are off where no modes are known, and keep the number of particles", {
+  count <- particleflow:::systematic_counts
+  set.seed(2)
+  for (n in c(1, 2, 50)) {
+    expected <- rexp(n)
+    expected <- expected / sum(expected) * n
+    for (u in c(0, 0.3, 1 - 1e-16)) {
+      children <- count(expected, u)
+      expect_identical(sum(children), as.numeric(n))
+      expect_lte(max(abs(children - expected)), 1 + 1e-12)
+    }
+  }
+  set.seed(1)
+  fit <- wgf(function(x) -rowSums(x^2) / 2, dim = 2, n = 50, n_steps = 5)
+  expect_identical(fit$control$birth_death, 0)
+  expect_identical(fit$trajectory$diagnostics$births[1:5], numeric(5))
+  expect_error(wgf(target_ring(), birth_death = -1), "`birth_death` must be")
+})
+
 test_that("the same seed gives the same bits for any number of threads, and in two parts", {
   fit <- function(n_steps = 12, threads = 1) {
     set.seed(3)
