@@ -71,7 +71,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   finish_generator(advance_generator(run, progress))
 }
 
-default_wgf_control <- function() wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$floor), NULL)
+default_wgf_control <- function() wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$floor), 0, NULL)
 
 # A sample of the flow as a plain matrix, and how to write rows.
 distill_sample <- function(object, n) {

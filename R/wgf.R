@@ -271,6 +271,7 @@ check_rule <- function(rule, points, values) {
 # list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of `query`
 # is without point i.
 kernel_estimate <- function(query, points, kernel, bandwidth, score = TRUE, threads = NULL, self = is.null(query)) {
+  force(self)
   if (is.null(query)) query <- points
   bind_blocks(in_blocks(nrow(query), nrow(points) * (ncol(points) + 4), function(from, count) {
     .Call(C_pf_kde, query, points, from, count, self, kernel, bandwidth, score, threads)
