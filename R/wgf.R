@@ -477,7 +477,10 @@ birth_death <- function(run, moved) {
   rate <- run$control$birth_death * moved$record[4] * (growth - mean(growth))
   offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
   stream <- 3L * run$state$step
-  children <- systematic_counts(offspring / sum(offspring) * n, draw_uniform(1L, 1L, run$key, stream)[1])
+  # in order of growth, so that as many die as should, within one
+  by_growth <- order(offspring)
+  children <- numeric(n)
+  children[by_growth] <- systematic_counts(offspring[by_growth] / sum(offspring) * n, draw_uniform(1L, 1L, run$key, stream)[1])
   dead <- which(children == 0)
   if (!length(dead)) return(none)
   parents <- rep(seq_len(n), pmax(children - 1, 0))
