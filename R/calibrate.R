@@ -52,7 +52,8 @@ candidate_laws <- function(n, d, fixed) {
 
 worth_in_scores <- function(spec) {
   settings <- spec$settings
-  switch(spec$law, student = settings$prior == 2 && settings$components %in% c(1, 2, 3, 5, 8) && (settings$components > 1 || settings$df == 6),
+  heavy_or_several <- settings$components %in% c(2, 3, 5, 8) || identical(settings$df, 6)
+  switch(spec$law, student = settings$prior == 2 && heavy_or_several,
          local_covariance = settings$k == 20 && settings$shrinkage < 0.1, FALSE)
 }
 
@@ -177,7 +178,7 @@ no_flow_candidate <- function(place) {
 # A flow must beat none by this many standard errors of the paired difference: it is
 # the best of several, so one would be passed by chance alone.
 worth_a_flow <- 2
-# A flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
+# A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
 near_no_flow <- 0.05
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
@@ -294,7 +295,7 @@ best_rows <- function(scores) {
 }
 
 # Flows worth a look, from the middle of the grid outwards along one setting after the
-# other, in the first fold; the best two in all folds, where they come near no flow.
+# other, in the first fold; the best in all folds, and the second where it comes near no flow.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   best <- vapply(still, best_mean, 0)
   first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
@@ -323,7 +324,8 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
   at <- look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
   means <- vapply(first, `[[`, 0, "mean")
-  kept <- order(means, decreasing = TRUE)[seq_len(min(2, sum(is.finite(means) & means >= least)))]
+  near <- max(sum(is.finite(means) & means >= least), any(is.finite(means)))
+  kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
   full <- lapply(first[kept], function(one) {
     tick()
     score_folds(z, folds, one$candidate, rivals, setting)

@@ -2,7 +2,8 @@
 # distinguishes them is the field that says where points should move.
 
 # G(z) = centre + spread * (start * z + N(z)): N starts near 0, so that training starts from a normal law, with start = 1
-# that with the moments of the goal. With bounds that is a logit, and values are between them. More base dimensions than columns: the first ones enter by themselves, the others through N.
+# that with the moments of the goal. With bounds that is a logit, and values are between them. More base dimensions than
+# columns: the first ones enter by themselves, the others through N.
 
 new_generator_run <- function(what, call, dim, centre, spread, field, control, write = NULL) {
   base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
@@ -353,7 +354,10 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
     count <- min(generator_block, nsim - starts[block])
     rows <- starts[block] + seq_len(count)
     out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 3L * block))
-    if (!is.null(object$noise)) out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * draw_kernel(object$noise$kernel, count, ncol(out), key, 3L * block + 1L)
+    if (!is.null(object$noise)) {
+      noise <- draw_kernel(object$noise$kernel, count, ncol(out), key, 3L * block + 1L)
+      out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * noise
+    }
   }
   out <- write_points(object, out)
   attr(out, "seed") <- state$seed

@@ -187,7 +187,9 @@ wgf_start <- function(start, rule, n) {
   }
   if (is.function(start)) {
     points <- start(n)
-    if (!is.matrix(points) || nrow(points) != n) fail("`start` must be a function that returns a matrix of %d rows for n = %d, not %s.", n, n, describe(points))
+    if (!is.matrix(points) || nrow(points) != n) {
+      fail("`start` must be a function that returns a matrix of %d rows for n = %d, not %s.", n, n, describe(points))
+    }
     return(check_points(points, "start(n)", dim = d))
   }
   check_points(start, "start", min_rows = 2L, dim = d)
@@ -457,7 +459,9 @@ move_wgf <- function(run, estimate) {
   scale2 <- kernel_variance(rule$kernel, rule$dim) * run$state$bandwidth^2
   fixed <- !is.null(run$control$step)
   stable2 <- min(scale2, 1 / run$state$stiffness)
-  plan <- c(rule$cap, rule$floor, -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points)), if (fixed) run$control$step else 0, 0.5, stable2, if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
+  log_own <- -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points))
+  plan <- c(rule$cap, rule$floor, log_own, if (fixed) run$control$step else 0, 0.5, stable2,
+            if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
   .Call(C_pf_wgf_move, run$state$points, run$state$values$log_density, run$state$values$gradient, estimate$log_density,
         estimate$score, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha, as.double(plan))
 }
