@@ -144,7 +144,7 @@ draw_laplace <- function(n, d, key, stream, radius_stream) {
 #'
 #' @param object A fit from [wgf()].
 #' @param newdata Matrix of points, a column a dimension. Missing: the particles, each without itself.
-#' @param type `"log_density"`: of the kernel estimate `q` (normalised); `"log_ratio"`: \eqn{\log r}, the target over it, with
+#' @param type `"log_density"`: of the kernel estimate `q` (normalised); `"log_ratio"`: \eqn{\log r}{log r}, the target over it, with
 #'   the constant estimated over the particles; `"velocity"`: \eqn{w(r) \nabla \log r}, as a matrix.
 #' @param threads See [efs_forward()].
 #' @param ... Not used.
@@ -207,7 +207,7 @@ wgf_weights <- function(rule, log_r, mean = 0) {
 #' Plots of a flow towards a density
 #'
 #' The particles on their way as a row of panels; divergence and kinetic energy over time; the mass of each mode over time, which shows how
-#' a mode that starts under-covered is repaired; or the range of \eqn{\log r} over the particles. `plot()` draws with base graphics,
+#' a mode that starts under-covered is repaired; or the range of \eqn{\log r}{log r} over the particles. `plot()` draws with base graphics,
 #' `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section Several fits:

@@ -3,25 +3,25 @@
 #' Moves particles towards a density `p` that is known up to a constant, without data: with `q` the density of the
 #' particles and \eqn{r = p/q},
 #' \deqn{\frac{dx}{dt} = w(r)\, \nabla \log r,}{dx/dt = w(r) grad log r,}
-#' the direction of steepest descent of a divergence \eqn{D_f = \int q f(p/q)} in Wasserstein space, with
+#' the direction of steepest descent of a divergence \eqn{D_f = \int q f(p/q)}{D_f = integral of q f(p/q)} in Wasserstein space, with
 #' \eqn{w(r) = r^2 f''(r)}. The direction is the same for all divergences: they differ in where the particles are moved
 #' most. `q` is a kernel estimate from the particles, each left out of its own.
 #'
 #' @section Divergences:
 #' \tabular{lll}{
-#'   `"kl"` \tab \eqn{KL(q\|p)} \tab \eqn{1} \cr
-#'   `"reverse_kl"` \tab \eqn{KL(p\|q)} \tab \eqn{r} \cr
+#'   `"kl"` \tab \eqn{KL(q\|p)}{KL(q||p)} \tab \eqn{1} \cr
+#'   `"reverse_kl"` \tab \eqn{KL(p\|q)}{KL(p||q)} \tab \eqn{r} \cr
 #'   `"jeffreys"` \tab their sum \tab \eqn{1 + r} \cr
 #'   `"js"` \tab Jensen and Shannon's \tab \eqn{r / (2(1 + r))} \cr
-#'   `"pearson"` \tab \eqn{\int (p - q)^2 / q} \tab \eqn{2 r^2} \cr
-#'   `"neyman"` \tab \eqn{\int (p - q)^2 / p} \tab \eqn{2 / r} \cr
-#'   `"hellinger"` \tab \eqn{\int (\sqrt p - \sqrt q)^2} \tab \eqn{\sqrt r / 2} \cr
-#'   `"alpha"` \tab \eqn{\int q (r^\alpha - 1 - \alpha(r - 1)) / (\alpha(\alpha - 1))} \tab \eqn{r^\alpha} \cr
-#'   `"log_variance_q"` \tab half the variance of \eqn{\log r} under `q` \tab \eqn{1 - (\log r - E_q \log r)} \cr
-#'   `"log_variance_p"` \tab the same under `p` \tab \eqn{r (1 + \log r - E_p \log r)}
+#'   `"pearson"` \tab \eqn{\int (p - q)^2 / q}{integral of (p - q)^2 / q} \tab \eqn{2 r^2} \cr
+#'   `"neyman"` \tab \eqn{\int (p - q)^2 / p}{integral of (p - q)^2 / p} \tab \eqn{2 / r} \cr
+#'   `"hellinger"` \tab \eqn{\int (\sqrt p - \sqrt q)^2}{integral of (sqrt p - sqrt q)^2} \tab \eqn{\sqrt r / 2} \cr
+#'   `"alpha"` \tab \eqn{\int q (r^\alpha - 1 - \alpha(r - 1)) / (\alpha(\alpha - 1))}{integral of q (r^alpha - 1 - alpha(r - 1)) / (alpha(alpha - 1))} \tab \eqn{r^\alpha} \cr
+#'   `"log_variance_q"` \tab half the variance of \eqn{\log r}{log r} under `q` \tab \eqn{1 - (\log r - E_q \log r)}{1 - (log r - E_q log r)} \cr
+#'   `"log_variance_p"` \tab the same under `p` \tab \eqn{r (1 + \log r - E_p \log r)}{r (1 + log r - E_p log r)}
 #' }
-#' As in [gpa()], the divergence is that of the moving particles from the target, so that `"kl"` is \eqn{KL(q\|p)} (often called
-#' reverse in the literature on sampling). Weights are computed from \eqn{\log r}. The constant of `p` is estimated by the mean of
+#' As in [gpa()], the divergence is that of the moving particles from the target, so that `"kl"` is \eqn{KL(q\|p)}{KL(q||p)} (often called
+#' reverse in the literature on sampling). Weights are computed from \eqn{\log r}{log r}. The constant of `p` is estimated by the mean of
 #' \eqn{p/q} over the particles, expectations under `p` by weights proportional to `r`. Weights over that at \eqn{r = 1} are
 #' kept between `1/cap` and `cap`: without a lower end, particles far from the target would stand still under most divergences.
 #' The weights of the log-variance change sign; they are kept between `-cap` and `cap`.
@@ -36,7 +36,7 @@
 #' Descent of the same divergence in the Wasserstein-Fisher-Rao (Hellinger-Kantorovich) metric also lets mass appear and vanish:
 #' \deqn{\frac{\partial q}{\partial t} = -\nabla \cdot (q V) + b\, q\, (g(r) - E_q g), \quad g(r) = r f'(r) - f(r),}{
 #' dq/dt = -div(q V) + b q (g(r) - E_q g), g(r) = r f'(r) - f(r),}
-#' with \eqn{dg/d\log r = w(r)} and the rate \eqn{b} = `birth_death`. After each step a particle has as many descendants as this says on average, by
+#' with \eqn{dg/d\log r = w(r)}{dg/dlog r = w(r)} and the rate \eqn{b} = `birth_death`. After each step a particle has as many descendants as this says on average, by
 #' systematic resampling; a new one stands where its parent stands, and noise from the kernel. Most steps change few particles. The number of particles stays.
 #' With `birth_death = 0` the particles follow the Wasserstein flow alone, without any noise.
 #'
@@ -74,7 +74,7 @@
 #'   score of the target changes along the last step, whichever is less, over the weight that a tenth of the particles exceed (theirs is
 #'   lowered to it); no particle then moves further than the root-mean-square length of the kernel's noise.
 #' @param n_steps Number of steps, at least 0.
-#' @param cap Bound of the weights, at least 1; `Inf` for none. See above.
+#' @param cap Bound of the weights, at least 1; `Inf` for none. See the section on divergences.
 #' @param floor A flat part is added to `q`: what a particle adds to the estimate at its own place, but no more than this share of the
 #'   median of `q` over the particles. Without it (`floor = 0`) a particle far from all others is driven off for ever, for the estimate
 #'   that leaves it out falls faster than `p` there, and evenly spaced particles end too wide.
@@ -88,7 +88,7 @@
 #' @return An object of class `c("wgf", "particle_flow")`: a list with `call`, `particles` (a matrix), `trajectory` (a
 #'   [particle_trajectory], whose diagnostics have a row a step: `time`, `gamma` (the time step), `bandwidth`, `divergence`, `log_z` (log of
 #'   the integral of `p`), `kinetic_energy`, `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of
-#'   the normalised \eqn{\log r} over the particles), `capped` (share of weights that `cap` changed), `births` (share of particles that died
+#'   the normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that `cap` changed), `births` (share of particles that died
 #'   and began again elsewhere after the step)), `masses` (a matrix with a
 #'   row a step and a column a mode, or `NULL`), `latent` (`NULL`), `control`, `diagnostics` (one row), `elapsed` (seconds).
 #'   Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf], [plot()][plot.wgf],
