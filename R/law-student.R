@@ -60,10 +60,10 @@ ward_classes <- function(points, components, memo = NULL) {
 }
 
 # (x - m)' C^-1 (x - m) of each row and component [n, components], C = R'R.
-squared_lengths <- function(points, means, roots) {
+squared_lengths <- function(points, means, roots, threads = thread_count()) {
   d <- ncol(points)
   factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
-  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), thread_count())
+  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), threads)
 }
 
 # The inverse of the lower Cholesky factor t(root), by rows.
@@ -87,7 +87,7 @@ t_log_density <- function(lengths, roots, df, d) {
 
 #' @export
 law_density.law_student <- function(law, points, threads, self = FALSE, ...) {
-  each <- t_log_density(squared_lengths(points, law$means, law$roots), law$roots, law$df, ncol(points))
+  each <- t_log_density(squared_lengths(points, law$means, law$roots, threads), law$roots, law$df, ncol(points))
   matrix(log_mean_exp(each, law$weights))
 }
 

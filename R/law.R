@@ -301,7 +301,7 @@ mixture_log_density <- function(points, means, factors, constants, widths, threa
                                 offsets = NULL, shares = rep(1, length(widths))) {
   parts <- nrow(means) - self
   constants <- constants + if (is.null(weights)) -log(parts) else log(weights)
-  work <- nrow(means) * (if (is.null(factors)) ncol(means) + 10 else ncol(means)^2 + 10) * 2
+  work <- nrow(means) * (ncol(means)^2 + 10) * 2
   blocks <- in_blocks(nrow(points), work, function(from, count) {
     list(value = .Call(C_pf_mixture_log_density, points, means, factors, offsets, constants, as.double(widths),
                        as.double(shares), from, count, self, threads))

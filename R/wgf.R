@@ -478,13 +478,15 @@ birth_death <- function(run, moved) {
   if (run$control$birth_death == 0) return(none)
   n <- nrow(moved$points)
   growth <- wgf_weights(run$rule, moved$log_r, reference_mean(run$rule, moved$log_r))[, 3]
+  growth <- pmax(growth, -1e100) # far outside Neyman's leaves the range of numbers
   rate <- run$control$birth_death * moved$record[4] * (growth - mean(growth))
   offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
   stream <- 3L * run$state$step
   # in order of growth, so that as many die as should, within one
   by_growth <- order(offspring)
   children <- numeric(n)
-  children[by_growth] <- systematic_counts(offspring[by_growth] / sum(offspring) * n, draw_uniform(1L, 1L, run$key, stream)[1])
+  expected <- offspring[by_growth] / sum(offspring) * n
+  children[by_growth] <- systematic_counts(expected, draw_uniform(1L, 1L, run$key, stream)[1])
   dead <- which(children == 0)
   if (!length(dead)) return(none)
   parents <- rep(seq_len(n), pmax(children - 1, 0))

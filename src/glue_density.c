@@ -23,11 +23,9 @@ SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, 
   return out;
 }
 
-/* A matrix or NULL. */
-static const double *optional_matrix(SEXP x, size_t n, size_t dim, const char *what) {
-  if (Rf_isNull(x)) return NULL;
+static const double *check_extents(SEXP x, size_t n, size_t dim, const char *what) {
   const matrix_view view = check_matrix(x, what);
-  if (view.n != n || view.dim != dim) Rf_error("`%s` must be NULL or %.0f by %.0f.", what, (double)n, (double)dim);
+  if (view.n != n || view.dim != dim) Rf_error("`%s` must be %.0f by %.0f.", what, (double)n, (double)dim);
   return view.x;
 }
 
@@ -47,8 +45,8 @@ SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets,
     if (!(width[k] > 0.0)) Rf_error("`widths` must be above 0.");
   }
   /* one column a component: packed, seen from C */
-  const double *triangles = optional_matrix(factors, of.dim * (of.dim + 1) / 2, of.n, "factors");
-  const double *moved = optional_matrix(offsets, of.dim, of.n, "offsets");
+  const double *triangles = check_extents(factors, of.dim * (of.dim + 1) / 2, of.n, "factors");
+  const double *moved = Rf_isNull(offsets) ? NULL : check_extents(offsets, of.dim, of.n, "offsets");
   const gaussian_mixture mixture = {packed_rows(of), triangles, moved, log_constants, of.n, of.dim};
   SEXP out = PROTECT(new_matrix(rows.count, n_widths));
   const double *query = packed_rows(at) + rows.from * at.dim;

@@ -24,14 +24,10 @@ static void squared_lengths(const double *factor, const double *offset, const do
   for (size_t l = 0; l < LANES; l++) length[l] = cross[l] = 0.0;
   for (size_t c = 0; c < dim; c++) {
     double along[LANES];
-    if (factor) {
-      for (size_t l = 0; l < LANES; l++) along[l] = 0.0;
-      for (size_t e = 0; e <= c; e++) {
-        const double entry = *factor++;
-        for (size_t l = 0; l < LANES; l++) along[l] += entry * z[e * LANES + l];
-      }
-    } else {
-      for (size_t l = 0; l < LANES; l++) along[l] = z[c * LANES + l];
+    for (size_t l = 0; l < LANES; l++) along[l] = 0.0;
+    for (size_t e = 0; e <= c; e++) {
+      const double entry = *factor++;
+      for (size_t l = 0; l < LANES; l++) along[l] += entry * z[e * LANES + l];
     }
     const double q = offset ? offset[c] : 0.0;
     for (size_t l = 0; l < LANES; l++) {
@@ -72,9 +68,8 @@ static void some_points(const gaussian_mixture *mixture, const double *points, s
     for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
   }
   for (size_t a = 0; a < n; a++) {
-    squared_lengths(mixture->factors ? mixture->factors + a * triangle : NULL,
-                    mixture->offsets ? mixture->offsets + a * dim : NULL, mixture->means + a * dim, y, z, dim,
-                    lengths + a * LANES, crosses + a * LANES);
+    squared_lengths(mixture->factors + a * triangle, mixture->offsets ? mixture->offsets + a * dim : NULL,
+                    mixture->means + a * dim, y, z, dim, lengths + a * LANES, crosses + a * LANES);
   }
   for (size_t l = 0; l < count; l++) {
     for (size_t k = 0; k < n_widths; k++) {
@@ -88,7 +83,7 @@ void mixture_log_density(const gaussian_mixture *mixture, const double *points, 
                          const double *widths, const double *shares, size_t n_widths, double *out, double *workspace,
                          int threads) {
   const size_t dim = mixture->dim, n = mixture->n, per_thread = mixture_workspace(n, dim);
-  const int team = pairwise_threads(m, n, mixture->factors ? dim * dim : dim, threads);
+  const int team = pairwise_threads(m, n, dim * dim, threads);
   /* |q_a|^2, behind the threads' room */
   double *offset2 = mixture->offsets ? workspace + (size_t)threads * per_thread : NULL;
   for (size_t a = 0; offset2 && a < n; a++) {

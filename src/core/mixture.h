@@ -8,7 +8,7 @@
 
 typedef struct {
   const double *means;     /* packed [n, dim]: m_a */
-  const double *factors;   /* packed [n, dim (dim+1) / 2]: lower triangles A_a by rows; null: the identity */
+  const double *factors;   /* packed [n, dim (dim+1) / 2]: lower triangles A_a by rows */
   const double *offsets;   /* packed [n, dim]: q_a; null: 0 */
   const double *constants; /* [n] c_a: log weight, log det A_a and the power of 2 pi */
   size_t n, dim;
