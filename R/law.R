@@ -41,11 +41,11 @@ draw_key <- function() {
 
 # [n, m] matrices whose row i depends on (key, stream, i) only.
 draw_uniform <- function(n, m, key, stream = 0L) {
-  .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream)
+  .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream, thread_count())
 }
 
 draw_normal <- function(n, m, key, stream = 0L) {
-  .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream)
+  .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream, thread_count())
 }
 
 # Indices 1 .. size from uniforms.

@@ -92,8 +92,8 @@ SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q
 SEXP pf_pair_curvature(SEXP s, SEXP epsilon);
 SEXP pf_equilibrium_radius(SEXP dim, SEXP s);
 SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads);
-SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream);
-SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream);
+SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads);
+SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads);
 SEXP pf_philox(SEXP counter, SEXP key);
 SEXP pf_memory(void);
 SEXP pf_fingerprint(SEXP x);

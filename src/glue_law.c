@@ -27,25 +27,26 @@ SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key
   return out;
 }
 
-typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t);
+typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);
 
-static SEXP fill_matrix(SEXP n, SEXP m, SEXP key, SEXP stream, filler fill) {
+static SEXP fill_matrix(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads, filler fill) {
   R_CheckUserInterrupt();
   const size_t rows = (size_t)check_count(n, "n"), columns = (size_t)check_count(m, "m");
   const rng_key seed = check_key(key);
   const uint32_t number = (uint32_t)check_count(stream, "stream");
+  const int team = threads_limit(check_threads(threads));
   SEXP out = PROTECT(new_matrix(rows, columns));
-  fill(REAL(out), rows, columns, seed, number, 0);
+  fill(REAL(out), rows, columns, seed, number, 0, team);
   UNPROTECT(1);
   return out;
 }
 
-SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream) {
-  return fill_matrix(n, m, key, stream, fill_uniform);
+SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
+  return fill_matrix(n, m, key, stream, threads, fill_uniform);
 }
 
-SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream) {
-  return fill_matrix(n, m, key, stream, fill_normal);
+SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
+  return fill_matrix(n, m, key, stream, threads, fill_normal);
 }
 
 /* One Philox block, for the published known answers: words go in and out as doubles. */

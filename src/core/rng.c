@@ -81,18 +81,29 @@ double rng_beta(rng_sequence *seq, double a, double b) {
   return x / (x + y);
 }
 
-void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first) {
+/* Fewer numbers than this are made before a second thread is awake. */
+#define NUMBERS_FOR_THREADS 20000
+
+typedef double (*draw)(rng_sequence *);
+
+static void fill(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, draw next, int threads) {
+  const int team = n * m < NUMBERS_FOR_THREADS ? 1 : threads;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(team) default(none) schedule(static) shared(out, n, m, key, stream, first, next)
+#else
+  (void)team;
+#endif
   for (size_t i = 0; i < n; i++) {
     rng_sequence seq;
     rng_start(&seq, key, stream, first + i);
-    for (size_t j = 0; j < m; j++) out[j * n + i] = rng_uniform(&seq);
+    for (size_t j = 0; j < m; j++) out[j * n + i] = next(&seq);
   }
 }
 
-void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first) {
-  for (size_t i = 0; i < n; i++) {
-    rng_sequence seq;
-    rng_start(&seq, key, stream, first + i);
-    for (size_t j = 0; j < m; j++) out[j * n + i] = rng_normal(&seq);
-  }
+void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
+  fill(out, n, m, key, stream, first, rng_uniform, threads);
+}
+
+void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
+  fill(out, n, m, key, stream, first, rng_normal, threads);
 }

@@ -30,7 +30,7 @@ double rng_gamma(rng_sequence *seq, double shape); /* scale 1, shape > 0 (Marsag
 double rng_beta(rng_sequence *seq, double a, double b);
 
 /* Fill a column-major [n, m] matrix; row i is the sequence of particle first + i. */
-void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first);
-void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first);
+void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads);
+void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads);
 
 #endif

@@ -89,12 +89,12 @@ static void filled_matrices(void) {
   enum { N = 9, M = 5, FIRST = 4 };
   const rng_key key = {{99u, 1u}};
   double whole[N * M], part[(N - FIRST) * M], narrow[N * (M - 2)], other[N * M];
-  void (*const fill[2])(double *, size_t, size_t, rng_key, uint32_t, uint64_t) = {fill_uniform, fill_normal};
+  void (*const fill[2])(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int) = {fill_uniform, fill_normal};
   for (int kind = 0; kind < 2; kind++) {
-    fill[kind](whole, N, M, key, 6, 0);
-    fill[kind](part, N - FIRST, M, key, 6, FIRST);
-    fill[kind](narrow, N, M - 2, key, 6, 0);
-    fill[kind](other, N, M, key, 7, 0);
+    fill[kind](whole, N, M, key, 6, 0, 1);
+    fill[kind](part, N - FIRST, M, key, 6, FIRST, 1);
+    fill[kind](narrow, N, M - 2, key, 6, 0, 1);
+    fill[kind](other, N, M, key, 7, 0, 1);
     int same_part = 1, same_narrow = 1, any_equal = 0;
     for (int j = 0; j < M; j++) {
       for (int i = 0; i < N; i++) {
@@ -108,11 +108,15 @@ static void filled_matrices(void) {
     CHECK(!any_equal, "fill %d: two streams share a number", kind);
   }
   double far[2], low[2];
-  fill_uniform(far, 2, 1, key, 0, (uint64_t)1 << 32);
-  fill_uniform(low, 2, 1, key, 0, 0);
+  fill_uniform(far, 2, 1, key, 0, (uint64_t)1 << 32, 1);
+  fill_uniform(low, 2, 1, key, 0, 0, 1);
   CHECK(far[0] != low[0] && far[1] != low[1], "particles 2^32 apart share their numbers");
-  fill_normal(NULL, 0, 3, key, 0, 0);
-  fill_normal(low, 2, 0, key, 0, 0);
+  static double one[3 * 9000], two[3 * 9000];
+  fill_normal(one, 9000, 3, key, 5, 0, 1);
+  fill_normal(two, 9000, 3, key, 5, 0, 2);
+  CHECK(memcmp(one, two, sizeof one) == 0, "normal numbers depend on the number of threads");
+  fill_normal(NULL, 0, 3, key, 0, 0, 2);
+  fill_normal(low, 2, 0, key, 0, 0, 2);
 }
 
 void test_rng(void) {
