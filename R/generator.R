@@ -49,7 +49,7 @@ base_draws <- function(n, dim, key, stream, stratified = FALSE) {
 generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
 
 raw_points <- function(z, parameters, network, frame) {
-  out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z)
+  out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z, thread_count())
   shared <- seq_len(min(ncol(z), ncol(out)))
   out[, shared] <- out[, shared] + frame$start * z[, shared]
   pin <- frame$pin

@@ -70,7 +70,7 @@ SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP s, SEXP
 SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta, SEXP n_inner,
                        SEXP threads);
 SEXP pf_network_start(SEXP widths, SEXP key);
-SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x);
+SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP threads);
 SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient);
 SEXP pf_spectral_bound(SEXP w);
 SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q);

@@ -32,7 +32,7 @@ SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoothing, 
   memcpy(state, of.x, 3 * size * sizeof(double));
   const double *points = packed_rows(at);
   double *workspace = scratch(1, network_workspace(&net, at.n)), *gradient = scratch(size, 1);
-  network_forward(&net, state, points, at.n, workspace);
+  network_forward(&net, state, points, at.n, workspace, 1);
   network_backward(&net, state, points, at.n, packed_rows(by_output), gradient, NULL, workspace);
   adam_step(state, state + size, state + 2 * size, gradient, size, done + 1.0, &settings);
   for (size_t i = 0; i < 3 * size; i++) {

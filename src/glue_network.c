@@ -11,6 +11,7 @@
 
 #include "core/gpa.h"
 #include "core/spectral.h"
+#include "core/threads.h"
 #include "glue_network.h"
 
 #ifndef FCONE
@@ -56,8 +57,9 @@ SEXP pf_network_start(SEXP widths, SEXP key) {
   return out;
 }
 
-SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x) {
+SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP threads) {
   R_CheckUserInterrupt();
+  const int team = threads_limit(check_threads(threads));
   const network net = check_network(widths, check_number(smoothing, "smoothing"));
   const double *weights = check_parameters(parameters, &net);
   const matrix_view at = check_matrix(x, "x");
@@ -65,7 +67,7 @@ SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x) {
   const size_t out_width = net.width[net.depth];
   SEXP out = PROTECT(new_matrix(at.n, out_width));
   const double *output =
-      network_forward(&net, weights, packed_rows(at), at.n, scratch(1, network_workspace(&net, at.n)));
+      network_forward(&net, weights, packed_rows(at), at.n, scratch(1, network_workspace(&net, at.n)), team);
   unpack_rows(REAL(out), output, at.n, out_width);
   UNPROTECT(1);
   return out;
@@ -86,7 +88,7 @@ SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, S
   values[1] = PROTECT(new_matrix(at.n, at.dim));
   const double *points = packed_rows(at);
   double *workspace = scratch(1, network_workspace(&net, at.n)), *by_input = scratch(at.n, at.dim);
-  network_forward(&net, weights, points, at.n, workspace);
+  network_forward(&net, weights, points, at.n, workspace, 1);
   network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace);
   unpack_rows(REAL(values[1]), by_input, at.n, at.dim);
   SEXP result = new_list(names, values, 2);

@@ -24,7 +24,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(pf_backward_exact, 9),
     ROUTINE(pf_backward_paper, 8),
     ROUTINE(pf_network_start, 2),
-    ROUTINE(pf_network_forward, 4),
+    ROUTINE(pf_network_forward, 5),
     ROUTINE(pf_network_backward, 5),
     ROUTINE(pf_spectral_bound, 1),
     ROUTINE(pf_divergence_dual, 4),

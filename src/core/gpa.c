@@ -89,7 +89,7 @@ status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batc
   const network *net = &plan->net;
   const size_t n = n_p + n_q, size = network_parameters(net);
   double *by_output = workspace, *gradient = by_output + n, *rest = gradient + size;
-  const double *phi = network_forward(net, learner->parameters, batch, n, rest);
+  const double *phi = network_forward(net, learner->parameters, batch, n, rest, 1);
   const double value = divergence_dual(&plan->divergence, phi, n_p, phi + n_p, n_q, by_output + n_p);
   if (!isfinite(value)) return STATUS_diverged;
   for (size_t i = 0; i < n_p; i++) by_output[i] = 1.0 / (double)n_p;
@@ -112,7 +112,7 @@ void gpa_field(const gpa_plan *plan, const double *parameters, const double *poi
   for (size_t from = 0; from < n; from += FIELD_BLOCK) {
     const size_t count = n - from < FIELD_BLOCK ? n - from : FIELD_BLOCK;
     double *ones = workspace, *rest = workspace + count;
-    const double *output = network_forward(net, parameters, points + from * dim, count, rest);
+    const double *output = network_forward(net, parameters, points + from * dim, count, rest, 1);
     if (phi) memcpy(phi + from, output, count * sizeof(double));
     if (!gradient) continue;
     for (size_t i = 0; i < count; i++) ones[i] = 1.0;

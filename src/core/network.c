@@ -120,28 +120,41 @@ static void add_bias_smooth(double *restrict z, double *restrict slopes, const d
   }
 }
 
-const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
-                              double *workspace) {
-  const size_t block = block_size(net);
-  for (size_t from = 0; from < n; from += block) {
-    const size_t count = n - from < block ? n - from : block;
-    const double *below = x + from * net->width[0];
-    const double *w = parameters;
-    for (size_t l = 1; l <= net->depth; l++) {
-      const size_t out = net->width[l], in = net->width[l - 1];
-      const double *bias = w + out * in;
-      double *a = activation(net, workspace, n, l) + from * out;
-      net->gemm('N', 'N', (int)out, (int)count, (int)in, 1.0, w, (int)out, below, (int)in, 0.0, a, (int)out);
-      if (l == net->depth) {
-        add_bias(a, bias, out, count);
-      } else if (net->kind == RECTIFIER_relu) {
-        add_bias_relu(a, bias, out, count);
-      } else {
-        add_bias_smooth(a, slope(net, workspace, n, l) + from * out, bias, net->smoothing, out, count);
-      }
-      below = a;
-      w = bias + out;
+/* Points [from, from + count). */
+static void forward_block(const network *net, const double *parameters, const double *x, size_t n, size_t from,
+                          size_t count, double *workspace) {
+  const double *below = x + from * net->width[0];
+  const double *w = parameters;
+  for (size_t l = 1; l <= net->depth; l++) {
+    const size_t out = net->width[l], in = net->width[l - 1];
+    const double *bias = w + out * in;
+    double *a = activation(net, workspace, n, l) + from * out;
+    net->gemm('N', 'N', (int)out, (int)count, (int)in, 1.0, w, (int)out, below, (int)in, 0.0, a, (int)out);
+    if (l == net->depth) {
+      add_bias(a, bias, out, count);
+    } else if (net->kind == RECTIFIER_relu) {
+      add_bias_relu(a, bias, out, count);
+    } else {
+      add_bias_smooth(a, slope(net, workspace, n, l) + from * out, bias, net->smoothing, out, count);
     }
+    below = a;
+    w = bias + out;
+  }
+}
+
+const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
+                              double *workspace, int threads) {
+  const size_t block = block_size(net), blocks = (n + block - 1) / block;
+  const int team = (size_t)threads < blocks ? threads : blocks ? (int)blocks : 1;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(team) default(none) schedule(static) \
+    shared(net, parameters, x, n, workspace, block, blocks)
+#else
+  (void)team;
+#endif
+  for (size_t k = 0; k < blocks; k++) {
+    const size_t from = k * block, count = n - from < block ? n - from : block;
+    forward_block(net, parameters, x, n, from, count, workspace);
   }
   return activation(net, workspace, n, net->depth);
 }

@@ -35,9 +35,9 @@ void network_start(const network *net, double *parameters, rng_key key);
 size_t network_workspace(const network *net, size_t n);
 
 /* The outputs [output width, n] at x [input width, n]; they stay in the workspace, with what
- * network_backward needs. */
+ * network_backward needs. The same bits on any number of threads; `gemm` is called from all of them. */
 const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
-                              double *workspace);
+                              double *workspace, int threads);
 
 /* After network_forward with the same arguments: from the derivatives of a scalar by the outputs
  * [output width, n], those by the parameters (overwritten) and by x [input width, n]; either may be NULL. */

@@ -21,7 +21,7 @@ void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const d
 /* A scalar of the outputs: their product with `by_output`. */
 static double scalar(const network *net, const double *parameters, const double *x, size_t n, const double *by_output,
                      double *workspace) {
-  const double *out = network_forward(net, parameters, x, n, workspace);
+  const double *out = network_forward(net, parameters, x, n, workspace, 1);
   double sum = 0.0;
   for (size_t i = 0; i < n * net->width[net->depth]; i++) sum += out[i] * by_output[i];
   return sum;
@@ -67,10 +67,10 @@ static void check_blocks(void) {
   double *workspace = new_doubles(network_workspace(&net, n));
   normals(parameters, network_parameters(&net), 90u);
   normals(x, 2 * n, 91u);
-  memcpy(all, network_forward(&net, parameters, x, n, workspace), 3 * n * sizeof(double));
+  memcpy(all, network_forward(&net, parameters, x, n, workspace, 2), 3 * n * sizeof(double));
   int same = 1;
   for (size_t i = 0; i < n; i += 99) {
-    const double *one = network_forward(&net, parameters, x + 2 * i, 1, workspace);
+    const double *one = network_forward(&net, parameters, x + 2 * i, 1, workspace, 2);
     same = same && memcmp(one, all + 3 * i, 3 * sizeof(double)) == 0;
   }
   CHECK(same, "an output depends on the other points");
@@ -83,7 +83,7 @@ static void check_rectifier(void) {
   const double h = 0.5, parameters[] = {1.0, 0.0, 1.0, 0.0};
   const network smooth = {2, width, RECTIFIER_smooth, h, plain_gemm};
   double x[] = {-2.0, -0.5, 0.0, 0.25, 0.5, 3.0}, workspace[2048 + 64];
-  const double *out = network_forward(&smooth, parameters, x, 6, workspace);
+  const double *out = network_forward(&smooth, parameters, x, 6, workspace, 1);
   CHECK(network_workspace(&smooth, 6) <= 2048, "the workspace of this test is too small");
   CHECK(out[0] == 0.0 && fabs(out[1]) < 1e-15, "smooth rectifier left of its kink");
   CHECK_NEAR(out[2], 3.0 / 16.0 * h, 1e-15);

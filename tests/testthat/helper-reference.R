@@ -124,7 +124,7 @@ routine_examples <- function() {
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
     pf_backward_paper = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),
-    pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2)),
+    pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2), 1L),
     pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1)),
     pf_spectral_bound = list(matrix(rnorm(6), 3)),
     pf_divergence_dual = list(1L, 2, c(1, 2), c(0, 1, 3)),

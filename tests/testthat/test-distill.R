@@ -131,3 +131,13 @@ test_that("generators print, plot and check their arguments", {
   skip_if_not_installed("ggplot2")
   for (type in c("points", "trace")) expect_s3_class(ggplot2::autoplot(gen, type = type), "ggplot")
 })
+
+test_that("draws of a generator do not depend on the number of threads", {
+  set.seed(4)
+  gen <- distill(target_ring(4), n_steps = 5, batch = 50)
+  before <- particleflow_threads(1)
+  on.exit(particleflow_threads(before))
+  one <- simulate(gen, 9000, seed = 1)
+  particleflow_threads(2)
+  expect_identical(simulate(gen, 9000, seed = 1), one)
+})

@@ -38,7 +38,7 @@ test_that("the network is what R computes, for any widths and numbers of rows", 
     for (n in c(1, 7, 513)) {
       x <- matrix(rnorm(n * widths[1]), n)
       for (smoothing in c(0, 0.5)) {
-        found <- .Call(routine("network_forward"), parameters, widths, smoothing, x)
+        found <- .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L)
         expect_lt(relative_error(found, reference_network(parameters, widths, smoothing, x)), tolerance$kernel)
       }
     }
@@ -64,7 +64,7 @@ test_that("gradients agree with central differences", {
   for (smoothing in c(0, 0.4)) {
     parameters <- .Call(routine("network_start"), widths, c(3L, 4L))
     parameters <- parameters + rnorm(length(parameters), sd = 0.1)
-    scalar <- function(parameters, x) sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x))
+    scalar <- function(parameters, x) sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L))
     found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output)
     difference <- function(at, value) {
       vapply(seq_along(at), function(i) {
