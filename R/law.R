@@ -109,8 +109,8 @@ equilibrium_radius <- function(dim, s) {
 #'     and clusters, worse in heavy tails.}
 #'   \item{`"copula"`}{a Gaussian copula: each coordinate is brought to a normal
 #'     one by a monotone map, from its kernel estimate of bandwidth `bandwidth` times
-#'     the rule of thumb ([stats::bw.nrd0()]), and the correlations are kept. Linear
-#'     between 200 knots and beyond the last. For clouds without clusters. With `base`
+#'     the rule of thumb ([stats::bw.nrd0()]) with a generalised Pareto tail beyond the outer 5 % at
+#'     either end, linear between knots; the correlations are kept. For clouds without clusters. With `base`
 #'     `"student"` or `"local_covariance"` that law (with its settings) is fitted to the normal coordinates
 #'     instead: for clusters and bends among skewed columns.}
 #'   \item{`"mixture"`}{a mixture of `components` Gaussians with full covariances,
@@ -152,6 +152,9 @@ equilibrium_radius <- function(dim, s) {
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 1. \doi{10.48550/arXiv.2507.08239}
+#'
+#' Hosking JRM, Wallis JR (1987). Parameter and quantile estimation for the generalized Pareto
+#' distribution. Technometrics 29. \doi{10.2307/1269343} (the tails of `"copula"`)
 #' @examples
 #' traj <- efs_forward(matrix(rnorm(400), ncol = 2), n_steps = 30)
 #' set.seed(1)

@@ -4,14 +4,15 @@ test_that("the density of every law integrates to 1 in one and two dimensions", 
   plane <- cbind(rnorm(60), rnorm(60)^2 / 2) + rnorm(120, sd = 0.1)
   laws <- density_laws_of_package()
   expect_setequal(laws, c("ball", "copula", "equilibrium", "global", "local", "local_covariance", "mixture", "stack", "student"))
-  grid <- seq(-8, 16, length.out = 2001)
   s <- seq(-7, 11, length.out = 577)
   square <- as.matrix(expand.grid(s, s))
   for (law in setdiff(laws, "stack")) {
     # the equilibrium's density has a pole at its edge in one dimension
     if (law != "equilibrium") {
+      # the tails of the copula reach far
+      grid <- if (law == "copula") seq(-60, 120, length.out = 30001) else seq(-8, 16, length.out = 2001)
       density <- exp(predict(efs(line, law = law, calibrate = FALSE), matrix(grid), type = "log_density"))
-      expect_lt(abs(sum(density) * (24 / 2000) - 1), tolerance$integral, label = law)
+      expect_lt(abs(sum(density) * (grid[2] - grid[1]) - 1), tolerance$integral, label = law)
     }
     fit <- efs(plane, law = law, s = 0, time = 1, epsilon = 0.05)
     density <- exp(predict(fit, square, type = "log_density"))
@@ -157,7 +158,6 @@ test_that("draws of a law follow its density", {
     inside <- function(x) cbind(x[, 1] > 0.3, x[, 2] > 1, x[, 1] + x[, 2] > 1.5, rowSums(x^2) < 1)
     # 20,000 draws: five standard deviations of a share are below 0.018
     expect_lt(max(abs(colSums(inside(square) * density) / sum(density) - colMeans(inside(draws)))), 0.02, label = name)
-    if (spec[[1]] == "copula") expect_lt(abs(sum(density) - 1), tolerance$integral, label = name)
   }
 })
 
