@@ -50,9 +50,9 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   list(x = x[keep], z = z[keep])
 }
 
-# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised Pareto,
-# by probability-weighted moments (Hosking and Wallis 1987); the shape, drawn in towards 0 with few values, is kept
-# between 0 and 1/2. Knots of equal steps in the log of the probability, down to 1e-15.
+# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised Pareto:
+# the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values and kept
+# between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the probability, down to 1e-15.
 pareto_tail <- function(x, width, knots = 40) {
   n <- length(x)
   threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)
@@ -62,10 +62,13 @@ pareto_tail <- function(x, width, knots = 40) {
   second <- if (m > 0) mean((1 - (seq_len(m) - 0.35) / m) * excess) else width / 2
   shape <- min(max((2 - first / (first - 2 * second)) * m / (m + 10), 0), 0.5)
   if (is.na(shape)) shape <- 0
-  inside <- log(mean(stats::pnorm((x - threshold) / width)))
+  beyond <- (x - threshold) / width
+  probability <- mean(stats::pnorm(beyond))
+  mean_excess <- width * mean(beyond * stats::pnorm(beyond) + stats::dnorm(beyond)) / probability
+  inside <- log(probability)
   log_p <- seq(inside, min(-34.5, 2 * inside), length.out = knots)[-1]
   growth <- if (shape > 1e-6) expm1(shape * (inside - log_p)) / shape else inside - log_p
-  list(threshold = threshold, x = threshold + first * (1 - shape) * growth,
+  list(threshold = threshold, x = threshold + mean_excess * (1 - shape) * growth,
        z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
 }
 
