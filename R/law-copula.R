@@ -43,7 +43,7 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
   at <- at[c(TRUE, diff(at) > 1e-6 * width)]
   # the upper tail at the knots; of the lower one its complement
-  z <- stats::qnorm(colMeans(stats::pnorm(outer(x, at, "-") / width)), lower.tail = FALSE)
+  z <- stats::qnorm(.Call(C_pf_kernel_tail, sort(x), at, width), lower.tail = FALSE)
   x <- c(rev(-lower$x), at, upper$x)
   z <- c(-rev(lower$z), z, upper$z)
   keep <- is.finite(z) & c(TRUE, diff(x) > 0) & c(TRUE, diff(z) > 0)

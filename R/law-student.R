@@ -17,34 +17,22 @@ law_student <- function(points, s, components = 1L, df = Inf, prior = ncol(point
           df = if (is.finite(df)) rep(df, components) else fit$rows + prior, prior = prior)
 }
 
-# `rows`: the expected number of rows of each component.
+# `rows`: the expected number of rows of each component. NULL: the algorithm broke down.
 fit_student <- function(points, class, components, df, prior, most_steps = 80L) {
   n <- nrow(points)
   d <- ncol(points)
   share <- outer(class, seq_len(components), "==") + 0
-  pull <- 1 # the weight of a row in its component's moments
-  before <- -Inf
-  for (step in seq_len(most_steps)) {
-    rows <- colSums(share)
-    moments <- .Call(C_pf_weighted_moments, points, share * pull, thread_count())
-    traces <- colSums(moments$scatters[cumsum(seq_len(d)), , drop = FALSE])
-    level <- (traces + sum(traces) / n) / (rows + 1) / d
-    roots <- tryCatch(lapply(seq_len(components), function(g) {
-      upper <- matrix(0, d, d)
-      upper[upper.tri(upper, diag = TRUE)] <- moments$scatters[, g]
-      chol((upper + diag(prior * level[g], d)) / (rows[g] + prior))
-    }), error = function(e) NULL)
-    if (is.null(roots) || !all(is.finite(moments$means))) return(NULL)
-    lengths <- squared_lengths(points, moments$means, roots)
-    each <- t_log_density(lengths, roots, rep(df, components), d) + rep(log(rows / n), each = n)
-    total <- log_mean_exp(each, rep(1, components))
-    share <- exp(each - total)
-    if (is.finite(df)) pull <- (df + d) / (df + lengths)
-    if (!is.finite(sum(total))) return(NULL)
-    if (sum(total) - before < 1e-3 * sqrt(n)) break
-    before <- sum(total)
+  fit <- list(share = share, pull = share, log_likelihood = -Inf)
+  steps <- max(1, min(most_steps, floor(1e9 / (n * components * (d + 4)^2)))) # of a call, so that it can be interrupted
+  made <- 0
+  repeat {
+    fit <- .Call(C_pf_t_mixture_fit, points, fit$share, fit$pull, as.double(df), as.double(prior), fit$log_likelihood,
+                 as.integer(min(steps, most_steps - made)), 1e-3 * sqrt(n), thread_count())
+    if (is.nan(fit$log_likelihood)) return(NULL)
+    made <- made + fit$steps
+    if (fit$steps < steps || made >= most_steps) break
   }
-  list(rows = rows, means = moments$means, roots = roots)
+  list(rows = fit$rows, means = fit$means, roots = lapply(seq_len(components), function(g) matrix(fit$roots[, g], d)))
 }
 
 # Classes of Ward's hierarchy on at most 1000 rows, evenly spaced; the others join the

@@ -48,6 +48,8 @@ SEXP new_matrix(size_t n, size_t dim);
 SEXP new_list(const char *const *names, SEXP *values, int n);
 /* One row per point, from the transient heap. */
 const double *packed_rows(matrix_view view);
+/* And back: out [n, dim] by columns. */
+void unpack_rows(double *out, const double *packed, size_t n, size_t dim);
 
 SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP s, SEXP epsilon, SEXP threads);
 SEXP pf_sample_rounds(SEXP n, SEXP dim);
@@ -85,7 +87,9 @@ SEXP pf_kernel_force(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, 
 SEXP pf_kde(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP kernel, SEXP bandwidth, SEXP score,
             SEXP threads);
 SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP constants, SEXP threads);
-SEXP pf_weighted_moments(SEXP points, SEXP weights, SEXP threads);
+SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, SEXP log_likelihood, SEXP most_steps,
+                      SEXP least_gain, SEXP threads);
+SEXP pf_kernel_tail(SEXP sorted, SEXP at, SEXP width);
 SEXP pf_target_components(SEXP points, SEXP means, SEXP factors, SEXP constants, SEXP threads);
 SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean);
 SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha, SEXP plan);

@@ -96,6 +96,12 @@ const double *packed_rows(matrix_view view) {
   return out;
 }
 
+void unpack_rows(double *out, const double *packed, size_t n, size_t dim) {
+  for (size_t i = 0; i < n; i++) {
+    for (size_t c = 0; c < dim; c++) out[c * n + i] = packed[i * dim + c];
+  }
+}
+
 row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
   const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
   if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");

@@ -1,9 +1,12 @@
 /* Densities: the volume of a step, mixtures of Gaussians. */
 #include "glue.h"
 
+#include <string.h>
+
 #include "core/forward.h"
+#include "core/kde.h"
 #include "core/mixture.h"
-#include "core/moments.h"
+#include "core/t_mixture.h"
 #include "core/threads.h"
 
 SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP gamma, SEXP s, SEXP epsilon,
@@ -85,22 +88,51 @@ SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEX
   return result;
 }
 
-/* Of rows under each column of weights: means [sets, d] and scatters [d (d+1) / 2, sets], lower triangles by rows. */
-SEXP pf_weighted_moments(SEXP points, SEXP weights, SEXP threads) {
+/* share and pull [n, K]: where the algorithm is; the first call has them equal, with log_likelihood -Inf. Roots: one
+ * column a component, upper triangles R by columns, C = R'R. `steps` is fewer than asked for where it has settled. */
+SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, SEXP log_likelihood, SEXP most_steps,
+                      SEXP least_gain, SEXP threads) {
   R_CheckUserInterrupt();
-  const matrix_view of = check_matrix(points, "points"), by = check_matrix(weights, "weights");
+  const matrix_view of = check_matrix(points, "points"), by = check_matrix(share, "share");
+  const double *weights = check_extents(pull, of.n, by.dim, "pull");
+  const t_mixture law = {by.dim, check_number(df, "df"), check_number(prior, "prior")};
+  const size_t steps = (size_t)check_count(most_steps, "most_steps");
+  const double gain = check_number(least_gain, "least_gain");
+  double total = check_number(log_likelihood, "log_likelihood");
   const int team = threads_limit(check_threads(threads));
-  if (by.n != of.n) Rf_error("`weights` must have one row a point.");
-  static const char *const names[] = {"means", "scatters"};
-  SEXP values[2];
-  values[0] = PROTECT(new_matrix(by.dim, of.dim));
-  values[1] = PROTECT(new_matrix(of.dim * (of.dim + 1) / 2, by.dim));
+  if (by.n != of.n || by.n < 1 || by.dim < 1) Rf_error("`share` must have one row a point and at least one column.");
+  if (!(law.df > 0.0) || !(law.prior >= 0.0)) Rf_error("`df` must be above 0 and `prior` at least 0.");
+  static const char *const names[] = {"share", "pull", "rows", "means", "roots", "log_likelihood", "steps"};
+  SEXP values[7];
+  values[0] = PROTECT(new_matrix(of.n, by.dim));
+  values[1] = PROTECT(new_matrix(of.n, by.dim));
+  values[2] = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)by.dim));
+  values[3] = PROTECT(new_matrix(by.dim, of.dim));
+  values[4] = PROTECT(new_matrix(of.dim * of.dim, by.dim));
+  memcpy(REAL(values[0]), by.x, of.n * by.dim * sizeof(double));
+  memcpy(REAL(values[1]), weights, of.n * by.dim * sizeof(double));
   double *means = scratch(by.dim, of.dim);
-  weighted_moments(packed_rows(of), of.n, of.dim, by.x, by.dim, means, REAL(values[1]), scratch((size_t)team, of.dim), team);
-  for (size_t k = 0; k < by.dim; k++) {
-    for (size_t c = 0; c < of.dim; c++) REAL(values[0])[c * by.dim + k] = means[k * of.dim + c];
-  }
-  SEXP result = new_list(names, values, 2);
-  UNPROTECT(2);
+  size_t made = 0;
+  const status done = t_mixture_fit(&law, packed_rows(of), of.n, of.dim, steps, gain, REAL(values[0]), REAL(values[1]),
+                                    REAL(values[2]), means, REAL(values[4]), &total, &made,
+                                    scratch(1, t_mixture_workspace(&law, of.n, of.dim, team)), team);
+  unpack_rows(REAL(values[3]), means, by.dim, of.dim);
+  values[5] = PROTECT(Rf_ScalarReal(done == STATUS_ok ? total : NAN));
+  values[6] = PROTECT(Rf_ScalarInteger((int)made));
+  SEXP result = new_list(names, values, 7);
+  UNPROTECT(7);
   return result;
+}
+
+/* sorted: increasing; the kernel estimate of the distribution function, one minus it, at each of `at`, increasing. */
+SEXP pf_kernel_tail(SEXP sorted, SEXP at, SEXP width) {
+  R_CheckUserInterrupt();
+  if (TYPEOF(sorted) != REALSXP || TYPEOF(at) != REALSXP) Rf_error("`sorted` and `at` must be doubles.");
+  const size_t n = (size_t)XLENGTH(sorted), m = (size_t)XLENGTH(at);
+  const double h = check_number(width, "width");
+  if (n < 1 || !(h > 0.0)) Rf_error("`sorted` must not be empty and `width` must be above 0.");
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)m));
+  kernel_tail(REAL(sorted), n, REAL(at), m, h, REAL(out));
+  UNPROTECT(1);
+  return out;
 }

@@ -42,12 +42,6 @@ static const double *check_parameters(SEXP x, const network *net) {
   return check_vector(x, network_parameters(net), "parameters");
 }
 
-static void unpack_rows(double *out, const double *packed, size_t n, size_t dim) {
-  for (size_t i = 0; i < n; i++) {
-    for (size_t c = 0; c < dim; c++) out[c * n + i] = packed[i * dim + c];
-  }
-}
-
 SEXP pf_network_start(SEXP widths, SEXP key) {
   const network net = check_network(widths, 0.0);
   const rng_key seed = check_key(key);

@@ -9,12 +9,6 @@
 #include "core/threads.h"
 #include "core/wgf.h"
 
-static void unpack_rows(double *out, const double *packed, size_t n, size_t dim) {
-  for (size_t i = 0; i < n; i++) {
-    for (size_t c = 0; c < dim; c++) out[c * n + i] = packed[i * dim + c];
-  }
-}
-
 static pair_kernel check_density_kernel(SEXP kernel, SEXP bandwidth) {
   const char *name = check_string(kernel, "kernel");
   const double width = check_number(bandwidth, "bandwidth");

@@ -92,3 +92,37 @@ void kde_field(const pair_task *task, double *log_density, double *score, size_t
     scale_row(shift, dim, column_stride, -factor);
   }
 }
+
+/* The upper tail of the normal law by cubic interpolation between knots: it is wanted for every pair. */
+#define TAIL_END 8.0
+#define KNOTS_PER_UNIT 64
+#define TAIL_KNOTS (2 * 8 * KNOTS_PER_UNIT + 1)
+
+static void fill_tail(double *value, double *slope) {
+  for (size_t k = 0; k < TAIL_KNOTS; k++) {
+    const double u = (double)k / KNOTS_PER_UNIT - TAIL_END;
+    value[k] = 0.5 * erfc(u * sqrt(0.5));
+    slope[k] = -exp(-0.5 * u * u) / (sqrt(2.0 * acos(-1.0)) * KNOTS_PER_UNIT);
+  }
+}
+
+static double tail_at(const double *value, const double *slope, double u) {
+  const double place = (u + TAIL_END) * KNOTS_PER_UNIT;
+  const size_t k = (size_t)place < TAIL_KNOTS - 1 ? (size_t)place : TAIL_KNOTS - 2;
+  const double t = place - (double)k, rise = value[k + 1] - value[k];
+  return value[k] + t * (slope[k] + t * (3.0 * rise - 2.0 * slope[k] - slope[k + 1] + t * (slope[k] + slope[k + 1] - 2.0 * rise)));
+}
+
+void kernel_tail(const double *x, size_t n, const double *at, size_t m, double h, double *out) {
+  double value[TAIL_KNOTS], slope[TAIL_KNOTS];
+  fill_tail(value, slope);
+  size_t from = 0, to = 0; /* x[from .. to) have a part of their kernel on either side */
+  for (size_t j = 0; j < m; j++) {
+    while (from < n && (at[j] - x[from]) / h >= TAIL_END) from++;
+    if (to < from) to = from;
+    while (to < n && (at[j] - x[to]) / h > -TAIL_END) to++;
+    double sum = (double)(n - to);
+    for (size_t i = from; i < to; i++) sum += tail_at(value, slope, (at[j] - x[i]) / h);
+    out[j] = sum / (double)n;
+  }
+}

@@ -17,4 +17,8 @@ double kde_log_volume(const pair_kernel *kernel, size_t dim);
 void kde_field(const pair_task *task, double *log_density, double *score, size_t row_stride, size_t column_stride,
                double *workspace, int threads);
 
+/* In one dimension: the share of the Gaussian kernel estimate of bandwidth h above each of m points. x [n] and
+ * `at` are increasing. To 1e-9. */
+void kernel_tail(const double *x, size_t n, const double *at, size_t m, double h, double *out);
+
 #endif

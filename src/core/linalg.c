@@ -33,3 +33,14 @@ void cholesky_solve(const double *factor, double *b, size_t n) {
     b[i] /= factor[i * n + i];
   }
 }
+
+void invert_factor(const double *factor, size_t n, double *inverse) {
+  for (size_t c = 0; c < n; c++) {
+    double *row = inverse + c * (c + 1) / 2;
+    for (size_t e = 0; e <= c; e++) {
+      double sum = c == e ? 1.0 : 0.0;
+      for (size_t j = e; j < c; j++) sum -= factor[c * n + j] * inverse[j * (j + 1) / 2 + e];
+      row[e] = sum / factor[c * n + c];
+    }
+  }
+}

@@ -13,4 +13,7 @@ int cholesky_factor(double *a, size_t n);
 /* Solves L L' x = b in place, L from cholesky_factor. */
 void cholesky_solve(const double *factor, double *b, size_t n);
 
+/* L^{-1}, its lower triangle packed by rows. */
+void invert_factor(const double *factor, size_t n, double *inverse);
+
 #endif

@@ -6,8 +6,7 @@
 #include "core/linalg.h"
 #include "core/pairwise.h"
 
-/* Points taken together, so that their chains of operations overlap. */
-#define LANES 8
+#define LANES MIXTURE_LANES
 /* exp(-45) of the largest term is below rounding. */
 #define NEGLIGIBLE -45.0
 
@@ -15,26 +14,29 @@ size_t mixture_workspace(size_t n, size_t dim) {
   return LANES * (2 * n + 2 * dim);
 }
 
-/* |p|^2 and p.q for p = A (y - m), at LANES points: y and z are [dim, LANES]. */
-static void squared_lengths(const double *factor, const double *offset, const double *mean, const double *y, double *z,
-                            size_t dim, double *length, double *cross) {
+void mixture_lanes(const double *points, size_t count, size_t dim, double *y) {
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
+  }
+}
+
+void mixture_lengths(const double *factor, const double *offset, const double *mean, const double *y, double *z,
+                     size_t dim, double *length, double *cross) {
+  double sum[LANES] = {0.0}, sum_cross[LANES] = {0.0};
   for (size_t c = 0; c < dim; c++) {
     for (size_t l = 0; l < LANES; l++) z[c * LANES + l] = y[c * LANES + l] - mean[c];
   }
-  for (size_t l = 0; l < LANES; l++) length[l] = cross[l] = 0.0;
   for (size_t c = 0; c < dim; c++) {
-    double along[LANES];
-    for (size_t l = 0; l < LANES; l++) along[l] = 0.0;
+    double along[LANES] = {0.0};
     for (size_t e = 0; e <= c; e++) {
       const double entry = *factor++;
       for (size_t l = 0; l < LANES; l++) along[l] += entry * z[e * LANES + l];
     }
-    const double q = offset ? offset[c] : 0.0;
-    for (size_t l = 0; l < LANES; l++) {
-      length[l] += along[l] * along[l];
-      cross[l] += along[l] * q;
-    }
+    for (size_t l = 0; l < LANES; l++) sum[l] += along[l] * along[l];
+    for (size_t l = 0; offset && l < LANES; l++) sum_cross[l] += along[l] * offset[c];
   }
+  memcpy(length, sum, sizeof sum);
+  if (offset) memcpy(cross, sum_cross, sizeof sum_cross);
 }
 
 /* lengths, crosses: [n, LANES]; lane l of them against every component. */
@@ -64,11 +66,9 @@ static void some_points(const gaussian_mixture *mixture, const double *points, s
                         size_t stride, double *workspace) {
   const size_t n = mixture->n, dim = mixture->dim, triangle = dim * (dim + 1) / 2;
   double *lengths = workspace, *crosses = lengths + n * LANES, *y = crosses + n * LANES, *z = y + dim * LANES;
-  for (size_t c = 0; c < dim; c++) {
-    for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
-  }
+  mixture_lanes(points, count, dim, y);
   for (size_t a = 0; a < n; a++) {
-    squared_lengths(mixture->factors + a * triangle, mixture->offsets ? mixture->offsets + a * dim : NULL,
+    mixture_lengths(mixture->factors + a * triangle, mixture->offsets ? mixture->offsets + a * dim : NULL,
                     mixture->means + a * dim, y, z, dim, lengths + a * LANES, crosses + a * LANES);
   }
   for (size_t l = 0; l < count; l++) {
@@ -107,18 +107,6 @@ size_t local_gaussians_workspace(size_t dim) {
   return dim * dim + 2 * dim;
 }
 
-/* L^{-1}, packed by rows, from L [dim, dim]. */
-static void invert_root(const double *root, size_t dim, double *inverse) {
-  for (size_t c = 0; c < dim; c++) {
-    double *row = inverse + c * (c + 1) / 2;
-    for (size_t e = 0; e <= c; e++) {
-      double sum = c == e ? 1.0 : 0.0;
-      for (size_t j = e; j < c; j++) sum -= root[c * dim + j] * inverse[j * (j + 1) / 2 + e];
-      row[e] = sum / root[c * dim + c];
-    }
-  }
-}
-
 static void one_gaussian(const double *points, size_t n, size_t dim, const int *index, size_t k, size_t i,
                          double shrinkage, double least, double *centre, double *root, double *factor, double *log_det,
                          double *workspace) {
@@ -149,7 +137,7 @@ static void one_gaussian(const double *points, size_t n, size_t dim, const int *
     *log_det -= log(shape[c * dim + c]);
     for (size_t e = 0; e <= c; e++) *root++ = shape[c * dim + e];
   }
-  invert_root(shape, dim, factor);
+  invert_factor(shape, dim, factor);
 }
 
 void local_gaussians(const double *points, size_t n, size_t dim, const int *index, size_t k, double shrinkage,

@@ -23,6 +23,16 @@ void mixture_log_density(const gaussian_mixture *mixture, const double *points, 
                          int threads);
 size_t mixture_workspace(size_t n, size_t dim);
 
+/* Points taken together, so that their chains of operations overlap. */
+#define MIXTURE_LANES 8
+
+/* y [dim, MIXTURE_LANES] from `count` packed points, the last repeated to the end. */
+void mixture_lanes(const double *points, size_t count, size_t dim, double *y);
+
+/* |p|^2 and, with an offset q, p.q [MIXTURE_LANES] for p = A (y - m). z: room like y. */
+void mixture_lengths(const double *factor, const double *offset, const double *mean, const double *y, double *z,
+                     size_t dim, double *length, double *cross);
+
 /* A Gaussian for the surroundings of each of n packed points: C = (1 - shrinkage) C_k + shrinkage tr(C_k)/dim I +
  * max(least, 1e-8 tr(C_k)/dim) I, C_k the covariance (divisor k + 1) of the point and its k neighbours.
  * index: column-major [n, k], from 0. out: centres packed [n, dim], the means of the surroundings; roots and

@@ -88,6 +88,7 @@ void test_rng(void);
 void test_simd(void);
 void test_sinkhorn(void);
 void test_spectral(void);
+void test_t_mixture(void);
 void test_threads(void);
 void test_wgf(void);
 

@@ -67,6 +67,7 @@ int main(void) {
   test_backward();
   test_network();
   test_spectral();
+  test_t_mixture();
   test_divergence();
   test_gpa();
   printf("core: %u checks, %u failed\n", checks_done, checks_failed);
