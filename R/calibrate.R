@@ -29,7 +29,7 @@ candidate_laws <- function(n, d, fixed) {
   for (bandwidth in c(0.7, 1.4)) {
     specs <- c(specs, list(list(law = "copula", settings = list(bandwidth = bandwidth), jitter = NULL)))
   }
-  for (g in intersect(c(1, 2, 3, 4, 6, 8, 10, 12), seq_len(most_components(n, d)))) {
+  for (g in intersect(c(1, 2, 4, 8, 12), seq_len(most_components(n, d)))) {
     specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g)), jitter = NULL)))
   }
   student <- rbind(
@@ -57,6 +57,9 @@ worth_in_scores <- function(spec) {
          local_covariance = settings$k == 20 && settings$shrinkage < 0.1, FALSE)
 }
 
+# Laws that share a part of their work with others of the same points.
+remembering_laws <- c("student", "mixture", "copula", "local_covariance")
+
 # Log-densities [rows, columns] of `held` under each law fitted to `latent`, and what
 # the columns are; `spec`: the number of the specification. A law that cannot be fitted is left out.
 score_laws <- function(latent, held, s, specs, threads) {
@@ -64,7 +67,7 @@ score_laws <- function(latent, held, s, specs, threads) {
   parts <- lapply(seq_along(specs), function(number) {
     spec <- specs[[number]]
     value <- tryCatch({
-      shared <- if (spec$law %in% c("student", "mixture", "copula")) list(memo = memo)
+      shared <- if (spec$law %in% remembering_laws) list(memo = memo)
       law <- do.call(paste0("law_", spec$law), c(list(points = latent, s = s), spec$settings, shared))
       if (is.null(spec$jitter)) law_density(law, held, threads) else law_density(law, held, threads, jitter = spec$jitter)
     }, error = function(e) NULL)
@@ -180,6 +183,10 @@ no_flow_candidate <- function(place) {
 worth_a_flow <- 2
 # A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
 near_no_flow <- 0.05
+# The search ends where no time and no softening comes as near as this to no flow, in nats, in the first fold.
+hopeless_flow <- 0.02
+# Of the laws only so many, the best without a flow, are tried while flows are looked for.
+laws_at_first <- 3L
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
 # More rows than this are thinned before the search.
@@ -308,21 +315,24 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
          time = if (is.null(grid$n_steps)) time, n_steps = grid$n_steps)
   }
   first <- list()
+  few <- utils::head(rivals, laws_at_first)
   look <- function(candidates) {
     keys <- vapply(candidates, function(one) paste(unlist(one), collapse = " "), "")
     for (i in which(!duplicated(keys) & !keys %in% names(first))) {
       tick()
       first[[keys[i]]] <<- list(candidate = candidates[[i]],
-                                mean = best_mean(score_folds(z, folds, candidates[[i]], rivals, setting, 1L)))
+                                mean = best_mean(score_folds(z, folds, candidates[[i]], few, setting, 1L)))
     }
     means <- vapply(first, `[[`, 0, "mean")
     first[[which.max(means)]]$candidate
   }
   at <- look(lapply(grid$time, function(time) make(place, grid$s[1], grid$softening[1], time)))
   at <- look(lapply(grid$softening, function(softening) make(place, at$s, softening, at$time)))
-  at <- look(lapply(grid$s, function(s) make(place, s, at$softening, at$time)))
-  at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
-  at <- look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
+  if (max(vapply(first, `[[`, 0, "mean")) >= least + near_no_flow - hopeless_flow) {
+    at <- look(lapply(grid$s, function(s) make(place, s, at$softening, at$time)))
+    at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
+    at <- look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
+  }
   means <- vapply(first, `[[`, 0, "mean")
   near <- max(sum(is.finite(means) & means >= least), any(is.finite(means)))
   kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
@@ -333,14 +343,13 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   full[!vapply(full, is.null, NA)]
 }
 
-# Of each law the best settings without a flow (with all its widths), laws far behind
-# left out.
+# Of each law the best settings without a flow (with all its widths), the best law first; laws far behind are left out.
 rival_specs <- function(specs, still) {
   if (length(still) == 0) return(specs)
   means <- unlist(lapply(still, function(scores) colMeans(scores$value)))
   law <- unlist(lapply(still, `[[`, "law"))
   settings <- unlist(lapply(still, `[[`, "settings"), recursive = FALSE)
-  kept <- lapply(unique(law), function(name) {
+  kept <- lapply(unique(law[order(means, decreasing = TRUE)]), function(name) {
     rows <- which(law == name)
     if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
     best <- settings[[rows[which.max(means[rows])]]]

@@ -8,9 +8,8 @@ law_copula <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NU
   scores <- normal$scores
   if (base != "normal") {
     check_law_settings(base, names(list(...)))
-    arguments <- list(points = scores, s = s, ...)
-    if (base == "student") arguments$memo <- normal$memo
-    return(new_law("copula", maps = maps, base = do.call(paste0("law_", base), arguments), bandwidth = bandwidth))
+    fitted <- do.call(paste0("law_", base), list(points = scores, s = s, ..., memo = normal$memo))
+    return(new_law("copula", maps = maps, base = fitted, bandwidth = bandwidth))
   }
   if (...length() > 0) fail("The law \"copula\" with `base` = \"normal\" has no further setting than `bandwidth`.")
   correlation <- stats::cor(scores)
@@ -43,7 +42,7 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
   at <- at[c(TRUE, diff(at) > 1e-6 * width)]
   # the upper tail at the knots; of the lower one its complement
-  z <- stats::qnorm(.Call(C_pf_kernel_tail, sort(x), at, width), lower.tail = FALSE)
+  z <- stats::qnorm(.Call(C_pf_kernel_tail, as.double(sort(x)), at, width), lower.tail = FALSE)
   x <- c(rev(-lower$x), at, upper$x)
   z <- c(-rev(lower$z), z, upper$z)
   keep <- is.finite(z) & c(TRUE, diff(x) > 0) & c(TRUE, diff(z) > 0)

@@ -1,4 +1,4 @@
-law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE) {
+law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE, memo = NULL) {
   k <- min(check_count(k, "k", 1L), nrow(points) - 1L)
   shrinkage <- check_number(shrinkage, "shrinkage", lower = 0, upper = 1)
   jitter <- check_number(jitter, "jitter", lower = 0)
@@ -6,7 +6,7 @@ law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.
     fail("`k` = %d neighbours in %d dimensions have no covariance of full rank; give a `k` above %d or `shrinkage` above 0.",
          k, ncol(points), ncol(points))
   }
-  shapes <- local_shapes(points, k, shrinkage)
+  shapes <- remembered(memo, paste("shapes", k, shrinkage), local_shapes(points, k, shrinkage))
   new_law("local_covariance", points = points, k = k, shrinkage = shrinkage, jitter = jitter,
           keep_moments = check_flag(keep_moments, "keep_moments"), centres = shapes$centres, spread = shapes$spread,
           factors = shapes$factors, log_det = shapes$log_det)

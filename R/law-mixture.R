@@ -60,9 +60,12 @@ law_density.law_mixture <- function(law, points, threads, self = FALSE, ...) {
 
 #' @export
 draw_law.law_mixture <- function(law, n, key, threads) {
-  from <- findInterval(draw_uniform(n, 1, key)[, 1], cumsum(law$weights), rightmost.closed = TRUE) + 1
-  from <- pmin(from, length(law$weights))
-  noise <- draw_normal(n, ncol(law$means), key, stream = 1L)
+  from <- pick_weighted(draw_uniform(n, 1, key)[, 1], law$weights)
+  component_rows(draw_normal(n, ncol(law$means), key, stream = 1L), from, law)
+}
+
+# Noise [n, d] brought to the components `from` of a mixture.
+component_rows <- function(noise, from, law) {
   for (g in unique(from)) {
     rows <- which(from == g)
     noise[rows, ] <- noise[rows, , drop = FALSE] %*% law$roots[[g]] + rep(law$means[g, ], each = length(rows))

@@ -36,8 +36,7 @@ log_mean_exp <- function(each, weights) {
 
 #' @export
 draw_law.law_stack <- function(law, n, key, threads) {
-  u <- draw_uniform(n, 1, key, stream = 3L)[, 1]
-  part <- pmin(findInterval(u, cumsum(law$weights)) + 1L, length(law$weights))
+  part <- pick_weighted(draw_uniform(n, 1, key, stream = 3L)[, 1], law$weights)
   points <- NULL
   for (k in seq_along(law$laws)) {
     drawn <- draw_law(law$laws[[k]], n, key, threads)

@@ -35,12 +35,12 @@ fit_student <- function(points, class, components, df, prior, most_steps = 80L) 
   list(rows = fit$rows, means = fit$means, roots = lapply(seq_len(components), function(g) matrix(fit$roots[, g], d)))
 }
 
-# Classes of Ward's hierarchy on at most 1000 rows, evenly spaced; the others join the
+# Classes of Ward's hierarchy on at most 500 rows, evenly spaced; the others join the
 # nearest mean. Nothing is drawn.
 ward_classes <- function(points, components, memo = NULL) {
   n <- nrow(points)
   if (components == 1) return(rep(1L, n))
-  some <- unique(round(seq(1, n, length.out = min(n, 1000))))
+  some <- unique(round(seq(1, n, length.out = min(n, 500))))
   tree <- remembered(memo, "tree", stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"))
   cut <- stats::cutree(tree, components)
   centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
@@ -82,12 +82,7 @@ law_density.law_student <- function(law, points, threads, self = FALSE, ...) {
 #' @export
 draw_law.law_student <- function(law, n, key, threads) {
   u <- draw_uniform(n, 2, key)
-  from <- pmin(findInterval(u[, 1], cumsum(law$weights), rightmost.closed = TRUE) + 1, length(law$weights))
+  from <- pick_weighted(u[, 1], law$weights)
   noise <- draw_normal(n, ncol(law$means), key, stream = 1L)
-  noise <- noise * sqrt(law$df[from] / stats::qchisq(u[, 2], law$df[from]))
-  for (g in unique(from)) {
-    rows <- which(from == g)
-    noise[rows, ] <- noise[rows, , drop = FALSE] %*% law$roots[[g]] + rep(law$means[g, ], each = length(rows))
-  }
-  noise
+  component_rows(noise * sqrt(law$df[from] / stats::qchisq(u[, 2], law$df[from])), from, law)
 }

@@ -50,6 +50,7 @@ draw_normal <- function(n, m, key, stream = 0L) {
 
 # Indices 1 .. size from uniforms.
 pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
+pick_weighted <- function(uniform, weights) pmin(findInterval(uniform, cumsum(weights)) + 1L, length(weights))
 
 draw_shell <- function(n, centre, radius, kind, s, key, threads) {
   .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius),

@@ -165,7 +165,7 @@ simulate.wgf_target <- function(object, nsim = 1, seed = NULL, ...) {
 # From independent standard normals [n, d] and uniforms [n].
 draw_target <- function(target, z, u) {
   if (target$kind == 0L) {
-    component <- pmin(findInterval(u, cumsum(target$weights)) + 1L, length(target$weights))
+    component <- pick_weighted(u, target$weights)
     for (k in unique(component)) {
       rows <- component == k
       z[rows, ] <- sweep(tcrossprod(z[rows, , drop = FALSE], target$roots[[k]]), 2, target$means[k, ], "+")

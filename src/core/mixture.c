@@ -83,7 +83,8 @@ void mixture_log_density(const gaussian_mixture *mixture, const double *points, 
                          const double *widths, const double *shares, size_t n_widths, double *out, double *workspace,
                          int threads) {
   const size_t dim = mixture->dim, n = mixture->n, per_thread = mixture_workspace(n, dim);
-  const int team = pairwise_threads(m, n, dim * dim, threads);
+  /* an exponential costs as much as ten products */
+  const int team = pairwise_threads(m, n, dim * dim / 2 + 10 * n_widths, threads);
   /* |q_a|^2, behind the threads' room */
   double *offset2 = mixture->offsets ? workspace + (size_t)threads * per_thread : NULL;
   for (size_t a = 0; offset2 && a < n; a++) {

@@ -32,6 +32,8 @@
 /* A soft minimum from a Gaussian sum: the logarithm of a sum that is right to TOLERANCE_KERNEL, but also of
  * exponents up to 640 that carry their own rounding, 640 times 1e-16, all times epsilon of at most 10. */
 #define TOLERANCE_SOFT_MINIMUM 2e-12
+/* Cubic interpolation with steps of 1/64: a 384th of h^4 times the fourth derivative, at most 0.6. */
+#define TOLERANCE_TAIL 1e-9
 /* Central differences with h = 1e-5: h^2 and 1e-16 / h. */
 #define TOLERANCE_DIFFERENCE 1e-6
 /* Means over draws, in standard errors. The draws are fixed by their keys, so there is no false alarm to

@@ -70,7 +70,20 @@ static void test_against_reference(size_t dim, const pair_kernel *kernel, int se
   free(source), free(query), free(density), free(score), free(twice), free(workspace);
 }
 
+/* Against the normal distribution function; points far on either side have no part of it, or all. */
+static void test_tail(void) {
+  const double x[] = {-3.0, -0.2, -0.2, 0.0, 0.7, 50.0}, at[] = {-60.0, -3.0, -0.21, 0.4, 0.9, 49.9, 70.0}, h = 0.25;
+  double tail[7];
+  kernel_tail(x, 6, at, 7, h, tail);
+  for (size_t j = 0; j < 7; j++) {
+    double sum = 0.0;
+    for (size_t i = 0; i < 6; i++) sum += 0.5 * erfc((at[j] - x[i]) / h * sqrt(0.5)) / 6.0;
+    CHECK(fabs(tail[j] - sum) < TOLERANCE_TAIL, "the tail at %g is %g, not %g", at[j], tail[j], sum);
+  }
+}
+
 void test_kde(void) {
+  test_tail();
   const pair_kernel kernels[] = {kernel_gaussian(0.5), kernel_laplace(0.5)};
   const char *names[8];
   const char *before = simd_current()->name;
