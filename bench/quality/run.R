@@ -31,7 +31,7 @@ limit <- as.numeric(option("LIMIT", if (quick) 60 else 300))
 threads <- as.integer(option("THREADS", 2))
 n_holdout <- if (quick) 200 else 1000
 n_far <- 5 * n_holdout # draws of the families, for how far rows stray; the first `n_holdout` for the other scores
-FIELDS <- c("method", "set", "kind", "n", "d", "repetition", "score", "value")
+FIELDS <- c("method", "set", "kind", "n", "d", "repetition", SCORE_NAMES)
 began <- Sys.time()
 
 # --- which sets, which methods -------------------------------------------------------------------------------------------
@@ -142,24 +142,22 @@ run_method <- function(name, cell, set) {
   }, limit)
 }
 
-# --- what is there already: whole (method, set, n, d, repetition) only ---------------------------------------------------
+# --- what is there already: a line for each (method, set, n, d, repetition) ----------------------------------------------
 key <- function(rows) do.call(paste, c(unname(rows[c("method", "set", "n", "d", "repetition")]), sep = "|"))
 read_whole <- function() {
   if (!file.exists(file)) return(character())
   lines <- readLines(file, warn = FALSE)
   whole <- lines[lengths(regmatches(lines, gregexpr(",", lines, fixed = TRUE))) == length(FIELDS) - 1]
-  rows <- utils::read.csv(text = whole, colClasses = "character")
-  done <- unique(key(rows[rows$score %in% c("seconds", "failed"), ]))
-  kept <- rows[key(rows) %in% done, ]
-  if (nrow(kept) + 1 != length(lines)) utils::write.csv(kept, file, row.names = FALSE, quote = FALSE)
-  done
+  if (length(whole) != length(lines)) writeLines(whole, file)
+  key(utils::read.csv(text = whole, colClasses = "character"))
 }
 done <- read_whole()
 if (!file.exists(file)) writeLines(paste(FIELDS, collapse = ","), file)
-append_rows <- function(cell, name, scores) {
-  lines <- sprintf("%s,%s,%s,%d,%d,%d,%s,%.6g", name, cell$set, cell$kind, cell$n, cell$d, cell$repetition,
-                   names(scores), scores)
-  cat(paste0(lines, "\n"), file = file, append = TRUE, sep = "")
+append_row <- function(cell, name, scores) {
+  values <- sprintf("%.5g", scores[SCORE_NAMES])
+  values[is.na(scores[SCORE_NAMES])] <- ""
+  line <- c(name, cell$set, cell$kind, sprintf("%d", c(cell$n, cell$d, cell$repetition)), values)
+  cat(paste(line, collapse = ","), "\n", file = file, append = TRUE, sep = "")
 }
 
 too_slow <- character() # a method that met the limit is not tried again on the same set at the same size
@@ -201,10 +199,10 @@ for (i in seq_len(nrow(cells))) {
       message(label, " FAILED: ", scores$failed)
       cat(sprintf("%s,%s,%d,%d,%d,\"%s\"\n", name, cell$set, cell$n, cell$d, cell$repetition,
                   gsub("[\"\n]", " ", scores$failed)), file = failures, append = TRUE)
-      append_rows(cell, name, c(failed = 1))
+      append_row(cell, name, c(failed = 1))
     } else {
       message(sprintf("%s, %.1f s", label, scores[["seconds"]]))
-      append_rows(cell, name, scores)
+      append_row(cell, name, scores)
     }
   }
 }

@@ -10,6 +10,10 @@ from_package <- function(name, ...) {
   })
 }
 number <- function(value) if (is.null(value)) NA_real_ else as.numeric(value)[1]
+# The columns of quality.csv.
+SCORE_NAMES <- c("log_likelihood", "log_likelihood_lost", "energy_distance", "c2st_auc", "precision", "recall", "density",
+                 "coverage", "novelty", "novelty_5", "far", "duplicates", "rows_lost", "seconds", "seconds_density",
+                 "flow_steps", "failed")
 SCORE_FUNCTIONS <- c("energy_distance", "c2st", "prdc", "novelty")
 
 closeness_scores <- function(new, train, holdout, seed) {
@@ -39,12 +43,10 @@ far_score <- function(new, train, reference) {
   far[["synthetic"]] / far[["reference"]]
 }
 
-# Mean over the held-out rows (-Inf if one of them has no density), the mean over the rows with a finite density, and
-# the share of rows without one.
+# The mean over the held-out rows with a finite density, and the share of rows without one.
 likelihood_scores <- function(log_density) {
   log_density[is.na(log_density)] <- -Inf
   finite <- is.finite(log_density)
-  c(log_likelihood = mean(log_density),
-    log_likelihood_finite = if (any(finite)) mean(log_density[finite]) else NA,
+  c(log_likelihood = if (any(finite)) mean(log_density[finite]) else NA,
     log_likelihood_lost = mean(!finite))
 }

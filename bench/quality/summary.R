@@ -1,8 +1,8 @@
-# What table.R and plot.R share: the csv as one row per (method, cell, repetition), and differences within repetitions.
+# What table.R and plot.R share: the scores, one a row, and differences within repetitions.
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 results <- Sys.getenv("QUALITY_RESULTS")
 if (!nzchar(results)) results <- file.path(here, "results", if ("quick" %in% commandArgs(TRUE)) "quick" else ".")
-for (part in c("families.R", "tables.R")) source(file.path(here, part))
+for (part in c("families.R", "tables.R", "scores.R")) source(file.path(here, part))
 
 ORDER <- c("fresh draw", "efs calibrated", "efs no flow", "smoothed bootstrap local", "smoothed bootstrap global", "mclust",
            "Gaussian copula", "arf", "ks::kde", "synthpop", "efs printed", "training rows")
@@ -14,7 +14,11 @@ COLOURS <- c("fresh draw" = "black", "efs calibrated" = "#D55E00", "efs no flow"
 SHAPES <- setNames(c(8, 16, 10, 15, 0, 13, 18, 12, 5, 4, 1, 3), ORDER)
 
 read_scores <- function() {
-  rows <- utils::read.csv(file.path(results, "quality.csv"), stringsAsFactors = FALSE)
+  wide <- utils::read.csv(file.path(results, "quality.csv"), stringsAsFactors = FALSE)
+  rows <- do.call(rbind, lapply(SCORE_NAMES, function(name) {
+    there <- !is.na(wide[[name]])
+    cbind(wide[there, c("method", "set", "kind", "n", "d", "repetition")], score = rep(name, sum(there)), value = wide[there, name])
+  }))
   rows$cell <- ifelse(rows$kind == "table", rows$set, sprintf("%s d %d n %d", rows$set, rows$d, rows$n))
   rows$list <- ifelse(rows$set %in% names(c(TUNING, TUNING_TABLES)), "tuning", "reporting")
   rows
@@ -57,7 +61,7 @@ better_smoother <- function(values) {
 likelihood_differences <- function(rows) {
   cells <- cells_of(rows)
   do.call(rbind, lapply(seq_len(nrow(cells)), function(i) {
-    values <- by_repetition(rows, cells$cell[i], "log_likelihood_finite")
+    values <- by_repetition(rows, cells$cell[i], "log_likelihood")
     lost <- by_repetition(rows, cells$cell[i], "log_likelihood_lost")
     if (!ncol(values)) return(NULL)
     base <- better_smoother(values)
@@ -78,7 +82,7 @@ flow_gains <- function(rows) {
   cells <- cells_of(rows)
   cells <- cells[cells$kind == "family", ]
   do.call(rbind, lapply(seq_len(nrow(cells)), function(i) {
-    values <- by_repetition(rows, cells$cell[i], "log_likelihood_finite")
+    values <- by_repetition(rows, cells$cell[i], "log_likelihood")
     if (!all(c("efs calibrated", "efs no flow", "fresh draw", SMOOTHERS) %in% colnames(values))) return(NULL)
     steps <- by_repetition(rows, cells$cell[i], "flow_steps")[, "efs calibrated"]
     gain <- mean_interval(values[, "efs calibrated"] - values[, "efs no flow"])

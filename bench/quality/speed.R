@@ -1,0 +1,22 @@
+# Rscript bench/quality/speed.R: seconds to fit and to draw as many rows as are held out, of this package, arf and
+# synthpop, on the reporting tables; best of three turns, taken by the methods one after the other. On an idle machine;
+# two threads. results/speed.csv.
+library(particleflow)
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+for (part in c("families.R", "tables.R", "methods.R")) source(file.path(here, part))
+particleflow_threads(2)
+
+methods <- Filter(has_packages, c("efs calibrated", "efs no flow", "arf", "synthpop"))
+speed <- do.call(rbind, lapply(names(REPORTING_TABLES), function(name) {
+  parts <- table_split(name, 1)
+  train <- unname(scale(parts$train))[, ]
+  attributes(train) <- attributes(train)["dim"]
+  seconds <- replicate(3, vapply(methods, function(method) {
+    system.time(METHODS[[method]]$run(train, nrow(parts$holdout), 1, NULL))[["elapsed"]]
+  }, 0))
+  best <- apply(seconds, 1, min)
+  message(name, ": ", toString(sprintf("%s %.2f s", methods, best)))
+  data.frame(table = name, rows = nrow(train), columns = ncol(train), t(round(best, 2)), check.names = FALSE)
+}))
+utils::write.csv(speed, file.path(here, "results", "speed.csv"), row.names = FALSE)
+print(speed)
