@@ -33,7 +33,8 @@ candidate_laws <- function(n, d, fixed) {
     specs <- c(specs, list(list(law = "mixture", settings = list(components = as.integer(g)), jitter = NULL)))
   }
   student <- rbind(
-    expand.grid(components = intersect(c(1L, 2L, 3L, 5L, 8L, 12L), seq_len(n %/% 6)), df = Inf, prior = c(2, d + 2)),
+    expand.grid(components = intersect(c(1L, 2L, 3L, 5L, 8L, 12L), seq_len(n %/% 6)), df = Inf,
+                prior = c(2, if (d > 5) 6, d + 2)),
     expand.grid(components = 1L, df = c(3, 6, 12), prior = 2),
     expand.grid(components = intersect(c(2L, 3L, 5L), seq_len(n %/% 6)), df = 5, prior = 2)
   )
