@@ -86,7 +86,7 @@ score_laws <- function(latent, held, s, specs, threads) {
 
 # A column's name, the same in every fold.
 column_key <- function(law, settings) {
-  paste(law, vapply(settings, function(one) paste(names(one), vapply(one, format, "", digits = 6), collapse = " "), ""))
+  paste(law, vapply(settings, function(one) paste(names(one), one, collapse = " "), ""))
 }
 
 place_rows <- function(z, place, by_column) {
