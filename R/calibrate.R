@@ -89,6 +89,9 @@ column_key <- function(law, settings) {
   paste(law, vapply(settings, function(one) paste(names(one), one, collapse = " "), ""))
 }
 
+# The name of the specification that a column belongs to.
+spec_key <- function(law, settings) column_key(law, list(settings[names(settings) != "jitter"]))
+
 place_rows <- function(z, place, by_column) {
   switch(place,
          as_is = list(centre = rep(0, ncol(z)), scale = rep(1, ncol(z))),
@@ -209,6 +212,8 @@ search_rows <- function(z, blocks) {
 # Returns the settings chosen and what the search saw.
 calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   d <- ncol(z)
+  all_rows <- z
+  all_blocks <- blocks
   searched <- search_rows(z, blocks)
   z <- searched$z
   n <- nrow(z)
@@ -255,6 +260,10 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
     }
   }
   if (is.null(chosen)) return(NULL)
+  if (n < nrow(all_rows) && !is.null(stack_columns(chosen))) {
+    tick()
+    chosen <- score_again(all_rows, all_blocks, chosen, specs, setting)
+  }
   column <- best_column(chosen)
   each <- chosen$value[, column]
   law <- chosen$law[column]
@@ -262,7 +271,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   stack <- stack_columns(chosen)
   if (!is.null(stack)) {
     described <- transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
-                           se = stats::sd(stack$each) / sqrt(n))
+                           se = stats::sd(stack$each) / sqrt(length(stack$each)))
     seen <- c(seen, list(described))
     law <- "stack"
     law_settings <- stack$settings
@@ -294,6 +303,20 @@ stack_columns <- function(scores) {
   used <- some[weights > 0]
   parts <- lapply(used, function(column) list(law = scores$law[column], settings = scores$settings[[column]]))
   list(each = each, settings = list(parts = parts, weights = weights[weights > 0]))
+}
+
+# With more rows some laws gain more than others, so a stack that was chosen on thinned rows is weighed again on all
+# but some: its parts and the best settings of each law, with all their widths.
+score_again <- function(z, blocks, chosen, specs, setting) {
+  folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
+  parts <- stack_columns(chosen)$settings$parts
+  keys <- vapply(parts, function(part) spec_key(part$law, part$settings), "")
+  of_stack <- Filter(function(spec) spec_key(spec$law, spec$settings) %in% keys, specs)
+  scores <- score_candidate(z, folds != 1L, chosen$candidate, unique(c(of_stack, rival_specs(specs, list(chosen)))), setting)
+  if (is.null(scores)) return(chosen)
+  scores$value[is.na(scores$value)] <- -Inf
+  scores$candidate <- chosen$candidate
+  scores
 }
 
 # Held-out log-densities of the rows under the stack, or the best law alone.
@@ -353,9 +376,8 @@ rival_specs <- function(specs, still) {
   kept <- lapply(unique(law[order(means, decreasing = TRUE)]), function(name) {
     rows <- which(law == name)
     if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
-    best <- settings[[rows[which.max(means[rows])]]]
-    wanted <- column_key(name, list(best[names(best) != "jitter"]))
-    Filter(function(spec) column_key(spec$law, list(spec$settings)) == wanted, specs)[1]
+    wanted <- spec_key(name, settings[[rows[which.max(means[rows])]]])
+    Filter(function(spec) spec_key(spec$law, spec$settings) == wanted, specs)[1]
   })
   unlist(kept, recursive = FALSE)
 }

@@ -17,7 +17,8 @@
 #' density but `"equilibrium"` and `"ball"`, and a `"stack"` of the best). No flow at all is always a candidate, and a flow
 #' is used only where it beats none by two standard errors of the paired difference;
 #' `print()` says what was chosen and what the flow adds. Steps that are not
-#' one-to-one are no candidates. Of more than 1200 rows, 1200 are searched.
+#' one-to-one are no candidates. Of more than 1200 rows, 1200 are searched, and a stack is weighed once more with a fifth of
+#' all rows, at most about 1200, held out.
 #' [efs_tune()] shows a search.
 #'
 #' With `calibrate = FALSE`, a class of fewer than 20 rows or with a column that is constant in it, more than 128 latent

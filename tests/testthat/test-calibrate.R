@@ -28,6 +28,20 @@ test_that("on held-out rows the default is no worse than the better smoothed boo
   expect_gt(mean(difference), -2 * sd(difference) / sqrt(length(difference)) - 0.02)
 })
 
+test_that("a stack chosen on thinned rows is weighed again with rows held out of all", {
+  set.seed(4)
+  t <- runif(1500, 1, 8)
+  x <- cbind(t * cos(t), t * sin(t)) / 4 + rnorm(3000, sd = 0.08)
+  x[1:500, ] <- rexp(1000)
+  fit <- efs(x, time = 0)
+  expect_length(fit$flows[[1]]$held_out, 300) # without a stack: 1200
+  expect_identical(efs(x, time = 0, threads = 1)$diagnostics, fit$diagnostics)
+  # their mean is what the fit promises for new rows; 0.15 is three standard errors of 300 rows
+  t <- runif(1000, 1, 8)
+  fresh <- rbind(cbind(t * cos(t), t * sin(t)) / 4 + rnorm(2000, sd = 0.08), matrix(rexp(1000), 500))
+  expect_lt(abs(mean(predict(fit, fresh, type = "log_density")) - fit$diagnostics$log_density), 0.15)
+})
+
 test_that("what the user gives stays, and gaps are filled by the rule where nothing can be scored", {
   x <- two_clusters(60, 2)
   fit <- efs(x, s = 1, epsilon = 0.2, time = 0.3, law = "copula")
