@@ -260,15 +260,16 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
     }
   }
   if (is.null(chosen)) return(NULL)
-  if (n < nrow(all_rows) && !is.null(stack_columns(chosen))) {
+  stack <- stack_columns(chosen)
+  if (n < nrow(all_rows) && !is.null(stack)) {
     tick()
-    chosen <- score_again(all_rows, all_blocks, chosen, specs, setting)
+    chosen <- score_again(all_rows, all_blocks, chosen, stack$settings$parts, specs, setting)
+    stack <- stack_columns(chosen)
   }
   column <- best_column(chosen)
   each <- chosen$value[, column]
   law <- chosen$law[column]
   law_settings <- chosen$settings[[column]]
-  stack <- stack_columns(chosen)
   if (!is.null(stack)) {
     described <- transform(describe_scores(chosen)[1, ], law = "stack", settings = "", log_density = mean(stack$each),
                            se = stats::sd(stack$each) / sqrt(length(stack$each)))
@@ -306,10 +307,9 @@ stack_columns <- function(scores) {
 }
 
 # With more rows some laws gain more than others, so a stack that was chosen on thinned rows is weighed again on all
-# but some: its parts and the best settings of each law, with all their widths.
-score_again <- function(z, blocks, chosen, specs, setting) {
+# but some: its `parts` and the best settings of each law, with all their widths.
+score_again <- function(z, blocks, chosen, parts, specs, setting) {
   folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
-  parts <- stack_columns(chosen)$settings$parts
   keys <- vapply(parts, function(part) spec_key(part$law, part$settings), "")
   of_stack <- Filter(function(spec) spec_key(spec$law, spec$settings) %in% keys, specs)
   scores <- score_candidate(z, folds != 1L, chosen$candidate, unique(c(of_stack, rival_specs(specs, list(chosen)))), setting)

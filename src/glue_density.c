@@ -1,6 +1,7 @@
 /* Densities: the volume of a step, mixtures of Gaussians. */
 #include "glue.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/forward.h"
@@ -101,6 +102,7 @@ SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, S
   double total = check_number(log_likelihood, "log_likelihood");
   const int team = threads_limit(check_threads(threads));
   if (by.n != of.n || by.n < 1 || by.dim < 1) Rf_error("`share` must have one row a point and at least one column.");
+  if (steps < 1) Rf_error("`most_steps` must be at least 1.");
   if (!(law.df > 0.0) || !(law.prior >= 0.0)) Rf_error("`df` must be above 0 and `prior` at least 0.");
   static const char *const names[] = {"share", "pull", "rows", "means", "roots", "log_likelihood", "steps"};
   SEXP values[7];
@@ -124,15 +126,24 @@ SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, S
   return result;
 }
 
-/* sorted: increasing; the kernel estimate of the distribution function, one minus it, at each of `at`, increasing. */
+static const double *check_increasing(SEXP x, size_t n, const char *what) {
+  const double *value = check_vector(x, n, what);
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(value[i]) || (i > 0 && value[i] < value[i - 1])) Rf_error("`%s` must be finite and in increasing order.", what);
+  }
+  return value;
+}
+
+/* The share of the kernel estimate above each of `at`. */
 SEXP pf_kernel_tail(SEXP sorted, SEXP at, SEXP width) {
   R_CheckUserInterrupt();
   if (TYPEOF(sorted) != REALSXP || TYPEOF(at) != REALSXP) Rf_error("`sorted` and `at` must be doubles.");
   const size_t n = (size_t)XLENGTH(sorted), m = (size_t)XLENGTH(at);
   const double h = check_number(width, "width");
   if (n < 1 || !(h > 0.0)) Rf_error("`sorted` must not be empty and `width` must be above 0.");
+  const double *values = check_increasing(sorted, n, "sorted"), *knots = check_increasing(at, m, "at");
   SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)m));
-  kernel_tail(REAL(sorted), n, REAL(at), m, h, REAL(out));
+  kernel_tail(values, n, knots, m, h, REAL(out));
   UNPROTECT(1);
   return out;
 }

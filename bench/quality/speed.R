@@ -10,7 +10,6 @@ methods <- Filter(has_packages, c("efs calibrated", "efs no flow", "arf", "synth
 speed <- do.call(rbind, lapply(names(REPORTING_TABLES), function(name) {
   parts <- table_split(name, 1)
   train <- unname(scale(parts$train))[, ]
-  attributes(train) <- attributes(train)["dim"]
   seconds <- replicate(3, vapply(methods, function(method) {
     system.time(METHODS[[method]]$run(train, nrow(parts$holdout), 1, NULL))[["elapsed"]]
   }, 0))

@@ -148,6 +148,10 @@ test_that("draws of a law follow its density", {
   s <- seq(-9, 14, length.out = 701)
   square <- as.matrix(expand.grid(s, s))
   cell <- (23 / 700)^2
+  # for tails that reach far: even steps of u, x = 1 + sinh(u) / 2
+  u <- seq(-7, 7, length.out = 701)
+  wide <- as.matrix(expand.grid(1 + sinh(u) / 2, 1 + sinh(u) / 2))
+  wide_cell <- as.vector(outer(cosh(u), cosh(u))) * (0.5 * 14 / 700)^2
   specs <- lapply(c("global", "local", "local_covariance", "copula", "mixture", "student", "equilibrium", "ball"), list)
   specs <- c(specs, list(list("copula", base = "student", components = 2L), list("copula", base = "local_covariance", k = 10)))
   for (spec in specs) {
@@ -158,6 +162,10 @@ test_that("draws of a law follow its density", {
     inside <- function(x) cbind(x[, 1] > 0.3, x[, 2] > 1, x[, 1] + x[, 2] > 1.5, rowSums(x^2) < 1)
     # 20,000 draws: five standard deviations of a share are below 0.018
     expect_lt(max(abs(colSums(inside(square) * density) / sum(density) - colMeans(inside(draws)))), 0.02, label = name)
+    if (spec[[1]] == "copula") {
+      everywhere <- exp(particleflow:::law_density(law, wide, 1L)[, 1]) * wide_cell
+      expect_lt(abs(sum(everywhere) - 1), tolerance$integral, label = name)
+    }
   }
 })
 
