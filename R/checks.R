@@ -1,15 +1,5 @@
-# Arguments are checked here, for people: one sentence that names the argument,
-# what was found and what is wanted. The C glue checks again, for safety.
-
-fail <- function(...) {
-  stop(sprintf(...), call. = FALSE)
-}
-
-# "3 (rows 2, 5, 9)": how many and the first few.
-some <- function(index) {
-  shown <- paste(utils::head(index, 5), collapse = ", ")
-  if (length(index) > 5) paste0(shown, ", ...") else shown
-}
+# Arguments are checked here, for people: one sentence that names the argument, what was found and what is
+# wanted. The C glue checks again, for safety.
 
 check_number <- function(x, what, lower = -Inf, upper = Inf, open_lower = FALSE,
                          finite = TRUE) {
@@ -53,15 +43,6 @@ check_choice <- function(x, choices, what) {
          paste0('"', choices, '"', collapse = ", "), describe(x))
   }
   x[1]
-}
-
-describe <- function(x) {
-  if (is.null(x)) return("NULL")
-  if (is.atomic(x) && length(x) == 1) {
-    return(if (is.character(x)) sprintf('"%s"', x) else format(x))
-  }
-  size <- if (is.null(dim(x))) length(x) else paste(dim(x), collapse = " x ")
-  sprintf("an object of class \"%s\" and size %s", class(x)[1], size)
 }
 
 # A numeric matrix or a data frame of numeric columns as a matrix of doubles.
@@ -127,3 +108,44 @@ check_potential <- function(s, epsilon, dim) {
   }
   list(s = s, epsilon = check_number(epsilon, "epsilon", lower = 0))
 }
+
+check_weights <- function(weights, k) {
+  if (is.null(weights)) return(rep(1 / k, k))
+  if (!is.numeric(weights) || length(weights) != k || !all(is.finite(weights)) || any(weights < 0)) {
+    fail("`weights` must be %d finite numbers of at least 0, one a row of `frequencies`, not %s.", k, describe(weights))
+  }
+  as.double(weights)
+}
+
+check_shares <- function(weights, k) {
+  good <- is.numeric(weights) && length(weights) == k && all(is.finite(weights)) && all(weights > 0)
+  if (!good) fail("`weights` must be %d positive numbers, one a component, not %s.", k, describe(weights))
+  as.double(weights) / sum(weights)
+}
+
+check_widths <- function(hidden) {
+  good <- is.numeric(hidden) && length(hidden) >= 1 && !anyNA(hidden) && all(hidden == round(hidden)) &&
+    all(hidden >= 1 & hidden <= 1e4)
+  if (!good) fail("`hidden` must be the widths of the hidden layers, whole numbers from 1 to 10000, not %s.", describe(hidden))
+  as.integer(hidden)
+}
+
+check_path <- function(checkpoint) {
+  if (is.null(checkpoint)) return(NULL)
+  if (!is.character(checkpoint) || length(checkpoint) != 1 || is.na(checkpoint) || !dir.exists(dirname(checkpoint))) {
+    fail("`checkpoint` must be the path of a file in a directory that exists, not %s.", describe(checkpoint))
+  }
+  normalizePath(checkpoint, mustWork = FALSE)
+}
+
+# Every how many steps a frame is kept.
+check_every <- function(keep, every, planned) {
+  if (!is.null(every)) every <- check_count(every, "every", 1L)
+  if (keep == "all") {
+    if (!is.null(every)) fail("`every` belongs to `keep = \"checkpoints\"`.")
+    return(1L)
+  }
+  if (is.null(every)) as.integer(max(1, ceiling(sqrt(planned)))) else every
+}
+
+is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)

@@ -131,29 +131,6 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
   if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
 }
 
-# All steps, in calls of about block_seconds; many rows in parts, so that one step is short.
-most_carried <- 8192L
-
-carry_all <- function(traj, points, progress = FALSE) {
-  k <- n_steps(traj)
-  parts <- split(seq_len(nrow(points)), (seq_len(nrow(points)) - 1L) %/% most_carried)
-  bar <- progress_bar("Carrying", k * length(parts), progress)
-  on.exit(bar$done())
-  for (rows in parts) {
-    from <- 0L
-    count <- 1L
-    while (from < k) {
-      count <- min(count, k - from)
-      began <- proc.time()[[3]]
-      points[rows, ] <- carry_steps(traj, points[rows, , drop = FALSE], from, count)
-      from <- from + count
-      bar$tick(count)
-      count <- max(1L, as.integer(count * min(4, block_seconds / max(proc.time()[[3]] - began, 0.001))))
-    }
-  }
-  points
-}
-
 #' New rows from a run of particles
 #'
 #' Draws source rows and carries them along, as [predict()][predict.gpa] does: from the function that was given as

@@ -126,75 +126,69 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
   if (length(own)) cbind(as.data.frame(own), data) else data
 }
 
-#' Plots of an integration
+#' Move samples that come later
 #'
-#' All samples before and after, on two axes of the latent space, or how the flows came to their end. `plot()` draws
-#' with base graphics, `autoplot()` returns the same picture as a ggplot.
+#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the
+#' potentials of the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
 #'
-#' @param x,object An object from [integrate_data()].
-#' @param type `"points"`: two panels with limits of their own, so that the second shows how the batches mix; `"trace"`: the distance over that between halves of the
-#'   reference, and novelty, over the time of each flow.
-#' @param by For `"points"`, what to colour by: `"batch"` or `"label"`.
-#' @param axes For `"points"`, two latent axes, such as `c(1, 3)`.
-#' @param col Colours, one a class or flow. `NULL`: a palette that colour-blind people can tell apart.
-#' @inheritParams plot.particle_trajectory
-#' @inherit plot.particle_trajectory return
+#' @param object An object from [integrate_data()].
+#' @param newdata A matrix, data frame or `SummarizedExperiment` of new samples with the genes of the table (matched by name where both have
+#'   names).
+#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as in
+#'   [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known
+#'   cannot be moved by label.
+#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#' @param ... Not used.
+#' @return The moved samples in the form of `newdata`.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(600), 60)
 #' x[31:60, ] <- 2 * x[31:60, ] + 1
-#' fit <- integrate_data(x, rep(1:2, each = 30), 1, n_steps = 50, target = 0, compare = FALSE)
-#' plot(fit)
-#' plot(fit, type = "trace")
-#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
-#' ggplot2::autoplot(fit)
-#' @order 1
+#' fit <- integrate_data(x, rep(1:2, each = 30), 1, n_steps = 20, compare = FALSE)
+#' new <- 2 * matrix(rnorm(50), 5) + 1
+#' predict(fit, new, batch = 2)
 #' @export
-plot.integration <- function(x, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2), col = NULL, ...) {
-  draw_base(integration_picture(x, type, by, axes, col), ...)
-  invisible(x)
-}
-
-integration_picture <- function(fit, type, by, axes, col) {
-  type <- check_choice(type, c("points", "trace"), "type")
-  if (type == "trace") return(integration_curves(fit, col))
-  by <- check_choice(by, c("batch", "label"), "by")
-  if (by == "label" && is.null(fit$label)) fail("`by` is \"label\", but no labels were given to integrate_data().")
-  dim <- ncol(fit$points$before)
-  if (dim == 1) axes <- 1
-  if (!is.numeric(axes) || anyNA(axes) || length(axes) != min(2, dim) || any(!axes %in% seq_len(dim)) || anyDuplicated(axes)) {
-    fail("`axes` must be two different latent axes from 1 to %d, not %s.", dim, describe(axes))
+predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
+  if (inherits(newdata, "SummarizedExperiment")) {
+    assay <- if (is.null(object$assay)) 1L else object$assay
+    samples <- as.data.frame(SummarizedExperiment::colData(newdata))
+    rows <- t(as.matrix(SummarizedExperiment::assay(newdata, assay)))
+    SummarizedExperiment::assay(newdata, assay) <- t(predict(
+      object, rows, sample_column(batch, samples, "batch", "colData(newdata)"),
+      if (!is.null(label)) sample_column(label, samples, "label", "colData(newdata)"), progress))
+    return(newdata)
   }
-  share <- fit$latent$explained
-  share <- if (is.null(share)) NULL else diff(c(0, share))[axes]
-  labels <- if (is.null(share)) paste("latent", axes) else sprintf("PC%d (%.0f %%)", as.integer(axes), 100 * share)
-  view <- list(labels = c(labels, "")[1:2], strip = length(axes) == 1, square = length(axes) == 2)
-  group <- if (by == "batch") stats::relevel(fit$batch, fit$reference) else fit$label
-  if (by == "batch") levels(group)[1] <- paste(levels(group)[1], "(reference)")
-  layers <- lapply(c("before", "after"), function(side) {
-    new_layer(side, fit$points[[side]][, axes, drop = FALSE], "rows", group)
-  })
-  panels_picture(layers, list(view, view), group, col, shared = FALSE)
-}
-
-integration_curves <- function(fit, col) {
-  panels <- c("distance over that of halves", "novelty")
-  curves <- do.call(rbind, lapply(names(fit$flows), function(name) {
-    trace <- fit$flows[[name]]$trace
-    data.frame(panel = rep(panels, each = nrow(trace)), time = trace$time, value = c(trace$ratio, trace$novelty),
-               group = name, alone = nrow(trace) == 1)
-  }))
-  curves <- curves[!is.na(curves$value), ]
-  curves$panel <- factor(curves$panel, levels = panels)
-  group <- if (length(fit$flows) > 1) names(fit$flows)
-  curves$group <- factor(curves$group, levels = names(fit$flows))
-  list(kind = "curves", curves = curves, log = stats::setNames(c(FALSE, FALSE), panels), colours = picture_colours(group, col))
-}
-
-#' @rdname plot.integration
-#' @method autoplot integration
-#' @order 2
-#' @rawNamespace S3method(ggplot2::autoplot, integration)
-autoplot.integration <- function(object, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2), col = NULL, ...) {
-  draw_ggplot(integration_picture(object, type, by, axes, col), ...)
+  frame <- is.data.frame(newdata)
+  columns <- seq_len(NCOL(newdata))
+  if (frame) {
+    columns <- which(!names(newdata) %in% c(if (is_new_column(batch, newdata)) batch, if (is_new_column(label, newdata)) label))
+    if (is_new_column(batch, newdata)) batch <- newdata[[batch]]
+    if (is_new_column(label, newdata)) label <- newdata[[label]]
+  }
+  if (!is.null(object$table$names) && !is.null(colnames(newdata)) && all(object$table$names %in% colnames(newdata))) {
+    columns <- match(object$table$names, colnames(newdata))
+  }
+  points <- read_new_rows(if (frame) newdata[columns] else newdata[, columns, drop = FALSE],
+                          list(names = object$table$names, constant = object$table$constant))
+  n <- nrow(points)
+  batch <- recycle_new(batch, n, "batch")
+  if (!is.null(object$label)) {
+    if (is.null(label)) fail("`label` must be given: the fit has moved each label by a flow of its own.")
+    label <- recycle_new(label, n, "label")
+  }
+  key <- if (is.null(object$label)) batch else paste(batch, label, sep = ": ")
+  stray <- setdiff(key[batch != object$reference], names(object$flows))
+  if (length(stray)) {
+    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(object$flows)))
+  }
+  moved <- points
+  for (name in intersect(names(object$flows), key[batch != object$reference])) {
+    rows <- which(key == name & batch != object$reference)
+    flow <- object$flows[[name]]
+    own <- points[rows, , drop = FALSE]
+    at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
+    moved[rows, ] <- put_residual(at, own, object$latent, object$control, flow)
+  }
+  varying <- columns[is.na(object$table$constant)]
+  replace_rows(newdata, list(columns = varying), moved, which(batch != object$reference))
 }

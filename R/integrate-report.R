@@ -59,6 +59,7 @@ compare_clouds <- function(z, goal, x, y, threads) {
 
 # Fewer rows on a side say nothing of a classifier of five parts.
 least_classified <- 10L
+
 most_silhouette <- 2000L
 
 limit_pair <- function(x, most) {

@@ -77,69 +77,6 @@ unscale_columns <- function(x, centre, spread, inverse = FALSE) {
 
 #' @rdname latent_map
 #' @export
-latent_pca <- function(rank = NULL, scale = FALSE) {
-  if (!is.null(rank)) rank <- check_count(rank, "rank", 1L)
-  pca_latent(rank, check_flag(scale, "scale"))
-}
-
-# most: no more components than this where the rank is left open.
-pca_latent <- function(rank, scale, most = 50) {
-  largest <- min(most, 50)
-  new_latent("pca", function(x) {
-    centre <- colMeans(x)
-    spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
-    centred <- unscale_columns(x, centre, spread, inverse = TRUE)
-    most <- min(nrow(x) - 1L, ncol(x))
-    if (!is.null(rank) && rank > most) {
-      fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
-           rank, nrow(x), ncol(x), most)
-    }
-    parts <- principal_components(centred, most)
-    share <- cumsum(parts$variance) / parts$total
-    if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
-    rank <- min(rank, ncol(parts$loadings))
-    loadings <- parts$loadings[, seq_len(rank), drop = FALSE]
-    new_fitted_latent(
-      "pca", rank,
-      encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE) %*% loadings,
-      decode = function(z) unscale_columns(tcrossprod(z, loadings), centre, spread),
-      description = sprintf("%d principal component%s of %s columns, %.1f %% of the variance", rank,
-                            if (rank == 1) "" else "s", if (scale) "standardised" else "centred",
-                            100 * share[rank]),
-      explained = share[seq_len(rank)],
-      # the columns of spread * loadings span the subspace
-      log_volume = function(x) -0.5 * as.numeric(determinant(crossprod(spread * loadings))$modulus),
-      reconstruction = sqrt(max(0, 1 - share[rank]))
-    )
-  })
-}
-
-# Orthonormal loadings [p, r], most varying first, and variances, from a centred
-# matrix. Wide tables go through the [n, n] matrix of inner products, whose
-# loadings are made orthonormal again because squaring costs half the digits.
-principal_components <- function(centred, most) {
-  n <- nrow(centred)
-  if (ncol(centred) <= n) {
-    parts <- svd(centred, nu = 0, nv = most)
-    loadings <- parts$v
-    values <- parts$d[seq_len(most)]
-  } else {
-    inner <- eigen(tcrossprod(centred), symmetric = TRUE)
-    kept <- seq_len(most)
-    kept <- kept[inner$values[kept] > inner$values[1] * n * .Machine$double.eps]
-    loadings <- crossprod(centred, inner$vectors[, kept, drop = FALSE])
-    values <- sqrt(colSums(loadings^2))
-    loadings <- sweep(loadings, 2, values, "/")
-    overlap <- chol(crossprod(loadings))
-    loadings <- t(backsolve(overlap, t(loadings), transpose = TRUE))
-  }
-  keep <- values > values[1] * 1e-10
-  list(loadings = loadings[, keep, drop = FALSE], variance = values[keep]^2 / (n - 1),
-       total = sum(centred^2) / (n - 1))
-}
-
-#' @rdname latent_map
-#' @export
 latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
   if (!is.function(encode)) fail("`encode` must be a function, not %s.", describe(encode))
   if (!is.function(decode)) fail("`decode` must be a function, not %s.", describe(decode))
@@ -159,23 +96,6 @@ latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
       description = if (nothing) "the columns as they are" else sprintf("a map of your own to %d dimensions", ncol(z)),
       reconstruction = error,
       log_volume = if (nothing) function(x) 0 else log_det
-    )
-  })
-}
-
-# Another map fitted to columns that were standardised, or only moved to their medians.
-pooled_first <- function(latent, scale) {
-  new_latent(latent$name, function(x) {
-    outer <- if (scale) latent_standardise()$fit(x) else latent_centre()$fit(x)
-    inner <- latent$fit(outer$encode(x))
-    as_is <- inner$name == "map" && inner$dim == ncol(x)
-    new_fitted_latent(
-      inner$name, inner$dim,
-      encode = function(x) inner$encode(outer$encode(x)),
-      decode = function(z) outer$decode(inner$decode(z)),
-      description = if (as_is) outer$description
-                    else sub("centred columns", outer$description, inner$description, fixed = TRUE),
-      explained = inner$explained, reconstruction = inner$reconstruction_error
     )
   })
 }
@@ -211,3 +131,33 @@ print.latent_map <- function(x, ...) {
   }
   invisible(x)
 }
+
+# Mean log volume of the encoding over the rows of each class: from nats of latent
+# rows to nats in data units. 0 where it is not known.
+class_volumes <- function(latent, points, rows) {
+  if (is.null(latent$log_volume)) return(0)
+  vapply(rows, function(some) mean(latent$log_volume(points[some, , drop = FALSE])), 0, USE.NAMES = FALSE)
+}
+
+latent_log_volume <- function(fit, points) {
+  if (is.null(fit$latent$log_volume)) {
+    fail("The latent map gives no volume, so there is no density in data units: give latent_map() a `log_det`.")
+  }
+  value <- fit$latent$log_volume(points)
+  if (!is.numeric(value) || !length(value) %in% c(1, nrow(points)) || anyNA(value)) {
+    fail("`log_det` of the latent map must return one number a row, not %s.", describe(value))
+  }
+  value
+}
+
+decode_points <- function(fit, latent) {
+  if (nrow(latent) == 0) return(matrix(0, 0, sum(is.na(fit$table$constant))))
+  points <- fit$latent$decode(latent)
+  if (!is.numeric(points) || nrow(points) != nrow(latent)) {
+    fail("`decode` of the latent map must return a numeric matrix with %d rows, not %s.",
+         nrow(latent), describe(points))
+  }
+  points
+}
+
+latent_columns <- function(dim) if (dim == 1) "latent" else paste("latent", seq_len(dim))

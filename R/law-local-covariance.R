@@ -35,21 +35,6 @@ law_density.law_local_covariance <- function(law, points, threads, self = FALSE,
                       offsets = lower_times(law$factors, t(law$points) - law$centres), shares = share)
 }
 
-# Column a of the result: the lower triangle (by rows) in column a of `triangles` times
-# column a of z.
-lower_times <- function(triangles, z) {
-  out <- z
-  entry <- 0L
-  for (row in seq_len(nrow(z))) {
-    out[row, ] <- 0
-    for (column in seq_len(row)) {
-      entry <- entry + 1L
-      out[row, ] <- out[row, ] + triangles[entry, ] * z[column, ]
-    }
-  }
-  out
-}
-
 #' @export
 draw_law.law_local_covariance <- function(law, n, key, threads) {
   d <- ncol(law$points)

@@ -63,12 +63,3 @@ draw_law.law_mixture <- function(law, n, key, threads) {
   from <- pick_weighted(draw_uniform(n, 1, key)[, 1], law$weights)
   component_rows(draw_normal(n, ncol(law$means), key, stream = 1L), from, law)
 }
-
-# Noise [n, d] brought to the components `from` of a mixture.
-component_rows <- function(noise, from, law) {
-  for (g in unique(from)) {
-    rows <- which(from == g)
-    noise[rows, ] <- noise[rows, , drop = FALSE] %*% law$roots[[g]] + rep(law$means[g, ], each = length(rows))
-  }
-  noise
-}

@@ -27,13 +27,6 @@ law_density.law_stack <- function(law, points, threads, self = FALSE, ...) {
   matrix(log_mean_exp(matrix(each, nrow(points)), law$weights))
 }
 
-# log of the weighted mean of exp(each) over columns.
-log_mean_exp <- function(each, weights) {
-  most <- each[cbind(seq_len(nrow(each)), max.col(each, "first"))]
-  most[!is.finite(most)] <- 0
-  most + log(drop(exp(each - most) %*% weights))
-}
-
 #' @export
 draw_law.law_stack <- function(law, n, key, threads) {
   part <- pick_weighted(draw_uniform(n, 1, key, stream = 3L)[, 1], law$weights)

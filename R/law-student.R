@@ -35,44 +35,6 @@ fit_student <- function(points, class, components, df, prior, most_steps = 80L) 
   list(rows = fit$rows, means = fit$means, roots = lapply(seq_len(components), function(g) matrix(fit$roots[, g], d)))
 }
 
-# Classes of Ward's hierarchy on at most 500 rows, evenly spaced; the others join the
-# nearest mean. Nothing is drawn.
-ward_classes <- function(points, components, memo = NULL) {
-  n <- nrow(points)
-  if (components == 1) return(rep(1L, n))
-  some <- unique(round(seq(1, n, length.out = min(n, 500))))
-  tree <- remembered(memo, "tree", stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"))
-  cut <- stats::cutree(tree, components)
-  centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
-  neighbours(points, unname(centres), 1L)$index[, 1]
-}
-
-# (x - m)' C^-1 (x - m) of each row and component [n, components], C = R'R.
-squared_lengths <- function(points, means, roots, threads = thread_count()) {
-  d <- ncol(points)
-  factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
-  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), threads)
-}
-
-# The inverse of the lower Cholesky factor t(root), by rows.
-inverse_factor <- function(root) {
-  d <- ncol(root)
-  backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
-}
-
-# Log-densities [n, components] from squared lengths; Gaussian where df is infinite.
-t_log_density <- function(lengths, roots, df, d) {
-  for (g in seq_along(roots)) {
-    tail <- if (is.finite(df[g])) {
-      lgamma((df[g] + d) / 2) - lgamma(df[g] / 2) - d / 2 * log(df[g] * pi) - (df[g] + d) / 2 * log1p(lengths[, g] / df[g])
-    } else {
-      -d / 2 * log(2 * pi) - lengths[, g] / 2
-    }
-    lengths[, g] <- tail - sum(log(diag(roots[[g]])))
-  }
-  lengths
-}
-
 #' @export
 law_density.law_student <- function(law, points, threads, self = FALSE, ...) {
   each <- t_log_density(squared_lengths(points, law$means, law$roots, threads), law$roots, law$df, ncol(points))

@@ -1,5 +1,4 @@
-# Long work runs as many short .Call()s from a loop in R: between them R shows
-# progress and listens for Ctrl-C.
+# Long work runs as many short .Call()s from a loop in R: between them R shows progress and listens for Ctrl-C.
 
 # Seconds that one .Call() should take.
 block_seconds <- 0.2
@@ -49,4 +48,21 @@ bind_blocks <- function(blocks) {
     if (is.matrix(values[[1]])) do.call(rbind, values) else unlist(values)
   })
   stats::setNames(parts, names)
+}
+
+# Work on a few columns at a time: about this many numbers of a matrix at once.
+numbers_at_once <- 2e6
+
+in_columns <- function(n, rows, work) {
+  each <- max(1, floor(numbers_at_once / rows))
+  unlist(lapply(seq(1, n, by = each), function(first) work(first:min(n, first + each - 1))))
+}
+
+# Half of the memory is for other things than one trajectory.
+check_memory <- function(x, planned, every) {
+  memory <- .Call(C_pf_memory)
+  wanted <- 8 * length(x) * (planned / every + 1)
+  if (is.na(memory) || wanted <= memory / 2) return(invisible())
+  fail("The trajectory would take %.1f GB, more than half of this machine's %.1f GB; give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows.",
+       wanted / 1e9, memory / 1e9, if (every > 1) " with a larger `every`" else "")
 }

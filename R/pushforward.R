@@ -69,9 +69,8 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   finish_generator(advance_generator(run, progress))
 }
 
-is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)
-
 frequency_scales <- 2^(-2:3)
+
 drawn_frequencies <- 128L
 
 pushforward_field <- function(statistic, frequencies, bandwidth, scaled, frame, points) {

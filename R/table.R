@@ -105,3 +105,116 @@ reflect_into <- function(x, range) {
   }
   x
 }
+
+# Source and target with the same columns: those that vary in either, as matrices,
+# pooled too, and the template by which rows are given back.
+read_pair <- function(source, target, n_source) {
+  if (is.function(source)) {
+    target <- check_points(form <- target, "target", min_rows = 2L, grouped = FALSE)
+    n_source <- if (is.null(n_source)) nrow(target) else check_count(n_source, "n_source", 2L)
+    source <- draw_source(source, n_source, target)
+  } else {
+    if (!is.null(n_source)) fail("`n_source` belongs to a `source` that is a function.")
+    source <- check_points(form <- source, "source", min_rows = 2L, grouped = FALSE)
+    target <- check_like(target, "target", source, min_rows = 2L)
+  }
+  names <- if (is.null(colnames(source))) colnames(target) else colnames(source)
+  pooled <- rbind(unname(source), unname(target))
+  colnames(pooled) <- names
+  range <- apply(pooled, 2, range)
+  varying <- range[2, ] > range[1, ]
+  if (!any(varying)) fail("`source` and `target` have no column that varies; there is nothing to move.")
+  rows <- seq_len(nrow(source))
+  pooled_varying <- pooled[, varying, drop = FALSE]
+  list(
+    source = pooled_varying[rows, , drop = FALSE], target = pooled_varying[-rows, , drop = FALSE], pooled = pooled_varying,
+    template = list(
+      frame = if (is.data.frame(form)) form[0, , drop = FALSE], names = names,
+      constant = ifelse(varying, NA_real_, range[1, ]), integer = rep(FALSE, ncol(pooled)), range = range,
+      group_column = NULL, group = NULL
+    )
+  )
+}
+
+# n rows of a source that is a function, with the columns of the target.
+draw_source <- function(source, n, like) {
+  rows <- source(n)
+  if (!(is.matrix(rows) || is.data.frame(rows)) || nrow(rows) != n) {
+    fail("`source` must be a function that returns %d rows for n = %d, not %s.", n, n, describe(rows))
+  }
+  check_like(rows, "source(n)", like, min_rows = 0L)
+}
+
+# points: the varying columns as doubles [n, p]; batch, label: factors; columns: where
+# the varying ones stand in x.
+read_samples <- function(x, batch, label) {
+  frame <- is.data.frame(x)
+  named <- character()
+  if (frame) {
+    named <- c(if (is_column_name(batch, x)) batch, if (is_column_name(label, x)) label)
+    batch <- sample_column(batch, x, "batch", "x")
+    if (!is.null(label)) label <- sample_column(label, x, "label", "x")
+  }
+  genes <- if (frame) which(!names(x) %in% named) else seq_len(NCOL(x))
+  points <- check_points(if (frame) x[genes] else x, "x", min_rows = 4L, grouped = FALSE)
+  range <- apply(points, 2, range)
+  varying <- range[2, ] > range[1, ]
+  if (!any(varying)) fail("`x` has no column that varies; there is nothing to move.")
+  list(
+    points = points[, varying, drop = FALSE], columns = genes[varying],
+    batch = check_sample_factor(batch, nrow(points), "batch"),
+    label = if (!is.null(label)) check_sample_factor(label, nrow(points), "label"),
+    names = colnames(points), constant = ifelse(varying, NA_real_, range[1, ])
+  )
+}
+
+is_column_name <- function(value, x) is.character(value) && length(value) == 1 && nrow(x) != 1
+
+# A vector, or the column of a table that it names.
+sample_column <- function(value, table, what, where) {
+  if (!is_column_name(value, table)) return(value)
+  if (!value %in% names(table)) fail("`%s` is \"%s\", but `%s` has no such column.", what, value, where)
+  table[[value]]
+}
+
+check_sample_factor <- function(value, n, what) {
+  if (!is.atomic(value) || length(value) != n) {
+    fail("`%s` must have one entry for each of the %d samples, not be %s.", what, n, describe(value))
+  }
+  if (anyNA(value)) fail("`%s` must not contain NA (sample %s).", what, some(which(is.na(value))))
+  droplevels(as.factor(value))
+}
+
+# x with the varying columns of these rows replaced.
+replace_rows <- function(x, table, points, rows) {
+  if (!is.data.frame(x)) {
+    storage.mode(x) <- "double"
+    x[rows, table$columns] <- points[rows, ]
+    return(x)
+  }
+  for (j in seq_along(table$columns)) {
+    column <- as.double(x[[table$columns[j]]])
+    column[rows] <- points[rows, j]
+    x[[table$columns[j]]] <- column
+  }
+  x
+}
+
+is_new_column <- function(value, table) is.character(value) && length(value) == 1 && value %in% names(table)
+
+recycle_new <- function(value, n, what) {
+  if (!is.atomic(value) || is.null(value) || !length(value) %in% c(1L, n) || anyNA(value)) {
+    fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n, describe(value))
+  }
+  rep_len(as.character(value), n)
+}
+
+# Two tables with the same columns, as matrices; columns of the same names in
+# another order are put in the order of `x`.
+check_two_samples <- function(x, y, min_rows = 1L) {
+  x <- check_points(x, "x", min_rows, grouped = FALSE)
+  y <- check_points(y, "y", min_rows, dim = ncol(x))
+  names <- colnames(x)
+  if (!is.null(names) && !anyDuplicated(names) && setequal(names, colnames(y))) y <- y[, names, drop = FALSE]
+  list(x = unname(x), y = unname(y))
+}

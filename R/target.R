@@ -95,12 +95,6 @@ new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, con
   )
 }
 
-check_shares <- function(weights, k) {
-  good <- is.numeric(weights) && length(weights) == k && all(is.finite(weights)) && all(weights > 0)
-  if (!good) fail("`weights` must be %d positive numbers, one a component, not %s.", k, describe(weights))
-  as.double(weights) / sum(weights)
-}
-
 component_covariances <- function(covariances, k, d) {
   if (is.list(covariances)) {
     if (length(covariances) != k) fail("`covariances` must have one matrix for each of the %d components, not %d.", k, length(covariances))

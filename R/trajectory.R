@@ -134,6 +134,7 @@ run_again <- function(traj, points, first, last, threads) {
 }
 
 n_steps <- function(traj) length(traj$gamma)
+
 last_frame <- function(traj) frame(traj, n_steps(traj) + 1L)
 
 # prod 1/(1 - b_j): by how much the inverse may magnify an error. Infinite where
@@ -219,4 +220,44 @@ as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FA
     coordinates,
     check.names = FALSE
   )
+}
+
+# Keeps frames 0, every, 2 every, ... and the last in one array [n, d, kept], filled
+# in place and of the right size from the start where all planned steps are taken:
+# no second copy of the trajectory is made. `kept` counts from 0.
+frame_store <- function(points, planned, every, labels) {
+  if (is.null(labels)) labels <- list(NULL, NULL)
+  room <- function(slots) array(0, c(dim(points), slots), c(labels, list(NULL)))
+  frames <- room(planned %/% every + 1 + (planned %% every > 0))
+  kept <- integer()
+  put <- function(points, step) {
+    slot <- length(kept) + 1L
+    if (slot > dim(frames)[3]) {
+      grown <- room(2 * slot)
+      grown[seq_along(frames)] <- frames
+      frames <<- grown
+    }
+    frames[, , slot] <<- points
+    kept[slot] <<- step
+    invisible()
+  }
+  put(points, 0L)
+  last <- 0L
+  list(
+    add = function(points, step) {
+      last <<- step
+      if (step %% every == 0) put(points, step)
+    },
+    close = function(points) {
+      if (kept[length(kept)] != last) put(points, last)
+      if (length(kept) < dim(frames)[3]) frames <<- frames[, , seq_along(kept), drop = FALSE]
+      list(frames = frames, kept = kept)
+    }
+  )
+}
+
+# Passive points moved by steps from + 1 .. from + count.
+carry_steps <- function(traj, points, from, count) {
+  .Call(C_pf_gpa_carry, points, traj$networks, traj$plan$widths, traj$plan$settings, traj$plan$every,
+        as.integer(from), as.integer(count))
 }

@@ -1,30 +1,3 @@
-# The gradient field of Algorithm 2 at the rows of `query`, moved by the
-# particles `source`; `self`: the query rows are the particles themselves.
-field_at <- function(query, source, s, epsilon, self, threads) {
-  if (self) return(sample_field(source, s, epsilon, threads))
-  ordered_field(query, source, s, epsilon, FALSE, threads)
-}
-
-ordered_field <- function(query, source, s, epsilon, self, threads) {
-  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
-    .Call(C_pf_field, query, source, from, count, self, s, epsilon, threads)
-  }))
-}
-
-# The field at the particles themselves visits each pair once, in rounds that
-# hand on the sums so far; the last of them gives the field.
-sample_field <- function(points, s, epsilon, threads) {
-  n <- nrow(points)
-  rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
-  if (rounds == 0) return(ordered_field(points, points, s, epsilon, TRUE, threads))
-  result <- NULL
-  in_blocks(rounds, as.numeric(n) * n * (ncol(points) + 4) / (2 * rounds), function(from, count) {
-    result <<- .Call(C_pf_sample_field, points, result, from, from + count, s, epsilon, threads)
-    NULL
-  }, chunk = 1, least = 1)
-  result
-}
-
 #' Forward descent: carry the rows towards equilibrium
 #'
 #' Gradient descent of the repulsive-attractive energy
@@ -137,59 +110,6 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   history <- as.data.frame(do.call(rbind, history))
   warn_short_flow(history, step, n_steps, time)
   new_trajectory(frames$close(points), history, list(s = s, epsilon = epsilon))
-}
-
-# Every how many steps a frame is kept.
-check_every <- function(keep, every, planned) {
-  if (!is.null(every)) every <- check_count(every, "every", 1L)
-  if (keep == "all") {
-    if (!is.null(every)) fail("`every` belongs to `keep = \"checkpoints\"`.")
-    return(1L)
-  }
-  if (is.null(every)) as.integer(max(1, ceiling(sqrt(planned)))) else every
-}
-
-# Half of the memory is for other things than one trajectory.
-check_memory <- function(x, planned, every) {
-  memory <- .Call(C_pf_memory)
-  wanted <- 8 * length(x) * (planned / every + 1)
-  if (is.na(memory) || wanted <= memory / 2) return(invisible())
-  fail("The trajectory would take %.1f GB, more than half of this machine's %.1f GB; give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows.",
-       wanted / 1e9, memory / 1e9, if (every > 1) " with a larger `every`" else "")
-}
-
-# Keeps frames 0, every, 2 every, ... and the last in one array [n, d, kept], filled
-# in place and of the right size from the start where all planned steps are taken:
-# no second copy of the trajectory is made. `kept` counts from 0.
-frame_store <- function(points, planned, every, labels) {
-  if (is.null(labels)) labels <- list(NULL, NULL)
-  room <- function(slots) array(0, c(dim(points), slots), c(labels, list(NULL)))
-  frames <- room(planned %/% every + 1 + (planned %% every > 0))
-  kept <- integer()
-  put <- function(points, step) {
-    slot <- length(kept) + 1L
-    if (slot > dim(frames)[3]) {
-      grown <- room(2 * slot)
-      grown[seq_along(frames)] <- frames
-      frames <<- grown
-    }
-    frames[, , slot] <<- points
-    kept[slot] <<- step
-    invisible()
-  }
-  put(points, 0L)
-  last <- 0L
-  list(
-    add = function(points, step) {
-      last <<- step
-      if (step %% every == 0) put(points, step)
-    },
-    close = function(points) {
-      if (kept[length(kept)] != last) put(points, last)
-      if (length(kept) < dim(frames)[3]) frames <<- frames[, , seq_along(kept), drop = FALSE]
-      list(frames = frames, kept = kept)
-    }
-  )
 }
 
 check_collision <- function(points, nearest, epsilon, at) {

@@ -1,48 +1,6 @@
-# The pictures of plot.R, drawn with ggplot2.
+# Pictures drawn with ggplot2.
 
 utils::globalVariables(".data") # the pronoun in ggplot2::aes()
-
-#' @rdname plot.particle_trajectory
-#' @method autoplot particle_trajectory
-#' @order 2
-#' @rawNamespace S3method(ggplot2::autoplot, particle_trajectory)
-autoplot.particle_trajectory <- function(object, type = c("frames", "energy"), times = NULL,
-                                         group = NULL, col = NULL, ...) {
-  draw_ggplot(trajectory_picture(object, type, times, group, col), ...)
-}
-
-#' @rdname plot.efs
-#' @method autoplot efs
-#' @order 2
-#' @rawNamespace S3method(ggplot2::autoplot, efs)
-autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
-                         path = NULL, group = NULL, col = NULL, ...) {
-  draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)
-}
-
-#' @rdname plot.gpa
-#' @method autoplot gpa
-#' @order 2
-#' @rawNamespace S3method(ggplot2::autoplot, gpa)
-autoplot.gpa <- function(object, type = c("frames", "trace"), times = NULL, group = NULL, col = NULL, ...) {
-  draw_ggplot(gpa_picture(object, type, times, group, col), ...)
-}
-
-#' @rdname plot.wgf
-#' @method autoplot wgf
-#' @order 2
-#' @rawNamespace S3method(ggplot2::autoplot, wgf)
-autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500,
-                         col = NULL, ...) {
-  draw_ggplot(wgf_picture(object, type, times, others, target, col), ...)
-}
-
-#' @rdname generator
-#' @method autoplot generator
-#' @rawNamespace S3method(ggplot2::autoplot, generator)
-autoplot.generator <- function(object, type = c("points", "trace", "map"), n = 1000, data = NULL, col = NULL, ...) {
-  draw_ggplot(generator_picture(object, type, n, data, col), ...)
-}
 
 draw_ggplot <- function(picture, ...) {
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)

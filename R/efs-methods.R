@@ -101,20 +101,6 @@ print.summary.efs <- function(x, ...) {
   invisible(x)
 }
 
-# rbind of one data frame per class, with the class in front where there are
-# classes.
-over_classes <- function(fit, make) {
-  flows <- class_flows(fit)
-  parts <- lapply(names(flows), function(class) {
-    part <- make(flows[[class]])
-    if (is_grouped(fit)) {
-      part <- cbind(data.frame(group = factor(rep(class, nrow(part)), levels = names(flows))), part)
-    }
-    part
-  })
-  do.call(rbind, parts)
-}
-
 #' @rdname summary.efs
 #' @export
 tidy.efs <- function(x, ...) {

@@ -1,5 +1,5 @@
-# Settings of a flow chosen by held-out log-likelihood: the mean over rows left out
-# of folds, each fold with a flow of its own. No flow is always a candidate.
+# Settings of a flow chosen by held-out log-likelihood: the mean over rows left out of folds, each fold with a
+# flow of its own. The option without a flow is always among the candidates.
 
 # What is searched. `place`: the unit of the flow; epsilon = softening n^(-2/max(d,2)).
 flow_grid <- function(n, d, fixed) {
@@ -92,13 +92,6 @@ column_key <- function(law, settings) {
 # The name of the specification that a column belongs to.
 spec_key <- function(law, settings) column_key(law, list(settings[names(settings) != "jitter"]))
 
-place_rows <- function(z, place, by_column) {
-  switch(place,
-         as_is = list(centre = rep(0, ncol(z)), scale = rep(1, ncol(z))),
-         scaled = ball_scale(z, by_column),
-         whitened = whitened(z))
-}
-
 # Rows of z in folds; rows of one block stay together. The same for the same extents:
 # nothing is drawn from R's generator.
 make_folds <- function(n, blocks, folds) {
@@ -176,6 +169,7 @@ score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(
 }
 
 best_column <- function(scores) which.max(colMeans(scores$value))
+
 best_mean <- function(scores) if (is.null(scores)) -Inf else max(colMeans(scores$value))
 
 no_flow_candidate <- function(place) {
@@ -185,14 +179,19 @@ no_flow_candidate <- function(place) {
 # A flow must beat none by this many standard errors of the paired difference: it is
 # the best of several, so one would be passed by chance alone.
 worth_a_flow <- 2
+
 # A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
 near_no_flow <- 0.05
+
 # The search ends where no time and no softening comes as near as this to no flow, in nats, in the first fold.
 hopeless_flow <- 0.02
+
 # Of the laws only so many, the best without a flow, are tried while flows are looked for.
 laws_at_first <- 3L
+
 # Laws further than this from the best without a flow, in nats, are not tried with one.
 rivals_within <- 0.5
+
 # More rows than this are thinned before the search.
 most_search_rows <- 1200L
 
@@ -402,4 +401,12 @@ describe_scores <- function(scores) {
     se = unname(apply(scores$value[, rows, drop = FALSE], 2, stats::sd)) / sqrt(nrow(scores$value)),
     row.names = NULL
   )
+}
+
+check_blocks <- function(blocks, n) {
+  if (is.null(blocks)) return(NULL)
+  if (!is.atomic(blocks) || length(blocks) != n || anyNA(blocks)) {
+    fail("`blocks` must say for each of the %d rows which belong together, without NA, not %s.", n, describe(blocks))
+  }
+  blocks
 }

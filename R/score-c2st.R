@@ -111,9 +111,6 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
   )
 }
 
-# base::sample() of a vector, whatever its length.
-sample_rows <- function(x, size = length(x)) x[base::sample.int(length(x), size)]
-
 # Share of label 1 among the k nearest rows of the other folds.
 neighbour_scores <- function(x, label, fold, k, threads) {
   x <- sweep(x, 2, column_spread(x), "/")

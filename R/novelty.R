@@ -1,13 +1,3 @@
-# The k nearest of the rows of `source` to each row of `query`: `index` and
-# `distance`, matrices [rows of query, k]; `self`: a row is not its own
-# neighbour.
-neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
-  threads <- thread_count(threads)
-  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
-    .Call(C_pf_neighbours, query, source, from, count, self, as.integer(k), threads)
-  }))
-}
-
 #' Novelty: new rows, or copies of the old ones?
 #'
 #' Compares how far generated rows lie from their nearest training row with how

@@ -60,8 +60,6 @@ autoplot.fidelity <- function(object, type = c("scores", "novelty", "columns"), 
   plot(picture, ...)
 }
 
-# ---- Pictures ----------------------------------------------------------------
-
 report_picture <- function(x, type, n_columns, col) {
   type <- check_choice(type, c("scores", "novelty", "columns"), "type")
   n_columns <- check_count(n_columns, "n_columns", 1L)
@@ -130,10 +128,10 @@ columns_picture <- function(x, n_columns) {
 }
 
 axis_gap <- "distance beyond another sample of real rows (1: the limit)"
-axis_nearest <- "distance to the nearest real row"
-axis_columns <- "standard deviations from the mean of the real rows"
 
-# ---- Base graphics -----------------------------------------------------------
+axis_nearest <- "distance to the nearest real row"
+
+axis_columns <- "standard deviations from the mean of the real rows"
 
 label_margin <- function(labels) {
   0.8 + max(graphics::strwidth(labels, units = "inches")) / graphics::par("csi")
@@ -199,8 +197,6 @@ draw_columns <- function(picture, ...) {
   graphics::box()
   report_legend(levels(marks$kind), col = picture$colours, lwd = 4, cex = 0.9, seg.len = 1.2)
 }
-
-# ---- ggplot2 -----------------------------------------------------------------
 
 ggplot_scores <- function(picture, ...) {
   marks <- picture$marks

@@ -74,12 +74,3 @@ ball_scores <- function(real, synthetic, k, threads) {
     coverage = mean(around_real$nearest <= real_radius)
   )
 }
-
-# For each row of `query`: `count`, the rows a of `source` no farther than
-# radius[a], and `nearest`, the distance to the nearest of them all.
-within_radius <- function(query, source, radius, threads = NULL) {
-  threads <- thread_count(threads)
-  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
-    .Call(C_pf_count_within, query, source, from, count, radius, threads)
-  }))
-}

@@ -1,0 +1,154 @@
+#' Plots of a fit
+#'
+#' The rows on their way to equilibrium, the data beside the latent side with
+#' new points and an interpolation path, or the energies over time. `plot()`
+#' draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#'
+#' @section What is shown:
+#' Latent points are shown in the common space of the latent map, each class put
+#' back in its place and size, although its flow runs in a unit of its own. With
+#' more than two latent dimensions they are projected on the first two principal
+#' components of the encoded rows, in all panels the same. Values in one
+#' dimension are stacked like a histogram of dots, new ones downwards.
+#'
+#' Panels of `"trajectory"` are matched by time: a class shows its last frame at
+#' or before the time of the panel, and stays where it is where it has no flow.
+#'
+#' The data side of `"latent"` shows the columns themselves, as decoded, each in
+#' its own unit, where at most two columns of the table vary; otherwise the
+#' encoded rows. A new row is drawn where [simulate()][simulate.efs] would give
+#' it back: after the same [set.seed()] these are the same rows.
+#'
+#' The curves of `"energy"` are in the unit of each flow.
+#'
+#' @param x,object A fit from [efs()].
+#' @param type `"trajectory"`, `"latent"` (data and latent side) or `"energy"`
+#'   (energy on a linear, kinetic energy on a logarithmic axis, one curve a
+#'   class).
+#' @param times For `"trajectory"`, flow times between 0 and the end of the
+#'   longest flow, in whose frames the nearest are taken. `NULL`: five times
+#'   evenly spread.
+#' @param new For `"latent"`, the number of new points to draw and to carry
+#'   back, shown as stars on both sides; 0 or `NULL` for none. With classes, the
+#'   total, shared out as in the data. Governed by [set.seed()].
+#' @param path For `"latent"`, two row numbers `c(from, to)` of one class: the
+#'   path between them (see [interpolate()]), shown as a line with stars.
+#' @param group Classes to colour by, instead of those of the fit: a factor or a
+#'   vector, one entry a row. Not for `"energy"`.
+#' @param col Colours, one a class (or one for all without classes). `NULL`: a
+#'   palette that colour-blind people can tell apart.
+#' @inheritParams plot.particle_trajectory
+#' @inherit plot.particle_trajectory return
+#' @references
+#' Daneshmand H, Soleymani A (2025). Data generation without function
+#' estimation, Figures 1 to 5. \doi{10.48550/arXiv.2507.08239}
+#' @examples
+#' fit <- efs(iris, group = "Species", calibrate = FALSE)
+#' plot(fit)
+#' set.seed(1)
+#' plot(fit, type = "latent", new = 30)
+#' plot(fit, type = "energy")
+#'
+#' # colours without a flow for each class, and a path between two rows
+#' plot(efs(iris[3:4], calibrate = FALSE), type = "latent", path = c(1, 150), group = iris$Species)
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(fit, type = "latent", new = 30)
+#' @order 1
+#' @export
+plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
+                     path = NULL, group = NULL, col = NULL, ...) {
+  draw_base(efs_picture(x, type, times, new, path, group, col), ...)
+  invisible(x)
+}
+
+efs_picture <- function(fit, type, times, new, path, group, col) {
+  type <- check_choice(type, c("trajectory", "latent", "energy"), "type")
+  check_belongs(type, "trajectory", times = times)
+  check_belongs(type, "latent", new = new, path = path)
+  check_belongs(type, c("trajectory", "latent"), group = group)
+  flows <- class_flows(fit)
+  if (type == "energy") return(curves_picture(flows, col))
+  own_group <- is.null(group) && is_grouped(fit)
+  group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
+  if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
+  frames_picture(flows, times, group, latent_columns(fit$latent$dim), col)
+}
+
+sides_picture <- function(fit, new, path, group, own_group, col) {
+  flows <- class_flows(fit)
+  rows <- common_points(flows, 0)
+  latent_view <- projection(rows, latent_columns(fit$latent$dim))
+  varying <- is.na(fit$table$constant)
+  plain <- sum(varying) <= 2
+  data_view <- latent_view
+  if (plain) data_view <- projection(fit$latent$decode(rows), varying_columns(fit), square = FALSE)
+  on_both <- function(data, latent, kind, group) {
+    list(new_layer("data", data_view$see(data), kind, group),
+         new_layer("latent", latent_view$see(latent), kind, group))
+  }
+  on_data <- function(table) {
+    points <- read_new_rows(table, fit$table)
+    if (fit$control$bounds) points <- reflect_into(points, fit$table$range[, varying, drop = FALSE])
+    if (plain) unname(points) else fit$latent$encode(points)
+  }
+
+  layers <- on_both(if (plain) fit$latent$decode(rows) else rows, common_points(flows, Inf), "rows", group)
+  if (!is.null(new) && check_count(new, "new") > 0) {
+    drawn <- draw_new(fit, new)
+    layers <- c(layers, on_both(on_data(drawn$table), drawn$latent, "new", if (own_group) drawn$class))
+  }
+  if (!is.null(path)) {
+    line <- draw_path(fit, path)
+    data <- on_data(line$table)
+    stars <- seq(1, nrow(data), by = path_gap)
+    layers <- c(layers, on_both(data, line$latent, "line", NULL),
+                on_both(data[stars, , drop = FALSE], line$latent[stars, , drop = FALSE], "path", NULL))
+  }
+  panels_picture(layers, list(data_view, latent_view), group, col, shared = !plain)
+}
+
+varying_columns <- function(fit) {
+  columns <- fit$table$names
+  if (is.null(columns)) columns <- paste("column", seq_along(fit$table$constant))
+  columns[is.na(fit$table$constant)]
+}
+
+# New points: where the laws draw them (common latent space) and as rows of the
+# table. One key a class in the order of simulate(), so that the rows are its.
+draw_new <- function(fit, n) {
+  flows <- class_flows(fit)
+  counts <- class_counts(fit, n)
+  class <- factor(rep(names(counts), counts), levels = names(flows))
+  drawn <- Map(function(flow, count) {
+    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
+  }, flows[names(counts)], counts)
+  points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
+  list(
+    class = class,
+    latent = do.call(rbind, lapply(drawn, `[[`, "latent")),
+    table = write_table(points, fit$table, if (is_grouped(fit)) class)
+  )
+}
+
+# A path is a smooth line with a star at every fifth of its 41 points.
+path_gap <- 5
+
+draw_path <- function(fit, path) {
+  total <- sum(lengths(fit$rows))
+  if (!is.numeric(path) || length(path) != 2 || !all(path %in% seq_len(total))) {
+    fail("`path` must be two row numbers between 1 and %d, not %s.", total,
+         if (is.numeric(path)) paste(path, collapse = ", ") else describe(path))
+  }
+  table <- interpolate(fit, path[1], path[2], n = 8 * path_gap + 1)
+  flow <- class_flows(fit)[[as.character(row_class(fit)[path[1]])]]
+  list(table = table, latent = from_flow(attr(table, "latent"), flow))
+}
+
+#' @rdname plot.efs
+#' @method autoplot efs
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, efs)
+autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
+                         path = NULL, group = NULL, col = NULL, ...) {
+  draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)
+}

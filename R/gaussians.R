@@ -1,0 +1,96 @@
+# Log-densities of Gaussian and t mixtures, and draws from their components.
+
+# log-density [rows, widths] of equal Gaussian kernels about `centres`.
+kernel_log_density <- function(points, centres, widths, threads, self) {
+  each <- vapply(widths, function(width) {
+    if (!(width > 0)) return(rep(-Inf, nrow(points)))
+    kernel_estimate(points, centres, "gaussian", width, FALSE, threads, self)$log_density
+  }, numeric(nrow(points)))
+  matrix(each, nrow(points))
+}
+
+# log-density [rows, widths] of the mixture with equal weights of Gaussians about
+# `means`, |A_a (y - x_a)|^2 / h^2 the squared Mahalanobis length; `constants`
+# without the weight.
+# `offsets` [d, n] and `shares`: the centre is moved by shares times them, in the metric
+# of the factors.
+mixture_log_density <- function(points, means, factors, constants, widths, threads, self, weights = NULL,
+                                offsets = NULL, shares = rep(1, length(widths))) {
+  parts <- nrow(means) - self
+  constants <- constants + if (is.null(weights)) -log(parts) else log(weights)
+  work <- nrow(means) * (ncol(means)^2 + 10) * 2
+  blocks <- in_blocks(nrow(points), work, function(from, count) {
+    list(value = .Call(C_pf_mixture_log_density, points, means, factors, offsets, constants, as.double(widths),
+                       as.double(shares), from, count, self, threads))
+  })
+  bind_blocks(blocks)$value
+}
+
+# (x - m)' C^-1 (x - m) of each row and component [n, components], C = R'R.
+squared_lengths <- function(points, means, roots, threads = thread_count()) {
+  d <- ncol(points)
+  factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
+  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), threads)
+}
+
+# The inverse of the lower Cholesky factor t(root), by rows.
+inverse_factor <- function(root) {
+  d <- ncol(root)
+  backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
+}
+
+# Log-densities [n, components] from squared lengths; Gaussian where df is infinite.
+t_log_density <- function(lengths, roots, df, d) {
+  for (g in seq_along(roots)) {
+    tail <- if (is.finite(df[g])) {
+      lgamma((df[g] + d) / 2) - lgamma(df[g] / 2) - d / 2 * log(df[g] * pi) - (df[g] + d) / 2 * log1p(lengths[, g] / df[g])
+    } else {
+      -d / 2 * log(2 * pi) - lengths[, g] / 2
+    }
+    lengths[, g] <- tail - sum(log(diag(roots[[g]])))
+  }
+  lengths
+}
+
+# Noise [n, d] brought to the components `from` of a mixture.
+component_rows <- function(noise, from, law) {
+  for (g in unique(from)) {
+    rows <- which(from == g)
+    noise[rows, ] <- noise[rows, , drop = FALSE] %*% law$roots[[g]] + rep(law$means[g, ], each = length(rows))
+  }
+  noise
+}
+
+# Column a of the result: the lower triangle (by rows) in column a of `triangles` times
+# column a of z.
+lower_times <- function(triangles, z) {
+  out <- z
+  entry <- 0L
+  for (row in seq_len(nrow(z))) {
+    out[row, ] <- 0
+    for (column in seq_len(row)) {
+      entry <- entry + 1L
+      out[row, ] <- out[row, ] + triangles[entry, ] * z[column, ]
+    }
+  }
+  out
+}
+
+# log of the weighted mean of exp(each) over columns.
+log_mean_exp <- function(each, weights) {
+  most <- each[cbind(seq_len(nrow(each)), max.col(each, "first"))]
+  most[!is.finite(most)] <- 0
+  most + log(drop(exp(each - most) %*% weights))
+}
+
+# Classes of Ward's hierarchy on at most 500 rows, evenly spaced; the others join the
+# nearest mean. Nothing is drawn.
+ward_classes <- function(points, components, memo = NULL) {
+  n <- nrow(points)
+  if (components == 1) return(rep(1L, n))
+  some <- unique(round(seq(1, n, length.out = min(n, 500))))
+  tree <- remembered(memo, "tree", stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"))
+  cut <- stats::cutree(tree, components)
+  centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))
+  neighbours(points, unname(centres), 1L)$index[, 1]
+}

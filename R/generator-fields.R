@@ -1,0 +1,124 @@
+# Fields: where the points of a generator should move, in units of its frame.
+
+# gradient [n, d]: a point moves against it; state: what the field remembers.
+field_gradient <- function(run, x) {
+  field <- run$field
+  switch(
+    field$type,
+    energy = list(gradient = energy_pull(x, some_rows(run, field$sample), run$control$threads)),
+    mmd = list(gradient = mmd_pull(x, some_rows(run, field$sample), field$bandwidths, run$control$threads)),
+    characteristic = list(gradient = characteristic_pull(x, field_frequencies(run), field)),
+    sliced = list(gradient = sliced_pull(x, some_rows(run, field$sample), run$key, step_stream(run, 3L))),
+    rule = rule_pull(run, x)
+  )
+}
+
+# As many rows of the sample as there are points, different ones each step.
+some_rows <- function(run, sample) {
+  n <- run$control$batch
+  if (nrow(sample) <= n) return(sample)
+  u <- draw_uniform(n, 1L, run$key, step_stream(run, 2L))[, 1]
+  sample[partial_permutation(nrow(sample), u), , drop = FALSE]
+}
+
+# Of n times the energy distance, by points; half of it.
+energy_pull <- function(x, y, threads) {
+  (kernel_force(x, y, "unit", least_distance, FALSE, threads) / nrow(y) -
+     kernel_force(x, x, "unit", least_distance, TRUE, threads) / max(1, nrow(x) - 1))
+}
+
+# In units of the frame, where points have spread 1.
+least_distance <- 1e-6
+
+mmd_pull <- function(x, y, bandwidths, threads) {
+  total <- 0
+  for (h in bandwidths) {
+    total <- total + (kernel_force(x, y, "gaussian", h, FALSE, threads) / nrow(y) -
+                        kernel_force(x, x, "gaussian", h, TRUE, threads) / max(1, nrow(x) - 1)) / h^2
+  }
+  total
+}
+
+# Frequencies [K, d] of this step, with those of the goal's characteristic function.
+field_frequencies <- function(run) {
+  field <- run$field
+  if (!is.null(field$frequencies)) return(field$frequencies)
+  k <- field$count
+  t <- draw_normal(k, ncol(field$sample), run$key, step_stream(run, 2L)) *
+    field$scales[1 + floor(draw_uniform(k, 1L, run$key, step_stream(run, 3L))[, 1] * length(field$scales))]
+  c(list(t = t), empirical_characteristic(field$sample, t))
+}
+
+# Columns: real and imaginary parts at t [K, d].
+empirical_characteristic <- function(x, t) {
+  phase <- tcrossprod(x, t)
+  list(re = colMeans(cos(phase)), im = colMeans(sin(phase)))
+}
+
+# d/dx_i of sum_k |a_k|^2 n / 2, a_k = mean e^{i t_k x} - goal.
+characteristic_pull <- function(x, at, field) {
+  phase <- tcrossprod(x, at$t)
+  cosine <- cos(phase)
+  sine <- sin(phase)
+  re <- colMeans(cosine) - at$re
+  im <- colMeans(sine) - at$im
+  (sweep(cosine, 2, im, "*") - sweep(sine, 2, re, "*")) %*% at$t
+}
+
+# Directions of one step.
+slices <- 16L
+
+# Along random lines each point is paired with the sample's point of the same rank, and moves to it.
+sliced_pull <- function(x, y, key, stream) {
+  d <- ncol(x)
+  directions <- draw_normal(max(slices, d), d, key, stream)
+  directions <- directions / sqrt(rowSums(directions^2))
+  total <- 0
+  along <- tcrossprod(x, directions)
+  goal <- tcrossprod(y, directions)
+  at <- (seq_len(nrow(x)) - 0.5) / nrow(x) * nrow(y)
+  for (k in seq_len(nrow(directions))) {
+    sorted <- sort(goal[, k])[pmin(floor(at) + 1, nrow(y))]
+    total <- total + outer(along[, k] - sorted[rank(along[, k], ties.method = "first")], directions[k, ])
+  }
+  total * d / nrow(directions)
+}
+
+# A step of wgf() from here, with the points themselves as particles.
+rule_pull <- function(run, x) {
+  rule <- run$field$rule
+  points <- from_frame(run$frame, x)
+  threads <- run$control$threads
+  bandwidth <- run$state$bandwidth
+  if (is.null(bandwidth)) {
+    bandwidth <- likely_bandwidth(points, rule$kernel, threads)
+  } else if (run$state$step %% bandwidth_every == 0) {
+    tried <- bandwidth * bandwidth_ratio^(-1:1)
+    bandwidth <- tried[which.max(vapply(tried, function(h) leave_one_out(points, rule$kernel, h, threads), 0))]
+  }
+  moved <- rule_step(rule, points, bandwidth, threads)
+  list(gradient = sweep(points - moved$points, 2, run$frame$spread, "/"), state = list(bandwidth = bandwidth))
+}
+
+# What is watched: lower is better.
+field_score <- function(run, x) {
+  field <- run$field
+  switch(
+    field$type,
+    characteristic = {
+      at <- if (is.null(field$frequencies)) field$check else field$frequencies
+      here <- empirical_characteristic(x, at$t)
+      mean((here$re - at$re)^2 + (here$im - at$im)^2)
+    },
+    mmd = {
+      one <- function(h) kernel_score(x, field$check, score_kernel("gaussian", h), FALSE, run$control$threads)
+      mean(vapply(field$bandwidths, one, 0))
+    },
+    rule = {
+      points <- from_frame(run$frame, x)
+      bandwidth <- if (is.null(run$state$bandwidth)) likely_bandwidth(points, field$rule$kernel, run$control$threads) else run$state$bandwidth
+      rule_step(field$rule, points, bandwidth, run$control$threads)$record[2]
+    },
+    kernel_score(x, field$check, score_kernel("riesz"), FALSE, run$control$threads)
+  )
+}

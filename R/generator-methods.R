@@ -1,0 +1,129 @@
+#' Generators: networks from a normal law to points
+#'
+#' What [distill()] and [pushforward()] return. `simulate()` is one pass through the network for all rows; `predict()` maps given
+#' base points; `plot()` shows draws, the scores during training or, in one dimension, the map.
+#'
+#' A generator is a plain list of numbers: [saveRDS()] and [readRDS()] keep it whole. It holds no training rows, but what
+#' it learnt from them.
+#'
+#' @param object,x A generator.
+#' @param nsim Number of rows.
+#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream
+#'   is restored afterwards.
+#' @param newdata Matrix of base points, a column a base dimension.
+#' @param type `"points"`: draws; `"trace"`: scores during training; `"map"`: the map on `[-3, 3]`, for one base
+#'   dimension.
+#' @param n Number of draws for `"points"`.
+#' @param data For `"points"`, a matrix shown in grey below the draws.
+#' @param col Colours; `NULL`: a palette that colour-blind people can tell apart.
+#' @param row.names,optional Ignored.
+#' @param ... For plots as in [plot.particle_trajectory()]; otherwise not used.
+#' @return `simulate()`, `sample()`: rows, with the attribute `"seed"` of [stats::simulate()]; in the form of the table where the
+#'   generator was distilled from a fit to one. `predict()`: a matrix. `tidy()`: the scores (`step`, `score`); `glance()`: one row;
+#'   `summary()` a list. `as.data.frame()`: as `tidy()`.
+#' @examples
+#' set.seed(1)
+#' fit <- pushforward(matrix(rexp(500)), n_steps = 100)
+#' simulate(fit, 3, seed = 1)
+#' predict(fit, matrix(c(-1, 0, 1)))
+#' plot(fit, type = "map")
+#' @name generator
+NULL
+
+# Rows in one pass: what fits the nearest caches.
+generator_block <- 8192L
+
+#' @rdname generator
+#' @export
+simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
+  nsim <- check_count(nsim, "nsim")
+  state <- start_stream(seed)
+  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  key <- draw_key()
+  starts <- seq(0, by = generator_block, length.out = ceiling(nsim / generator_block))
+  out <- matrix(0, nsim, length(object$frame$centre))
+  for (block in seq_along(starts)) {
+    count <- min(generator_block, nsim - starts[block])
+    rows <- starts[block] + seq_len(count)
+    out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 3L * block))
+    if (!is.null(object$noise)) {
+      noise <- draw_kernel(object$noise$kernel, count, ncol(out), key, 3L * block + 1L)
+      out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * noise
+    }
+  }
+  out <- write_points(object, out)
+  attr(out, "seed") <- state$seed
+  out
+}
+
+map_points <- function(object, z) {
+  from_frame(object$frame, generate(z, object$network$parameters, object$network, object$frame))
+}
+
+write_points <- function(object, points) {
+  if (is.null(object$write$table)) {
+    colnames(points) <- object$write$columns
+    return(points)
+  }
+  write_table(points, object$write$table)
+}
+
+#' @rdname generator
+#' @export
+predict.generator <- function(object, newdata, ...) {
+  z <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$diagnostics$base_dim))
+  if (nrow(z) == 0) return(matrix(0, 0, length(object$frame$centre)))
+  write_points(object, map_points(object, z))
+}
+
+#' @rdname generator
+#' @export
+format.generator <- function(x, ...) {
+  run <- x$diagnostics
+  c(
+    sprintf("<%s> a generator: %d normal number%s to %d column%s, network %s", x$what, run$base_dim, if (run$base_dim == 1) "" else "s",
+            run$dim, if (run$dim == 1) "" else "s", paste(x$network$widths, collapse = "-")),
+    sprintf("trained by %s: %s after %d steps, score %s at step %d",
+            c(energy = "the energy distance", mmd = "maximum mean discrepancy", characteristic = "characteristic functions",
+              sliced = "pairs along random lines", rule = "its own moved points")[[run$field]],
+            run$status, run$steps, format(run$score, digits = 3), run$best_step),
+    if (!is.null(x$noise)) sprintf("draws carry noise of the %s kernel, bandwidth %s", x$noise$kernel, format(x$noise$bandwidth, digits = 3))
+  )
+}
+
+#' @rdname generator
+#' @export
+print.generator <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
+
+#' @rdname generator
+#' @export
+summary.generator <- function(object, ...) {
+  structure(list(call = object$call, lines = format(object), trace = object$trace, elapsed = object$elapsed, version = object$version),
+            class = "summary.generator")
+}
+
+#' @rdname generator
+#' @export
+print.summary.generator <- function(x, ...) {
+  cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
+  cat(x$lines[-1], sep = "\n")
+  at <- unique(round(seq(1, nrow(x$trace), length.out = 5)))
+  print(x$trace[at, ], digits = 3, row.names = FALSE)
+  cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
+  invisible(x)
+}
+
+#' @rdname generator
+#' @export
+tidy.generator <- function(x, ...) x$trace
+
+#' @rdname generator
+#' @export
+glance.generator <- function(x, ...) cbind(x$diagnostics, elapsed = x$elapsed)
+
+#' @rdname generator
+#' @export
+as.data.frame.generator <- function(x, row.names = NULL, optional = FALSE, ...) x$trace

@@ -1,0 +1,48 @@
+# The network of a generator as a map from base draws to points:
+# G(z) = centre + spread * (start * z + N(z)): N starts near 0, so that training starts from a normal law, with start = 1
+# that with the moments of the goal. With bounds that is a logit, and values are between them. If there are more base
+# dimensions than columns, the first ones enter by themselves, the others through N.
+
+# Points [n, d] over centre and spread.
+generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
+
+raw_points <- function(z, parameters, network, frame) {
+  out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z, thread_count())
+  shared <- seq_len(min(ncol(z), ncol(out)))
+  out[, shared] <- out[, shared] + frame$start * z[, shared]
+  pin <- frame$pin
+  if (is.null(pin)) return(out)
+  sweep(out, 2, raw_points(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, frame$bounds))
+}
+
+# bounds: lower and upper ends [2, d] in units of the frame.
+squash <- function(y, bounds) {
+  if (is.null(bounds)) return(y)
+  sweep(sweep(stats::plogis(y), 2, bounds[2, ] - bounds[1, ], "*"), 2, bounds[1, ], "+")
+}
+
+unsquash <- function(x, bounds) {
+  if (is.null(bounds)) return(x)
+  stats::qlogis(sweep(sweep(x, 2, bounds[1, ]), 2, bounds[2, ] - bounds[1, ], "/"))
+}
+
+# d squash / d y, from x = squash(y).
+squash_slope <- function(x, bounds) {
+  width <- bounds[2, ] - bounds[1, ]
+  share <- sweep(sweep(x, 2, bounds[1, ]), 2, width, "/")
+  sweep(share * (1 - share), 2, width, "*")
+}
+
+from_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread)
+
+to_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread, inverse = TRUE)
+
+# Base draws of one step or one block: a pure function of the key. In one dimension they are stratified, one in each of n
+# intervals of equal probability, for training alone.
+base_draws <- function(n, dim, key, stream, stratified = FALSE) {
+  if (!stratified || dim > 1) return(draw_normal(n, dim, key, stream))
+  matrix(stats::qnorm((seq_len(n) - draw_uniform(n, 1L, key, stream)[, 1]) / n))
+}
+
+# Streams of the random numbers: 0 starts the network, 1 checks, then three a step.
+step_stream <- function(run, which) 3L * run$state$step + 1L + which

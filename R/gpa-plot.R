@@ -1,0 +1,70 @@
+#' Plots of a run of particles
+#'
+#' The particles on their way to the target as a row of panels, or divergence and kinetic energy over time.
+#' `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#'
+#' @section What is shown:
+#' Tables of one or two columns are shown in their own units, others in the units of the flow: as they are up to two
+#' dimensions, on the first two principal components of source and target together beyond. The curves are those of
+#' every step; values that are not positive are left out on a logarithmic axis. Divergences are estimates that may be below
+#' 0 where the network lags behind.
+#'
+#' @param x,object A fit from [gpa()].
+#' @param type `"frames"`: the particles at chosen times, over the target; `"trace"`: divergence and kinetic energy
+#'   (logarithmic axes).
+#' @param times For `"frames"`, flow times between 0 and the end. `NULL`: five times evenly spread.
+#' @param group For `"frames"`, classes of the particles to colour by: a factor or a vector, one entry a particle.
+#' @param col For `"frames"`, colours of the target and of the particles, or of the target and each class; for
+#'   `"trace"` one colour. `NULL`: grey and a palette that colour-blind people can tell apart.
+#' @inheritParams plot.particle_trajectory
+#' @inherit plot.particle_trajectory return
+#' @references
+#' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024), Figures 2 and 3. \doi{10.1137/23M1587841}
+#' @examples
+#' set.seed(1)
+#' target <- cbind(rep(c(-2, 2), 50), rep(c(-2, 2), each = 50)) + rnorm(200, sd = 0.5)
+#' fit <- gpa(function(n) matrix(rnorm(2 * n), n), target, n_steps = 100)
+#' plot(fit)
+#' plot(fit, type = "trace")
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(fit)
+#' @order 1
+#' @export
+plot.gpa <- function(x, type = c("frames", "trace"), times = NULL, group = NULL, col = NULL, ...) {
+  draw_base(gpa_picture(x, type, times, group, col), ...)
+  invisible(x)
+}
+
+gpa_picture <- function(fit, type, times, group, col) {
+  type <- check_choice(type, c("frames", "trace"), "type")
+  check_belongs(type, "frames", times = times, group = group)
+  traj <- fit$trajectory
+  extent <- dim(traj$frames)
+  flow <- list(trajectory = traj, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1]))
+  if (type == "trace") return(curves_picture(list(flow), col))
+  times <- panel_times(list(flow), times)
+  classes <- point_group(group, extent[1])
+  if (is.null(classes)) classes <- factor(rep("particles", extent[1]))
+  if ("target" %in% levels(classes)) fail("`group` must not have a class \"target\", which names the target rows.")
+  all <- factor(c(rep("target", nrow(fit$target)), as.character(classes)), levels = c("target", levels(classes)))
+  if (is.null(col)) col <- c("grey65", class_colours(nlevels(classes)))
+  plain <- sum(is.na(fit$table$constant)) <= 2
+  place <- if (plain) fit$latent$decode else identity
+  columns <- if (plain) varying_columns(fit) else latent_columns(extent[2])
+  goal <- place(fit$target)
+  view <- projection(rbind(goal, place(frame(traj, 1L))), columns)
+  titles <- paste("time", distinct_format(times))
+  layers <- lapply(seq_along(times), function(j) {
+    points <- rbind(goal, place(common_points(list(flow), times[j])))
+    new_layer(titles[j], view$see(points), "rows", all)
+  })
+  panels_picture(layers, rep(list(view), length(times)), all, col, shared = TRUE)
+}
+
+#' @rdname plot.gpa
+#' @method autoplot gpa
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, gpa)
+autoplot.gpa <- function(object, type = c("frames", "trace"), times = NULL, group = NULL, col = NULL, ...) {
+  draw_ggplot(gpa_picture(object, type, times, group, col), ...)
+}

@@ -1,0 +1,62 @@
+#' @rdname latent_map
+#' @export
+latent_pca <- function(rank = NULL, scale = FALSE) {
+  if (!is.null(rank)) rank <- check_count(rank, "rank", 1L)
+  pca_latent(rank, check_flag(scale, "scale"))
+}
+
+# most: no more components than this where the rank is left open.
+pca_latent <- function(rank, scale, most = 50) {
+  largest <- min(most, 50)
+  new_latent("pca", function(x) {
+    centre <- colMeans(x)
+    spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
+    centred <- unscale_columns(x, centre, spread, inverse = TRUE)
+    most <- min(nrow(x) - 1L, ncol(x))
+    if (!is.null(rank) && rank > most) {
+      fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
+           rank, nrow(x), ncol(x), most)
+    }
+    parts <- principal_components(centred, most)
+    share <- cumsum(parts$variance) / parts$total
+    if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
+    rank <- min(rank, ncol(parts$loadings))
+    loadings <- parts$loadings[, seq_len(rank), drop = FALSE]
+    new_fitted_latent(
+      "pca", rank,
+      encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE) %*% loadings,
+      decode = function(z) unscale_columns(tcrossprod(z, loadings), centre, spread),
+      description = sprintf("%d principal component%s of %s columns, %.1f %% of the variance", rank,
+                            if (rank == 1) "" else "s", if (scale) "standardised" else "centred",
+                            100 * share[rank]),
+      explained = share[seq_len(rank)],
+      # the columns of spread * loadings span the subspace
+      log_volume = function(x) -0.5 * as.numeric(determinant(crossprod(spread * loadings))$modulus),
+      reconstruction = sqrt(max(0, 1 - share[rank]))
+    )
+  })
+}
+
+# Orthonormal loadings [p, r], most varying first, and variances, from a centred
+# matrix. Wide tables go through the [n, n] matrix of inner products, whose
+# loadings are made orthonormal again because squaring costs half the digits.
+principal_components <- function(centred, most) {
+  n <- nrow(centred)
+  if (ncol(centred) <= n) {
+    parts <- svd(centred, nu = 0, nv = most)
+    loadings <- parts$v
+    values <- parts$d[seq_len(most)]
+  } else {
+    inner <- eigen(tcrossprod(centred), symmetric = TRUE)
+    kept <- seq_len(most)
+    kept <- kept[inner$values[kept] > inner$values[1] * n * .Machine$double.eps]
+    loadings <- crossprod(centred, inner$vectors[, kept, drop = FALSE])
+    values <- sqrt(colSums(loadings^2))
+    loadings <- sweep(loadings, 2, values, "/")
+    overlap <- chol(crossprod(loadings))
+    loadings <- t(backsolve(overlap, t(loadings), transpose = TRUE))
+  }
+  keep <- values > values[1] * 1e-10
+  list(loadings = loadings[, keep, drop = FALSE], variance = values[keep]^2 / (n - 1),
+       total = sum(centred^2) / (n - 1))
+}

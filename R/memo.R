@@ -1,0 +1,9 @@
+# What a search computes once for several candidates.
+
+# `value`, computed once for each key of `memo`, an environment that belongs to the points of a
+# search, or NULL.
+remembered <- function(memo, key, value) {
+  if (is.null(memo)) return(value)
+  if (is.null(memo[[key]])) memo[[key]] <- value
+  memo[[key]]
+}

@@ -1,0 +1,126 @@
+# Pictures drawn with base graphics.
+
+draw_base <- function(picture, ...) {
+  entries <- legend_entries(picture)
+  titles <- levels(if (picture$kind == "panels") picture$panels$panel else picture$curves$panel)
+  lines <- legend_lines(entries)
+  square <- picture$kind == "panels"
+  own_axes <- !square || !picture$shared
+  mar <- c(3.2, if (own_axes) 4 else 0.5, 2, 0.5)
+  oma <- c(if (lines > 0) lines + 0.5 else 0, if (own_axes) 0 else 3.2, 0, 0.5)
+  old <- graphics::par(c("mfrow", "mar", "oma", "pty", "mgp", "tcl", "las", "xpd", "cex"))
+  on.exit(graphics::par(old)) # cex last: setting mfrow changes it
+  graphics::par(mfrow = c(1, length(titles)), mgp = c(2, 0.5, 0), tcl = -0.3, las = 1, xpd = FALSE,
+                pty = if (square) "s" else "m")
+  graphics::par(cex = 0.85)
+  if (square) oma[c(2, 4)] <- oma[c(2, 4)] + spare_width(length(titles), mar, oma) / 2
+  graphics::par(mar = mar, oma = oma)
+  for (j in seq_along(titles)) {
+    if (square) draw_panel(picture, j, ...) else draw_curves(picture, titles[j], ...)
+  }
+  if (lines > 0) draw_legend(entries)
+}
+
+# Width (in lines) that a row of square panels would leave between them.
+spare_width <- function(panels, mar, oma) {
+  size <- graphics::par("din") / (graphics::par("csi") * graphics::par("mex"))
+  side <- size[2] - sum(mar[c(1, 3)], oma[c(1, 3)])
+  max(0, size[1] - sum(oma[c(2, 4)]) - panels * (side + sum(mar[c(2, 4)])))
+}
+
+draw_panel <- function(picture, j, ...) {
+  panel <- picture$panels[j, ]
+  points <- picture$points[picture$points$panel == panel$panel, ]
+  first <- j == 1 || !picture$shared
+  graphics::plot.new()
+  graphics::plot.window(c(panel$xmin, panel$xmax), c(panel$ymin, panel$ymax), xaxs = "i", yaxs = "i")
+  graphics::axis(1)
+  # With shared axes the first panel's labels stand in the outer margin.
+  if (first && !panel$strip) graphics::axis(2, xpd = NA)
+  graphics::title(xlab = panel$xlab)
+  if (first) graphics::title(ylab = panel$ylab, line = 2.5, xpd = NA)
+  graphics::title(main = as.character(panel$panel), font.main = 1, cex.main = 1.1, line = 0.6)
+  graphics::box()
+  rows <- points[points$kind == "rows", ]
+  draw_marks(rows, grDevices::adjustcolor(group_colour(picture, rows), point_alpha(picture$points)),
+             list(pch = 16, cex = point_size(rows)), ...)
+  new <- points[points$kind == "new", ]
+  draw_marks(new, if (anyNA(new$group)) star_colours[["new"]] else group_colour(picture, new),
+             list(pch = 8, cex = point_size(new), lwd = 1.2))
+  line <- points[points$kind == "line", ]
+  graphics::lines(line$x, line$y, col = star_colours[["path"]], lwd = 1.2)
+  draw_marks(points[points$kind == "path", ], star_colours[["path"]], list(pch = 8, cex = 0.9, lwd = 1.2))
+}
+
+group_colour <- function(picture, points) {
+  if (is.null(names(picture$colours))) return(rep(picture$colours, nrow(points)))
+  unname(picture$colours[as.character(points$group)])
+}
+
+draw_marks <- function(points, colour, settings, ...) {
+  settings <- utils::modifyList(settings, list(...))
+  do.call(graphics::points, c(list(points$x, points$y, col = colour), settings))
+}
+
+# Curves run over time unless the picture says otherwise.
+picture_clock <- function(picture) if (is.null(picture$clock)) "time" else picture$clock
+
+draw_curves <- function(picture, title, ...) {
+  curves <- picture$curves[picture$curves$panel == title, ]
+  settings <- utils::modifyList(list(type = "o", pch = 16, cex = 0.5, lwd = 1.5), list(...))
+  graphics::plot(range(picture$curves$time), range(curves$value, na.rm = TRUE), type = "n", yaxt = "n",
+                 log = if (picture$log[[title]]) "y" else "", xlab = picture_clock(picture), ylab = "",
+                 main = title, font.main = 1, cex.main = 1.1)
+  graphics::axis(2, at = graphics::axTicks(2), labels = formatC(graphics::axTicks(2), format = "g"))
+  lines <- if (is.null(names(picture$colours))) list(curves) else split(curves, curves$group)
+  for (i in seq_along(lines)) {
+    line <- lines[[i]]
+    do.call(graphics::lines, c(list(line$time, line$value, col = picture$colours[[i]]), settings))
+    if (any(line$alone)) graphics::points(line$time, line$value, col = picture$colours[[i]], pch = 16)
+  }
+}
+
+# A row an entry: label, colour, symbol and whether a line runs through it.
+legend_entries <- function(picture) {
+  classes <- names(picture$colours)
+  curves <- picture$kind == "curves"
+  entries <- data.frame(label = classes, colour = unname(picture$colours)[seq_along(classes)],
+                        pch = rep(16, length(classes)), line = rep(curves, length(classes)))
+  if (curves) return(entries)
+  stars <- intersect(c("new", "path"), picture$points$kind)
+  if (length(stars) && is.null(classes)) {
+    entries <- data.frame(label = "rows", colour = picture$colours, pch = 16, line = FALSE)
+  }
+  coloured <- any(!is.na(picture$points$group[picture$points$kind == "new"]))
+  rbind(entries, data.frame(
+    label = stars, pch = rep(8, length(stars)), line = stars == "path",
+    colour = ifelse(stars == "new" & coloured, "grey30", star_colours[stars])
+  ))
+}
+
+# As many columns as fit the device, a character taken as wide as an average one.
+legend_columns <- function(entries) {
+  width <- (max(nchar(entries$label)) + 6) * graphics::par("cin")[1] * 0.55
+  max(1, min(nrow(entries), floor(graphics::par("din")[1] / width)))
+}
+
+legend_lines <- function(entries) {
+  if (nrow(entries) == 0) return(0)
+  ceiling(nrow(entries) / legend_columns(entries)) * 1.2
+}
+
+# Just below the tick labels and axis title of the panels, in user coordinates.
+legend_top <- function() {
+  line <- graphics::par("cin")[2] * graphics::par("cex")
+  graphics::grconvertY(graphics::grconvertY(0, "npc", "inches") - 3.2 * line, "inches", "user")
+}
+
+# In the middle of the device.
+draw_legend <- function(entries) {
+  graphics::legend(
+    graphics::grconvertX(0.5, "ndc", "user"), legend_top(), entries$label, col = entries$colour,
+    pch = entries$pch, lty = if (any(entries$line)) ifelse(entries$line, 1, 0), seg.len = 1.5,
+    ncol = legend_columns(entries), xjust = 0.5, yjust = 1, bty = "n", xpd = NA,
+    text.width = max(graphics::strwidth(entries$label)) + graphics::strwidth("M")
+  )
+}

@@ -1,0 +1,225 @@
+# What is drawn is decided once, as a "picture": plain data frames that hold every coordinate and colour.
+# picture-base.R and picture-ggplot.R only draw it. There are two kinds: "panels" of points, and "curves" over time.
+
+# An argument that the chosen type would silently ignore is a mistake.
+check_belongs <- function(type, types, ...) {
+  given <- Filter(Negate(is.null), list(...))
+  if (length(given) && !type %in% types) {
+    fail("`%s` belongs to type = %s, not to type = \"%s\".", names(given)[1],
+         paste0('"', types, '"', collapse = " or "), type)
+  }
+}
+
+# NULL, or a factor with one entry a point.
+point_group <- function(group, n) {
+  if (is.null(group)) return(NULL)
+  if (!is.atomic(group) || length(group) != n) {
+    fail("`group` must have one entry for each of the %d points, not be %s.", n, describe(group))
+  }
+  if (anyNA(group)) fail("`group` must not contain NA (entry %s).", some(which(is.na(group))))
+  droplevels(as.factor(group))
+}
+
+frames_picture <- function(flows, times, group, columns, col) {
+  times <- panel_times(flows, times)
+  titles <- paste("time", distinct_format(times))
+  view <- projection(common_points(flows, 0), columns)
+  layers <- lapply(seq_along(times), function(j) {
+    new_layer(titles[j], view$see(common_points(flows, times[j])), "rows", group)
+  })
+  panels_picture(layers, rep(list(view), length(times)), group, col, shared = TRUE)
+}
+
+# Times of frames of the longest flow: those nearest to `times`.
+panel_times <- function(flows, times, count = 5) {
+  clocks <- lapply(flows, function(flow) flow$trajectory$times)
+  clock <- clocks[[which.max(vapply(clocks, max, 0))]]
+  end <- max(clock)
+  if (is.null(times)) {
+    times <- seq(0, end, length.out = count)
+  } else {
+    if (!is.numeric(times) || length(times) == 0 || anyNA(times)) {
+      fail("`times` must be numbers between 0 and %s, the end of the flow, not %s.",
+           format(end, digits = 4), describe(times))
+    }
+    outside <- times < 0 | times > end * (1 + 1e-9)
+    if (any(outside)) {
+      fail("`times` must lie between 0 and %s, the end of the flow, but %s does not.",
+           format(end, digits = 4), format(times[outside][1]))
+    }
+  }
+  nearest <- vapply(times, function(time) which.min(abs(clock - time)), 1L)
+  clock[sort(unique(nearest))]
+}
+
+# The fewest significant digits, from 3 on, that tell the values apart.
+distinct_format <- function(values) {
+  for (digits in 3:15) {
+    text <- vapply(values, format, "", digits = digits)
+    if (!anyDuplicated(text)) break
+  }
+  text
+}
+
+# All particles at a time, in the common latent space [n, d]: of each flow the
+# last frame at or before (times of flows may differ by rounding).
+common_points <- function(flows, time) {
+  points <- matrix(0, sum(lengths(lapply(flows, `[[`, "rows"))), length(flows[[1]]$centre))
+  for (flow in flows) {
+    at <- findInterval(time + 1e-9 * max(time, 0), flow$trajectory$times)
+    points[flow$rows, ] <- from_flow(frame(flow$trajectory, at), flow)
+  }
+  points
+}
+
+# How points [n, d] are seen on at most two axes: columns as they are, or the
+# first two principal components of `points`. `square`: both axes have one unit.
+projection <- function(points, columns, square = TRUE) {
+  dim <- ncol(points)
+  if (dim <= 2) {
+    return(list(see = identity, labels = c(columns, "")[1:2], strip = dim == 1, square = square && dim == 2))
+  }
+  centre <- colMeans(points)
+  plane <- principal_plane(sweep(points, 2, centre))
+  list(
+    see = function(z) sweep(z, 2, centre) %*% plane$loadings,
+    labels = sprintf("PC%d (%.0f %%)", 1:2, 100 * plane$share), strip = FALSE, square = TRUE
+  )
+}
+
+# Loadings [d, 2], of directions that do not vary 0; the largest of each
+# component is positive, so that the picture does not depend on LAPACK.
+principal_plane <- function(centred) {
+  plane <- list(loadings = matrix(0, ncol(centred), 2), share = c(0, 0))
+  if (!any(centred != 0)) return(plane)
+  parts <- principal_components(centred, 2L)
+  found <- seq_along(parts$variance)
+  sign <- apply(parts$loadings, 2, function(v) if (v[which.max(abs(v))] < 0) -1 else 1)
+  plane$loadings[, found] <- sweep(parts$loadings, 2, sign, "*")
+  plane$share[found] <- parts$variance / parts$total
+  plane
+}
+
+# Points [n, 1 or 2] of one kind for one panel: "rows", "new", "path" (its stars)
+# or "line" (what runs through them).
+new_layer <- function(panel, points, kind, group) {
+  data.frame(
+    panel = panel, x = points[, 1], y = if (ncol(points) > 1) points[, 2] else 0,
+    kind = kind, group = if (is.null(group)) NA_character_ else as.character(group)
+  )
+}
+
+# points: panel, x, y, kind, group (factors; group NA where it has no class).
+# panels: a row a panel with its limits and labels. `shared`: one set of limits.
+panels_picture <- function(layers, views, group, col, shared) {
+  points <- do.call(rbind, layers)
+  points$panel <- factor(points$panel, levels = unique(points$panel))
+  points$kind <- factor(points$kind, levels = c("rows", "new", "path", "line"))
+  points$group <- factor(points$group, levels = levels(group))
+  strip <- vapply(views, `[[`, NA, "strip")
+  part <- if (shared) rep(1L, nrow(points)) else as.integer(points$panel)
+  for (rows in split(seq_len(nrow(points)), part)) {
+    if (strip[as.integer(points$panel[rows[1]])]) points$y[rows] <- stack_dots(points[rows, ])
+  }
+  limits <- lapply(seq_along(views), function(j) {
+    seen <- points[if (shared) TRUE else as.integer(points$panel) == j, ]
+    panel_limits(seen$x, seen$y, views[[j]]$square)
+  })
+  labels <- do.call(rbind, lapply(views, `[[`, "labels"))
+  list(
+    kind = "panels", points = points,
+    panels = data.frame(panel = factor(levels(points$panel), levels = levels(points$panel)),
+                        do.call(rbind, limits), xlab = labels[, 1], ylab = labels[, 2], strip = strip),
+    colours = picture_colours(levels(group), col), shared = shared
+  )
+}
+
+# Heights of dots stacked in bins: rows upwards, class by class, new points
+# downwards, a path at the bottom.
+stack_dots <- function(points, bins = 50) {
+  breaks <- seq(min(points$x), max(points$x), length.out = bins + 1)
+  by_class <- order(points$group)
+  bin <- list(points$panel, points$kind, findInterval(points$x, breaks, all.inside = TRUE))
+  height <- numeric(nrow(points))
+  height[by_class] <- stats::ave(height, lapply(bin, `[`, by_class), FUN = seq_along)
+  height * c(rows = 1, new = -1, path = 0, line = 0)[as.character(points$kind)]
+}
+
+# Limits with some air; square ones span the same length on both axes.
+panel_limits <- function(x, y, square, air = 0.04) {
+  middle <- c(mean(range(x)), mean(range(y)))
+  half <- c(diff(range(x)), diff(range(y))) / 2
+  if (square) half <- rep(max(half), 2)
+  half <- ifelse(half > 0, half * (1 + 2 * air), 0.5)
+  data.frame(xmin = middle[1] - half[1], xmax = middle[1] + half[1],
+             ymin = middle[2] - half[2], ymax = middle[2] + half[2])
+}
+
+# curves: panel, time, value, group, alone (a class without steps, to be shown
+# as a point). Kinetic energies and divergences go on a logarithmic axis, unless they are
+# nowhere positive.
+curves_picture <- function(flows, col) {
+  group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
+  height <- flow_height(flows[[1]]$trajectory)
+  curves <- do.call(rbind, lapply(seq_along(flows), function(i) {
+    d <- flows[[i]]$trajectory$diagnostics
+    data.frame(panel = rep(c(height, "kinetic energy"), each = nrow(d)), time = d$time,
+               value = c(d[[height]], d$kinetic_energy),
+               group = if (is.null(group)) NA_character_ else group[i], alone = nrow(d) == 1)
+  }))
+  curves <- curves[!is.na(curves$value), ]
+  panels <- c(height, "kinetic energy")
+  curves$panel <- factor(curves$panel, levels = panels)
+  curves$group <- factor(curves$group, levels = group)
+  on_log <- vapply(panels, function(panel) panel != "energy" && any(curves$value[curves$panel == panel] > 0), NA)
+  below <- on_log[as.character(curves$panel)] & curves$value <= 0
+  # a divergence that is estimated below 0 is a gap in its curve
+  curves$value[below & curves$panel == "divergence"] <- NA
+  curves <- curves[!below | is.na(curves$value), ]
+  list(kind = "curves", curves = curves, log = on_log, colours = picture_colours(group, col))
+}
+
+# One colour a class, named; without classes one for all.
+picture_colours <- function(classes, col) {
+  count <- max(length(classes), 1)
+  if (is.null(col)) col <- class_colours(count)
+  if (length(col) != count) {
+    fail("`col` must give %d colour%s, one %s, not %d.", count, if (count == 1) "" else "s",
+         if (is.null(classes)) "for all points" else "a class", length(col))
+  }
+  if (is.null(classes)) unname(col) else stats::setNames(col, classes)
+}
+
+# Okabe and Ito's, the darker ones first and without yellow; beyond six, Tol's
+# muted ones and a grey; beyond ten, an even scale without its pale end.
+class_colours <- function(count) {
+  if (count > 10) return(utils::head(grDevices::hcl.colors(count + 1 + count %/% 8, "viridis"), count))
+  if (count > 6) return(tol_muted[seq_len(count)])
+  unname(grDevices::palette.colors(9, "Okabe-Ito"))[c(6, 7, 4, 8, 2, 3)][seq_len(count)]
+}
+
+tol_muted <- c("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77", "#44AA99", "#AA4499",
+               "#999933", "#666666")
+
+# Not among the colours of classes.
+star_colours <- c(new = "#000000", path = "grey45")
+
+# Many points: smaller and more transparent; rows step back behind stars.
+point_alpha <- function(points) {
+  alpha <- min(0.8, max(0.15, 14 / sqrt(max(table(points$panel[points$kind == "rows"])))))
+  if (any(points$kind != "rows")) alpha / 2 else alpha
+}
+
+# Size relative to a common symbol, for points of all panels.
+point_size <- function(points) {
+  size <- min(1, max(0.45, 14 / sqrt(max(table(points$panel)))))
+  if (nlevels(points$panel) > 2) 0.8 * size else size
+}
+
+# values [n, lines]
+line_picture <- function(title, at, values, clock, col, log = FALSE) {
+  group <- if (ncol(values) > 1) if (is.null(colnames(values))) paste0("x", seq_len(ncol(values))) else colnames(values)
+  curves <- data.frame(panel = factor(title), time = rep(at, ncol(values)), value = c(values),
+                       group = factor(if (is.null(group)) NA_character_ else rep(group, each = length(at)), levels = group), alone = FALSE)
+  list(kind = "curves", curves = curves, log = stats::setNames(log, title), clock = clock, colours = picture_colours(group, col))
+}

@@ -1,0 +1,96 @@
+# Random numbers: keys drawn from R's generator, and draws that are a pure function of key, stream and row.
+
+# The contract of stats::simulate(): the state before, and what the attribute
+# "seed" says.
+start_stream <- function(seed) {
+  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
+  before <- get(".Random.seed", envir = globalenv())
+  if (is.null(seed)) return(list(before = before, seed = before))
+  set.seed(seed)
+  list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
+}
+
+# Runs draw() from `seed` as simulate() does: the stream is restored afterwards.
+with_stream <- function(seed, draw) {
+  state <- start_stream(seed)
+  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  draw()
+}
+
+# A key for the counter-based generator, drawn from R's: set.seed() governs it.
+draw_key <- function() {
+  as.integer(floor(stats::runif(2) * 2^32) - 2^31)
+}
+
+# [n, m] matrices whose row i depends on (key, stream, i) only.
+draw_uniform <- function(n, m, key, stream = 0L) {
+  .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream, thread_count())
+}
+
+draw_normal <- function(n, m, key, stream = 0L) {
+  .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream, thread_count())
+}
+
+# Indices 1 .. size from uniforms.
+pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
+
+pick_weighted <- function(uniform, weights) pmin(findInterval(uniform, cumsum(weights)) + 1L, length(weights))
+
+draw_shell <- function(n, centre, radius, kind, s, key, threads) {
+  .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius),
+        match(kind, c("sphere", "ball", "equilibrium")) - 1L, s, key, threads)
+}
+
+# Noise [n, d] from the kernel of width 1, from the streams `stream` and the next.
+draw_kernel <- function(kernel, n, d, key, stream) {
+  if (kernel == "laplace") draw_laplace(n, d, key, stream, stream + 1L) else draw_normal(n, d, key, stream)
+}
+
+# Density proportional to exp(-|z|): a direction, and a radius that is a sum of d exponential variables.
+draw_laplace <- function(n, d, key, stream, radius_stream) {
+  direction <- draw_normal(n, d, key, stream)
+  direction / sqrt(rowSums(direction^2)) * -rowSums(log(draw_uniform(n, d, key, radius_stream)))
+}
+
+# Unit vectors, one a row; in one dimension all give the same: one will do.
+draw_directions <- function(n, dim) {
+  if (dim == 1) return(matrix(1, n, 1))
+  z <- matrix(stats::rnorm(n * dim), n, dim)
+  z / sqrt(rowSums(z^2))
+}
+
+# Rows of a pooled table that stand for all: every one up to `most`, evenly
+# spaced ones beyond.
+spaced_rows <- function(n, most) {
+  if (n <= most) seq_len(n) else round(seq(1, n, length.out = most))
+}
+
+# base::sample() of a vector, whatever its length.
+sample_rows <- function(x, size = length(x)) x[base::sample.int(length(x), size)]
+
+# n row numbers out of m in random order, each as often as any other or once more.
+balanced_rows <- function(m, n, u) {
+  rounds <- (seq_len(n) - 1L) %/% m
+  rows <- numeric(n)
+  for (round in unique(rounds)) {
+    at <- which(rounds == round)
+    rows[at] <- if (length(at) == m) order(u[at]) else partial_permutation(m, u[at])
+  }
+  rows
+}
+
+# The first length(u) entries of a random permutation of 1 .. m.
+partial_permutation <- function(m, u) {
+  left <- seq_len(m)
+  for (i in seq_along(u)) {
+    j <- i + floor(u[i] * (m - i + 1))
+    left[c(i, j)] <- left[c(j, i)]
+  }
+  left[seq_along(u)]
+}
+
+# Whole numbers with the sum of `expected`, each within one of its own, from one uniform number.
+systematic_counts <- function(expected, u) {
+  n <- length(expected)
+  diff(c(0, pmin(ceiling(cumsum(expected)[-n] - u), n), n))
+}

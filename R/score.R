@@ -1,0 +1,34 @@
+# Kernel sums, of which the scores by kernels are made.
+
+# `name`: what the core calls the kernel, whose values are `sign` times those of
+# the score; `at_zero`: the value k(z, z) of the score's kernel.
+score_kernel <- function(kernel, bandwidth = NULL, x, y) {
+  kernel <- check_choice(kernel, c("gaussian", "laplace", "riesz"), "kernel")
+  if (kernel == "riesz") {
+    if (!is.null(bandwidth)) fail("`bandwidth` has no use with the kernel \"riesz\"; leave it out.")
+    return(list(label = kernel, name = "distance", bandwidth = 1, sign = -1, at_zero = 0))
+  }
+  if (is.null(bandwidth)) bandwidth <- median_distance(x, y)
+  bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
+  list(label = kernel, name = kernel, bandwidth = bandwidth, sign = 1, at_zero = 1)
+}
+
+# sum of k(x_i, y_j) over all pairs, or over those with i != j.
+kernel_total <- function(x, y, kernel, self, threads) {
+  rows <- in_blocks(nrow(x), nrow(y) * (ncol(x) + 4), function(from, count) {
+    .Call(C_pf_kernel_sums, x, y, from, count, self, kernel$name, kernel$bandwidth, threads)
+  })
+  kernel$sign * sum(unlist(rows))
+}
+
+# MMD^2 from the sums over pairs i != j within each sample and over all pairs
+# across.
+discrepancy <- function(within_x, within_y, across, n, m, at_zero, unbiased) {
+  if (unbiased) return(within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m))
+  pmax(0, (within_x / n + at_zero) / n + (within_y / m + at_zero) / m - 2 * across / (n * m))
+}
+
+kernel_score <- function(x, y, kernel, unbiased, threads) {
+  discrepancy(kernel_total(x, x, kernel, TRUE, threads), kernel_total(y, y, kernel, TRUE, threads),
+              kernel_total(x, y, kernel, FALSE, threads), nrow(x), nrow(y), kernel$at_zero, unbiased)
+}

@@ -1,0 +1,70 @@
+#' Plots of a trajectory
+#'
+#' The particles as a row of panels at chosen times, or the energy and the
+#' kinetic energy over time. `plot()` draws with base graphics, `autoplot()`
+#' returns the same picture as a ggplot.
+#'
+#' @section What is shown:
+#' All panels have the same limits and the same unit on both axes. Particles in
+#' two dimensions are shown as they are. Particles in more dimensions are shown
+#' on the first two principal components of the first frame, in all panels the
+#' same; the axes tell their shares of the variance of that frame. Values in one
+#' dimension are stacked like a histogram of dots.
+#'
+#' @param x,object A [particle_trajectory].
+#' @param type `"frames"`: the particles at chosen times; `"energy"`: energy
+#'   (linear axis; for [gpa()] the divergence, logarithmic) and kinetic energy (logarithmic axis; values of 0 are left
+#'   out) over time.
+#' @param times For `"frames"`, flow times between 0 and the end of the flow:
+#'   each panel shows the nearest frame, whose time is its title. `NULL`: five
+#'   frames evenly spread over time, the first and the last among them.
+#' @param group For `"frames"`, classes to colour by: a factor or a vector, one
+#'   entry a particle. `NULL`: one colour.
+#' @param col Colours, one a class (or one for all without `group`). `NULL`: a
+#'   palette that colour-blind people can tell apart.
+#' @param ... For `plot()`, graphical parameters of the points or curves, such
+#'   as `cex` and `pch`; for `autoplot()`, settings of the layer
+#'   ([ggplot2::geom_point()], [ggplot2::geom_line()]), such as `size` and
+#'   `alpha`.
+#' @return `plot()` returns `x` invisibly and leaves [par()] as it was;
+#'   `autoplot()` returns a ggplot.
+#' @references
+#' Daneshmand H, Soleymani A (2025). Data generation without function
+#' estimation, Figures 1 and 3. \doi{10.48550/arXiv.2507.08239}
+#' @examples
+#' angle <- seq(1.5, 4.5, length.out = 150) * pi
+#' roll <- cbind(angle * cos(angle), angle * sin(angle)) / 8
+#' traj <- efs_forward(roll, n_steps = 15)
+#' plot(traj)
+#' plot(traj, times = c(0, 0.5, 1.5), group = cut(angle, 3, labels = c("inner", "middle", "outer")))
+#' plot(traj, type = "energy")
+#' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
+#' ggplot2::autoplot(traj)
+#' @order 1
+#' @export
+plot.particle_trajectory <- function(x, type = c("frames", "energy"), times = NULL, group = NULL,
+                                     col = NULL, ...) {
+  draw_base(trajectory_picture(x, type, times, group, col), ...)
+  invisible(x)
+}
+
+trajectory_picture <- function(x, type, times, group, col) {
+  type <- check_choice(type, c("frames", "energy"), "type")
+  check_belongs(type, "frames", times = times, group = group)
+  extent <- dim(x$frames)
+  flow <- list(trajectory = x, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1]))
+  flows <- list(flow)
+  if (type == "energy") return(curves_picture(flows, col))
+  columns <- colnames(x$frames)
+  if (is.null(columns)) columns <- paste0("x", seq_len(extent[2]))
+  frames_picture(flows, times, point_group(group, extent[1]), columns, col)
+}
+
+#' @rdname plot.particle_trajectory
+#' @method autoplot particle_trajectory
+#' @order 2
+#' @rawNamespace S3method(ggplot2::autoplot, particle_trajectory)
+autoplot.particle_trajectory <- function(object, type = c("frames", "energy"), times = NULL,
+                                         group = NULL, col = NULL, ...) {
+  draw_ggplot(trajectory_picture(object, type, times, group, col), ...)
+}

@@ -1,0 +1,49 @@
+# The unit in which a flow runs: latent rows as they are, scaled to the unit ball, or whitened.
+
+place_rows <- function(z, place, by_column) {
+  switch(place,
+         as_is = list(centre = rep(0, ncol(z)), scale = rep(1, ncol(z))),
+         scaled = ball_scale(z, by_column),
+         whitened = whitened(z))
+}
+
+# Centre and unit of each coordinate such that the root-mean-square radius of
+# the rows is that of the uniform unit ball. by_column: each coordinate has the
+# same variance; a coordinate that does not vary has the unit 0 and stays as it is.
+ball_scale <- function(z, by_column) {
+  centre <- colMeans(z)
+  dim <- ncol(z)
+  variance <- colMeans(sweep(z, 2, centre)^2)
+  if (!by_column) variance[] <- mean(variance)
+  spread <- sqrt(variance)
+  spread[spread < 1e-12 * max(spread, abs(centre))] <- 0
+  list(centre = centre, scale = spread * sqrt(dim + 2))
+}
+
+# The same unit, with the covariance brought to a multiple of the identity: `turn`
+# is the upper triangle whose square the covariance is, in units of that multiple.
+whitened <- function(z) {
+  covariance <- stats::cov(z) * (nrow(z) - 1) / nrow(z)
+  turn <- tryCatch(chol(covariance), error = function(e) NULL)
+  if (is.null(turn)) fail("The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`.")
+  turn <- turn * sqrt(ncol(z) + 2)
+  list(centre = colMeans(z), scale = rep(1, ncol(z)), turn = turn)
+}
+
+# Latent rows in the unit of a flow, and back.
+to_flow <- function(z, flow) {
+  centred <- sweep(z, 2, flow$centre)
+  if (!is.null(flow$turn)) return(t(backsolve(flow$turn, t(centred), transpose = TRUE)))
+  sweep(centred, 2, ifelse(flow$scale > 0, flow$scale, 1), "/")
+}
+
+from_flow <- function(points, flow) {
+  spread <- if (is.null(flow$turn)) sweep(points, 2, flow$scale, "*") else points %*% flow$turn
+  sweep(spread, 2, flow$centre, "+")
+}
+
+# log|det| of to_flow() over the coordinates that vary.
+flow_log_volume <- function(flow) {
+  if (!is.null(flow$turn)) return(-sum(log(diag(flow$turn))))
+  -sum(log(flow$scale[flow$scale > 0]))
+}
