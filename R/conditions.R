@@ -1,8 +1,18 @@
 # What the package says when it stops: one place where errors are made.
 
-fail <- function(...) {
-  stop(sprintf(...), call. = FALSE)
+# Each error has a class that says which kind it is, and the class "particleflow_error":
+#   particleflow_input     the user gave something wrong
+#   particleflow_unfit     something cannot be fitted to these rows: a search goes on without it
+#   particleflow_unsolved  an iteration did not converge, or numbers left the range of doubles
+#   particleflow_size      the work would not fit into memory or would not end
+stop_class <- function(class, message, ...) {
+  stop(structure(class = c(class, "particleflow_error", "error", "condition"), list(message = message, call = NULL, ...)))
 }
+
+fail <- function(...) stop_class("particleflow_input", sprintf(...))
+stop_unfit <- function(...) stop_class("particleflow_unfit", sprintf(...))
+stop_unsolved <- function(...) stop_class("particleflow_unsolved", sprintf(...))
+stop_size <- function(...) stop_class("particleflow_size", sprintf(...))
 
 # "3 (rows 2, 5, 9)": how many and the first few.
 some <- function(index) {

@@ -38,8 +38,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
   density_floor <- check_number(density_floor, "density_floor", lower = 0, upper = 0.5)
   threads <- threads_within(threads)
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   flows <- class_flows(object)
   if (log_density) for (flow in flows) check_density(flow$law)
   drawn <- lapply(names(counts), function(class) {
@@ -52,7 +51,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   }
   points <- decode_points(object, do.call(rbind, latent))
   rows <- write_table(points, object$table, group, bounds)
-  attr(rows, "seed") <- state$seed
+  rows <- mark_seed(rows, state)
   if (log_density) {
     each <- unlist(lapply(drawn, `[[`, "log_density"))
     attr(rows, "log_density") <- if (nrow(points)) each + latent_log_volume(object, points) else numeric()

@@ -37,8 +37,7 @@ generator_block <- 8192L
 #' @export
 simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
   nsim <- check_count(nsim, "nsim")
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   key <- draw_key()
   starts <- seq(0, by = generator_block, length.out = ceiling(nsim / generator_block))
   out <- matrix(0, nsim, length(object$frame$centre))
@@ -52,7 +51,7 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
     }
   }
   out <- write_points(object, out)
-  attr(out, "seed") <- state$seed
+  out <- mark_seed(out, state)
   out
 }
 

@@ -151,8 +151,7 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 #' @export
 simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
   nsim <- check_count(nsim, "nsim")
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   if (is.null(object$source)) {
     start <- frame(object$trajectory, 1L)
     start <- start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE]
@@ -162,6 +161,6 @@ simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
     start <- if (nsim > 0) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
   }
   rows <- write_table(decode_points(object, carry_all(object$trajectory, start, progress)), object$table)
-  attr(rows, "seed") <- state$seed
+  rows <- mark_seed(rows, state)
   rows
 }

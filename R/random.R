@@ -1,20 +1,43 @@
 # Random numbers: keys drawn from R's generator, and draws that are a pure function of key, stream and row.
 
-# The contract of stats::simulate(): the state before, and what the attribute
-# "seed" says.
-start_stream <- function(seed) {
+# The contract of stats::simulate(): sets the seed for as long as the calling function runs, and returns what the
+# attribute "seed" of new rows says. Without a seed R's stream goes on, and its state is what is returned.
+stream_within <- function(seed, frame = parent.frame()) {
   if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
   before <- get(".Random.seed", envir = globalenv())
-  if (is.null(seed)) return(list(before = before, seed = before))
+  if (is.null(seed)) return(before)
+  check_seed(seed)
+  do.call(on.exit, list(bquote(assign(".Random.seed", .(before), envir = globalenv())), add = TRUE), envir = frame)
   set.seed(seed)
-  list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
+  structure(seed, kind = as.list(RNGkind()))
 }
 
-# Runs draw() from `seed` as simulate() does: the stream is restored afterwards.
+check_seed <- function(seed) {
+  good <- is.numeric(seed) && length(seed) == 1 && !is.na(seed) && seed == round(seed) && abs(seed) <= .Machine$integer.max
+  if (!good) fail("`seed` must be NULL or one whole number, not %s.", describe(seed))
+}
+
+# Runs draw() from `seed`; the stream is restored afterwards.
 with_stream <- function(seed, draw) {
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  stream_within(seed)
   draw()
+}
+
+# New rows with the attribute "seed". A matrix becomes one that prints as its rows.
+mark_seed <- function(rows, seed) {
+  attr(rows, "seed") <- seed
+  if (is.matrix(rows)) class(rows) <- c("simulated_matrix", "matrix", "array")
+  rows
+}
+
+#' @export
+print.simulated_matrix <- function(x, ...) {
+  shown <- unclass(x)
+  attributes(shown) <- attributes(shown)[intersect(names(attributes(shown)), c("dim", "dimnames"))]
+  print(shown, ...)
+  others <- setdiff(names(attributes(x)), c("dim", "dimnames", "class", "seed"))
+  if (length(others)) cat("with attributes ", paste0("\"", others, "\"", collapse = ", "), "\n", sep = "")
+  invisible(x)
 }
 
 # A key for the counter-based generator, drawn from R's: set.seed() governs it.

@@ -130,8 +130,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   half <- min(nrow(tables$real) %/% 2L, nrow(tables$synthetic), half_rows)
   if (k >= half) fail("`k` must be below the %d rows of a half, not %d.", half, k)
   threads <- threads_within(threads)
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
 
   spread <- column_spread(tables$real)
   scaled <- lapply(tables[c("real", "synthetic", "holdout")], function(x) if (!is.null(x)) sweep(x, 2, spread, "/"))

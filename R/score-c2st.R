@@ -79,8 +79,7 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
   k <- if (is.null(k)) min(50L, as.integer(ceiling(sqrt(fewest)))) else check_count(k, "k", 1L)
   if (k > fewest) fail("`k` must be at most the %d rows to learn from, not %d.", fewest, k)
   level <- check_number(level, "level", lower = 0, upper = 1)
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   fold <- unlist(lapply(n, function(rows) sample_rows(rep_len(seq_len(folds), rows))), use.names = FALSE)
 
   x <- rbind(real, synthetic)

@@ -148,11 +148,10 @@ print.wgf_target <- function(x, ...) {
 #' @export
 simulate.wgf_target <- function(object, nsim = 1, seed = NULL, ...) {
   nsim <- check_count(nsim, "nsim")
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   key <- draw_key()
   out <- draw_target(object, draw_normal(nsim, object$dim, key, 1L), draw_uniform(nsim, 1L, key, 0L)[, 1])
-  attr(out, "seed") <- state$seed
+  out <- mark_seed(out, state)
   out
 }
 

@@ -116,10 +116,9 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' @export
 simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
   nsim <- check_count(nsim, "nsim")
-  state <- start_stream(seed)
-  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  state <- stream_within(seed)
   out <- draw_estimate(object$particles, object$rule$kernel, object$diagnostics$bandwidth, nsim, draw_key())
-  attr(out, "seed") <- state$seed
+  out <- mark_seed(out, state)
   out
 }
 
