@@ -7,34 +7,53 @@ latent_pca <- function(rank = NULL, scale = FALSE) {
 
 # most: no more components than this where the rank is left open.
 pca_latent <- function(rank, scale, most = 50) {
+  force(rank)
+  force(scale)
   largest <- min(most, 50)
-  new_latent("pca", function(x) {
-    centre <- colMeans(x)
-    spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
-    centred <- unscale_columns(x, centre, spread, inverse = TRUE)
-    most <- min(nrow(x) - 1L, ncol(x))
-    if (!is.null(rank) && rank > most) {
-      fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
-           rank, nrow(x), ncol(x), most)
-    }
-    parts <- principal_components(centred, most)
-    share <- cumsum(parts$variance) / parts$total
-    if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
-    rank <- min(rank, ncol(parts$loadings))
-    loadings <- parts$loadings[, seq_len(rank), drop = FALSE]
-    new_fitted_latent(
-      "pca", rank,
-      encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE) %*% loadings,
-      decode = function(z) unscale_columns(tcrossprod(z, loadings), centre, spread),
-      description = sprintf("%d principal component%s of %s columns, %.1f %% of the variance", rank,
-                            if (rank == 1) "" else "s", if (scale) "standardised" else "centred",
-                            100 * share[rank]),
-      explained = share[seq_len(rank)],
-      # the columns of spread * loadings span the subspace
-      log_volume = function(x) -0.5 * as.numeric(determinant(crossprod(spread * loadings))$modulus),
-      reconstruction = sqrt(max(0, 1 - share[rank]))
-    )
-  })
+  new_latent("pca", function(x) fit_pca(x, rank, scale, largest))
+}
+
+fit_pca <- function(x, rank, scale, largest) {
+  centre <- colMeans(x)
+  spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
+  centred <- unscale_columns(x, centre, spread, inverse = TRUE)
+  most <- min(nrow(x) - 1L, ncol(x))
+  if (!is.null(rank) && rank > most) {
+    fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
+         rank, nrow(x), ncol(x), most)
+  }
+  parts <- principal_components(centred, most)
+  share <- cumsum(parts$variance) / parts$total
+  if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
+  rank <- min(rank, ncol(parts$loadings))
+  new_fitted_latent(
+    "components", "pca", rank, centre = unname(centre), spread = if (scale) unname(spread),
+    loadings = unname(parts$loadings[, seq_len(rank), drop = FALSE]), columns = colnames(x),
+    description = sprintf("%d principal component%s of %s columns, %.1f %% of the variance", rank,
+                          if (rank == 1) "" else "s", if (scale) "standardised" else "centred",
+                          100 * share[rank]),
+    explained = share[seq_len(rank)], reconstruction = sqrt(max(0, 1 - share[rank])), volume = TRUE
+  )
+}
+
+pca_spread <- function(map) if (is.null(map$spread)) rep(1, length(map$centre)) else map$spread
+
+#' @export
+latent_encode.latent_components <- function(map, x) {
+  unscale_columns(x, map$centre, pca_spread(map), inverse = TRUE) %*% map$loadings
+}
+
+#' @export
+latent_decode.latent_components <- function(map, z) {
+  x <- unscale_columns(tcrossprod(z, map$loadings), map$centre, pca_spread(map))
+  if (!is.null(map$columns)) colnames(x) <- map$columns
+  x
+}
+
+# The columns of spread * loadings span the subspace.
+#' @export
+latent_volume.latent_components <- function(map, x) {
+  -0.5 * as.numeric(determinant(crossprod(pca_spread(map) * map$loadings))$modulus)
 }
 
 # Orthonormal loadings [p, r], most varying first, and variances, from a centred

@@ -24,7 +24,9 @@
 #'   \eqn{\log|\det|} of the derivative of `encode` at each row, for
 #'   [densities][logLik.efs] in data units; `NULL` where none is wanted.
 #' @return An object of class `latent_map`, for the argument `latent` of [gpa()] and
-#'   [efs()].
+#'   [efs()]. The field `latent` of a fit is the fitted map, a list of numbers: its
+#'   `$encode(x)` takes a numeric matrix `[n, p]` of the columns that vary to `[n, d]`,
+#'   and its `$decode(z)` takes latent rows back.
 #' @examples
 #' efs(iris[1:4], latent = latent_pca(2), calibrate = FALSE)
 #'
@@ -34,19 +36,41 @@
 #' @name latent_map
 NULL
 
+# A map that is not fitted yet: fit(x), for a numeric matrix [n, p], returns a fitted one.
 new_latent <- function(name, fit) {
   structure(list(name = name, fit = fit), class = "latent_map")
 }
 
-# A fitted map: encode [n, p] -> [n, dim], decode [m, dim] -> [m, p].
-# log_volume [n, p] -> log|det| of the encoding at each row, one number where it is
-# the same everywhere, NULL where it is not known.
-new_fitted_latent <- function(name, dim, encode, decode, description, explained = NULL,
-                              reconstruction = 0, log_volume = NULL) {
+# A fitted map of kind `kind` is a list of numbers (`...`), never a closure over the rows, with methods for the
+# three generics below. `reconstruction`: the relative error of decode(encode(x)) over the rows it was fitted to;
+# `volume`: the map has a method for latent_volume().
+new_fitted_latent <- function(kind, name, dim, ..., description, explained = NULL, reconstruction = 0,
+                              volume = FALSE) {
   structure(
-    list(name = name, dim = dim, encode = encode, decode = decode, description = description,
-         explained = explained, reconstruction_error = reconstruction, log_volume = log_volume),
-    class = c("fitted_latent_map", "latent_map")
+    list(name = name, dim = dim, ..., description = description, explained = explained,
+         reconstruction_error = reconstruction, volume = volume),
+    class = c(paste0("latent_", kind), "fitted_latent_map", "latent_map")
+  )
+}
+
+# [n, p] -> [n, dim].
+latent_encode <- function(map, x) UseMethod("latent_encode")
+
+# [m, dim] -> [m, p].
+latent_decode <- function(map, z) UseMethod("latent_decode")
+
+# [n, p] -> log|det| of the encoding at each row, or one number where it is the same everywhere.
+latent_volume <- function(map, x) UseMethod("latent_volume")
+
+# map$encode(x), map$decode(z) and map$log_volume(x), which is NULL where no volume is known.
+#' @export
+`$.fitted_latent_map` <- function(x, name) {
+  switch(
+    name,
+    encode = function(rows) latent_encode(x, rows),
+    decode = function(points) latent_decode(x, points),
+    log_volume = if (.subset2(x, "volume")) function(rows) latent_volume(x, rows),
+    .subset2(x, name)
   )
 }
 
@@ -54,17 +78,33 @@ new_fitted_latent <- function(name, dim, encode, decode, description, explained 
 #' @export
 latent_standardise <- function() {
   new_latent("standardise", function(x) {
-    centre <- colMeans(x)
-    spread <- apply(x, 2, stats::sd)
-    new_fitted_latent(
-      "standardise", ncol(x),
-      encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE),
-      decode = function(z) unscale_columns(z, centre, spread),
-      description = "standardised columns",
-      log_volume = function(x) -sum(log(spread))
-    )
+    new_fitted_latent("columns", "standardise", ncol(x), centre = colMeans(x), spread = apply(x, 2, stats::sd),
+                      description = "standardised columns", volume = TRUE)
   })
 }
+
+# Columns moved to their medians, in their own units.
+latent_centre <- function() {
+  new_latent("centre", function(x) {
+    new_fitted_latent("columns", "centre", ncol(x), centre = apply(x, 2, stats::median), spread = NULL,
+                      description = "centred columns", volume = TRUE)
+  })
+}
+
+#' @export
+latent_encode.latent_columns <- function(map, x) {
+  if (is.null(map$spread)) return(sweep(x, 2, map$centre))
+  unscale_columns(x, map$centre, map$spread, inverse = TRUE)
+}
+
+#' @export
+latent_decode.latent_columns <- function(map, z) {
+  if (is.null(map$spread)) return(sweep(z, 2, map$centre, "+"))
+  unscale_columns(z, map$centre, map$spread)
+}
+
+#' @export
+latent_volume.latent_columns <- function(map, x) if (is.null(map$spread)) 0 else -sum(log(map$spread))
 
 # z * spread + centre by columns, or its inverse.
 unscale_columns <- function(x, centre, spread, inverse = FALSE) {
@@ -81,35 +121,57 @@ latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
   if (!is.function(encode)) fail("`encode` must be a function, not %s.", describe(encode))
   if (!is.function(decode)) fail("`decode` must be a function, not %s.", describe(decode))
   if (!is.null(log_det) && !is.function(log_det)) fail("`log_det` must be a function, not %s.", describe(log_det))
-  nothing <- identical(encode, identity) && identical(decode, identity)
+  if (identical(encode, identity) && identical(decode, identity)) return(latent_as_is())
+  new_latent("map", own_map_fitter(encode, decode, log_det))
+}
+
+# The columns as they are.
+latent_as_is <- function() {
   new_latent("map", function(x) {
+    new_fitted_latent("as_is", "map", ncol(x), description = "the columns as they are", volume = TRUE)
+  })
+}
+
+#' @export
+latent_encode.latent_as_is <- function(map, x) check_encoded(x, nrow(x))
+
+#' @export
+latent_decode.latent_as_is <- function(map, z) z
+
+#' @export
+latent_volume.latent_as_is <- function(map, x) 0
+
+# A pair of the user's functions, tried on the rows.
+own_map_fitter <- function(encode, decode, log_det) {
+  force(encode)
+  force(decode)
+  force(log_det)
+  function(x) {
     z <- check_encoded(encode(x), nrow(x))
     back <- decode(z)
     if (!is.numeric(back) || !identical(dim(back), dim(x))) {
       fail("`decode` must return a numeric matrix of %d x %d for the encoded rows, not %s.",
            nrow(x), ncol(x), describe(back))
     }
+    if (!all(is.finite(back))) {
+      fail("`decode` must return finite numbers, but %d of the %d decoded rows have others.",
+           sum(rowSums(!is.finite(back)) > 0), nrow(back))
+    }
     error <- sqrt(sum((back - x)^2) / sum(sweep(x, 2, colMeans(x))^2))
-    new_fitted_latent(
-      "map", ncol(z),
-      encode = function(x) check_encoded(encode(x), nrow(x)), decode = decode,
-      description = if (nothing) "the columns as they are" else sprintf("a map of your own to %d dimensions", ncol(z)),
-      reconstruction = error,
-      log_volume = if (nothing) function(x) 0 else log_det
-    )
-  })
+    new_fitted_latent("own", "map", ncol(z), own = list(encode = encode, decode = decode, log_det = log_det),
+                      description = sprintf("a map of your own to %d dimensions", ncol(z)), reconstruction = error,
+                      volume = !is.null(log_det))
+  }
 }
 
-latent_centre <- function() {
-  new_latent("centre", function(x) {
-    centre <- apply(x, 2, stats::median)
-    new_fitted_latent(
-      "centre", ncol(x),
-      encode = function(x) sweep(x, 2, centre), decode = function(z) sweep(z, 2, centre, "+"),
-      description = "centred columns", log_volume = function(x) 0
-    )
-  })
-}
+#' @export
+latent_encode.latent_own <- function(map, x) check_encoded(map$own$encode(x), nrow(x))
+
+#' @export
+latent_decode.latent_own <- function(map, z) map$own$decode(z)
+
+#' @export
+latent_volume.latent_own <- function(map, x) map$own$log_det(x)
 
 check_encoded <- function(z, rows) {
   if (!is.matrix(z) || !is.numeric(z) || nrow(z) != rows || !all(is.finite(z))) {

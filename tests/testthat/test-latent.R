@@ -67,3 +67,19 @@ test_that("wide tables get few enough components for their classes to flow", {
   expect_identical(fit$diagnostics$steps > 0, c(TRUE, TRUE, FALSE))
   expect_gt(efs_by_rule(x)$latent$dim, 20L) # no classes: as many as hold 95 % of the variance
 })
+
+test_that("a fit holds numbers of its latent map, not the table", {
+  set.seed(6)
+  x <- matrix(rnorm(100 * 1000), 100)
+  bytes <- function(object) length(serialize(object, NULL))
+  fit <- efs_by_rule(x)
+  expect_lt(bytes(fit$latent), bytes(fit$latent$loadings) + bytes(x[1:5, ]))
+  for (map in list(latent_standardise(), latent_pca(3), latent_map())) {
+    fitted <- map$fit(x[1:50, 1:20])
+    expect_false(any(vapply(unclass(fitted), is.function, NA)))
+    expect_lt(bytes(fitted), 6000)
+    # and it is the same map in another session
+    again <- unserialize(serialize(fitted, NULL))
+    expect_identical(again$decode(again$encode(x[51:60, 1:20])), fitted$decode(fitted$encode(x[51:60, 1:20])))
+  }
+})
