@@ -214,10 +214,15 @@ latent_log_volume <- function(fit, points) {
 
 decode_points <- function(fit, latent) {
   if (nrow(latent) == 0) return(matrix(0, 0, sum(is.na(fit$table$constant))))
-  points <- fit$latent$decode(latent)
+  points <- latent_decode(fit$latent, latent)
   if (!is.numeric(points) || nrow(points) != nrow(latent)) {
     fail("`decode` of the latent map must return a numeric matrix with %d rows, not %s.",
          nrow(latent), describe(points))
+  }
+  bad <- which(rowSums(!is.finite(points)) > 0)
+  if (length(bad)) {
+    fail("`decode` of the latent map must return finite numbers, but %d of %d rows have others (the first is row %d).",
+         length(bad), nrow(points), bad[1])
   }
   points
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # sh tools/check.sh: every test there is. Installs what the tests need (Debian and Ubuntu), then runs
-#   1. the stand-alone tests of the C core under sanitizers,
-#   2. R CMD build with the vignettes and R CMD check --as-cran, in which testthat runs,
-#   3. a look at the symbols that the library exports.
+#   1. the rules of the house (tools/house.R), and that each of them finds a planted breach,
+#   2. the stand-alone tests of the C core under sanitizers,
+#   3. R CMD build with the vignettes and R CMD check --as-cran, in which testthat runs,
+#   4. a look at the symbols that the library exports.
 # Fails on any failed test, any error or warning of R CMD check and any note without a reason below. The
 # last line is "N passed, N failed", with ", N skipped" where tests were skipped: core checks, testthat
 # expectations and the steps of R CMD check, added up.
@@ -86,7 +87,22 @@ stage_packages() {
   done
 }
 
-# --- 1. the core --------------------------------------------------------------------------------------
+# --- 1. the house ---------------------------------------------------------------------------------------
+
+stage_house() {
+  for mode in "" --breaches; do
+    # shellcheck disable=SC2086 # an option or nothing
+    if Rscript "$root/tools/house.R" $mode "$root" > "$work/house.log" 2>&1; then
+      count 1 0
+    else
+      cat "$work/house.log"
+      count 0 1
+    fi
+    tail -n 1 "$work/house.log"
+  done
+}
+
+# --- 2. the core --------------------------------------------------------------------------------------
 
 stage_core() {
   say "core: compiling and running the stand-alone tests ..."
@@ -102,7 +118,7 @@ stage_core() {
   count "$((${line% *} - ${line#* }))" "${line#* }"
 }
 
-# --- 2. R CMD build and check -------------------------------------------------------------------------
+# --- 3. R CMD build and check -------------------------------------------------------------------------
 
 stage_build() {
   say "package: R CMD build ..."
@@ -234,7 +250,7 @@ stage_check() {
   read_tests "$work/particleflow.Rcheck"
 }
 
-# --- 3. the library -----------------------------------------------------------------------------------
+# --- 4. the library -----------------------------------------------------------------------------------
 
 stage_symbols() {
   object=$work/particleflow.Rcheck/particleflow/libs/particleflow.so
@@ -259,6 +275,7 @@ set_library
 stage_system pandoc qpdf r-cran-testthat r-cran-cli r-cran-generics r-cran-mclust r-cran-ggplot2 r-cran-knitr r-cran-rmarkdown
 stage_tools
 stage_packages
+stage_house
 stage_core
 stage_build
 stage_check

@@ -216,11 +216,69 @@ rules <- list(
 
 house <- function(root) unlist(lapply(rules, function(rule) rule(root)), use.names = FALSE)
 
+# ---- Breaches --------------------------------------------------------------------------------------------
+
+add_lines <- function(root, name, lines, after = TRUE) {
+  path <- file.path(root, name)
+  dir.create(dirname(path), showWarnings = FALSE, recursive = TRUE)
+  old <- if (file.exists(path)) readLines(path, warn = FALSE)
+  writeLines(if (after) c(old, lines) else c(lines, old), path)
+}
+
+# One or more breaches of each rule, each a function that plants it.
+long_function <- function(head) c(head, sprintf("  x = %d;", seq_len(most_lines)), "}")
+breaches <- list(
+  floors = function(root) add_lines(root, "R/checks.R", "planted <- function(x) wasserstein2(x, x)"),
+  floors = function(root) add_lines(root, "R/attic.R", "planted <- function(x) x"),
+  circles = function(root) {
+    add_lines(root, "R/unit.R", "planted_a <- function(x) planted_b(x)")
+    add_lines(root, "R/latent.R", c("planted_b <- function(x) planted_c(x)", "planted_d <- function(x) x"))
+    add_lines(root, "R/latent-pca.R", "planted_c <- function(x) planted_a(x)")
+  },
+  length = function(root) add_lines(root, "R/checks.R", gsub(";", "", long_function("planted <- function(x) {"))),
+  length = function(root) add_lines(root, "src/core/base/status.c", long_function("void planted(int x) {")),
+  width = function(root) add_lines(root, "R/checks.R", paste("#", strrep("x", most_width))),
+  parallel = function(root) add_lines(root, "src/core/base/rng.c", "#pragma omp parallel for"),
+  parallel = function(root) add_lines(root, openmp_room, "#pragma omp parallel for num_threads(2)"),
+  core = function(root) add_lines(root, "src/core/base/rng.h", "#include <Rinternals.h>"),
+  documents = function(root) add_lines(root, "R/checks.R", "# see PLAN.md"),
+  documents = function(root) add_lines(root, "src/core/base/rng.c", "/* see METHODS, section 2 */"),
+  members = function(root) {
+    add_lines(root, "R/law-planted.R", "law_planted <- function() NULL")
+    add_lines(root, "NAMESPACE", "export(law_planted)")
+  },
+  members = function(root) add_lines(root, "R/score-planted.R", "score_planted <- new_score(\"planted\")")
+)
+
+# Each is planted in a copy of its own, in which its rule must find what it does not find in the tree itself.
+check_breaches <- function(root) {
+  parts <- file.path(root, c("R", "src", "tests", "tools", "man", "NAMESPACE", "vignettes", "inst", "bench"))
+  parts <- c(parts, list.files(root, "[.]md$", full.names = TRUE))
+  missed <- 0L
+  for (i in seq_along(breaches)) {
+    copy <- tempfile("house")
+    dir.create(copy)
+    file.copy(parts[file.exists(parts)], copy, recursive = TRUE)
+    breaches[[i]](copy)
+    rule <- names(breaches)[i]
+    new <- setdiff(rules[[rule]](copy), rules[[rule]](root))
+    unlink(copy, recursive = TRUE)
+    missed <- missed + !length(new)
+    cat(sprintf("%-10s %s\n", rule, if (length(new)) new[1] else "NOT FOUND"))
+  }
+  cat(sprintf("house: %d of %d planted breaches found\n", length(breaches) - missed, length(breaches)))
+  missed == 0L
+}
+
 main <- function(arguments) {
+  planted <- "--breaches" %in% arguments
+  arguments <- setdiff(arguments, "--breaches")
   root <- normalizePath(if (length(arguments)) arguments[1] else ".")
+  if (planted) return(quit(status = if (check_breaches(root)) 0 else 1))
   found <- house(root)
   writeLines(found)
-  cat(sprintf("house: %d files of R on %d floors, %d breaches\n", length(r_files(root)), length(floors), length(found)))
+  cat(sprintf("house: %d files of R on %d floors, %d breach%s\n", length(r_files(root)), length(floors), length(found),
+              if (length(found) == 1) "" else "es"))
   if (length(found)) quit(status = 1)
 }
 
