@@ -66,7 +66,7 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
                   max_bound = min(check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE), 0.9),
                   min_rows = 20L, threads = threads)
   bar <- progress_bar("Searching", length(candidates), progress)
-  on.exit(bar$done())
+  on.exit(bar$done(), add = TRUE)
   scored <- lapply(candidates, function(candidate) {
     scores <- score_folds(z, folds, candidate, specs, setting)
     row <- if (!is.null(scores)) cbind(describe_scores(scores), look_at_draws(z, folds == 1, scores, setting))
