@@ -1,8 +1,8 @@
 # The low-dimensional examples of the paper on generative particle algorithms (doi:10.1137/23M1587841), with the
-# settings of its section 6 to 8, spectral and Frobenius norm side by side.
+# settings of its sections 6 to 8, spectral and Frobenius norm side by side.
 #   Rscript bench/gpa/examples.R [quick] [four] [tails] [roll] [carpet] [STEPS]
-# writes bench/gpa/results/*.csv and *.png. `quick` takes a twentieth of the steps, to see that it runs; a number
-# is the most steps that any run takes.
+# writes bench/gpa/results/*.csv and *.png. `quick` takes a twentieth of the steps, to see that all runs. STEPS, a
+# number, is the most steps that any run takes.
 
 library(particleflow)
 
@@ -33,7 +33,7 @@ late <- function(fit, what) {
   stats::median(utils::tail(trace[[what]][-nrow(trace)], max(1, nrow(trace) %/% 10)))
 }
 
-# Raw units, three updates a step, as in the paper.
+# Raw units, three updates per step, as in the paper.
 replicate_gpa <- function(source, target, ..., updates = 3, rate = 0.001) {
   set.seed(1)
   gpa(source, target, ..., updates = updates, rate = rate, latent = "none", scale = FALSE)
@@ -124,15 +124,15 @@ tails <- function() {
     target <- if (case <= 4) near else far
     for (divergence in c("kl", "alpha")) {
       for (norm in norms) {
-        fit <- suppressWarnings(replicate_gpa(source, target, divergence = divergence, step = 0.5, n_steps = steps(5000),
-                                              normalisation = norm, keep = 5000L))
+        fit <- suppressWarnings(replicate_gpa(source, target, divergence = divergence, step = 0.5,
+                                              n_steps = steps(5000), normalisation = norm, keep = 5000L))
         trace <- tidy(fit)
         inner <- function(x) stats::median(abs(as.matrix(x) - 10 * (case <= 4)))
         rows[[length(rows) + 1]] <- data.frame(
           case = case, source = if (case <= 4) name else "N(10)", target = if (case <= 4) "N(10)" else name,
           divergence = divergence, paper = paper[[divergence]][case], norm = norm, status = glance(fit)$status,
-          steps = glance(fit)$steps, divergence_end = late(fit, "divergence"), kinetic_end = late(fit, "kinetic_energy"),
-          median_size = inner(fit$particles), target_size = inner(target),
+          steps = glance(fit)$steps, divergence_end = late(fit, "divergence"),
+          kinetic_end = late(fit, "kinetic_energy"), median_size = inner(fit$particles), target_size = inner(target),
           largest = max(abs(fit$particles)), target_largest = max(abs(target)), seconds = fit$elapsed
         )
         cat(case, divergence, norm, "done\n")
@@ -154,12 +154,13 @@ roll <- function() {
   target <- swiss_roll(200)
   fresh <- swiss_roll(5000)
   held <- swiss_roll(200)
-  sheet <- swiss_roll(20000) # how far from the manifold, to within the spacing of these
+  sheet <- swiss_roll(20000) # distance to these rows: from the manifold, up to their spacing
   off <- function(x) stats::median(sqrt(nearest_square(x, sheet)))
   source <- matrix(rnorm(15000, sd = 3), 5000)
   rows <- list()
   for (norm in norms) {
-    fit <- replicate_gpa(source, target, step = 0.5, n_steps = steps(5000), solver = "heun", normalisation = norm, keep = 50L)
+    fit <- replicate_gpa(source, target, step = 0.5, n_steps = steps(5000), solver = "heun", normalisation = norm,
+                         keep = 50L)
     rows[[norm]] <- data.frame(
       norm = norm, steps = glance(fit)$steps, divergence_paper = 1.07e-4, divergence_end = late(fit, "divergence"),
       kinetic_end = late(fit, "kinetic_energy"), energy_distance = energy_distance(fit$particles, fresh),
@@ -169,9 +170,12 @@ roll <- function() {
     if (norm == "spectral") {
       picture("figure6", 1200, 420, {
         par(mfrow = c(1, 3), mar = c(3, 3, 2, 0.5), las = 1)
-        plot(source[, c(1, 3)], pch = 16, cex = 0.3, col = "#0072B2", asp = 1, main = "5000 source points", xlab = "", ylab = "")
-        plot(target[, c(1, 3)], pch = 16, cex = 0.6, col = "grey30", asp = 1, main = "200 target rows", xlab = "", ylab = "")
-        plot(fit$particles[, c(1, 3)], pch = 16, cex = 0.3, col = "#0072B2", asp = 1, main = "particles", xlab = "", ylab = "")
+        plot(source[, c(1, 3)], pch = 16, cex = 0.3, col = "#0072B2", asp = 1, main = "5000 source points", xlab = "",
+             ylab = "")
+        plot(target[, c(1, 3)], pch = 16, cex = 0.6, col = "grey30", asp = 1, main = "200 target rows", xlab = "",
+             ylab = "")
+        plot(fit$particles[, c(1, 3)], pch = 16, cex = 0.3, col = "#0072B2", asp = 1, main = "particles", xlab = "",
+             ylab = "")
         points(target[, c(1, 3)], pch = 1, cex = 0.7, col = "#D55E00")
       })
     }
@@ -196,7 +200,7 @@ carpet_points <- function(level) {
   (corners + matrix(runif(2 * nrow(corners)), ncol = 2)) * 10 / 3^level
 }
 
-# In no hole of the first `level` scales, and in the square.
+# The share of points that lie in the square and in no hole of the first `level` scales.
 on_carpet <- function(x, level) {
   inside <- rowSums(x < 0 | x >= 10) == 0
   for (i in seq_len(level)) {
@@ -212,7 +216,8 @@ carpet <- function() {
   source <- matrix(rnorm(8192, sd = 3), 4096)
   rows <- list()
   for (norm in norms) {
-    fit <- replicate_gpa(source, target, step = 0.2, n_steps = steps(5000), solver = "heun", normalisation = norm, keep = 50L)
+    fit <- replicate_gpa(source, target, step = 0.2, n_steps = steps(5000), solver = "heun", normalisation = norm,
+                         keep = 50L)
     moved <- as.matrix(fit$particles)
     share <- vapply(1:4, function(level) on_carpet(moved, level), 0)
     rows[[norm]] <- data.frame(
@@ -225,13 +230,14 @@ carpet <- function() {
         par(mfrow = c(1, 3), mar = c(3, 3, 2, 0.5), las = 1)
         plot(target, pch = 16, cex = 0.25, asp = 1, main = "4096 target rows", xlab = "", ylab = "")
         plot(source, pch = 16, cex = 0.25, col = "#0072B2", asp = 1, main = "source", xlab = "", ylab = "")
-        plot(moved, pch = 16, cex = 0.25, col = "#0072B2", asp = 1, main = sprintf("particles, time %g", glance(fit)$time),
-             xlab = "", ylab = "")
+        plot(moved, pch = 16, cex = 0.25, col = "#0072B2", asp = 1,
+             main = sprintf("particles, time %g", glance(fit)$time), xlab = "", ylab = "")
       })
     }
   }
-  square <- data.frame(norm = "uniform on the square", steps = NA, divergence_end = NA, kinetic_end = NA, on_level_1 = 8 / 9,
-                       on_level_2 = (8 / 9)^2, on_level_3 = (8 / 9)^3, on_level_4 = (8 / 9)^4, energy_distance = NA, seconds = NA)
+  square <- data.frame(norm = "uniform on the square", steps = NA, divergence_end = NA, kinetic_end = NA,
+                       on_level_1 = 8 / 9, on_level_2 = (8 / 9)^2, on_level_3 = (8 / 9)^3, on_level_4 = (8 / 9)^4,
+                       energy_distance = NA, seconds = NA)
   write_results(do.call(rbind, c(rows, list(square))), "carpet")
 }
 

@@ -1,7 +1,7 @@
 # Tables with batches and known labels: list(x, batch, label, reference).
 
 # Human stem cells, 400 genes, four studies (package mixOmics 6.3.2, data set `stemcells`, which comes as an
-# .rda file). Fibroblasts are too few to be halved in any study but the second.
+# .rda file). Fibroblasts are left out because only the second study has enough of them to be halved.
 read_stemcells <- function(path) {
   found <- new.env()
   load(path, found)
@@ -10,7 +10,8 @@ read_stemcells <- function(path) {
   list(x = d$gene[keep, ], batch = as.character(d$study)[keep], label = as.character(d$celltype)[keep], reference = "1")
 }
 
-# Two cell lines, alone and as a mixture, on 20 principal components (package harmony); at most `most` cells of each kind.
+# Two cell lines, alone and as a mixture, on 20 principal components (package harmony). At most `most` cells of each
+# kind are kept.
 read_cell_lines <- function(most = 120) {
   found <- new.env()
   utils::data("cell_lines", package = "harmony", envir = found)
@@ -18,12 +19,15 @@ read_cell_lines <- function(most = 120) {
   x <- as.matrix(as.data.frame(found$cell_lines$scaled_pcs))
   set.seed(1)
   kind <- paste(meta$dataset, meta$cell_type)
-  keep <- unlist(lapply(split(seq_len(nrow(x)), kind), function(rows) rows[sample.int(length(rows), min(most, length(rows)))]))
-  list(x = x[keep, ], batch = as.character(meta$dataset)[keep], label = as.character(meta$cell_type)[keep], reference = "half")
+  keep <- unlist(lapply(split(seq_len(nrow(x)), kind), function(rows) {
+    rows[sample.int(length(rows), min(most, length(rows)))]
+  }))
+  list(x = x[keep, ], batch = as.character(meta$dataset)[keep], label = as.character(meta$cell_type)[keep],
+       reference = "half")
 }
 
-# Bladder cancer, 22283 genes, batches 1, 2 and 5 (package bladderbatch): tumours only, since
-# the other labels are confounded with the batch. One label.
+# Bladder cancer, 22283 genes, batches 1, 2 and 5 (package bladderbatch). Tumours only, because the other labels are
+# confounded with the batch. So there is one label.
 read_bladder <- function(genes = 5000) {
   found <- new.env()
   utils::data("bladderdata", package = "bladderbatch", envir = found)
@@ -35,10 +39,11 @@ read_bladder <- function(genes = 5000) {
   list(x = x, batch = as.character(p$batch[keep]), label = rep("Cancer", sum(keep)), reference = "5")
 }
 
-# Of the size of the published example, 138 + 88 rows to 49 + 216, with p genes: ten factors, a fifth of the genes
-# differing between labels; the source with its own location and scale of each gene, and bent. `other`: share of the
-# variance of the source's loadings that is its own, so that its genes hang together otherwise.
-simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, other = 0, size = list(source = c(138, 88), reference = twice * c(49, 216))) {
+# A table of the size of the published example, 138 + 88 rows to 49 + 216, with p genes. It has ten factors, and a fifth
+# of the genes differ between labels. In the source each gene has its own location and scale, and is bent. `other`: the
+# share of the variance of the source's loadings that is its own, so that correlations between its genes differ.
+simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, other = 0,
+                                size = list(source = c(138, 88), reference = twice * c(49, 216))) {
   set.seed(seed)
   loading <- matrix(stats::rnorm(factors * p), factors) / sqrt(factors)
   between <- stats::rnorm(p, sd = 0.5) * (stats::runif(p) < 0.2)
@@ -52,6 +57,6 @@ simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, other =
   own <- sweep(own, 2, exp(stats::rnorm(p, sd = 0.3)), "*")
   own <- sweep(own + 0.5 * tanh(2 * own), 2, stats::rnorm(p), "+")
   label <- c(rep(c("positive", "negative"), size$source), rep(c("positive", "negative"), size$reference))
-  list(x = rbind(own, draw(size$reference, loading)), batch = rep(c("source", "reference"), vapply(size, sum, 0)), label = label,
-       reference = "reference")
+  list(x = rbind(own, draw(size$reference, loading)), batch = rep(c("source", "reference"), vapply(size, sum, 0)),
+       label = label, reference = "reference")
 }

@@ -1,4 +1,4 @@
-# Each takes the table, batch, label (or NULL) and reference, and gives back the table with the reference as it was.
+# Each method takes the table, batch, label (or NULL) and reference. It returns the table with the reference unchanged.
 
 mean_sd <- function(x, batch, label, reference) {
   if (is.null(label)) label <- rep("all", nrow(x))
@@ -23,11 +23,14 @@ combat <- function(x, batch, label, reference) {
   t(suppressMessages(sva::ComBat(t(x), batch, mod = design(label), ref.batch = reference)))
 }
 
-# Less what it did to the reference, one vector.
+# The change that removeBatchEffect() makes to the reference is one vector; it is subtracted from all rows.
 remove_batch_effect <- function(x, batch, label, reference) {
   model <- design(label)
-  out <- if (is.null(model)) limma::removeBatchEffect(t(x), batch) else limma::removeBatchEffect(t(x), batch, design = model)
-  out <- t(out)
+  out <- t(if (is.null(model)) {
+    limma::removeBatchEffect(t(x), batch)
+  } else {
+    limma::removeBatchEffect(t(x), batch, design = model)
+  })
   first <- which(batch == reference)[1]
   sweep(out, 2, x[first, ] - out[first, ], "+")
 }
@@ -36,7 +39,7 @@ particles <- function(x, batch, label, reference, ...) {
   particleflow::integrate_data(x, batch, reference, label, compare = FALSE, threads = 1, ...)$data
 }
 
-# As published: no adjustment, no early end, what the components leave out dropped; a fifth of the steps.
+# As published: no adjustment, no early end, and what the components leave out is dropped. A fifth of the steps.
 particles_to_the_end <- function(x, batch, label, reference, n_steps = 1000) {
   particles(x, batch, label, reference, adjust = "none", target = 0, floor = 0, n_steps = n_steps, residual = "drop",
             check = n_steps)
@@ -50,6 +53,6 @@ methods <- list(
   `integrate_data, no flow` = list(run = function(...) particles(..., n_steps = 0), labels = c(FALSE, TRUE)),
   integrate_data = list(run = particles, labels = c(FALSE, TRUE)),
   `integrate_data, from means` = list(run = function(...) particles(..., adjust = "mean"), labels = c(FALSE, TRUE)),
-  # slow: on the first splits only
+  # on the first split only, because it is slow
   `integrate_data, 1000 steps` = list(run = particles_to_the_end, labels = c(FALSE, TRUE), splits = 1)
 )

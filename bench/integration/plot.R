@@ -1,4 +1,5 @@
-# Rscript plot.R results: results/scores.png, distance against novelty, and results/paper.png, the trace of the long run.
+# Rscript plot.R results: draws results/scores.png (distance against novelty) and results/paper.png (the trace of the
+# long run).
 results <- commandArgs(TRUE)[1]
 d <- utils::read.csv(file.path(results, "scores.csv"))
 d <- d[d$method != "before", ]
@@ -9,15 +10,19 @@ graphics::par(mfrow = c(2, 3), mar = c(3.5, 3.5, 2, 0.5), mgp = c(2.2, 0.6, 0), 
 for (table in unique(d$table)) {
   own <- d[d$table == table, ]
   mean_of <- stats::aggregate(own[c("novelty", "w2_latent")], own[c("method", "labels")], mean)
-  graphics::plot(own$novelty, own$w2_latent, type = "n", xlim = range(0.8, 1.2, own$novelty), ylim = range(0.9, 1.2, own$w2_latent), xlab = "novelty", ylab = "W2 latent, over halves", main = table, font.main = 1)
+  graphics::plot(own$novelty, own$w2_latent, type = "n", xlim = range(0.8, 1.2, own$novelty),
+                 ylim = range(0.9, 1.2, own$w2_latent), xlab = "novelty", ylab = "W2 latent, over halves",
+                 main = table, font.main = 1)
   graphics::rect(0.8, 0, 1e3, 1.2, col = "grey94", border = NA)
   graphics::abline(h = 1, v = 1, lty = 3)
   graphics::box()
-  graphics::points(mean_of$novelty, mean_of$w2_latent, pch = ifelse(mean_of$labels, 16, 1), col = colour[mean_of$method], cex = 1.5, lwd = 2)
+  graphics::points(mean_of$novelty, mean_of$w2_latent, pch = ifelse(mean_of$labels, 16, 1),
+                   col = colour[mean_of$method], cex = 1.5, lwd = 2)
 }
 graphics::par(fig = c(0, 1, 0, 1), oma = c(0, 0, 0, 0), mar = c(0, 0, 0, 0), new = TRUE)
 graphics::plot.new()
-graphics::legend("bottom", c(kinds, "without labels"), col = c(colour, "black"), pch = c(rep(16, length(kinds)), 1), ncol = 3, bty = "n", cex = 0.85)
+graphics::legend("bottom", c(kinds, "without labels"), col = c(colour, "black"), pch = c(rep(16, length(kinds)), 1),
+                 ncol = 3, bty = "n", cex = 0.85)
 grDevices::dev.off()
 
 t <- utils::read.csv(file.path(results, "paper_trace.csv"))
@@ -26,12 +31,15 @@ graphics::par(mfrow = c(1, 2), mar = c(3.5, 4, 2, 0.5), mgp = c(2.5, 0.6, 0), la
 tint <- c(positive = "#0072B2", negative = "#D55E00")
 for (what in c("w2_squared", "novelty")) {
   title <- c(w2_squared = "squared W2, share of the start", novelty = "novelty")[[what]]
-  graphics::plot(t$step, t[[what]], type = "n", log = if (what == "w2_squared") "y" else "", xlab = "step", ylab = "", main = title, font.main = 1,
-                 ylim = range(t[[what]], if (what == "w2_squared") 0.0147 else 0))
-  for (class in names(tint)) graphics::lines(t$step[t$class == class], t[[what]][t$class == class], col = tint[[class]], lwd = 2)
+  graphics::plot(t$step, t[[what]], type = "n", log = if (what == "w2_squared") "y" else "", xlab = "step", ylab = "",
+                 main = title, font.main = 1, ylim = range(t[[what]], if (what == "w2_squared") 0.0147 else 0))
+  for (class in names(tint)) {
+    graphics::lines(t$step[t$class == class], t[[what]][t$class == class], col = tint[[class]], lwd = 2)
+  }
   if (what == "w2_squared") {
     graphics::abline(h = c(0.0147, 0.0261), col = tint, lty = 3)
-    graphics::legend("topright", c("138 onto 49", "88 onto 216", "published (other data)"), col = c(tint, "grey40"), lty = c(1, 1, 3), bty = "n", cex = 0.8)
+    graphics::legend("topright", c("138 onto 49", "88 onto 216", "published (other data)"), col = c(tint, "grey40"),
+                     lty = c(1, 1, 3), bty = "n", cex = 0.8)
   } else {
     graphics::abline(h = c(0.8, 1), lty = 3)
   }

@@ -1,11 +1,13 @@
-# Rscript run.R results/scores.csv stemcells.rda [splits [table ...]]: every method on every table, over random halves of the reference.
+# Rscript run.R results/scores.csv stemcells.rda [splits [table ...]]: every method on every table, over random halves
+# of the reference.
 arguments <- commandArgs(TRUE)
 output <- arguments[1]
 splits <- if (length(arguments) > 2) as.integer(arguments[3]) else 5L
 for (file in c("data.R", "methods.R", "scores.R")) source(file)
 
 halve <- function(label) {
-  unlist(lapply(split(seq_along(label), label), function(rows) rows[sample.int(length(rows), length(rows) %/% 2)]), use.names = FALSE)
+  unlist(lapply(split(seq_along(label), label), function(rows) rows[sample.int(length(rows), length(rows) %/% 2)]),
+         use.names = FALSE)
 }
 
 # The latent space of the scores: 50 principal components of the rows before anything was moved.
@@ -33,7 +35,8 @@ score_split <- function(table, data, split) {
     z <- lapply(list(moved = moved, seen = seen_rows, held = held_rows), function(y) unname(space$latent(y)))
     full <- lapply(list(moved = moved, seen = seen_rows, held = held_rows), function(y) unname(space$full(y)))
     cbind(data.frame(table = table, split = split, method = name, labels = used), score_table(
-      z, full, data$batch[others], data$label[others], data$label[seen], data$label[held], by_label = TRUE), seconds = seconds)
+      z, full, data$batch[others], data$label[others], data$label[seen], data$label[held], by_label = TRUE),
+      seconds = seconds)
   }
   rows <- list()
   for (name in names(methods)) {
@@ -51,11 +54,13 @@ score_split <- function(table, data, split) {
       cat(table, split, name, used, round(seconds, 1), "\n")
     }
   }
-  if (requireNamespace("harmony", quietly = TRUE)) rows[[length(rows) + 1]] <- harmony_row(table, data, split, space, seen, held, others)
+  if (requireNamespace("harmony", quietly = TRUE)) {
+    rows[[length(rows) + 1]] <- harmony_row(table, data, split, space, seen, held, others)
+  }
   do.call(rbind, rows)
 }
 
-# Works on latent coordinates and moves the reference too; it is given the held-out rows as well.
+# harmony works on latent coordinates and moves the reference too. It is given the held-out rows as well.
 harmony_row <- function(table, data, split, space, seen, held, others) {
   z <- unname(space$latent(data$x))
   began <- proc.time()[[3]]
@@ -63,7 +68,8 @@ harmony_row <- function(table, data, split, space, seen, held, others) {
   seconds <- proc.time()[[3]] - began
   if (nrow(out) != nrow(z)) out <- t(out)
   at <- list(moved = out[others, ], seen = out[seen, ], held = out[held, ])
-  scores <- score_table(at, at, data$batch[others], data$label[others], data$label[seen], data$label[held], by_label = TRUE)
+  scores <- score_table(at, at, data$batch[others], data$label[others], data$label[seen], data$label[held],
+                        by_label = TRUE)
   scores$w2_full <- NA_real_
   cbind(data.frame(table = table, split = split, method = "harmony", labels = FALSE), scores, seconds = seconds)
 }

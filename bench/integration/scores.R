@@ -1,4 +1,4 @@
-# Moved rows against reference rows that no method has seen.
+# Scores of moved rows against reference rows that no method has seen.
 
 distance <- function(x, y) {
   if (ncol(x) > nrow(x) + nrow(y)) {
@@ -19,7 +19,7 @@ silhouette <- function(x, class) {
   mean(cluster::silhouette(as.integer(factor(class)), stats::dist(x))[, "sil_width"])
 }
 
-# Share of rows of x whose label is that of most of their k nearest rows of y.
+# The share of rows of x whose label is the label of most of their k nearest rows of y.
 label_accuracy <- function(x, label, y, of_y, k = 5) {
   found <- apply(x, 1, function(row) {
     near <- order(colSums((t(y) - row)^2))[seq_len(min(k, nrow(y)))]
@@ -28,15 +28,16 @@ label_accuracy <- function(x, label, y, of_y, k = 5) {
   mean(found == label)
 }
 
-# z, full: list(moved, seen, held), rows in latent and in full space; batch, label: of the moved rows;
-# seen_label, held_label: of the halves of the reference. Means over batches and labels, by rows.
+# z, full: list(moved, seen, held), rows in latent and in full space. batch, label: of the moved rows. seen_label,
+# held_label: labels of the halves of the reference. Returns means over batches and labels, weighted by rows.
 score_table <- function(z, full, batch, label, seen_label, held_label, by_label) {
   cells <- split(seq_along(batch), list(batch, if (by_label) label else rep("all", length(label))), drop = TRUE)
   parts <- lapply(cells, function(rows) {
     own <- label[rows[1]]
     seen <- if (by_label) seen_label == own else rep(TRUE, length(seen_label))
     held <- if (by_label) held_label == own else rep(TRUE, length(held_label))
-    pick <- function(space) list(m = space$moved[rows, , drop = FALSE], t = space$seen[seen, , drop = FALSE], h = space$held[held, , drop = FALSE])
+    pick <- function(space) list(m = space$moved[rows, , drop = FALSE], t = space$seen[seen, , drop = FALSE],
+                                 h = space$held[held, , drop = FALSE])
     l <- pick(z)
     f <- pick(full)
     enough <- min(length(rows), sum(held)) >= 10
@@ -53,7 +54,8 @@ score_table <- function(z, full, batch, label, seen_label, held_label, by_label)
   average <- function(v) stats::weighted.mean(v, p$rows * !is.na(v), na.rm = TRUE)
   one_label <- length(unique(label)) < 2
   data.frame(
-    w2_latent = sqrt(average(p$w2_latent) / average(p$halves_latent)), w2_full = sqrt(average(p$w2_full) / average(p$halves_full)),
+    w2_latent = sqrt(average(p$w2_latent) / average(p$halves_latent)),
+    w2_full = sqrt(average(p$w2_full) / average(p$halves_full)),
     novelty = average(p$novelty), auc = average(p$auc), batch_silhouette = average(p$batch_silhouette),
     label_silhouette = if (one_label) NA_real_ else silhouette(rbind(z$moved, z$held), c(label, held_label)),
     label_accuracy = if (one_label) NA_real_ else label_accuracy(z$moved, label, z$held, held_label)

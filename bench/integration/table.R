@@ -1,8 +1,9 @@
-# Rscript table.R results: results/scores.md from results/scores.csv, means over the splits with their range.
+# Rscript table.R results: writes results/scores.md from results/scores.csv, means over the splits with their range.
 results <- commandArgs(TRUE)[1]
 d <- utils::read.csv(file.path(results, "scores.csv"))
-columns <- c(w2_latent = "W2 latent", w2_full = "W2 full", novelty = "novelty", auc = "AUC", batch_silhouette = "batch silhouette",
-             label_silhouette = "label silhouette", label_accuracy = "label accuracy", seconds = "seconds")
+columns <- c(w2_latent = "W2 latent", w2_full = "W2 full", novelty = "novelty", auc = "AUC",
+             batch_silhouette = "batch silhouette", label_silhouette = "label silhouette",
+             label_accuracy = "label accuracy", seconds = "seconds")
 cell <- function(v) {
   v <- v[!is.na(v)]
   if (!length(v)) return("")
@@ -23,5 +24,6 @@ for (table in unique(d$table)) {
     }
   }
 }
-writeLines(c("Means over splits (range). Distances over that between the two halves of the reference, novelty over that of the held-out half: 1 is right for both.",
-             lines), file.path(results, "scores.md"))
+writeLines(c(paste("Means over splits (range). Distances are divided by that between the two halves of the reference,",
+                   "novelty by that of the held-out half: 1 is right for both."), lines),
+           file.path(results, "scores.md"))

@@ -1,5 +1,5 @@
-# Rscript bench/pairwise/flow.R [quick]: whole flows with the installed package, and one step beside vectorised R
-# and PyTorch. Writes results/flow.csv. FLOW_LIBRARY: where the package is; FLOW_RESULTS: where results go.
+# Rscript bench/pairwise/flow.R [quick]: whole flows with the installed package, and one step compared with vectorised R
+# and PyTorch. Writes results/flow.csv. FLOW_LIBRARY: where the package is. FLOW_RESULTS: where results go.
 # FLOW_PART: a comma-separated choice of step, noninteger, inverse, mnist, large.
 library(particleflow, lib.loc = if (nzchar(Sys.getenv("FLOW_LIBRARY"))) Sys.getenv("FLOW_LIBRARY"))
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
@@ -35,7 +35,7 @@ in_unit <- function(x) {
   x * sqrt(ncol(x) / (ncol(x) + 2)) / sqrt(mean(rowSums(x^2)))
 }
 spacing <- function(x) 16 * nrow(x)^(-2 / ncol(x))
-# ten clusters on curved sheets stand for latents of images
+# ten clusters on curved sheets, in place of latents of images
 clusters <- function(n, d) {
   centre <- matrix(rnorm(10 * d), 10)
   bent <- matrix(rnorm(n * d, sd = 0.4), n)
@@ -70,7 +70,7 @@ if ("step" %in% parts) {
     note(sprintf("torch %s n %d (from %s rows)", line[1], n, line[2]), seconds, "s")
     note(sprintf("torch %s over our field", line[1]), seconds / ours, "times")
   }
-  if (!length(out)) message("no torch here: left out")
+  if (!length(out)) message("PyTorch is not installed: left out")
   unlink(table)
   again <- best(field_once(x, 13, epsilon))
   note("our field once more after torch", again, "s")

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$results"
 
-# what R on Debian uses, without the flags that are of no weight here
+# what R on Debian uses, without the flags that do not matter here
 flags="-std=gnu99 -O2 -fopenmp"
 for file in "$sources"/core/*.c; do
   # shellcheck disable=SC2086 # flags are words

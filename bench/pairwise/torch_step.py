@@ -1,7 +1,7 @@
 # Debian's python3-torch, double precision, two threads: sum over a of w (y - x_a), w = (|y-x_a|^2 + eps)^(-p),
 # for the rows of a table.
 #   torch_step.py FILE N D S EPSILON ROWS REPEATS   FILE: n d doubles, one row per point
-# Prints "form,rows,seconds" lines; seconds for ROWS query rows against all N.
+# Prints lines "form,rows,seconds": seconds for ROWS query rows against all N.
 import sys
 import time
 

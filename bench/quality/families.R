@@ -1,10 +1,10 @@
 # Simulated families: family(n, d, seed) returns list(x [n, d], log_density = function(rows), draw = function(n)).
-# The seed fixes the law first and the rows after it, so one seed has the same law at every n. Every family here has a
-# log-density: in closed form, or (sheets and spirals, Gaussian noise about a curved manifold) by quadrature over the
-# manifold on a grid finer than the noise.
+# The seed fixes the law first and the rows after it, so one seed gives the same law at every n. Every family here has a
+# log-density, either in closed form, or by quadrature over a curved manifold on a grid finer than the noise (sheets and
+# spirals, which are Gaussian noise about a manifold).
 #
-# Two lists at the end: TUNING families may be looked at while rules are made; REPORTING families are for the numbers
-# that are published, and no search may see them.
+# Two lists are at the end. TUNING families may be looked at while rules are made. REPORTING families are for the
+# published numbers, and no search may see them.
 
 # a law from its own stream: build() draws parameters and returns list(draw, log_density)
 make_family <- function(build, dims = c(2, 5, 10, 20, 50)) {
@@ -68,10 +68,10 @@ mixture <- function(components, separation = 1, thin = 0.1, wide = 0.5, concentr
 }
 
 # --- Gaussian noise about a manifold ----------------------------------------------------------------------------
-# embed: function(parameters [m, k] in the unit cube) -> [m, D]; the parameters are uniform; basis [d, D] orthonormal
-# carries the D dimensions into d; noise N(0, noise^2 I) in all of them.
-# Density by the midpoint rule over the parameters, whose error is negligible while the grid is finer than the noise.
-# The grid is cut into blocks, and a block that cannot come within 40 nats of the nearest one is left out.
+# embed: function(parameters [m, k] in the unit cube) -> [m, D]. The parameters are uniform. The orthonormal basis
+# [d, D] carries the D dimensions into d. The noise is N(0, noise^2 I) in all d dimensions.
+# The density is computed by the midpoint rule over the parameters. Its error is negligible if the grid is finer than
+# the noise. The grid is cut into blocks, and a block that cannot come within 40 nats of the nearest point is left out.
 about_manifold <- function(embed, k, noise, basis) {
   side <- if (k == 1) 6000 else 600
   cut <- if (k == 1) 100 else 30
@@ -111,8 +111,8 @@ about_manifold <- function(embed, k, noise, basis) {
   )
 }
 
-# A curve (k = 1) or sheet (k = 2) in at most 8 of the dimensions, in random directions: each coordinate is a sum of
-# sinusoids of the parameters, `bend` their typical number of half turns.
+# A curve (k = 1) or sheet (k = 2) in at most 8 of the dimensions, in random directions. Each coordinate is a sum of
+# sinusoids of the parameters; `bend` is their typical number of half turns.
 sheet <- function(k = 2, bend = 1, noise = 0.05, waves = 2) {
   function(d) {
     k <- min(k, d - 1)
@@ -164,7 +164,7 @@ heavy <- function(df, factors, unique = 0.3) {
   }
 }
 
-# --- independent skewed columns: gamma and lognormal by turns -----------------------------------------------------
+# --- independent skewed columns: gamma and lognormal alternate -----------------------------------------------------
 skewed <- function(shape, sdlog) { # ranges
   function(d) {
     shapes <- runif(d, shape[1], shape[2])
@@ -225,7 +225,7 @@ REPORTING <- list(
   two_spirals = make_family(spiral(turns = 1.25, noise = 0.025, arms = 2, start = 0.1), dims = 2)
 )
 
-# The seed of a repetition. Tuning and reporting never share one.
+# The seed of a repetition. Tuning and reporting families never share a seed.
 family_seed <- function(name, repetition) {
   if (name %in% names(TUNING)) return(1000L * match(name, names(TUNING)) + repetition)
   100000L + 1000L * match(name, names(REPORTING)) + repetition

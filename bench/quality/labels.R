@@ -1,8 +1,8 @@
-# Rscript bench/quality/labels.R: how far one can go on the clustered families with 200 rows if one is told the component
-# of each row and, besides, chooses the settings by looking at the held-out rows. Components are multivariate t about the
-# means of their rows; their covariances are drawn towards a sphere by so many pseudo-rows, or by the non-linear shrinkage of
-# Ledoit and Wolf (2020, Annals of Statistics 48). results/labels.csv: the share of the way from the better smoothed
-# bootstrap to the true law, each cell five repetitions.
+# Rscript bench/quality/labels.R: how far one can go on the clustered families with 200 rows if one is told the
+# component of each row, and also chooses the settings by looking at the held-out rows. Components are multivariate t
+# about the means of their rows. Their covariances are drawn towards a sphere by a number of pseudo-rows, or by the
+# non-linear shrinkage of Ledoit and Wolf (2020, Annals of Statistics 48). Writes results/labels.csv: the share of the way
+# from the better smoothed bootstrap to the true law, five repetitions per cell.
 library(particleflow)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "families.R"))
@@ -19,8 +19,8 @@ shrink_nonlinear <- function(value, n) {
   value / ((pi * p / n * value * density)^2 + (1 - p / n - pi * p / n * value * hilbert)^2)
 }
 
-# The law of one component from its rows: list(mean, root, df, rows). tail: "gaussian"; "predictive": a t with rows + prior
-# degrees of freedom; "heavier": d/2 fewer.
+# The law of one component from its rows: list(mean, root, df, rows). tail: "gaussian"; "predictive", a t with
+# rows + prior degrees of freedom; "heavier", a t with d/2 fewer.
 component <- function(x, prior, tail, nonlinear, all_variance) {
   n <- nrow(x)
   d <- ncol(x)
@@ -46,7 +46,8 @@ log_t <- function(y, law) {
 }
 
 held_out <- function(x, label, y, ...) {
-  variance <- sum(vapply(unique(label), function(k) sum(scale(x[label == k, , drop = FALSE], scale = FALSE)^2), 0)) / nrow(x)
+  squares <- function(k) sum(scale(x[label == k, , drop = FALSE], scale = FALSE)^2)
+  variance <- sum(vapply(unique(label), squares, 0)) / nrow(x)
   laws <- lapply(unique(label), function(k) component(x[label == k, , drop = FALSE], ..., all_variance = variance))
   each <- vapply(laws, function(law) log_t(y, law) + log(law$rows / nrow(x)), numeric(nrow(y)))
   mean(log_sum_exp(each))
@@ -54,7 +55,8 @@ held_out <- function(x, label, y, ...) {
 
 tried <- expand.grid(prior = c(0.5, 1, 2, 4, 8, 16), tail = c("gaussian", "predictive", "heavier"),
                      nonlinear = c(FALSE, TRUE), stringsAsFactors = FALSE)
-cells <- expand.grid(repetition = 1:5, d = c(2, 5, 10, 20), set = c("mixture_3", "mixture_12"), stringsAsFactors = FALSE)
+cells <- expand.grid(repetition = 1:5, d = c(2, 5, 10, 20), set = c("mixture_3", "mixture_12"),
+                     stringsAsFactors = FALSE)
 gains <- lapply(seq_len(nrow(cells)), function(i) {
   cell <- cells[i, ]
   sample <- REPORTING[[cell$set]](200, cell$d, family_seed(cell$set, cell$repetition))
@@ -80,8 +82,8 @@ means <- aggregate(do.call(rbind, gains), cells[c("set", "d")], mean)
 base <- pmax(means[, 4], means[, 5])
 way <- (as.matrix(means[, -(1:5)]) - base) / (means[, 3] - base)
 best <- function(columns) apply(way[, columns, drop = FALSE], 1, max)
-labels <- data.frame(means[c("set", "d")], distance = round(means[, 3] - base, 3), sphere = round(best(!tried$nonlinear), 3),
-                     nonlinear = round(best(tried$nonlinear), 3))
+labels <- data.frame(means[c("set", "d")], distance = round(means[, 3] - base, 3),
+                     sphere = round(best(!tried$nonlinear), 3), nonlinear = round(best(tried$nonlinear), 3))
 labels <- labels[order(labels$set, decreasing = TRUE), ]
 utils::write.csv(labels, file.path(here, "results", "labels.csv"), row.names = FALSE)
 print(labels)

@@ -1,5 +1,6 @@
 # The methods: each a function(train, n_new, seed, set) -> list(new = matrix, log_density = function(rows) or NULL).
-# `train` is a matrix in units of its standard deviations; `extra`, named numbers, may be added. `set` carries what only some may know: the law (fresh draw).
+# `train` is a matrix in units of its standard deviations. `extra`, named numbers, may be added to the list. `set` holds
+# the true law, which only "fresh draw" may use.
 # METHODS[[name]] is list(run, needs = packages, applies = function(set, n, d)).
 
 METHODS <- list()
@@ -15,7 +16,7 @@ named <- function(x) {
 # --- the two ends of the scale: copies, and the law itself -----------------------------------------------------------
 method("training rows", function(train, n_new, seed, set) {
   set.seed(seed)
-  # without replacement where there are enough: a set that repeats its rows has no recall
+  # without replacement if there are enough rows, because a set that repeats its rows has no recall
   list(new = train[sample(nrow(train), n_new, replace = n_new > nrow(train)), , drop = FALSE], log_density = NULL)
 })
 
@@ -25,8 +26,8 @@ method("fresh draw", function(train, n_new, seed, set) {
 }, applies = function(set, n, d) set$kind == "family")
 
 # --- this package ----------------------------------------------------------------------------------------------------
-# NULL where there is none to compare: beyond 20 columns the default latent map keeps some principal components, and the
-# density is one within their subspace
+# NULL if there is no density to compare: beyond 20 columns the default latent map keeps some principal components, and
+# the density is one within their subspace
 density_of <- function(fit, probe) {
   if (any(fit$diagnostics$dim < ncol(probe))) return(NULL)
   f <- function(rows) as.numeric(stats::predict(fit, rows, type = "log_density"))
@@ -34,8 +35,8 @@ density_of <- function(fit, probe) {
   if (works) f
 }
 
-# The settings printed for the mixture, in every dimension: those with s = d - 2 throw rows hundreds of units off beyond
-# the plane. Their inverse takes 31 x 300 gradient steps, so not beyond 1000 rows.
+# The settings printed for the mixture, in every dimension, because those with s = d - 2 throw rows hundreds of units
+# off beyond the plane. Their inverse takes 31 x 300 gradient steps, so they are used for at most 1000 rows.
 method("efs printed", function(train, n_new, seed, set) {
   fit <- suppressWarnings(do.call(particleflow::efs, c(list(train, progress = FALSE), particleflow::efs_paper("gmm"))))
   list(new = as.matrix(suppressWarnings(stats::simulate(fit, n_new, seed = seed))), log_density = NULL)
@@ -44,14 +45,16 @@ method("efs printed", function(train, n_new, seed, set) {
 method("efs calibrated", function(train, n_new, seed, set) {
   set.seed(seed)
   fit <- particleflow::efs(train, progress = FALSE)
-  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]),
+  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)),
+       log_density = density_of(fit, train[1:2, , drop = FALSE]),
        extra = c(flow_steps = max(fit$diagnostics$steps)))
 })
 
-# the same candidates but for the flows: what the flow adds is the difference
+# the same candidates without the flows: the difference is what the flow adds
 method("efs no flow", function(train, n_new, seed, set) {
   fit <- particleflow::efs(train, time = 0, progress = FALSE)
-  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]))
+  list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)),
+       log_density = density_of(fit, train[1:2, , drop = FALSE]))
 })
 
 for (covariance in c("global", "local")) local({
@@ -59,13 +62,14 @@ for (covariance in c("global", "local")) local({
   method(paste("smoothed bootstrap", covariance), function(train, n_new, seed, set) {
     set.seed(seed)
     fit <- getExportedValue("particleflow", "smoothed_bootstrap")(train, covariance = covariance)
-    list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)), log_density = density_of(fit, train[1:2, , drop = FALSE]))
+    list(new = as.matrix(stats::simulate(fit, n_new, seed = seed)),
+         log_density = density_of(fit, train[1:2, , drop = FALSE]))
   }, applies = function(set, n, d) particleflow_has("smoothed_bootstrap"))
 })
 
 # --- Gaussian copula with smoothed marginals -------------------------------------------------------------------------
-# A marginal is a Gaussian kernel density on at most 500 quantiles of the column (bandwidth of Sheather and Jones for
-# the whole column), with its own distribution function; the correlation is that of the normal scores.
+# A marginal is a Gaussian kernel density on at most 500 quantiles of the column, with the bandwidth of Sheather and
+# Jones for the whole column. Its distribution function gives the normal scores, and the correlation is theirs.
 smooth_marginal <- function(v) {
   h <- tryCatch(stats::bw.SJ(v), error = function(e) stats::bw.nrd0(v))
   m <- min(length(v), 500)
@@ -106,9 +110,9 @@ method("Gaussian copula", function(train, n_new, seed, set) {
   )
 })
 
-# --- Gaussian mixture chosen by BIC: mclust, its defaults (1 to 9 components, 14 shapes) ---------------------------------
+# --- Gaussian mixture chosen by BIC: mclust, its defaults (1 to 9 components, 14 shapes) ------------------------------
 method("mclust", function(train, n_new, seed, set) {
-  suppressPackageStartupMessages(library(mclust)) # it looks its own functions up by name
+  suppressPackageStartupMessages(library(mclust)) # attached, because mclust looks up its own functions by name
   set.seed(seed)
   fit <- densityMclust(train, verbose = FALSE, plot = FALSE)
   drawn <- sim(fit$modelName, fit$parameters, n_new, seed = seed)
@@ -128,16 +132,16 @@ method("arf", function(train, n_new, seed, set) {
   })
 }, needs = "arf")
 
-# --- sequential trees: synthpop ------------------------------------------------------------------------------------------
+# --- sequential trees: synthpop ---------------------------------------------------------------------------------------
 method("synthpop", function(train, n_new, seed, set) {
   table <- as.data.frame(named(train))
   made <- synthpop::syn(table, method = "cart", m = 1, k = n_new, seed = seed, print.flag = FALSE)
   list(new = unname(as.matrix(made$syn)), log_density = NULL)
 }, needs = "synthpop")
 
-# --- kernel density with a full bandwidth matrix: ks --------------------------------------------------------------------
-# plug-in matrix up to three dimensions, normal scale beyond; drawn and evaluated here, by its definition, because
-# ks interpolates on a grid in few dimensions and its density underflows far out
+# --- kernel density with a full bandwidth matrix: ks ------------------------------------------------------------------
+# The bandwidth is the plug-in matrix up to three dimensions and the normal scale beyond. The density is drawn from and
+# evaluated here by its definition, because ks interpolates on a grid in few dimensions and underflows far out.
 method("ks::kde", function(train, n_new, seed, set) {
   d <- ncol(train)
   bandwidth <- if (d <= 3) ks::Hpi(train) else ks::Hns(train)
@@ -150,7 +154,8 @@ method("ks::kde", function(train, n_new, seed, set) {
       y <- t(backsolve(root, t(x), transpose = TRUE))
       at <- t(backsolve(root, t(train), transpose = TRUE))
       unlist(lapply(split(seq_len(nrow(y)), (seq_len(nrow(y)) - 1) %/% 100), function(part) {
-        distance <- outer(rowSums(y[part, , drop = FALSE]^2), rowSums(at^2), "+") - 2 * tcrossprod(y[part, , drop = FALSE], at)
+        y_part <- y[part, , drop = FALSE]
+        distance <- outer(rowSums(y_part^2), rowSums(at^2), "+") - 2 * tcrossprod(y_part, at)
         log_sum_exp(-pmax(distance, 0) / 2)
       }), use.names = FALSE) - log(nrow(train)) - sum(log(diag(root))) - d / 2 * log(2 * pi)
     }

@@ -1,5 +1,5 @@
-# Rscript bench/quality/plot.R [quick]: results/likelihood_families.png, likelihood_tables.png and closeness.png from
-# results/quality.csv. The reporting sets if there are any, else the tuning sets.
+# Rscript bench/quality/plot.R [quick]: draws results/likelihood_families.png, likelihood_tables.png and closeness.png
+# from results/quality.csv, for the reporting sets if there are any, else for the tuning sets.
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "summary.R"))
 rows <- read_scores()
@@ -15,7 +15,8 @@ open_png <- function(name, width, height) {
 method_legend <- function(methods, columns) {
   par(mar = c(0, 0, 0, 0))
   plot.new()
-  legend("center", methods, col = COLOURS[methods], pch = SHAPES[methods], pt.lwd = 1.6, ncol = columns, bty = "n", cex = 1.15)
+  legend("center", methods, col = COLOURS[methods], pch = SHAPES[methods], pt.lwd = 1.6, ncol = columns, bty = "n",
+         cex = 1.15)
 }
 # values beyond the frame are drawn on its edge as a triangle
 clipped <- function(x, y, limits, method, ...) {
@@ -24,7 +25,7 @@ clipped <- function(x, y, limits, method, ...) {
          pch = ifelse(outside, ifelse(y < limits[1], 25, 24), SHAPES[method]), bg = COLOURS[method], ...)
 }
 
-# --- log-likelihood a column relative to the better smoother, families ---------------------------------------------------------
+# --- log-likelihood per column relative to the better smoother, families ----------------------------------------------
 families <- if (based) found[found$kind == "family" & !is.na(found$difference), ]
 if (NROW(families)) {
   families$y <- families$difference / families$d
@@ -43,7 +44,8 @@ if (NROW(families)) {
     some <- some[some$n == n, ]
     par(mar = c(2.4, 4.6, 1.9, 0.6), mgp = c(3.2, 0.6, 0))
     plot(NA, xlim = c(0.6, length(dims) + 0.4), ylim = limits, xaxt = "n", xlab = "",
-         ylab = if (n == sizes[1]) "nats a column" else "", main = sprintf("%s, n = %d", set, n), font.main = 1, cex.main = 1.15)
+         ylab = if (n == sizes[1]) "nats per column" else "", main = sprintf("%s, n = %d", set, n), font.main = 1,
+         cex.main = 1.15)
     axis(1, seq_along(dims), paste("d", dims))
     abline(h = 0, col = "#0072B2")
     for (method in methods) {
@@ -55,11 +57,12 @@ if (NROW(families)) {
     }
   }
   method_legend(methods, min(4, length(methods)))
-  mtext("Held-out log-likelihood minus that of the better smoothed bootstrap (blue line), 95 % intervals", side = 1, line = -1, cex = 0.75)
+  mtext("Held-out log-likelihood minus that of the better smoothed bootstrap (blue line), 95 % intervals", side = 1,
+        line = -1, cex = 0.75)
   invisible(dev.off())
 }
 
-# --- the same for the tables ------------------------------------------------------------------------------------------------
+# --- the same for the tables ------------------------------------------------------------------------------------------
 tables <- if (based) found[found$kind == "table" & !is.na(found$difference), ]
 if (NROW(tables)) {
   tables$y <- tables$difference / tables$d
@@ -71,7 +74,7 @@ if (NROW(tables)) {
   layout(matrix(1:2), heights = c(62 * length(cells) + 90, 100))
   par(mar = c(3.6, 10, 0.8, 1))
   plot(NA, xlim = limits, ylim = c(0.5, length(cells) + 0.5), yaxt = "n", ylab = "",
-       xlab = "held-out log-likelihood minus that of the better smoothed bootstrap, nats a column")
+       xlab = "held-out log-likelihood minus that of the better smoothed bootstrap, nats per column")
   shape <- tables[match(cells, tables$cell), ]
   axis(2, seq_along(cells), sprintf("%s (n %d, d %d)", cells, shape$n, shape$d))
   abline(v = 0, col = "#0072B2")
@@ -82,18 +85,19 @@ if (NROW(tables)) {
     outside <- one$y < limits[1] | one$y > limits[2]
     segments(pmax(one$y - one$half_y, limits[1])[!outside], y[!outside], pmin(one$y + one$half_y, limits[2])[!outside],
              y[!outside], col = COLOURS[method])
-    points(pmin(pmax(one$y, limits[1]), limits[2]), y, col = COLOURS[method], lwd = 1.6, pch = ifelse(outside, NA, SHAPES[method]))
+    points(pmin(pmax(one$y, limits[1]), limits[2]), y, col = COLOURS[method], lwd = 1.6,
+           pch = ifelse(outside, NA, SHAPES[method]))
     for (i in which(outside)) {
       left <- one$y[i] < 0
-      text(limits[if (left) 1 else 2], y[i], sprintf(if (left) "  < %.1f" else "%.1f >  ", one$y[i]), adj = if (left) 0 else 1,
-           cex = 0.8, col = COLOURS[method])
+      text(limits[if (left) 1 else 2], y[i], sprintf(if (left) "  < %.1f" else "%.1f >  ", one$y[i]),
+           adj = if (left) 0 else 1, cex = 0.8, col = COLOURS[method])
     }
   }
   method_legend(methods, min(5, length(methods)))
   invisible(dev.off())
 }
 
-# --- closeness against novelty --------------------------------------------------------------------------------------------------
+# --- closeness against novelty ----------------------------------------------------------------------------------------
 cell_means <- function(kind, score) {
   some <- rows[rows$kind == kind & rows$score == score, ]
   if (!nrow(some)) return(data.frame())
@@ -107,7 +111,8 @@ layout(rbind(matrix(seq_len(2 * length(kinds)), 2), 2 * length(kinds) + 1), heig
 for (kind in kinds) for (score in names(SCORES)) {
   par(mar = c(3.8, 5.2, 2, 0.8), mgp = c(2.6, 0.6, 0))
   all_rows <- rows[rows$kind == kind & rows$score %in% c(score, "novelty"), ]
-  pair <- tryCatch(merge(cell_means(kind, score), cell_means(kind, "novelty"), by = c("method", "cell")), error = function(e) NULL)
+  pair <- tryCatch(merge(cell_means(kind, score), cell_means(kind, "novelty"), by = c("method", "cell")),
+                   error = function(e) NULL)
   title_text <- if (kind == "family") "families" else "tables"
   if (!NROW(pair)) {
     plot.new()
@@ -118,7 +123,8 @@ for (kind in kinds) for (score in names(SCORES)) {
   log_y <- score == "energy_distance"
   if (log_y) pair$value.x <- pmax(pair$value.x, 1e-5)
   plot(pair$value.y, pair$value.x, log = if (log_y) "xy" else "x", col = adjustcolor(COLOURS[pair$method], 0.35),
-       pch = SHAPES[pair$method], cex = 0.8, xlab = "novelty: distance to the nearest training row over that of held-out rows",
+       pch = SHAPES[pair$method], cex = 0.8,
+       xlab = "novelty: distance to the nearest training row over that of held-out rows",
        ylab = "", main = title_text, font.main = 1, xlim = c(0.02, 5), xaxt = "n")
   title(ylab = SCORES[[score]], line = 3.9)
   axis(1, c(0.02, 0.1, 0.3, 1, 3), c("0.02 or less", "0.1", "0.3", "1", "3"))
@@ -130,5 +136,5 @@ for (kind in kinds) for (score in names(SCORES)) {
   }
 }
 method_legend(methods, 4)
-mtext("small: a cell; large: the median of the cells", side = 1, line = -1.2, cex = 0.75)
+mtext("small: one cell; large: the median of the cells", side = 1, line = -1.2, cex = 0.75)
 invisible(dev.off())

@@ -1,12 +1,13 @@
-# Rscript bench/quality/run.R [quick]: every method on every set, scores appended to results/quality.csv. Run again after
-# a stop, it goes on where it was. `quick`: tiny sizes, one repetition, into results/quick/, to see that all runs.
+# Rscript bench/quality/run.R [quick]: every method on every set; scores are appended to results/quality.csv. After a
+# stop, run it again: it goes on where it was. `quick`: tiny sizes, one repetition, into results/quick/, to see that all
+# runs.
 #
 # QUALITY_SETS         comma-separated names of families and tables, or tuning, reporting, families, tables; default
 #                      reporting (both kinds)
 # QUALITY_METHODS      comma-separated names of methods; default all
 # QUALITY_REPETITIONS  default 5: of the draw (families), of the split (tables)
 # QUALITY_N, QUALITY_D comma-separated sizes and dimensions of the families; default 200,1000,5000 and 2,5,10,20,50
-# QUALITY_MINUTES      stop after so many; default none
+# QUALITY_MINUTES      stop after this many minutes; default none
 # QUALITY_LIMIT        seconds a method may take on one set; default 300
 # QUALITY_THREADS      default 2
 # QUALITY_RESULTS      where the csv files go
@@ -30,18 +31,19 @@ minutes <- as.numeric(option("MINUTES", Inf))
 limit <- as.numeric(option("LIMIT", if (quick) 60 else 300))
 threads <- as.integer(option("THREADS", 2))
 n_holdout <- if (quick) 200 else 1000
-n_far <- 5 * n_holdout # draws of the families, for how far rows stray; the first `n_holdout` for the other scores
+n_far <- 5 * n_holdout # draws of the families for the score `far`; the other scores take the first `n_holdout`
 FIELDS <- c("method", "set", "kind", "n", "d", "repetition", SCORE_NAMES)
 began <- Sys.time()
 
-# --- which sets, which methods -------------------------------------------------------------------------------------------
+# --- which sets, which methods ----------------------------------------------------------------------------------------
 families <- c(TUNING, REPORTING)
 tables <- c(TUNING_TABLES, REPORTING_TABLES)
 groups <- list(
   tuning = names(c(TUNING, TUNING_TABLES)), reporting = names(c(REPORTING, REPORTING_TABLES)),
   families = names(REPORTING), tables = names(REPORTING_TABLES)
 )
-asked <- option("SETS", if (quick) c("mixture_5", "sheet", "t4", "skewed", "spiral", "banknote", "schools") else "reporting")
+quick_sets <- c("mixture_5", "sheet", "t4", "skewed", "spiral", "banknote", "schools")
+asked <- option("SETS", if (quick) quick_sets else "reporting")
 sets <- unique(unlist(lapply(asked, function(name) if (name %in% names(groups)) groups[[name]] else name)))
 unknown <- setdiff(sets, c(names(families), names(tables)))
 if (length(unknown)) stop("no set is called ", toString(unknown))
@@ -55,7 +57,7 @@ chosen <- chosen[vapply(chosen, has_packages, NA)]
 lacking <- SCORE_FUNCTIONS[!vapply(SCORE_FUNCTIONS, particleflow_has, NA)]
 if (length(lacking)) message("the installed particleflow has no ", toString(lacking), ": those scores are NA")
 
-# Repetition by repetition, small before large, so that what there is after a stop is balanced.
+# Repetition by repetition, small before large, so that the results are balanced after a stop.
 cells <- do.call(rbind, lapply(sets, function(name) {
   if (name %in% names(tables)) return(data.frame(set = name, kind = "table", n = NA, d = NA))
   d <- intersect(dims, attr(families[[name]], "dims"))
@@ -65,7 +67,7 @@ cells <- cells[order(ifelse(is.na(cells$n), 500, cells$n), ifelse(is.na(cells$d)
 cells <- merge(data.frame(repetition = seq_len(repetitions)), cells, sort = FALSE)
 cells <- cells[order(cells$repetition), ]
 
-# Units of the training rows' standard deviations; the law follows.
+# Rows in units of the training rows' standard deviations; draw() and log_density() use the same units.
 load_cell <- function(cell) {
   if (cell$kind == "family") {
     sample <- families[[cell$set]](cell$n, cell$d, family_seed(cell$set, cell$repetition))
@@ -91,8 +93,8 @@ load_cell <- function(cell) {
   out
 }
 
-# --- one method on one set, in a process of its own -----------------------------------------------------------------------
-# The parent never enters a parallel region: threads do not survive a fork.
+# --- one method on one set, in a process of its own -------------------------------------------------------------------
+# The parent never enters a parallel region, because threads do not survive a fork.
 within_limit <- function(work, seconds) {
   job <- parallel::mcparallel(work(), mc.set.seed = FALSE, silent = FALSE)
   got <- parallel::mccollect(job, wait = FALSE, timeout = seconds)
@@ -128,7 +130,7 @@ run_method <- function(name, cell, set) {
     }
     if (!is.null(made$log_density)) {
       clock <- proc.time()[[3]]
-      # a slow density does not take the other scores with it
+      # a density that is too slow does not lose the other scores
       setTimeLimit(elapsed = max(limit - (clock - start) - 10, 1), transient = TRUE)
       log_density <- tryCatch(made$log_density(set$holdout), error = function(e) {
         message("    log-density: ", conditionMessage(e))
@@ -142,7 +144,7 @@ run_method <- function(name, cell, set) {
   }, limit)
 }
 
-# --- what is there already: a line for each (method, set, n, d, repetition) ----------------------------------------------
+# --- results that are there already: one line per method, set, n, d and repetition ------------------------------------
 key <- function(rows) do.call(paste, c(unname(rows[c("method", "set", "n", "d", "repetition")]), sep = "|"))
 read_whole <- function() {
   if (!file.exists(file)) return(character())
@@ -160,7 +162,7 @@ append_row <- function(cell, name, scores) {
   cat(paste(line, collapse = ","), "\n", file = file, append = TRUE, sep = "")
 }
 
-too_slow <- character() # a method that met the limit is not tried again on the same set at the same size
+too_slow <- character() # methods that met the limit: not tried again on the same set at the same size
 size_key <- function(name, cell) paste(name, cell$set, cell$n, cell$d)
 
 for (i in seq_len(nrow(cells))) {
@@ -188,7 +190,7 @@ for (i in seq_len(nrow(cells))) {
     scores <- if (size_key(name, cell) %in% too_slow) {
       list(failed = "not tried: met the limit in an earlier repetition")
     } else if (name == "efs no flow" && isTRUE(calibrated[["flow_steps"]] == 0)) {
-      calibrated # the search without flows is part of it: the same fit
+      calibrated # the calibration chose no flow, so the search without flows gives the same fit
     } else {
       run_method(name, cell, whole)
     }

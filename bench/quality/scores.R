@@ -1,4 +1,4 @@
-# Scores of generated rows, as a named vector; a score whose function the installed package does not have is NA.
+# Scores of generated rows, as a named vector. A score is NA if the installed package does not have its function.
 # Rows are in units of the training rows' standard deviations.
 
 from_package <- function(name, ...) {
@@ -11,9 +11,9 @@ from_package <- function(name, ...) {
 }
 number <- function(value) if (is.null(value)) NA_real_ else as.numeric(value)[1]
 # The columns of quality.csv.
-SCORE_NAMES <- c("log_likelihood", "log_likelihood_lost", "energy_distance", "c2st_auc", "precision", "recall", "density",
-                 "coverage", "novelty", "novelty_5", "far", "duplicates", "rows_lost", "seconds", "seconds_density",
-                 "flow_steps", "failed")
+SCORE_NAMES <- c("log_likelihood", "log_likelihood_lost", "energy_distance", "c2st_auc", "precision", "recall",
+                 "density", "coverage", "novelty", "novelty_5", "far", "duplicates", "rows_lost", "seconds",
+                 "seconds_density", "flow_steps", "failed")
 SCORE_FUNCTIONS <- c("energy_distance", "c2st", "prdc", "novelty")
 
 closeness_scores <- function(new, train, holdout, seed) {
@@ -35,7 +35,7 @@ novelty_scores <- function(new, train, holdout) {
   c(novelty = result$ratio, novelty_5 = result$ratio_5, duplicates = result$duplicates)
 }
 
-# 99 % quantile of the distance to the nearest training row, over that of the reference.
+# 99 % quantile of the distance to the nearest training row, divided by that of the reference.
 far_score <- function(new, train, reference) {
   result <- from_package("novelty", new, train, reference, scale = FALSE)
   if (is.null(result)) return(NA)
@@ -43,7 +43,7 @@ far_score <- function(new, train, reference) {
   far[["synthetic"]] / far[["reference"]]
 }
 
-# The mean over the held-out rows with a finite density, and the share of rows without one.
+# The mean over the held-out rows with a finite log-density, and the share of rows without one.
 likelihood_scores <- function(log_density) {
   log_density[is.na(log_density)] <- -Inf
   finite <- is.finite(log_density)

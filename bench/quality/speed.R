@@ -1,6 +1,6 @@
-# Rscript bench/quality/speed.R: seconds to fit and to draw as many rows as are held out, of this package, arf and
-# synthpop, on the reporting tables; best of three turns, taken by the methods one after the other. On an idle machine;
-# two threads. results/speed.csv.
+# Rscript bench/quality/speed.R: seconds that this package, arf and synthpop need to fit and to draw as many rows as are
+# held out, on the reporting tables. Best of three rounds; in a round the methods run one after the other. Run it on an
+# idle machine; it uses two threads. Writes results/speed.csv.
 library(particleflow)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 for (part in c("families.R", "tables.R", "methods.R")) source(file.path(here, part))

@@ -1,12 +1,13 @@
-# Rscript bench/quality/steps.R: what else a flow could do, on tuning families with 200 rows: steps of a quarter (what steps of
-# a better order could gain at most), a softening of each particle's own, a softening that falls or grows in time.
-# Held-out log-likelihood under the best local laws, chosen with hindsight, alike for all. results/steps.csv; ten minutes.
+# Rscript bench/quality/steps.R: variants of a flow on tuning families with 200 rows: steps of a quarter (an upper limit
+# for what steps of a better order could gain), a softening of each particle's own, a softening that falls or grows in
+# time. The score is the held-out log-likelihood under the best local law, chosen with hindsight for every variant.
+# Writes results/steps.csv in ten minutes.
 library(particleflow)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "families.R"))
 inner <- asNamespace("particleflow")
 
-# The field of Algorithm 2 and its Jacobian at the rows of y, by the particles x, with a softening each.
+# The field of Algorithm 2 and its Jacobian at the rows of y, from the particles x. Each particle has its own softening.
 field_with_jacobian <- function(y, x, s, epsilon, self) {
   n <- nrow(x)
   d <- ncol(x)
@@ -27,7 +28,7 @@ eigenvalues <- function(jacobian) {
   apply(jacobian, 1, function(one) eigen(matrix(one, dim(jacobian)[2]), TRUE, TRUE)$values)
 }
 
-# Particles x and held-out rows y carried for time 1, with the log-determinants at y.
+# Carries particles x and held-out rows y for time 1; also returns the log-determinants at y.
 carry <- function(x, y, s, softening, step) {
   time <- 0
   log_det <- 0

@@ -1,13 +1,14 @@
-# Real tables of numbers: table_rows(name) returns the prepared matrix, table_split(name, repetition) the 80 % and the
-# 20 %. As a script, `Rscript tables.R` writes results/tables.csv: source, shape before and after, columns left out.
+# Real tables of numbers: table_rows(name) returns the prepared matrix, table_split(name, repetition) the 80 % for
+# training and the 20 % held out. As a script, `Rscript tables.R` writes results/tables.csv: source, shape before and
+# after, columns left out.
 #
-# Preparation, the same for all:
-#   numeric columns and complete rows only;
-#   a column of fewer than 10 values, or with one value in more than a tenth of the rows that is 1.5 times as frequent
-#   as any other (a heap, not a mode of rounded numbers), is left out: it has no density;
-#   recorded decimals are undone by uniform noise of one unit of the last decimal (unit 1 for whole numbers), the usual
-#   step before a likelihood of rounded data: without it a smoother that finds two equal rows earns any likelihood;
-#   more than `most` rows: a fixed random choice of them.
+# Preparation, the same for all tables:
+#   only numeric columns and complete rows are kept;
+#   a column without a density is left out. It has fewer than 10 values, or one value in more than a tenth of the rows
+#   that is 1.5 times as frequent as any other (so it is not the mode of rounded numbers);
+#   recorded decimals are undone by uniform noise of one unit of the last decimal (unit 1 for whole numbers). This is
+#   usual before a likelihood of rounded data: without it a smoother that finds two equal rows can reach any likelihood;
+#   of more than `most` rows, a fixed random choice is kept.
 
 in_package <- function(package, name) {
   if (!requireNamespace(package, quietly = TRUE)) {
@@ -39,7 +40,7 @@ REPORTING_TABLES <- list(
   sonar = source_of("mlbench", "Sonar")
 )
 
-# 0.1 for a column recorded to one decimal, 0 where no decimal up to the ninth explains it
+# 0.1 for a column recorded to one decimal; 0 if no decimal up to the ninth explains the values
 recorded_unit <- function(v) {
   for (k in -3:9) {
     scaled <- v * 10^k

@@ -3,9 +3,9 @@
 #   Rscript khan.R [directory for the output, default demo-output]
 #
 # Khan et al. (2001) measured 2308 genes in 63 small round blue cell tumours of four kinds, and in 20
-# more that were kept apart for testing: the data set Khan of package ISLR2. This script makes 200 new
-# samples of each kind, and asks how new and how useful they are. Without ISLR2 it does the same with
-# the 150 flowers of R's own iris.
+# more tumours that were kept apart for testing (data set Khan of package ISLR2). This script makes 200
+# new samples of each kind, and asks how new and how useful they are. Without ISLR2 it does the same
+# with the 150 flowers of R's own iris.
 
 suppressPackageStartupMessages(library(particleflow))
 options(width = 100)
@@ -16,7 +16,7 @@ dir.create(output, showWarnings = FALSE, recursive = TRUE)
 # ---- The data: training rows and held-out rows, data frames with the class in the first column ----
 
 khan_data <- function() {
-  # the classes are numbered by their names in alphabetical order; the sizes of the paper confirm it
+  # the class numbers follow the alphabetical order of the names; the class sizes in the paper confirm it
   kinds <- c("BL", "EWS", "NB", "RMS")
   table_of <- function(x, class) {
     colnames(x) <- sprintf("gene_%04d", seq_len(ncol(x)))
@@ -71,7 +71,7 @@ new_rounded <- new
 new_rounded[-1] <- round(new[-1], data$digits)
 write.csv(new_rounded, file.path(output, "new-samples.csv"), row.names = FALSE, quote = FALSE)
 
-# Rows in the latent space, whose map was fitted to the training rows alone.
+# Takes rows to the latent space. Its map was fitted to the training rows alone.
 encode <- function(table) unname(fit$latent$encode(as.matrix(table[-1])))
 
 # ---- Pictures ----
@@ -85,8 +85,8 @@ to_png <- function(name, width, height, draw) {
   draw()
 }
 
-# Old and new rows side by side, in the axes of trajectory.png: the first two principal components of the
-# encoded training rows.
+# Old and new rows side by side. The axes are those of trajectory.png: the first two principal components
+# of the encoded training rows.
 draw_old_and_new <- function() {
   axes <- prcomp(encode(train), rank. = 2)
   axes$rotation <- apply(axes$rotation, 2, function(v) v * sign(v[which.max(abs(v))]))
@@ -112,9 +112,9 @@ to_png("old-and-new.png", 1300, 700, draw_old_and_new)
 
 # ---- How new are the new samples? ----
 
-# Median distance to the nearest training row of the same class, without scaling the columns: of the new
-# rows, of the held-out rows, and of each training row to the others (leave-one-out), which helps where a
-# class has few held-out rows.
+# Median distance to the nearest training row of the same class, without scaling the columns, for three
+# kinds of rows: the new rows, the held-out rows, and each training row against the others (leave-one-out).
+# The last kind helps where a class has few held-out rows.
 novelty_table <- function(space) {
   rows <- lapply(classes, function(class) {
     part <- function(table) space(table[table$class == class, ])
@@ -152,7 +152,7 @@ say <- function(...) {
 }
 
 latent_space <- novelty_table(encode)
-cat("\n-- How new? A ratio near 1 is as new as a fresh row, near 0 a copy --\n")
+cat("\n-- How new? A ratio near 1 means as new as a fresh row, near 0 a copy --\n")
 show_novelty(latent_space, if (has_khan) "the ten latent components" else "standardised columns")
 say("%d of the %d new rows equal a training row.", sum(latent_space$copies), nrow(new))
 
@@ -160,33 +160,33 @@ if (has_khan) {
   gene_space <- novelty_table(function(table) as.matrix(table[-1]))
   show_novelty(gene_space, "all 2308 genes")
   residual <- 1 - (latent_space$d_new / gene_space$d_new)^2
-  say("- All genes: the components hold %.0f %% of the variance. A new row has nothing of the rest, a
-       real row has its own, so %.0f to %.0f %% of the squared distance between the two is what the
-       training row alone brings, and the ratios are below 1 whatever the new rows are. Judge novelty
-       by the first table, and do not take the new rows for whole measurements: their noise is
+  say("- All genes: the components hold %.0f %% of the variance. A new row has nothing of the rest,
+       and a real row has its own. So %.0f to %.0f %% of the squared distance between the two comes from
+       the training row alone, and the ratios are below 1 whatever the new rows are. Judge novelty by
+       the first table. Do not take the new rows for whole measurements, because their noise is
        missing.", 100 * tail(fit$latent$explained, 1), 100 * min(residual), 100 * max(residual))
   apart <- latent_space[latent_space$d_heldout > 1.5 * latent_space$d_loo, ]
-  say("- Held-out rows of %s lie %.1f to %.1f times as far from the training rows as these lie from each
-       other: Khan's test set is no random split (in training, BL and NB are cell lines only). There
-       the ratio to leave-one-out is the fairer one. New rows can only be like the training rows.",
+  say("- Held-out rows of %s lie %.1f to %.1f times as far from the training rows as training rows lie from
+       each other, because Khan's test set is not a random split (in training, BL and NB are cell lines
+       only). For these classes the ratio to leave-one-out is fairer. New rows can only be like the training rows.",
       paste(apart$class, collapse = " and "), min(apart$d_heldout / apart$d_loo),
       max(apart$d_heldout / apart$d_loo))
   bare <- fit$diagnostics[nzchar(fit$diagnostics$note), ]
   still <- fit$diagnostics[fit$diagnostics$steps == 0 & !nzchar(fit$diagnostics$note), ]
   if (nrow(still)) {
-    say("- %s: no flow made the rows that were held out more likely, so there is none; the law was fitted to the
-         rows as they are.", paste(still$group, collapse = " and "))
+    say("- %s: none of the flows made the held-out rows more likely. So the law was fitted to the rows as they
+         are, without a flow.", paste(still$group, collapse = " and "))
   }
   say("- %s: too few rows for a flow, so their new rows are a smoothed bootstrap: a training row plus
-       noise of one spacing. Little can be known there. BL's ratio to held-out rows
-       rests on %d distances, and %d rows say next to nothing about the shape of a class in ten
-       dimensions.", paste(sprintf("%s (%d rows)", bare$group, bare$n), collapse = " and "),
+       noise of one spacing. Little can be known about these classes. BL's ratio to held-out rows rests
+       on %d distances, and %d rows say next to nothing about the shape of a class in ten dimensions.",
+      paste(sprintf("%s (%d rows)", bare$group, bare$n), collapse = " and "),
       latent_space$heldout[1], latent_space$train[1])
 }
 
 # ---- How useful are they? ----
 
-# The class of each row of `test` by vote of its k nearest training rows; the nearest decides a tie.
+# The class of each row of `test`, by vote of its k nearest training rows. The nearest row decides a tie.
 nearest_class <- function(test, points, class, k = 3) {
   class <- as.character(class)
   distance2 <- outer(rowSums(test^2), rowSums(points^2), "+") - 2 * tcrossprod(test, points)
@@ -219,12 +219,12 @@ for (name in names(scores)) {
   interval <- 100 * binom.test(round(mean(score)), n_test)$conf.int
   label <- switch(name, real = sprintf("%d real rows", nrow(train)),
                   generated = sprintf("%d new rows", nrow(new)), both = "both")
-  cat(sprintf("%-25s %8.1f %16s%s\n", label, mean(score), sprintf("%.0f to %.0f %%", interval[1], interval[2]),
-              if (length(score) > 1) sprintf("    (%d seeds: %d to %d)", length(seeds), min(score), max(score)) else ""))
+    over <- if (length(score) > 1) sprintf("    (%d seeds: %d to %d)", length(seeds), min(score), max(score)) else ""
+  cat(sprintf("%-25s %8.1f %16s%s\n", label, mean(score), sprintf("%.0f to %.0f %%", interval[1], interval[2]), over))
 }
 cat("\n")
-say("There are only %d rows to test on. The interval is the exact binomial one (at the mean of the seeds,
-     rounded to whole rows) and says how far chance in the test rows alone would carry the figure; where
-     intervals overlap as these do, no gain is shown.", n_test)
+say("There are only %d rows to test on. The interval is the exact binomial interval (at the mean of the
+     seeds, rounded to whole rows). It says how much the figure would vary by chance in the test rows
+     alone. Where intervals overlap, as these do, no gain is shown.", n_test)
 
 cat(sprintf("\nIn %s: new-samples.csv (%d rows), trajectory.png, old-and-new.png\n", output, nrow(new)))
