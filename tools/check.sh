@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh tools/check.sh: every test there is. Installs what the tests need (Debian and Ubuntu), then runs
+# sh tools/check.sh: runs every test. Installs what the tests need (Debian and Ubuntu), then runs
 #   1. the rules of the house (tools/house.R), and that each of them finds a planted breach,
 #   2. the stand-alone tests of the C core under sanitizers,
 #   3. R CMD build with the vignettes and R CMD check --as-cran, in which testthat runs,
@@ -28,7 +28,7 @@ count() {
   skipped=$((skipped + ${3:-0}))
 }
 
-# finish: the last line, also where a stage ends the script
+# finish: prints the last line, also if a stage ends the script
 finish() {
   status=$?
   trap - EXIT
@@ -152,9 +152,15 @@ manual_option() {
   printf '%s' --no-manual
 }
 
-# Prints a note (heading and text on standard input) unless it is one of these.
+# Reads a note from standard input, heading and text. Prints it and fails if it holds a line that is not allowed here.
 note_allowed() {
   awk '
+    BEGIN {
+      debian = "-(Wformat|Wformat-security|Werror=format-security|Wdate-time|mno-omit-leaf-frame-pointer|" \
+        "f[a-z]*-prefix-map=[^ ]*)"
+      suggested = "(ISLR2|ggplot2|Biobase|bladderbatch|SummarizedExperiment)"
+      missing = "suggested but not available|^[^A-Za-z]*" suggested "([^A-Za-z]+" suggested ")*[^A-Za-z]*$"
+    }
     NR == 1 { heading = $0; next }
     /^[[:space:]]*$/ { next }
     { allowed = 0 }
@@ -167,18 +173,18 @@ note_allowed() {
     # options with which Debian and Ubuntu build R itself, not ours
     heading ~ /compilation flags used/ {
       rest = $0
-      gsub(/-(Wformat|Wformat-security|Werror=format-security|Wdate-time|mno-omit-leaf-frame-pointer|f[a-z]*-prefix-map=[^ ]*)/, "", rest)
+      gsub(debian, "", rest)
       if (/non-portable flag/ || rest !~ /[A-Za-z]/) allowed = 1
     }
     # a suggested package that could not be had: the code that uses it is guarded
-    heading ~ /package dependencies/ && /(suggested but not available|^[^A-Za-z]*(ISLR2|ggplot2|Biobase|bladderbatch|SummarizedExperiment)([^A-Za-z]+(ISLR2|ggplot2|Biobase|bladderbatch|SummarizedExperiment))*[^A-Za-z]*$)/ { allowed = 1 }
+    heading ~ /package dependencies/ && $0 ~ missing { allowed = 1 }
     !allowed { bad = 1 }
     { text = text "\n    " $0 }
     END { if (bad) print "  " heading text; exit bad }'
 }
 
-# The steps of 00check.log: counts the good ones, judges the rest. A step that runs something has its
-# verdict on a line of its own.
+# Reads the steps of 00check.log: counts the good ones and judges the rest. If a step runs something, its
+# verdict is on a line of its own.
 read_check_log() {
   rm -rf "$work/steps"
   mkdir "$work/steps"
@@ -221,7 +227,8 @@ read_tests() {
   output=$(ls "$1"/tests/testthat.Rout "$1"/tests/testthat.Rout.fail 2> /dev/null | tail -n 1)
   line=""
   if [ -n "$output" ]; then
-    line=$(sed -n 's/.*\[ FAIL \([0-9]*\) | WARN [0-9]* | SKIP \([0-9]*\) | PASS \([0-9]*\) \].*/\3 \1 \2/p' "$output" | tail -n 1)
+    closing='.*\[ FAIL \([0-9]*\) | WARN [0-9]* | SKIP \([0-9]*\) | PASS \([0-9]*\) \].*'
+    line=$(sed -n "s/$closing/\3 \1 \2/p" "$output" | tail -n 1)
   fi
   if [ -z "$line" ]; then
     say "testthat: did not come to its end."
@@ -272,7 +279,8 @@ stage_symbols() {
 cd "$root"
 set_locale
 set_library
-stage_system pandoc qpdf r-cran-testthat r-cran-cli r-cran-generics r-cran-mclust r-cran-ggplot2 r-cran-knitr r-cran-rmarkdown
+stage_system pandoc qpdf r-cran-testthat r-cran-cli r-cran-generics r-cran-mclust r-cran-ggplot2 r-cran-knitr \
+  r-cran-rmarkdown
 stage_tools
 stage_packages
 stage_house

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sh tools/demo.sh [DIRECTORY]: new samples of a small gene-expression study, from nothing.
+# sh tools/demo.sh [DIRECTORY]: makes new samples of a small gene-expression study, starting from nothing.
 # Installs what is missing (Debian and Ubuntu), builds the package into a library of its own and runs
 # inst/examples/khan.R. Everything but the Debian packages goes to DIRECTORY (default ./demo-output).
 set -eu
@@ -14,7 +14,7 @@ log=$output/install.log
 # shellcheck source=tools/install.sh
 . "$root/tools/install.sh"
 
-# cli, generics and mclust are needed; the data are worth a try
+# cli, generics and mclust are needed; without the data the example uses R's own iris
 stage_packages() {
   missing=$(missing_packages Imports)
   data=$(missing_data)

@@ -1,9 +1,9 @@
 # Shared by demo.sh and check.sh: finds out what is missing and installs it, quietly.
 # The caller sets: root (the package), library (for what comes from CRAN), log (what installers said).
 
-# Not in Debian, so no reason to wake apt.
+# Not in Debian, so apt is not asked for it.
 CRAN_ONLY="ISLR2"
-# Bioconductor's: from Debian, or not at all.
+# Packages of Bioconductor: from Debian, or not at all.
 BIOCONDUCTOR="Biobase bladderbatch SummarizedExperiment"
 
 say() {
@@ -25,7 +25,7 @@ have() {
   command -v "$1" > /dev/null 2>&1
 }
 
-# A locale in which R can write UTF-8, where there is one.
+# Sets a locale in which R can write UTF-8, if there is one.
 set_locale() {
   for name in C.UTF-8 C.utf8; do
     if locale -a 2> /dev/null | grep -qx "$name"; then
@@ -42,7 +42,7 @@ have_apt() {
   have apt-get && have dpkg
 }
 
-# Commands for root: as they are for root, through sudo for others.
+# Runs a command as root: directly if the user is root, otherwise through sudo.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
@@ -60,7 +60,7 @@ apt_get() {
     -o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@"
 }
 
-# apt_install PACKAGE...: those that apt knows, without what it only recommends
+# apt_install PACKAGE...: installs those that apt knows, without the packages that they only recommend
 apt_install() {
   if ! have_apt || ! can_be_root; then
     return 1
@@ -98,7 +98,7 @@ r_compiles() {
 }
 
 # missing_packages FIELD...: packages that DESCRIPTION names there (Imports, Suggests) and R does not have
-# in that version, one a line.
+# in that version, one per line.
 missing_packages() {
   Rscript -e '
     arguments <- commandArgs(TRUE)
@@ -112,7 +112,7 @@ missing_packages() {
     }' "$root/DESCRIPTION" "$@" 2>> "$log" | sed -n 's/^missing: *\([^ ]*\) *$/\1/p'
 }
 
-# cran_install PACKAGE...: into the library, from the repository that R is set to
+# cran_install PACKAGE...: installs into the library, from the repository that R is set to
 cran_install() {
   mkdir -p "$library"
   quietly Rscript -e '
@@ -122,7 +122,7 @@ cran_install() {
     install.packages(commandArgs(TRUE), lib = Sys.getenv("INSTALL_LIBRARY"))' "$@"
 }
 
-# listed WORD LIST...
+# listed WORD LIST...: is the word in the list?
 listed() {
   word=$1
   shift
@@ -132,7 +132,7 @@ listed() {
   return 1
 }
 
-# What DESCRIPTION names in the fields: from apt where there is one, the rest from CRAN.
+# Installs what DESCRIPTION names in the fields: from apt if there is apt, the rest from CRAN.
 install_packages() {
   missing=$(missing_packages "$@")
   from_apt=""
@@ -156,27 +156,28 @@ install_packages() {
   [ -z "$from_cran" ] || cran_install $from_cran || true
 }
 
-# --- the stages that both commands start with ---------------------------------------------------------
+# --- the stages with which both commands start ---------------------------------------------------------
 
 by_hand() {
   say "$1" >&2
   exit 1
 }
 
-# stage_system PACKAGE...: R and a compiler, or the end. Where apt has to be woken, it brings the Debian
-# packages named along.
+# stage_system PACKAGE...: makes sure that there are R and a compiler, or ends the script. If apt has to
+# install them, it installs the named Debian packages too.
 stage_system() {
   if r_compiles; then
     say "system: R and a C compiler are there."
     return
   fi
   if ! have_apt; then
-    by_hand "Please install R (4.1 or later) with the tools to compile C (on macOS: the Xcode command line tools; on Windows: Rtools), then run this again; only Debian and Ubuntu are set up by this script."
+    by_hand "Please install R (4.1 or later) with the tools to compile C (on macOS: the Xcode command line tools;\
+ on Windows: Rtools), then run this again. This script sets up only Debian and Ubuntu."
   fi
   if ! can_be_root; then
     by_hand "Please install the Debian package r-base-dev as root (there is no sudo here), then run this again."
   fi
-  # the fast BLAS only together with R itself: an R that is there keeps the one it has
+  # the fast BLAS comes only together with R itself: an R that is already there keeps its BLAS
   blas=""
   have R || blas="libopenblas0-pthread"
   say "system: installing R and a C compiler with apt ..."
