@@ -21,7 +21,8 @@ floors <- list(
   trajectory = "trajectory",
   pictures = c("picture", "picture-.*", "trajectory-plot"),
   laws = c("law", "law-.*"),
-  flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward", "efs-backward", "efs-augment"),
+  flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward",
+            "efs-backward", "efs-augment"),
   search = "search",
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
            "generator-.*", "distill", "pushforward", "integrate", "integrate-.*"),
@@ -66,7 +67,9 @@ call_edges <- function(root) {
 
 floor_of <- function(files) {
   vapply(files, function(file) {
-    on <- which(vapply(floors, function(patterns) any(grepl(sprintf("^(%s)$", paste(patterns, collapse = "|")), file)), NA))
+    on <- which(vapply(floors, function(patterns) {
+      any(grepl(sprintf("^(%s)$", paste(patterns, collapse = "|")), file))
+    }, NA))
     # a file that is named in full stands there, whatever pattern of another floor fits it
     exact <- which(vapply(floors, function(patterns) file %in% patterns, NA))
     if (length(exact)) exact[1] else if (length(on) == 1) on else NA_integer_
@@ -110,26 +113,29 @@ check_c_length <- function(root) {
     lines <- readLines(file, warn = FALSE)
     ends <- which(lines == "}")
     opens <- which(grepl("[{]$", lines) & !grepl("^(typedef|enum|struct|static const|extern)", lines) &
-                     !grepl("=\\s*[{]$", lines) & !grepl("^\\s{0,}[}]", lines) & !grepl("^ {2}(for|if|while|do|switch)", lines))
+                     !grepl("=\\s*[{]$", lines) & !grepl("^\\s{0,}[}]", lines) &
+                     !grepl("^ {2}(for|if|while|do|switch)", lines))
     starts <- vapply(ends, function(end) {
       before <- which(grepl("^[A-Za-z_].*[(]", lines[seq_len(end)]) & !grepl(";$", lines[seq_len(end)]) &
                         !grepl("^#", lines[seq_len(end)]))
       if (length(before)) max(before) else end
     }, 0L)
     long <- which(ends - starts + 1L > most_lines)
-    vapply(long, function(i) breach("length", sub(paste0(root, "/"), "", file, fixed = TRUE), "the function at line %d has %d lines",
+    vapply(long, function(i) breach("length", sub(paste0(root, "/"), "", file, fixed = TRUE),
+                                    "the function at line %d has %d lines",
                                     starts[i], ends[i] - starts[i] + 1L), "")
   }))
 }
 
 check_width <- function(root) {
-  files <- list.files(file.path(root, c("R", "src", "tests", "tools", "bench", "inst")), "[.](R|c|h|sh|py)$", full.names = TRUE,
-                      recursive = TRUE)
+  files <- list.files(file.path(root, c("R", "src", "tests", "tools", "bench", "inst")), "[.](R|c|h|sh|py)$",
+                      full.names = TRUE, recursive = TRUE)
   unlist(lapply(files, function(file) {
     lines <- readLines(file, warn = FALSE)
     wide <- which(nchar(lines, "chars", allowNA = TRUE) > most_width)
     if (length(wide)) breach("width", sub(paste0(root, "/"), "", file, fixed = TRUE), "line%s %s over %d characters",
-                             if (length(wide) > 1) "s" else "", paste(utils::head(wide, 5), collapse = ", "), most_width)
+                             if (length(wide) > 1) "s" else "", paste(utils::head(wide, 5), collapse = ", "),
+                             most_width)
   }))
 }
 
@@ -144,7 +150,9 @@ check_parallel <- function(root) {
       if (length(knows)) return(breach("parallel", name, "line %d names OpenMP; only %s does", knows[1], openmp_room))
       return(NULL)
     }
-    if (any(grepl("omp_set_num_threads", lines))) return(breach("parallel", name, "omp_set_num_threads is never called"))
+    if (any(grepl("omp_set_num_threads", lines))) {
+      return(breach("parallel", name, "omp_set_num_threads is never called"))
+    }
     joined <- gsub("\\\\\n", " ", paste(lines, collapse = "\n"))
     regions <- grep("#\\s*pragma\\s+omp\\s+parallel", strsplit(joined, "\n")[[1]], value = TRUE)
     wanted <- c("num_threads(", "default(none)", "schedule(static")
@@ -166,7 +174,8 @@ check_core <- function(root) {
 # Names of documents in capitals (DESIGN.md, METHODS) and of Markdown files and vignettes.
 check_documents <- function(root) {
   here <- list.files(root, recursive = TRUE)
-  files <- grep("^(R|src|tests|tools|vignettes|inst|bench)/.*[.](R|c|h|sh|Rmd|md|py)$|^[A-Z]+[.]md$", here, value = TRUE)
+  files <- grep("^(R|src|tests|tools|vignettes|inst|bench)/.*[.](R|c|h|sh|Rmd|md|py)$|^[A-Z]+[.]md$", here,
+                value = TRUE)
   files <- setdiff(files, "tools/house.R")
   there <- c(basename(here), sub("[.]Rmd$", "", basename(grep("[.]Rmd$", here, value = TRUE))))
   unlist(lapply(files, function(name) {
@@ -178,7 +187,9 @@ check_documents <- function(root) {
     guides <- unlist(regmatches(text, gregexpr("(?<=vignette\\(\")[a-z-]+", text, perl = TRUE)))
     gone <- setdiff(c(cited, guides), there)
     gone <- c(gone, setdiff(words, sub("[.]md$", "", there)))
-    if (length(gone)) breach("documents", name, "cites %s, which is not in the repository", paste(unique(gone), collapse = ", "))
+    if (length(gone)) {
+      breach("documents", name, "cites %s, which is not in the repository", paste(unique(gone), collapse = ", "))
+    }
   }))
 }
 
@@ -189,7 +200,8 @@ check_members <- function(root) {
   aliases <- unlist(lapply(list.files(file.path(root, "man"), "[.]Rd$", full.names = TRUE), function(file) {
     sub("^\\\\alias[{](.*)[}]$", "\\1", grep("^\\\\alias[{]", readLines(file), value = TRUE))
   }))
-  tests <- paste(unlist(lapply(list.files(file.path(root, "tests", "testthat"), "[.]R$", full.names = TRUE), readLines)),
+  tests <- paste(unlist(lapply(list.files(file.path(root, "tests", "testthat"), "[.]R$", full.names = TRUE),
+                               readLines)),
                  collapse = "\n")
   files <- stem(r_files(root))
   made <- c(
@@ -211,7 +223,8 @@ check_members <- function(root) {
 
 rules <- list(
   floors = check_floors, circles = check_circles, length = function(root) c(check_r_length(root), check_c_length(root)),
-  width = check_width, parallel = check_parallel, core = check_core, documents = check_documents, members = check_members
+  width = check_width, parallel = check_parallel, core = check_core, documents = check_documents,
+  members = check_members
 )
 
 house <- function(root) unlist(lapply(rules, function(rule) rule(root)), use.names = FALSE)

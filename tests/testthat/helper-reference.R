@@ -42,10 +42,14 @@ reference_jacobian <- function(y, source, s, epsilon, n = nrow(source)) {
   total / (n - 1)
 }
 
-# log-density and score of the kernel estimate from `source` at `query`, row by row; self: row i without source i.
+# Log-density and score of the kernel estimate from `source` at `query`, row by row. self: row i leaves out source i.
 reference_estimate <- function(query, source, kernel, h, self = FALSE) {
   d <- ncol(source)
-  log_volume <- if (kernel == "gaussian") d / 2 * log(2 * pi * h^2) else log(2) + d / 2 * log(pi) - lgamma(d / 2) + lgamma(d) + d * log(h)
+  log_volume <- if (kernel == "gaussian") {
+    d / 2 * log(2 * pi * h^2)
+  } else {
+    log(2) + d / 2 * log(pi) - lgamma(d / 2) + lgamma(d) + d * log(h)
+  }
   out <- list(log_density = numeric(nrow(query)), score = query)
   for (i in seq_len(nrow(query))) {
     kept <- if (self) source[-i, , drop = FALSE] else source
@@ -79,7 +83,7 @@ relative_error <- function(found, wanted) {
 # The name the C routine has inside the package.
 routine <- function(name) get(paste0("C_pf_", name), envir = asNamespace("particleflow"))
 
-# Runs code on every instruction set that the machine has, then goes back.
+# Runs code on every instruction set that the machine has, then restores the setting.
 on_each_simd <- function(code) {
   before <- particleflow_simd()
   on.exit(particleflow_simd(before))
@@ -98,7 +102,7 @@ two_clusters <- function(n, d, seed = 1) {
 
 density_laws_of_package <- function() particleflow:::density_laws()
 
-# A fit by the rules of thumb: the flows are known, and nothing is searched.
+# A fit by the rules of thumb: the flows are fixed, and there is no search.
 efs_by_rule <- function(...) efs(..., calibrate = FALSE)
 
 # Arguments that each registered routine accepts.
@@ -112,7 +116,8 @@ routine_examples <- function() {
     pf_sample_field = list(matrix(rnorm(6), 3), NULL, 0L, 1L, 0, 0.1, 1L),
     pf_pairwise_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), FALSE, 0, 0.1, 1L),
     pf_step_log_det = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0L, 3L, FALSE, 0.1, 0, 0.1, 1L),
-    pf_mixture_log_density = list(matrix(0, 3, 2), matrix(1, 3, 2), matrix(1, 3, 3), matrix(0, 2, 3), c(0, 0, 0), c(1, 2),
+    pf_mixture_log_density = list(matrix(0, 3, 2), matrix(1, 3, 2), matrix(1, 3, 3), matrix(0, 2, 3), c(0, 0, 0),
+                                  c(1, 2),
                                   c(1, 1), 0L, 3L, FALSE, 1L),
     pf_local_gaussians = list(matrix(rnorm(6), 3), matrix(c(2L, 3L, 1L, 3L, 1L, 2L), 3), 0.1, 1e-6, 1L),
     pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
@@ -129,7 +134,8 @@ routine_examples <- function() {
     pf_spectral_bound = list(matrix(rnorm(6), 3)),
     pf_divergence_dual = list(1L, 2, c(1, 2), c(0, 1, 3)),
     pf_gpa_start = list(c(2L, 3L, 1L), example_settings, c(1L, 2L)),
-    pf_gpa_advance = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), matrix(rnorm(13), 13, 3)^2, c(1, 0, 1), 5, c(2L, 3L, 1L),
+    pf_gpa_advance = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), matrix(rnorm(13), 13, 3)^2, c(1, 0, 1), 5,
+                          c(2L, 3L, 1L),
                           example_settings, c(1L, 2L), 2L, 0L, 2L, c(1L, 1L), c(-Inf, -Inf, 10, 0, 0, 0)),
     pf_gpa_measure = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), rnorm(13), c(2L, 3L, 1L), example_settings),
     pf_gpa_carry = list(matrix(rnorm(8), 4), matrix(rnorm(26), 13), c(2L, 3L, 1L), example_settings, 1L, 0L, 2L),

@@ -1,11 +1,11 @@
 # Every tolerance of the tests, with its reason.
 tolerance <- list(
-  # double arithmetic in another order: 1e-16 times the number of terms, with room
+  # double arithmetic in another order: 1e-16 times the number of terms, and a margin
   kernel = 1e-10,
   # one instruction set against another: fused multiply-add and reciprocals from
   # estimates change the last bits of each pair, relative to the sum of |w||z|
   twin = 1e-12,
-  # promise 2: efs_backward() returns the data
+  # efs_backward() returns the data, where its conditions hold
   inverse = 1e-8,
   # the centre of mass: rounding only, n terms of order 1
   centre = 1e-12,
@@ -50,6 +50,6 @@ tolerance <- list(
   mean_field = 0.02,
   # the share of 1000 particles in one of 8 equal modes: three standard deviations of a random start, 0.03
   mass = 0.25,
-  # the tour's example: on |z| <= 3
-  tour = 0.01
+  # normal to uniform by characteristic functions: the map against pnorm() on |z| <= 3
+  pushforward = 0.01
 )

@@ -1,12 +1,12 @@
 end_of <- function(traj) traj$frames[, , dim(traj$frames)[3]]
 
-test_that("the inverse returns the data under promise 2", {
+test_that("the inverse returns the data where its conditions hold", {
   for (case in list(list(d = 2, s = 0, e = 0.05), list(d = 2, s = 1, e = 0.05), list(d = 3, s = -1, e = 0.01),
                     list(d = 5, s = 3, e = 0.3), list(d = 15, s = 13, e = 1))) {
     x <- two_clusters(120, case$d)
     traj <- efs_forward(x, s = case$s, epsilon = case$e, step = 0.1, n_steps = 10)
     bound <- head(traj$diagnostics$bound, -1)
-    # the premises of the promise hold
+    # the conditions
     expect_true(all(bound < 0.9))
     expect_lte(1e-12 * prod(1 / (1 - bound)), 1e-8)
     expect_no_warning(back <- efs_backward(traj, end_of(traj), details = TRUE))
@@ -18,7 +18,7 @@ test_that("the inverse returns the data under promise 2", {
   }
 })
 
-test_that("elsewhere a warning gives the estimated error", {
+test_that("where its conditions do not hold, a warning gives the estimated error", {
   # a rigid rest state: few rows, many dimensions
   set.seed(1)
   x <- matrix(rnorm(6 * 8), 6, 8)
@@ -85,7 +85,7 @@ test_that("difficult steps end, are reported, and do not spoil the others", {
   expect_identical(back$error_estimate, Inf)
 })
 
-test_that("the few ways to give points all work", {
+test_that("each way to give points works", {
   traj <- efs_forward(matrix(seq(-1, 1, length.out = 12)), s = 0, epsilon = 0.1, n_steps = 3)
   end <- traj$frames[, , 4]
   expect_null(dim(end))

@@ -8,7 +8,7 @@ test_that("the search is reproducible, draws nothing and finds what fits", {
   expect_identical(fit$diagnostics, again$diagnostics)
   expect_true(is.finite(fit$diagnostics$log_density))
   seen <- fit$calibration[[1]]$seen
-  expect_true(any(!seen$flow) && any(seen$flow)) # no flow is always a candidate
+  expect_true(any(!seen$flow) && any(seen$flow)) # the option without a flow is always a candidate
   expect_equal(max(seen$log_density) + fit$latent$log_volume(x), fit$diagnostics$log_density, tolerance = 0.05)
 })
 
@@ -42,7 +42,7 @@ test_that("a stack chosen on thinned rows is weighed again with rows held out of
   expect_lt(abs(mean(predict(fit, fresh, type = "log_density")) - fit$diagnostics$log_density), 0.15)
 })
 
-test_that("what the user gives stays, and gaps are filled by the rule where nothing can be scored", {
+test_that("what the user gives stays, and rules fill the gaps if nothing can be scored", {
   x <- two_clusters(60, 2)
   fit <- efs(x, s = 1, epsilon = 0.2, time = 0.3, law = "copula")
   expect_identical(fit$diagnostics[c("s", "epsilon", "time")], data.frame(s = 1, epsilon = 0.2, time = 0.3))
@@ -60,7 +60,7 @@ test_that("rows of one block stay in one fold", {
   folds <- particleflow:::make_folds(60, blocks, 3L)
   expect_identical(unname(lengths(lapply(split(folds, blocks), unique))), rep(1L, 6))
   expect_setequal(folds, 1:3)
-  # repeated rows: left apart they would reward a law that copies
+  # repeated rows: in different folds they would reward a law that copies
   x <- two_clusters(40, 2)
   twice <- rbind(x, x + 1e-3)
   apart <- smoothed_bootstrap(twice)$diagnostics$log_density

@@ -1,6 +1,8 @@
 divergence_kinds <- list(kl = c(0L, NA), alpha2 = c(1L, 2), alpha5 = c(1L, 5), reverse_kl = c(2L, NA), js = c(3L, NA))
 
-dual <- function(kind, p, q) .Call(routine("divergence_dual"), as.integer(kind[1]), if (is.na(kind[2])) 2 else kind[2], p, q)
+dual <- function(kind, p, q) {
+  .Call(routine("divergence_dual"), as.integer(kind[1]), if (is.na(kind[2])) 2 else kind[2], p, q)
+}
 
 # mean_P phi - inf_nu [nu + mean_Q f*(phi - nu)], the infimum by golden section where f* is finite.
 reference_dual <- function(name, p, q) {
@@ -29,7 +31,7 @@ test_that("the dual is the one found by a search for nu, and its weights are a l
 
 # sup over phi = t sign(x) with |slope| at most L of two points a distance r apart: P at one, Q at both ends of
 # shares 1 - q and q. With KL and phi = h at P's point, 0 at the other: h - log(q e^h + 1 - q), rising in h, so h = L r.
-test_that("a trained potential reaches the closed form for two points, and passes none", {
+test_that("a trained potential reaches the closed form for two points, and never exceeds it", {
   for (lipschitz in c(0.05, 0.5, 2)) {
     r <- 1.5
     q <- 0.25

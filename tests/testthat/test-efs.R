@@ -73,7 +73,7 @@ test_that("bounds keep new rows in the observed range", {
 })
 
 test_that("new rows are like the old ones, and new", {
-  # means, spreads and correlations of 4000 draws against those of 50 rows a
+  # means, spreads and correlations of 4000 draws against those of 50 rows per
   # class: the kernel widens the law by one spacing
   fit <- efs(iris, group = "Species")
   new <- simulate(fit, 4000, seed = 1)
@@ -90,7 +90,7 @@ test_that("new rows are like the old ones, and new", {
   expect_lt(check$ratio, 1.3)
 })
 
-test_that("default rows are new, printed settings copy", {
+test_that("default rows are new, printed settings make copies", {
   set.seed(2)
   mixture <- function(n) {
     angle <- 2 * pi * base::sample.int(8, n, TRUE) / 8
@@ -110,7 +110,7 @@ test_that("default rows are new, printed settings copy", {
   expect_match(format(fit), "no unique inverse", all = FALSE)
 })
 
-test_that("small classes get no flow, and it is said", {
+test_that("small classes get no flow, and print() says so", {
   fit <- efs_by_rule(iris[c(1:50, 51:58), ], group = "Species")
   expect_identical(fit$diagnostics$steps, c(10L, 0L))
   expect_match(fit$diagnostics$note[2], "8 rows are too few")
@@ -153,7 +153,7 @@ test_that("interpolate() joins two rows of one class", {
   expect_error(interpolate(fit, 3, 151), "`to` is row 151, but the fit has 150 rows")
 })
 
-test_that("what is printed says what matters", {
+test_that("print() says what matters", {
   local_edition(3)
   fit <- efs_by_rule(iris, group = "Species")
   fit$elapsed <- 0.1

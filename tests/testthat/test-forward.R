@@ -50,7 +50,11 @@ test_that("the field of the equilibrium law vanishes where the law lives, and no
       rowSums(y * particleflow:::field_at(y * at, law, s, 1e-6, FALSE, 2L)$gradient)
     }
     # inside a ball; on a sphere, half of the way from just inside to just outside
-    inside <- if (s <= d - 4) (radial_field(0.999 * radius) + radial_field(1.001 * radius)) / 2 else radial_field(0.6 * radius)
+    inside <- if (s <= d - 4) {
+      (radial_field(0.999 * radius) + radial_field(1.001 * radius)) / 2
+    } else {
+      radial_field(0.6 * radius)
+    }
     expect_lt(abs(mean(inside)), 5 * sd(inside) / sqrt(40) + 2e-3)
     expect_gt(mean(radial_field(1.3 * radius)), 0.05)
   }

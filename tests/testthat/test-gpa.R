@@ -78,7 +78,7 @@ test_that("new points follow the particles", {
     expect_identical(dim(predict(fit, source[0, ])), c(0L, 2L))
     expect_lt(relative_error(predict(fit, source[5:6, ], type = "latent"), fit$run$state$particles[5:6, ]), tolerance$passive)
   }
-  # every second network stands for two steps
+  # every second network is kept, and each is used for two steps
   thin <- gpa(source, matrix(rexp(80), 40), n_steps = 41, keep = 2)
   expect_identical(ncol(thin$trajectory$networks), 21L)
   expect_lt(relative_error(predict(thin, source), thin$particles), 0.05)
@@ -111,7 +111,7 @@ test_that("tables come back in their form", {
   expect_identical(names(fit$particles), names(d))
   expect_true(all(fit$particles$c == 1))
   expect_identical(fit$diagnostics$dim, 3L)
-  # nothing moves in no steps: there and back through the latent map
+  # without steps nothing moves: rows go through the latent map and back
   still <- gpa(d, target, n_steps = 0)
   expect_lt(relative_error(as.matrix(still$particles), as.matrix(d)), tolerance$isometry)
   expect_identical(still$diagnostics$steps, 0L)
@@ -184,7 +184,7 @@ test_that("a run that diverges keeps its last good state", {
   expect_lt(fit$diagnostics$steps, 50)
   expect_error(resume(fit, 10), "would do so again")
   expect_output(print(fit), "diverged")
-  # heavy tails alone are no reason
+  # heavy tails alone do not end a run
   heavy <- gpa(x, matrix(rt(40, 0.5), 20), n_steps = 20, latent = "none", scale = FALSE)
   expect_identical(heavy$diagnostics$status, "all steps done")
   expect_true(all(is.finite(tidy(heavy)$divergence)))

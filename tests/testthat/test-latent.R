@@ -52,9 +52,11 @@ test_that("a wide table needs no matrix of columns by columns", {
 test_that("maps of one's own are used and checked", {
   positive <- efs_by_rule(iris[1:4], latent = latent_map(log, exp))
   expect_true(all(as.matrix(simulate(positive, 500, seed = 1)) > 0))
-  expect_error(efs(iris[1:4], latent = latent_map(function(x) x[, 1], identity)), "`encode` must return a finite numeric matrix with 150 rows")
+  expect_error(efs(iris[1:4], latent = latent_map(function(x) x[, 1], identity)),
+               "`encode` must return a finite numeric matrix with 150 rows")
   expect_error(efs(iris[1:4], latent = latent_map(function(x) 1 / (x - x), exp)), "`encode` must return a finite")
-  expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z[, 1:2])), "`decode` must return a numeric matrix of 150 x 4")
+  expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z[, 1:2])),
+               "`decode` must return a numeric matrix of 150 x 4")
   expect_error(efs(iris[1:4], latent = "pca"), "`latent` must be a latent map")
   expect_error(latent_map(1), "`encode` must be a function")
 })

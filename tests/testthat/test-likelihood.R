@@ -92,7 +92,7 @@ test_that("in many dimensions the determinant is estimated, with an error that h
     points <- if (self) at else y
     exact <- particleflow:::step_log_det(points, at, traj$gamma[1], traj, self, 1L)
     guess <- particleflow:::step_log_det_estimate(points, at, traj$gamma[1], traj, self)
-    # 5 standard errors, one row in two million were the estimates normal
+    # 5 standard errors: one row in two million if the estimates are normal
     expect_true(all(abs(guess$value - exact$value) < 5 * guess$error + 1e-3 * abs(exact$value)))
     expect_gt(guess$error, 0)
   }

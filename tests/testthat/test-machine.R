@@ -55,11 +55,11 @@ test_that("every registered routine refuses wrong types, extents and values", {
     refused <- 0
     for (i in seq_along(arguments)) {
       for (wrong in junk) {
-        # two thousand million rows or rounds are a valid wish, which would only take for ever
+        # two thousand million rows or rounds are valid, but would take for ever
         if (identical(wrong, .Machine$integer.max) && (grepl("draw", name) || grepl("paper", name))) next
         changed <- arguments
         changed[i] <- list(wrong)
-        # a value that is allowed after all is fine; a crash is not
+        # a value that happens to be allowed needs no error; a crash would be a failure
         refused <- refused + inherits(try(call(changed), silent = TRUE), "try-error")
       }
     }

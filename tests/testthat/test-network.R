@@ -64,7 +64,9 @@ test_that("gradients agree with central differences", {
   for (smoothing in c(0, 0.4)) {
     parameters <- .Call(routine("network_start"), widths, c(3L, 4L))
     parameters <- parameters + rnorm(length(parameters), sd = 0.1)
-    scalar <- function(parameters, x) sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L))
+    scalar <- function(parameters, x) {
+      sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L))
+    }
     found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output)
     difference <- function(at, value) {
       vapply(seq_along(at), function(i) {
@@ -77,7 +79,7 @@ test_that("gradients agree with central differences", {
   }
 })
 
-test_that("the spectral bound is one, and a tight one, against svd()", {
+test_that("the spectral bound holds and is tight, against svd()", {
   set.seed(3)
   for (shape in list(c(1, 1), c(1, 9), c(9, 1), c(2, 2), c(32, 2), c(32, 32), c(64, 50), c(50, 64), c(130, 128))) {
     for (kind in c("normal", "low rank", "orthogonal", "near ties")) {
@@ -109,6 +111,7 @@ test_that("during a run the slope never exceeds lipschitz, and is close to it", 
     expect_lte(max(tidy(fit)$kinetic_energy), lipschitz^2 * (1 + 1e-6))
   }
   fit <- gpa(matrix(rnorm(80), 40), target, lipschitz = 2, n_steps = 20, normalisation = "frobenius")
-  norms <- vapply(weight_matrices(fit$trajectory$networks[, 20], fit$trajectory$plan$widths), function(w) sqrt(sum(w^2)), 0)
+  norms <- vapply(weight_matrices(fit$trajectory$networks[, 20], fit$trajectory$plan$widths),
+                  function(w) sqrt(sum(w^2)), 0)
   expect_equal(norms, rep(2^(1 / 4), 4), tolerance = tolerance$closed_form)
 })

@@ -52,7 +52,7 @@ test_that("differences are accumulated, not products: steep weights keep their d
   expect_lt(relative_error(found$force, wanted$force), 1e-8)
 })
 
-test_that("huge, tiny and coincident points are met without estimates of reciprocals", {
+test_that("huge, tiny and coincident points are computed without estimates of reciprocals", {
   for (scale in c(1e-150, 1e-40, 1e40, 1e140)) {
     x <- matrix(c(1, 2, 4, 8, 1, 3, 9, 27), ncol = 2) * scale
     wanted <- reference_sums(x, x, 0, 0, TRUE)
@@ -94,7 +94,7 @@ test_that("the field is the gradient of Algorithm 2", {
   expect_lt(relative_error(field$gradient, 10 / 2 * numeric_gradient), 1e-7)
 })
 
-test_that("the curvature bound lies above the largest eigenvalue, which is found", {
+test_that("the curvature bound lies above the largest eigenvalue, and the largest eigenvalue is found", {
   for (s in c(-1, 0, 1, 2)) {
     x <- two_clusters(40, 4, seed = 5)
     field <- particleflow:::field_at(x, x, s, 0.05, TRUE, 1L)
@@ -108,7 +108,7 @@ test_that("the curvature bound lies above the largest eigenvalue, which is found
   }
 })
 
-test_that("the steepest curvature of one pair is that of METHODS section 1", {
+test_that("the steepest curvature of one pair is that of its formula", {
   curvature <- routine("pair_curvature")
   expect_equal(.Call(curvature, 0, 0.001), 126, tolerance = 1e-12)
   expect_equal(.Call(curvature, 1, 0.001), 6401, tolerance = 1e-3)
@@ -167,7 +167,7 @@ test_that("every instruction set equals its scalar twin to 1e-12 of the sum of |
   }
 })
 
-# All rounds of the field of a sample at itself, `step` of them a call.
+# All rounds of the field of a sample at itself, `step` of them per call.
 field_by_rounds <- function(x, s, epsilon, step, threads) {
   rounds <- .Call(routine("sample_rounds"), nrow(x), ncol(x))
   result <- NULL
@@ -177,7 +177,7 @@ field_by_rounds <- function(x, s, epsilon, step, threads) {
   result
 }
 
-# What the field is made of: sums from the slow reference or from the ordered loop.
+# The sums of the field, from the slow reference or from the ordered loop.
 field_of_sums <- function(x, sums, s) {
   n <- nrow(x)
   list(gradient = (n * sweep(x, 2, colMeans(x)) - sums$force) / (n - 1),
@@ -235,7 +235,7 @@ test_that("it equals the ordered loop of the scalar twin, whatever the scale", {
   }
 })
 
-test_that("the rounds refuse what is not theirs, and leave the sums they were given alone", {
+test_that("the rounds refuse a state that is not theirs, and do not change the sums they are given", {
   field <- routine("sample_field")
   x <- matrix(rnorm(400), 200)
   rounds <- .Call(routine("sample_rounds"), 200L, 2L)

@@ -72,7 +72,8 @@ test_that("every plot draws, returns its object and leaves par() alone", {
     for (fit in fits) {
       for (type in c("trajectory", "latent", "energy")) {
         expect_identical(plot(fit, type = type), fit)
-        expect_identical(graphics::par(no.readonly = TRUE)[c("mfrow", "mar", "oma", "cex")], before[c("mfrow", "mar", "oma", "cex")])
+        expect_identical(graphics::par(no.readonly = TRUE)[c("mfrow", "mar", "oma", "cex")],
+                         before[c("mfrow", "mar", "oma", "cex")])
       }
       expect_identical(plot(fit, type = "latent", new = 5, path = c(1, 2)), fit)
     }

@@ -38,7 +38,7 @@ test_that("identical tables give 1, and (k + 1)/k for the density", {
   for (k in c(1, 3, 10)) {
     expect_equal(prdc(x, x, k), c(precision = 1, recall = 1, density = (k + 1) / k, coverage = 1))
   }
-  # radii of 0 hold what lies at the centre
+  # a ball of radius 0 contains the points at its centre
   twice <- rbind(x, x)
   expect_equal(prdc(twice, twice, 1)[["density"]], 2)
 })

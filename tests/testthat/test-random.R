@@ -1,4 +1,4 @@
-test_that("a seed is one whole number, and what is none is refused by name", {
+test_that("a seed is one whole number, and anything else is refused by name", {
   fit <- efs_by_rule(iris[1:40, 1:2])
   for (seed in list("a", "1", c(1, 2), 1.5, NA, Inf, 2^31, list(1), numeric(), TRUE)) {
     expect_error(simulate(fit, 2, seed = seed), "`seed` must be NULL or one whole number", class = "particleflow_input")
@@ -20,7 +20,7 @@ test_that("a seed leaves R's stream and every option as they were", {
   c2st(x, x + 1, seed = 1, threads = 1)
   fidelity(x, x + 1, seed = 1, threads = 1, splits = 2, w2_rows = 20)
   expect_identical(list(.Random.seed, options()), before)
-  # also where the call fails on the way
+  # also if the call fails on the way
   expect_error(simulate(fit, 1, seed = 1, threads = 1, density_floor = 2))
   expect_identical(list(.Random.seed, options()), before)
   efs_tune(x, s = 0, softening = 16, time = 1, law = "local", threads = 1)

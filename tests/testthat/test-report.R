@@ -104,7 +104,7 @@ test_that("large tables are sampled, and the report says so", {
   expect_match(format(report), "Wasserstein-2: 30 real, 30 synthetic rows", all = FALSE)
 })
 
-test_that("what is printed names no promise that distances cannot keep", {
+test_that("the print-out promises nothing that distances cannot show", {
   text <- c(format(fidelity(real, fresh, held)), capture.output(print(summary(fidelity(real, real)))))
   expect_false(any(grepl("priva|anonym", text, ignore.case = TRUE)))
 })

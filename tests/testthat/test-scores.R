@@ -37,7 +37,8 @@ test_that("energy distance and MMD are those of their definition, on every instr
         expect_equal(energy_distance(two$x, two$y, unbiased), reference_mmd(two$x, two$y, function(r) -r, unbiased),
                      tolerance = tolerance$kernel)
         expect_equal(mmd(two$x, two$y, "gaussian", 0.7, unbiased),
-                     reference_mmd(two$x, two$y, function(r) exp(-r^2 / (2 * 0.7^2)), unbiased), tolerance = tolerance$kernel)
+                     reference_mmd(two$x, two$y, function(r) exp(-r^2 / (2 * 0.7^2)), unbiased),
+                     tolerance = tolerance$kernel)
         expect_equal(mmd(two$x, two$y, "laplace", 0.7, unbiased),
                      reference_mmd(two$x, two$y, function(r) exp(-r / 0.7), unbiased), tolerance = tolerance$kernel)
         expect_equal(mmd(two$x, two$y, "riesz", unbiased = unbiased), energy_distance(two$x, two$y, unbiased))
@@ -53,7 +54,8 @@ test_that("the default bandwidth is the median distance of the pooled rows", {
   expect_identical(mmd(two$x, two$y, "laplace"), mmd(two$x, two$y, "laplace", median_width))
   large <- two_samples(900, 700, 1)
   pooled <- rbind(large$x, large$y)
-  expect_identical(mmd(large$x, large$y), mmd(large$x, large$y, bandwidth = median(dist(pooled[round(seq(1, 1600, length.out = 1000)), ]))))
+  spread_rows <- round(seq(1, 1600, length.out = 1000))
+  expect_identical(mmd(large$x, large$y), mmd(large$x, large$y, bandwidth = median(dist(pooled[spread_rows, ]))))
 })
 
 test_that("scores: same bits for any number of threads", {
@@ -162,7 +164,7 @@ test_that("wasserstein2() of shifts and point masses is the shift, of copies not
                sqrt(mean(rowSums(sweep(x, 2, shift)^2))), tolerance = tolerance$transport)
 })
 
-test_that("two clusters of unequal weights: what has to cross sets the distance", {
+test_that("two clusters of unequal weights: the mass that has to cross sets the distance", {
   x <- 0.1 * two_samples(120, 1, 2)$x
   y <- x
   x[, 1] <- x[, 1] + rep(c(0, 100), c(60, 60))
@@ -199,9 +201,11 @@ test_that("wasserstein2() agrees with exact transport", {
   }
   for (d in c(2, 5)) {
     two <- two_samples(60, 60, d)
-    expect_equal(bare(wasserstein2(two$x, two$y, max_iterations = 5000)), exact(two$x, two$y, 60), tolerance = tolerance$blur)
+    expect_equal(bare(wasserstein2(two$x, two$y, max_iterations = 5000)), exact(two$x, two$y, 60),
+                 tolerance = tolerance$blur)
     fewer <- two$y[1:40, ]
-    expect_equal(bare(wasserstein2(two$x, fewer, max_iterations = 5000)), exact(two$x, fewer, 120), tolerance = tolerance$blur)
+    expect_equal(bare(wasserstein2(two$x, fewer, max_iterations = 5000)), exact(two$x, fewer, 120),
+                 tolerance = tolerance$blur)
   }
 })
 
@@ -250,10 +254,12 @@ test_that("the characteristic distance is its definition", {
   unbiased <- vapply(1:4, function(k) {
     pairs(two$x, k) + pairs(two$y, k) - 2 * Re(phi(two$x, k) * Conj(phi(two$y, k)))
   }, 0)
-  expect_equal(characteristic_distance(two$x, two$y, t, w, unbiased = TRUE), sum(w * unbiased), tolerance = tolerance$kernel)
-  # the frequencies of the tour, in one dimension also as a vector
+  expect_equal(characteristic_distance(two$x, two$y, t, w, unbiased = TRUE), sum(w * unbiased),
+               tolerance = tolerance$kernel)
+  # in one dimension frequencies may be a vector
   x <- two$x[, 1, drop = FALSE]
-  expect_identical(characteristic_distance(x, 1 - x, 2 * pi * 1:10), characteristic_distance(x, 1 - x, matrix(2 * pi * 1:10)))
+  expect_identical(characteristic_distance(x, 1 - x, 2 * pi * 1:10),
+                   characteristic_distance(x, 1 - x, matrix(2 * pi * 1:10)))
 })
 
 test_that("on a fine grid of frequencies it is the energy distance", {
@@ -292,7 +298,8 @@ test_that("the characteristic distance restores the stream and refuses bad frequ
   expect_false(identical(characteristic_distance(two$x, two$y), once))
   expect_error(characteristic_distance(two$x, two$y, 1:3), "`frequencies` must be a numeric matrix")
   expect_error(characteristic_distance(two$x, two$y, matrix(1, 3, 3)), "`frequencies` has 3 columns; 2 are wanted")
-  expect_error(characteristic_distance(two$x, two$y, matrix(1, 3, 2), 1:2), "`weights` must be 3 finite numbers of at least 0")
+  expect_error(characteristic_distance(two$x, two$y, matrix(1, 3, 2), 1:2),
+               "`weights` must be 3 finite numbers of at least 0")
   expect_error(characteristic_distance(two$x, two$y, weights = 1), "`weights` must come with `frequencies`")
   expect_error(characteristic_distance(two$x, two$y, bandwidth = 1), "`bandwidth` has no use")
   expect_error(characteristic_distance(two$x, two$y, n_frequencies = 0), "`n_frequencies` must be")
@@ -309,7 +316,8 @@ test_that("all permutations at once are the statistics one by one", {
   for (unbiased in c(TRUE, FALSE)) {
     for (kernel in c("gaussian", "laplace", "riesz")) {
       width <- if (kernel != "riesz") 0.8
-      found <- particleflow:::split_discrepancies(pooled, first, 9, particleflow:::score_kernel(kernel, width), unbiased, 1L)
+      found <- particleflow:::split_discrepancies(pooled, first, 9, particleflow:::score_kernel(kernel, width),
+                                                  unbiased, 1L)
       wanted <- vapply(1:6, function(b) {
         mmd(pooled[first[, b] == 1, ], pooled[first[, b] == 0, ], kernel, width, unbiased)
       }, 0)

@@ -149,7 +149,7 @@ test_that("birth and death give separate modes their weights, which the flow alo
   }
 })
 
-test_that("birth and death are off where no modes are known, and keep the number of particles", {
+test_that("birth and death are off if no modes are known, and keep the number of particles", {
   count <- particleflow:::systematic_counts
   set.seed(2)
   for (n in c(1, 2, 50)) {
@@ -248,7 +248,7 @@ test_that("differences stand in for a gradient", {
   expect_equal(by_differences$particles, exact$particles, tolerance = 1e-4)
 })
 
-test_that("a point that is alone comes back", {
+test_that("an isolated particle comes back", {
   set.seed(1)
   start <- rbind(matrix(rnorm(200), 100), c(6, 0))
   normal <- function(x) -rowSums(x^2) / 2
