@@ -1,7 +1,7 @@
 # The methods: each a function(train, n_new, seed, set) -> list(new = matrix, log_density = function(rows) or NULL).
 # `train` is a matrix in units of its standard deviations. `extra`, named numbers, may be added to the list. `set` holds
 # the true law, which only "fresh draw" may use.
-# METHODS[[name]] is list(run, needs = packages, applies = function(set, n, d)).
+# The list holds list(run, needs = packages, applies = function(set, n, d)) under each name.
 
 METHODS <- list()
 method <- function(name, run, needs = character(), applies = function(set, n, d) TRUE) {
