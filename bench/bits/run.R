@@ -58,7 +58,7 @@ run_case <- function(name, case, threads) {
   do.call(rbind, Map(line_of, name, names(parts), parts, USE.NAMES = FALSE))
 }
 
-# What the bits may depend on beside the code.
+# What the bits may depend on besides the code.
 machine_lines <- function(threads) {
   c(sprintf("backend %s", particleflow::particleflow_simd()[1]), sprintf("threads %d", threads),
     sprintf("R %s", getRversion()), sprintf("BLAS %s, LAPACK %s", basename(extSoftVersion()[["BLAS"]]), La_version()),
