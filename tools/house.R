@@ -1,6 +1,7 @@
 # Rscript tools/house.R [DIRECTORY]: the rules of the house, each of which fails the check.
 #   floors      each file of R/ stands on one floor, and calls only files of its own or of lower floors
 #   circles     no circle of calls between the files of R/
+#   names       no name is defined twice in R/
 #   length      no function over 60 lines, in R and in C
 #   width       no line over 120 characters, in R, C and scripts
 #   parallel    only core/base/parallel.c names OpenMP; each region there names num_threads, default(none)
@@ -95,6 +96,15 @@ check_circles <- function(root) {
   for (k in seq_along(files)) reach <- reach | (reach[, k] %o% reach[k, ] > 0)
   on <- files[diag(reach)]
   if (length(on)) breach("circles", "R", "these files call each other in a circle: %s", paste(on, collapse = ", "))
+}
+
+check_names <- function(root) {
+  found <- unlist(lapply(r_files(root), definitions), recursive = FALSE)
+  names <- vapply(found, `[[`, "", "name")
+  vapply(unique(names[duplicated(names)]), function(name) {
+    files <- vapply(found[names == name], `[[`, "", "file")
+    breach("names", name, "is defined more than once (%s)", paste(files, collapse = ", "))
+  }, "")
 }
 
 check_r_length <- function(root) {
@@ -222,7 +232,7 @@ check_members <- function(root) {
 }
 
 rules <- list(
-  floors = check_floors, circles = check_circles, length = function(root) c(check_r_length(root), check_c_length(root)),
+  floors = check_floors, circles = check_circles, names = check_names, length = function(root) c(check_r_length(root), check_c_length(root)),
   width = check_width, parallel = check_parallel, core = check_core, documents = check_documents,
   members = check_members
 )
@@ -248,6 +258,7 @@ breaches <- list(
     add_lines(root, "R/latent.R", c("planted_b <- function(x) planted_c(x)", "planted_d <- function(x) x"))
     add_lines(root, "R/latent-pca.R", "planted_c <- function(x) planted_a(x)")
   },
+  names = function(root) add_lines(root, "R/unit.R", "check_flag <- function(x) x"),
   length = function(root) add_lines(root, "R/checks.R", gsub(";", "", long_function("planted <- function(x) {"))),
   length = function(root) add_lines(root, "src/core/base/status.c", long_function("void planted(int x) {")),
   width = function(root) add_lines(root, "R/checks.R", paste("#", strrep("x", most_width))),
