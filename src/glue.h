@@ -12,8 +12,8 @@
 #include <R.h>
 #include <Rinternals.h>
 
-#include "core/pairwise.h"
-#include "core/rng.h"
+#include "core/pair/pairwise.h"
+#include "core/base/rng.h"
 
 /* A column-major matrix of doubles. */
 typedef struct {

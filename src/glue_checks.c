@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "core/riesz.h"
+#include "core/pair/riesz.h"
 
 matrix_view check_matrix(SEXP x, const char *what) {
   if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rf_error("`%s` must be a matrix of doubles.", what);

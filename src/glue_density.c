@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/forward.h"
-#include "core/kde.h"
-#include "core/mixture.h"
-#include "core/t_mixture.h"
-#include "core/threads.h"
+#include "core/flow/field.h"
+#include "core/law/kde.h"
+#include "core/law/mixture.h"
+#include "core/law/t_mixture.h"
+#include "core/base/parallel.h"
 
 SEXP pf_step_log_det(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, SEXP gamma, SEXP s, SEXP epsilon,
                      SEXP threads) {

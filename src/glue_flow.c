@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/backward.h"
-#include "core/forward.h"
-#include "core/neighbours.h"
-#include "core/riesz.h"
-#include "core/threads.h"
+#include "core/flow/inverse.h"
+#include "core/flow/field.h"
+#include "core/pair/neighbours.h"
+#include "core/pair/riesz.h"
+#include "core/base/parallel.h"
 
 static const double *column_means(const double *rows, size_t n, size_t dim) {
   double *out = scratch(dim, 1);

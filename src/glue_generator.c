@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/adam.h"
-#include "core/riesz.h"
-#include "core/threads.h"
+#include "core/net/adam.h"
+#include "core/pair/riesz.h"
+#include "core/base/parallel.h"
 #include "glue_network.h"
 
 /* One update by Adam of a network with parameters and moments learner [P, 3] after `updates` of them, from the

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "core/equilibrium.h"
-#include "core/threads.h"
+#include "core/law/equilibrium.h"
+#include "core/base/parallel.h"
 
 SEXP pf_equilibrium_radius(SEXP dim, SEXP s) {
   return Rf_ScalarReal(equilibrium_radius((size_t)check_count(dim, "dim"), check_number(s, "s")));

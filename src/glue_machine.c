@@ -8,9 +8,9 @@
 #include <unistd.h>
 #endif
 
-#include "core/fingerprint.h"
-#include "core/simd.h"
-#include "core/threads.h"
+#include "core/base/fingerprint.h"
+#include "core/pair/simd.h"
+#include "core/base/parallel.h"
 
 /* requested -> c(granted, processors, OpenMP's limit, compiled with OpenMP) */
 SEXP pf_threads(SEXP requested) {

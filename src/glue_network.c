@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/gpa.h"
-#include "core/spectral.h"
-#include "core/threads.h"
+#include "core/flow/gpa.h"
+#include "core/net/spectral.h"
+#include "core/base/parallel.h"
 #include "glue_network.h"
 
 #ifndef FCONE

@@ -2,7 +2,7 @@
 #ifndef PARTICLEFLOW_GLUE_NETWORK_H
 #define PARTICLEFLOW_GLUE_NETWORK_H
 
-#include "core/network.h"
+#include "core/net/network.h"
 #include "glue.h"
 
 /* Widths from input to output, and the half-width of the smooth rectifier (0: the plain one). */

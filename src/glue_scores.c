@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/distances.h"
-#include "core/sinkhorn.h"
-#include "core/threads.h"
+#include "core/pair/distances.h"
+#include "core/pair/sinkhorn.h"
+#include "core/base/parallel.h"
 
 /* Steps of one call, so that R can listen for Ctrl-C in between. */
 #define MOST_STEPS 1000

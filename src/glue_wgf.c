@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/kde.h"
-#include "core/target.h"
-#include "core/threads.h"
-#include "core/wgf.h"
+#include "core/law/kde.h"
+#include "core/law/targets.h"
+#include "core/base/parallel.h"
+#include "core/flow/wgf.h"
 
 static pair_kernel check_density_kernel(SEXP kernel, SEXP bandwidth) {
   const char *name = check_string(kernel, "kernel");

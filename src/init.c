@@ -1,8 +1,8 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-#include "core/simd.h"
-#include "core/threads.h"
+#include "core/pair/simd.h"
+#include "core/base/parallel.h"
 #include "glue.h"
 
 #define ROUTINE(name, arguments) {#name, (DL_FUNC)&name, arguments}

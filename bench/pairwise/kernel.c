@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/mutual.h"
-#include "core/pairwise.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/pair/mutual.h"
+#include "core/pair/pairwise.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 #ifdef SIMD_X86
 #include <immintrin.h>

@@ -2,9 +2,9 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "core/rng.h"
-#include "core/simd.h"
-#include "core/threads.h"
+#include "core/base/rng.h"
+#include "core/pair/simd.h"
+#include "core/base/parallel.h"
 
 /* Failures printed; beyond, they are only counted. */
 #define MOST_PRINTED 40

@@ -1,8 +1,8 @@
 #include "check.h"
-#include "core/backward.h"
-#include "core/riesz.h"
-#include "core/forward.h"
-#include "core/linalg.h"
+#include "core/flow/inverse.h"
+#include "core/pair/riesz.h"
+#include "core/flow/field.h"
+#include "core/base/linalg.h"
 
 #define MOST_THREADS 2
 #define MOST_EVALUATIONS 30

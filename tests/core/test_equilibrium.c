@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/equilibrium.h"
+#include "core/law/equilibrium.h"
 
 static void radii(void) {
   const double pi = 3.14159265358979323846;

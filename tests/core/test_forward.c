@@ -1,7 +1,7 @@
 #include "check.h"
-#include "core/forward.h"
-#include "core/linalg.h"
-#include "core/riesz.h"
+#include "core/flow/field.h"
+#include "core/base/linalg.h"
+#include "core/pair/riesz.h"
 
 #define MOST_THREADS 2
 /* No more rows than this are all examined by largest_curvature(); beyond, it looks at those with the

@@ -1,6 +1,6 @@
 #include "check.h"
-#include "core/gpa.h"
-#include "core/spectral.h"
+#include "core/flow/gpa.h"
+#include "core/net/spectral.h"
 
 enum { DIM = 2, N = 40, M = 30 };
 static const size_t widths[] = {DIM, 8, 8, 1};

@@ -1,7 +1,7 @@
 /* The kernel estimate against long double sums, far points included, on every instruction set and thread count. */
 #include "check.h"
-#include "core/kde.h"
-#include "core/simd.h"
+#include "core/law/kde.h"
+#include "core/pair/simd.h"
 
 #define N 70
 #define M 12

@@ -1,6 +1,6 @@
 /* Weighted moments against sums by hand, and the same bits on two threads. */
 #include "check.h"
-#include "core/moments.h"
+#include "core/law/moments.h"
 
 #define ROWS 5000
 #define DIM 3

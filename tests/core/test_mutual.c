@@ -1,7 +1,7 @@
 #include "check.h"
-#include "core/mutual.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/pair/mutual.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 #define MOST_THREADS 2
 /* force [n, dim], then weight, bound, repulsion, nearest, each [n] */

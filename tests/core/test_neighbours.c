@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/neighbours.h"
+#include "core/pair/neighbours.h"
 
 typedef struct {
   double distance;

@@ -1,6 +1,6 @@
 #include "check.h"
-#include "core/adam.h"
-#include "core/network.h"
+#include "core/net/adam.h"
+#include "core/net/network.h"
 
 /* c = alpha op(a) op(b) + beta c, one entry at a time */
 void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,

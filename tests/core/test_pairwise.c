@@ -1,7 +1,7 @@
 #include "check.h"
-#include "core/pairwise.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/pair/pairwise.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 /* Two threads at most, as much room as they need. */
 #define MOST_THREADS 2

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/riesz.h"
+#include "core/pair/riesz.h"
 
 static void weights(double s, weight_kind kind) {
   const pair_kernel potential = riesz_kernel(s, 0.1);

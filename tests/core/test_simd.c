@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/simd.h"
+#include "core/pair/simd.h"
 
 void test_simd(void) {
   const char *names[8];

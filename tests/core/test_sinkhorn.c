@@ -1,6 +1,6 @@
 #include "check.h"
-#include "core/simd.h"
-#include "core/sinkhorn.h"
+#include "core/pair/simd.h"
+#include "core/pair/sinkhorn.h"
 
 /* T(g)_i in long double */
 static double slow_minimum(const double *x, const double *y, const double *g, size_t m, size_t dim, double epsilon) {

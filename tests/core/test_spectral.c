@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/spectral.h"
+#include "core/net/spectral.h"
 
 /* w = H diag(values) H' with a Householder reflection H of size rows and one of size columns: singular values known. */
 static void with_singular_values(double *w, size_t rows, size_t columns, const double *values, uint32_t seed) {

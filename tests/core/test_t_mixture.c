@@ -1,6 +1,6 @@
 /* The EM algorithm: one component in closed form, an ascent, two clusters found, the same bits on two threads. */
 #include "check.h"
-#include "core/t_mixture.h"
+#include "core/law/t_mixture.h"
 
 #define ROWS 600
 #define DIM 2

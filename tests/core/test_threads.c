@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/threads.h"
+#include "core/base/parallel.h"
 
 #ifndef _WIN32
 #include <sys/types.h>

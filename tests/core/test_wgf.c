@@ -1,7 +1,7 @@
 /* Weights against second differences of f, a step by hand, particles that are alone. */
 #include "check.h"
-#include "core/target.h"
-#include "core/wgf.h"
+#include "core/law/targets.h"
+#include "core/flow/wgf.h"
 
 #define SECOND_DIFFERENCE 1e-4
 
