@@ -48,8 +48,9 @@ static void test_against_reference(size_t dim, const pair_kernel *kernel, int se
     for (size_t c = 0; c < dim; c++) query[c * n + i] = self ? source[i * dim + c] : 0.3 * (double)i + (i + 3 >= M ? 200.0 : 0.0);
   }
   double *density = new_doubles(n), *score = new_doubles(n * dim), *twice = new_doubles(n * dim);
-  double *workspace = new_doubles(2 * pairwise_workspace(dim));
-  pair_task task = {query, n, 1, n, source, N, dim, self ? 0 : NO_SELF, NULL, *kernel, NULL};
+  double *workspace = new_doubles(kde_workspace(N, dim, 2));
+  pair_task task = {.query = query, .n_query = n, .row_stride = 1, .column_stride = n, .source = source,
+                    .n_source = N, .dim = dim, .self = self ? 0 : NO_SELF, .kernel = *kernel};
   pairwise_prepare(&task);
   kde_field(&task, density, score, 1, n, workspace, 1);
   for (size_t i = 0; i < n; i++) {

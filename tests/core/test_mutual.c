@@ -14,7 +14,8 @@ typedef struct {
 
 static pair_sums sums_in(double *store, size_t n, size_t dim) {
   double *extra = store + n * dim;
-  const pair_sums sums = {store, 1, n, extra, extra + n, extra + 2 * n, extra + 3 * n, NULL};
+  const pair_sums sums = {.force = store, .row_stride = 1, .column_stride = n, .weight = extra, .bound = extra + n,
+                          .repulsion = extra + 2 * n, .nearest = extra + 3 * n};
   return sums;
 }
 
@@ -63,7 +64,7 @@ static double worst(const double *a, const double *b, const double *scale, size_
 
 /* All rounds, `step` of them a call, on the current table. */
 static void run(const layout *l, const double *x, size_t step, int threads, double *out) {
-  mutual_task task = {x, l->n, l->dim, riesz_kernel(l->s, l->epsilon), NULL};
+  mutual_task task = {.rows = x, .n = l->n, .dim = l->dim, .kernel = riesz_kernel(l->s, l->epsilon)};
   mutual_prepare(&task);
   double *state = new_doubles(mutual_state(l->n, l->dim));
   double *workspace = new_doubles(mutual_workspace(l->n, l->dim, threads));

@@ -1,6 +1,5 @@
 /* Weights against second differences of f, a step by hand, particles that are alone. */
 #include "check.h"
-#include "core/law/targets.h"
 #include "core/flow/wgf.h"
 
 #define SECOND_DIFFERENCE 1e-4
@@ -83,46 +82,9 @@ static void test_chosen_step(void) {
   CHECK_NEAR(points[4], 0.01, TOLERANCE_ROUNDING);
 }
 
-static void test_gradient(const target *of, const char *name) {
-  const size_t n = 6, dim = of->dim;
-  double *x = new_doubles(n * dim), *moved = new_doubles(n * dim), *value = new_doubles(n), *above = new_doubles(n),
-         *below = new_doubles(n), *gradient = new_doubles(n * dim), *workspace = new_doubles(2 * target_workspace(of));
-  normals(x, n * dim, 3);
-  target_field(of, x, n, value, gradient, workspace, 2);
-  for (size_t c = 0; c < dim; c++) {
-    for (int side = 0; side < 2; side++) {
-      memcpy(moved, x, n * dim * sizeof(double));
-      for (size_t i = 0; i < n; i++) moved[i * dim + c] += side ? -1e-5 : 1e-5;
-      target_field(of, moved, n, side ? below : above, NULL, workspace, 1);
-    }
-    for (size_t i = 0; i < n; i++) {
-      CHECK(near(gradient[i * dim + c], (above[i] - below[i]) / 2e-5, 1e-7), "%s: derivative %zu of row %zu is %g, not %g", name, c,
-            i, gradient[i * dim + c], (above[i] - below[i]) / 2e-5);
-    }
-  }
-  free(x), free(moved), free(value), free(above), free(below), free(gradient), free(workspace);
-}
-
-static void test_targets(void) {
-  const double means[] = {0.0, 0.0, 1.0, -1.0}, factors[] = {1.0, 0.5, 2.0, 1.5, -0.2, 0.7}, constants[] = {-1.0, -2.0};
-  const target mixture = {TARGET_mixture, 2, 0.0, 0.0, 2, means, factors, constants};
-  const target banana = {TARGET_banana, 3, 1.5, 0.4, 0, NULL, NULL, NULL};
-  const target funnel = {TARGET_funnel, 3, 1.5, 0.0, 0, NULL, NULL, NULL};
-  test_gradient(&mixture, "mixture");
-  test_gradient(&banana, "banana");
-  test_gradient(&funnel, "funnel");
-  /* the terms add up to the density */
-  const double x[] = {0.3, -0.4};
-  double terms[2], value, workspace[8];
-  target_components(&mixture, x, 1, terms, workspace, 1);
-  target_field(&mixture, x, 1, &value, NULL, workspace, 1);
-  CHECK_NEAR(value, log(exp(terms[0]) + exp(terms[1])), TOLERANCE_ROUNDING);
-}
-
 void test_wgf(void) {
   test_weights();
   test_step();
   test_bounds_of_a_step();
   test_chosen_step();
-  test_targets();
 }

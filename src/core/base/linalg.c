@@ -2,6 +2,10 @@
 
 #include <math.h>
 
+size_t triangle_size(size_t dim) {
+  return dim * (dim + 1) / 2;
+}
+
 double dot(const double *a, const double *b, size_t n) {
   double sum = 0.0;
   for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
@@ -10,6 +14,13 @@ double dot(const double *a, const double *b, size_t n) {
 
 double norm(const double *a, size_t n) {
   return sqrt(dot(a, a, n));
+}
+
+int all_finite(const double *x, size_t n) {
+  /* 0 times anything finite is 0; NaN stays */
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++) sum += 0.0 * x[i];
+  return sum == 0.0;
 }
 
 int cholesky_factor(double *a, size_t n) {

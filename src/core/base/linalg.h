@@ -4,8 +4,15 @@
 
 #include <stddef.h>
 
+/* Entries of the lower triangle of a [dim, dim] matrix, its diagonal included: dim (dim+1) / 2. Packed triangles lie
+ * row by row, entry (c, e) with e <= c at c (c+1) / 2 + e. */
+size_t triangle_size(size_t dim);
+
 double dot(const double *a, const double *b, size_t n);
 double norm(const double *a, size_t n);
+
+/* 1 if none of x [n] is infinite or NaN. */
+int all_finite(const double *x, size_t n);
 
 /* Lower Cholesky factor of the symmetric [n, n] matrix a, in place; 1 if a is positive definite. */
 int cholesky_factor(double *a, size_t n);

@@ -7,6 +7,10 @@
 #include <pthread.h>
 #endif
 
+/* A millisecond or two of work. Below, a second thread costs more than it brings, the more so when other programs
+ * want the processor. */
+#define WORTH_A_THREAD 1e7
+
 static int cap = 1 << 20;
 
 #if defined(_OPENMP) && !defined(_WIN32)
@@ -52,4 +56,23 @@ int threads_limit(int requested) {
   if (n > threads_processors()) n = threads_processors();
   if (n > threads_openmp_limit()) n = threads_openmp_limit();
   return n < 1 ? 1 : n;
+}
+
+int threads_worth(double work, int threads) {
+  return work < WORTH_A_THREAD ? 1 : threads;
+}
+
+int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads) {
+  return threads_worth((double)n_query * (double)n_source * ((double)dim + 4.0), threads);
+}
+
+void parallel_ranges(size_t n, int team, range_function run, void *context) {
+  const size_t parts = (size_t)(team < 1 ? 1 : team);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)parts) default(none) schedule(static) shared(n, parts, run, context)
+#endif
+  for (size_t part = 0; part < parts; part++) {
+    const size_t from = n * part / parts, to = n * (part + 1) / parts;
+    if (from < to) run(from, to, part, context);
+  }
 }

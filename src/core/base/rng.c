@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/parallel.h"
+
 #define TWO_PI 6.283185307179586476925286766559
 
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
@@ -81,29 +83,38 @@ double rng_beta(rng_sequence *seq, double a, double b) {
   return x / (x + y);
 }
 
-/* Fewer numbers than this are made before a second thread is awake. */
-#define NUMBERS_FOR_THREADS 20000
-
 typedef double (*draw)(rng_sequence *);
 
-static void fill(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, draw next, int threads) {
-  const int team = n * m < NUMBERS_FOR_THREADS ? 1 : threads;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) shared(out, n, m, key, stream, first, next)
-#else
-  (void)team;
-#endif
-  for (size_t i = 0; i < n; i++) {
+typedef struct {
+  double *out;
+  size_t n, m;
+  rng_key key;
+  uint32_t stream;
+  uint64_t first;
+  draw next;
+} fill_plan;
+
+static void fill_rows(size_t from, size_t to, size_t part, void *context) {
+  const fill_plan *plan = context;
+  (void)part;
+  for (size_t i = from; i < to; i++) {
     rng_sequence seq;
-    rng_start(&seq, key, stream, first + i);
-    for (size_t j = 0; j < m; j++) out[j * n + i] = next(&seq);
+    rng_start(&seq, plan->key, plan->stream, plan->first + i);
+    for (size_t j = 0; j < plan->m; j++) plan->out[j * plan->n + i] = plan->next(&seq);
   }
 }
 
+static void fill(fill_plan *plan, int threads) {
+  parallel_ranges(plan->n, threads_worth((double)plan->n * (double)plan->m * RNG_WORK, threads), fill_rows, plan);
+}
+
 void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
-  fill(out, n, m, key, stream, first, rng_uniform, threads);
+  fill_plan plan = {
+      .out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first, .next = rng_uniform};
+  fill(&plan, threads);
 }
 
 void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
-  fill(out, n, m, key, stream, first, rng_normal, threads);
+  fill_plan plan = {.out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first, .next = rng_normal};
+  fill(&plan, threads);
 }

@@ -5,7 +5,8 @@
 typedef enum {
   STATUS_ok = 0,
   STATUS_bad_argument,
-  STATUS_diverged
+  STATUS_diverged,
+  STATUS_interrupted
 } status;
 
 #endif

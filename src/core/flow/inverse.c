@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/linalg.h"
-#include "core/pair/riesz.h"
+#include "core/base/parallel.h"
 
 /* Points solved together: they share the pair tiles. */
 #define BLOCK 32
@@ -21,8 +21,9 @@ static size_t newton_dim(size_t dim) {
   return dim <= TILE_HESSIAN_DIM ? dim : 0;
 }
 
-static size_t triangle_size(size_t dim) {
-  return newton_dim(dim) * (newton_dim(dim) + 1) / 2;
+/* Entries of the Jacobian that the engine gives. */
+static size_t newton_triangle(size_t dim) {
+  return triangle_size(newton_dim(dim));
 }
 
 /* F at one point from sum w z. */
@@ -65,7 +66,7 @@ static block_workspace carve(double *workspace, size_t dim) {
   w.repulsion = take(rest, BLOCK);
   w.trial = take(rest, BLOCK * dim);
   w.direction = take(rest, BLOCK * dim);
-  w.triangles = take(rest, BLOCK * triangle_size(dim));
+  w.triangles = take(rest, BLOCK * newton_triangle(dim));
   w.jacobian = take(rest, newton_dim(dim) * newton_dim(dim));
   w.factor = take(rest, newton_dim(dim) * newton_dim(dim));
   w.pairs = workspace;
@@ -74,7 +75,7 @@ static block_workspace carve(double *workspace, size_t dim) {
 
 size_t backward_workspace(size_t dim) {
   const size_t rows = BLOCK * dim * (MEMORY + 6) + 3 * BLOCK;
-  const size_t newton = BLOCK * triangle_size(dim) + 2 * newton_dim(dim) * newton_dim(dim);
+  const size_t newton = BLOCK * newton_triangle(dim) + 2 * newton_dim(dim) * newton_dim(dim);
   return rows + newton + (newton_dim(dim) ? pairwise_hessian_workspace(dim) : pairwise_workspace(dim));
 }
 
@@ -98,8 +99,11 @@ static local_model model_at(const inverse_step *step, const double *v, const dou
     from_mean += (v[c] - step->mean[c]) * (v[c] - step->mean[c]);
   }
   const double spread = n - w->weight[slot] + (step->potential.s + 2.0) * w->bound[slot] / (double)dim;
-  const local_model model = {0.5 * moved - scale * (0.5 * n * from_mean + w->repulsion[slot]),
-                             1.0 - scale * spread, norm(residual, dim)};
+  const local_model model = {
+      .objective = 0.5 * moved - scale * (0.5 * n * from_mean + w->repulsion[slot]),
+      .slope = 1.0 - scale * spread,
+      .size = norm(residual, dim),
+  };
   return model;
 }
 
@@ -107,7 +111,7 @@ static local_model model_at(const inverse_step *step, const double *v, const dou
 static void jacobian_at(const inverse_step *step, const block_workspace *w, size_t slot, double *jacobian) {
   const size_t dim = step->dim;
   const double n = (double)step->n, scale = step->gamma / (n - 1.0);
-  const double *entry = w->triangles + slot * triangle_size(dim);
+  const double *entry = w->triangles + slot * newton_triangle(dim);
   for (size_t c = 0; c < dim; c++) {
     for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] = -scale * (step->potential.s + 2.0) * *entry++;
     jacobian[c * dim + c] += 1.0 - scale * (n - w->weight[slot]);
@@ -177,12 +181,19 @@ static void solve_by_newton(const inverse_step *step, pair_task *task, const blo
   double *query = w->history, *residual = w->history + BLOCK * dim; /* Broyden's steps are done with */
   for (size_t slot = 0; slot < n_active; slot++) {
     const size_t p = active[slot];
-    const newton_state start = {{0.0, 0.0, 0.0}, 1.0, 0.0, 0, 0};
+    const newton_state start = {.length = 1.0};
     state[p] = start;
     memcpy(w->trial + p * dim, w->y + p * dim, dim * sizeof(double));
   }
-  const pair_sums sums = {w->force, dim, 1, w->weight, w->bound, w->repulsion, NULL,
-                          newton_dim(dim) ? w->triangles : NULL};
+  const pair_sums sums = {
+      .force = w->force,
+      .row_stride = dim,
+      .column_stride = 1,
+      .weight = w->weight,
+      .bound = w->bound,
+      .repulsion = w->repulsion,
+      .hessian = newton_dim(dim) ? w->triangles : NULL,
+  };
   task->query = query;
   while (n_active > 0) {
     for (size_t slot = 0; slot < n_active; slot++) {
@@ -223,162 +234,230 @@ static int broyden_step(double *history, size_t k, size_t point, size_t dim, con
   return 1;
 }
 
-typedef enum { POINT_running, POINT_done, POINT_difficult } point_state;
+/* What every block of a call shares. */
+typedef struct {
+  const inverse_step *step;
+  pair_task task; /* without its queries */
+  const double *y, *guess;
+  size_t m;
+  double tolerance;
+  int most_evaluations;
+  double beta; /* of the paper's loop */
+  int n_inner;
+  double *out, *residual;
+  int *evaluations;
+  double *workspace;
+} inverse_plan;
 
-static void solve_block(const inverse_step *step, pair_task *task, const double *y, const double *guess,
-                        size_t m, size_t first, size_t count, double tolerance, int most_evaluations,
-                        double *out, double *residual, int *evaluations, double *workspace) {
-  const size_t dim = step->dim;
-  const double scale = step->gamma / ((double)step->n - 1.0);
-  block_workspace w = carve(workspace, dim);
+/* Points [first, first + count) of the call in Broyden's iteration; arrays go by point of the block. */
+typedef struct {
+  size_t first, count;
   size_t active[BLOCK]; /* slot -> point; slots hold the points still running */
-  point_state state[BLOCK];
-  size_t memory[BLOCK];
-  double size[BLOCK];
-  double slope[BLOCK];
-  size_t n_active = count;
+  size_t n_active;
+  int done[BLOCK];
+  size_t memory[BLOCK]; /* steps in the history */
+  double size[BLOCK];   /* |F| */
+  double slope[BLOCK];  /* the scalar model of the Jacobian */
+} block_state;
+
+static void block_start(const inverse_plan *plan, const block_workspace *w, block_state *now, size_t first,
+                        size_t count) {
+  const size_t dim = plan->step->dim, m = plan->m;
+  now->first = first;
+  now->count = now->n_active = count;
   for (size_t p = 0; p < count; p++) {
-    active[p] = p;
-    state[p] = POINT_running;
-    memory[p] = 0;
-    size[p] = INFINITY;
-    evaluations[first + p] = 0;
+    now->active[p] = p;
+    now->done[p] = 0;
+    now->memory[p] = 0;
+    now->size[p] = INFINITY;
+    plan->evaluations[first + p] = 0;
     for (size_t c = 0; c < dim; c++) {
-      w.v[p * dim + c] = guess[c * m + first + p];
-      w.y[p * dim + c] = y[c * m + first + p];
+      w->v[p * dim + c] = plan->guess[c * m + first + p];
+      w->y[p * dim + c] = plan->y[c * m + first + p];
     }
-  }
-  /* the tiles see the running points packed to the front of `residual`, which is free until F is made */
-  double *query = w.residual;
-  for (int evaluation = 0; n_active > 0 && evaluation < most_evaluations; evaluation++) {
-    for (size_t slot = 0; slot < n_active; slot++) {
-      memcpy(query + slot * dim, w.v + active[slot] * dim, dim * sizeof(double));
-    }
-    task->query = query;
-    task->n_query = n_active;
-    const int first_time = evaluation == 0;
-    const pair_sums sums = {w.force, dim, 1, w.weight, first_time ? w.bound : NULL, NULL, NULL, NULL};
-    pairwise_range(task, &sums, 0, n_active, w.pairs);
-    size_t kept = 0;
-    for (size_t slot = 0; slot < n_active; slot++) {
-      const size_t p = active[slot];
-      double *v = w.v + p * dim, *F = query + slot * dim;
-      evaluations[first + p]++;
-      residual_from_force(step, scale, v, w.y + p * dim, w.force + slot * dim, F);
-      if (first_time) {
-        const double n = (double)step->n;
-        slope[p] = 1.0 - scale * (n - w.weight[slot] +
-                                  (step->potential.s + 2.0) * w.bound[slot] / (double)dim);
-        if (!(slope[p] > SMALLEST_SLOPE)) slope[p] = 1.0;
-      }
-      const double now = norm(F, dim);
-      const int worse = !(now < 2.0 * size[p]);
-      if (now <= tolerance) {
-        size[p] = now;
-        state[p] = POINT_done;
-        continue;
-      }
-      if (worse && evaluation > 0) {
-        state[p] = POINT_difficult;
-        continue;
-      }
-      size[p] = now;
-      double *next = w.history + (memory[p] * BLOCK + p) * dim;
-      if (first_time || memory[p] == MEMORY) {
-        memory[p] = 0;
-        next = w.history + p * dim;
-        for (size_t c = 0; c < dim; c++) next[c] = -F[c] / slope[p];
-      } else if (!broyden_step(w.history, memory[p] - 1, p, dim, F, slope[p], next)) {
-        state[p] = POINT_difficult;
-        continue;
-      }
-      memory[p]++;
-      for (size_t c = 0; c < dim; c++) v[c] += next[c];
-      active[kept++] = p;
-    }
-    n_active = kept;
-  }
-  size_t n_difficult = 0;
-  for (size_t p = 0; p < count; p++) {
-    if (state[p] != POINT_done) active[n_difficult++] = p;
-  }
-  solve_by_newton(step, task, &w, active, n_difficult, tolerance, size, evaluations + first);
-  for (size_t p = 0; p < count; p++) {
-    residual[first + p] = size[p];
-    for (size_t c = 0; c < dim; c++) out[c * m + first + p] = w.v[p * dim + c];
   }
 }
 
-static pair_task step_task(const inverse_step *step, size_t row_stride, size_t column_stride) {
-  pair_task task = {NULL,      0,       row_stride, column_stride,   step->source,
-                    step->n,   step->dim, NO_SELF,  NULL,      step->potential, NULL};
+static double slope_at(const inverse_step *step, const block_workspace *w, size_t slot) {
+  const double n = (double)step->n, scale = step->gamma / (n - 1.0);
+  const double slope =
+      1.0 - scale * (n - w->weight[slot] + (step->potential.s + 2.0) * w->bound[slot] / (double)step->dim);
+  return slope > SMALLEST_SLOPE ? slope : 1.0;
+}
+
+/* Point p with residual F after evaluation number `evaluation`: takes the next step. Returns 0 where the point is done
+ * or has become difficult. */
+static int broyden_turn(const inverse_plan *plan, const block_workspace *w, block_state *now, size_t p, const double *F,
+                        int evaluation) {
+  const size_t dim = plan->step->dim;
+  const double size = norm(F, dim);
+  const int worse = !(size < 2.0 * now->size[p]);
+  if (size <= plan->tolerance) {
+    now->size[p] = size;
+    now->done[p] = 1;
+    return 0;
+  }
+  if (worse && evaluation > 0) return 0;
+  now->size[p] = size;
+  double *next = w->history + (now->memory[p] * BLOCK + p) * dim;
+  if (evaluation == 0 || now->memory[p] == MEMORY) {
+    now->memory[p] = 0;
+    next = w->history + p * dim;
+    for (size_t c = 0; c < dim; c++) next[c] = -F[c] / now->slope[p];
+  } else if (!broyden_step(w->history, now->memory[p] - 1, p, dim, F, now->slope[p], next)) {
+    return 0;
+  }
+  now->memory[p]++;
+  for (size_t c = 0; c < dim; c++) w->v[p * dim + c] += next[c];
+  return 1;
+}
+
+static void solve_by_broyden(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now) {
+  const inverse_step *step = plan->step;
+  const size_t dim = step->dim;
+  const double scale = step->gamma / ((double)step->n - 1.0);
+  /* the tiles see the running points packed to the front of `residual`, which is free until F is made */
+  double *query = w->residual;
+  task->query = query;
+  for (int evaluation = 0; now->n_active > 0 && evaluation < plan->most_evaluations; evaluation++) {
+    for (size_t slot = 0; slot < now->n_active; slot++) {
+      memcpy(query + slot * dim, w->v + now->active[slot] * dim, dim * sizeof(double));
+    }
+    task->n_query = now->n_active;
+    const pair_sums sums = {
+        .force = w->force,
+        .row_stride = dim,
+        .column_stride = 1,
+        .weight = w->weight,
+        .bound = evaluation == 0 ? w->bound : NULL,
+    };
+    pairwise_range(task, &sums, 0, now->n_active, w->pairs);
+    size_t kept = 0;
+    for (size_t slot = 0; slot < now->n_active; slot++) {
+      const size_t p = now->active[slot];
+      double *F = query + slot * dim;
+      plan->evaluations[now->first + p]++;
+      residual_from_force(step, scale, w->v + p * dim, w->y + p * dim, w->force + slot * dim, F);
+      if (evaluation == 0) now->slope[p] = slope_at(step, w, slot);
+      if (broyden_turn(plan, w, now, p, F, evaluation)) now->active[kept++] = p;
+    }
+    now->n_active = kept;
+  }
+}
+
+static void solve_block(const inverse_plan *plan, pair_task *task, size_t first, size_t count, double *workspace) {
+  const size_t dim = plan->step->dim;
+  const block_workspace w = carve(workspace, dim);
+  block_state now;
+  block_start(plan, &w, &now, first, count);
+  solve_by_broyden(plan, task, &w, &now);
+  size_t n_difficult = 0;
+  for (size_t p = 0; p < count; p++) {
+    if (!now.done[p]) now.active[n_difficult++] = p;
+  }
+  solve_by_newton(plan->step, task, &w, now.active, n_difficult, plan->tolerance, now.size, plan->evaluations + first);
+  for (size_t p = 0; p < count; p++) {
+    plan->residual[first + p] = now.size[p];
+    for (size_t c = 0; c < dim; c++) plan->out[c * plan->m + first + p] = w.v[p * dim + c];
+  }
+}
+
+/* --- the paper's loop ---------------------------------------------------------------------------------------- */
+
+static void descend_block(const inverse_plan *plan, pair_task *task, size_t first, size_t count, double *workspace) {
+  const inverse_step *step = plan->step;
+  const size_t dim = step->dim, m = plan->m;
+  const double scale = step->gamma / (double)step->n;
+  const block_workspace w = carve(workspace, dim);
+  for (size_t p = 0; p < count; p++) {
+    for (size_t c = 0; c < dim; c++) w.v[p * dim + c] = w.y[p * dim + c] = plan->y[c * m + first + p];
+  }
+  task->query = w.v;
+  task->n_query = count;
+  const pair_sums sums = {.force = w.force, .row_stride = dim, .column_stride = 1};
+  for (int inner = 0; inner <= plan->n_inner; inner++) {
+    pairwise_range(task, &sums, 0, count, w.pairs);
+    for (size_t p = 0; p < count; p++) {
+      double *v = w.v + p * dim, *F = w.residual + p * dim;
+      residual_from_force(step, scale, v, w.y + p * dim, w.force + p * dim, F);
+      plan->residual[first + p] = norm(F, dim);
+      if (inner == plan->n_inner) continue; /* the last pass only measures */
+      for (size_t c = 0; c < dim; c++) v[c] -= plan->beta * F[c];
+    }
+  }
+  for (size_t p = 0; p < count; p++) {
+    for (size_t c = 0; c < dim; c++) plan->out[c * m + first + p] = w.v[p * dim + c];
+  }
+}
+
+/* --- all blocks ---------------------------------------------------------------------------------------------- */
+
+static pair_task task_of(const inverse_step *step) {
+  pair_task task = {
+      .row_stride = step->dim,
+      .column_stride = 1,
+      .source = step->source,
+      .n_source = step->n,
+      .dim = step->dim,
+      .self = NO_SELF,
+      .kernel = step->potential,
+  };
   pairwise_prepare(&task);
   return task;
+}
+
+typedef void (*block_function)(const inverse_plan *, pair_task *, size_t, size_t, double *);
+
+static void run_blocks(const inverse_plan *plan, block_function run, size_t from, size_t to, size_t part) {
+  pair_task task = plan->task;
+  double *workspace = plan->workspace + part * backward_workspace(plan->step->dim);
+  for (size_t b = from; b < to; b++) {
+    const size_t first = b * BLOCK, left = plan->m - first;
+    run(plan, &task, first, left < BLOCK ? left : BLOCK, workspace);
+  }
+}
+
+static void solve_blocks(size_t from, size_t to, size_t part, void *context) {
+  run_blocks(context, solve_block, from, to, part);
+}
+
+static void descend_blocks(size_t from, size_t to, size_t part, void *context) {
+  run_blocks(context, descend_block, from, to, part);
 }
 
 void invert_points(const inverse_step *step, const double *y, const double *guess, size_t m, double tolerance,
                    int most_evaluations, double *out, double *residual, int *evaluations, double *workspace,
                    int threads) {
-  const size_t n_blocks = (m + BLOCK - 1) / BLOCK, per_thread = backward_workspace(step->dim);
-  const pair_task shared_task = step_task(step, step->dim, 1);
-  const int team = pairwise_threads(4 * m, step->n, step->dim, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static)                                  \
-    shared(step, shared_task, y, guess, m, tolerance, most_evaluations, out, residual, evaluations,        \
-           workspace, n_blocks, per_thread, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    pair_task task = shared_task;
-    for (size_t b = n_blocks * part / (size_t)team; b < n_blocks * (part + 1) / (size_t)team; b++) {
-      const size_t first = b * BLOCK, count = m - first < BLOCK ? m - first : BLOCK;
-      solve_block(step, &task, y, guess, m, first, count, tolerance, most_evaluations, out, residual,
-                  evaluations, workspace + part * per_thread);
-    }
-  }
-}
-
-static void descend_block(const inverse_step *step, pair_task *task, const double *y, size_t m, size_t first,
-                          size_t count, double beta, int n_inner, double *out, double *residual,
-                          double *workspace) {
-  const size_t dim = step->dim;
-  const double scale = step->gamma / (double)step->n;
-  block_workspace w = carve(workspace, dim);
-  for (size_t p = 0; p < count; p++) {
-    for (size_t c = 0; c < dim; c++) w.v[p * dim + c] = w.y[p * dim + c] = y[c * m + first + p];
-  }
-  task->query = w.v;
-  task->n_query = count;
-  const pair_sums sums = {w.force, dim, 1, NULL, NULL, NULL, NULL, NULL};
-  for (int inner = 0; inner <= n_inner; inner++) {
-    pairwise_range(task, &sums, 0, count, w.pairs);
-    for (size_t p = 0; p < count; p++) {
-      double *v = w.v + p * dim, *F = w.residual + p * dim;
-      residual_from_force(step, scale, v, w.y + p * dim, w.force + p * dim, F);
-      residual[first + p] = norm(F, dim);
-      if (inner == n_inner) continue; /* the last pass only measures */
-      for (size_t c = 0; c < dim; c++) v[c] -= beta * F[c];
-    }
-  }
-  for (size_t p = 0; p < count; p++) {
-    for (size_t c = 0; c < dim; c++) out[c * m + first + p] = w.v[p * dim + c];
-  }
+  inverse_plan plan = {
+      .step = step,
+      .task = task_of(step),
+      .y = y,
+      .guess = guess,
+      .m = m,
+      .tolerance = tolerance,
+      .most_evaluations = most_evaluations,
+      .out = out,
+      .residual = residual,
+      .evaluations = evaluations,
+      .workspace = workspace,
+  };
+  const int team = threads_worth_pairs(4 * m, step->n, step->dim, threads);
+  parallel_ranges((m + BLOCK - 1) / BLOCK, team, solve_blocks, &plan);
 }
 
 void invert_points_paper(const inverse_step *step, const double *y, size_t m, double beta, int n_inner,
                          double *out, double *residual, double *workspace, int threads) {
-  const size_t n_blocks = (m + BLOCK - 1) / BLOCK, per_thread = backward_workspace(step->dim);
-  const pair_task shared_task = step_task(step, step->dim, 1);
-  const int team = pairwise_threads((size_t)n_inner * m, step->n, step->dim, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(step, shared_task, y, m, beta, n_inner, out, residual, workspace, n_blocks, per_thread, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    pair_task task = shared_task;
-    for (size_t b = n_blocks * part / (size_t)team; b < n_blocks * (part + 1) / (size_t)team; b++) {
-      const size_t first = b * BLOCK, count = m - first < BLOCK ? m - first : BLOCK;
-      descend_block(step, &task, y, m, first, count, beta, n_inner, out, residual,
-                    workspace + part * per_thread);
-    }
-  }
+  inverse_plan plan = {
+      .step = step,
+      .task = task_of(step),
+      .y = y,
+      .m = m,
+      .beta = beta,
+      .n_inner = n_inner,
+      .out = out,
+      .residual = residual,
+      .workspace = workspace,
+  };
+  const int team = threads_worth_pairs((size_t)n_inner * m, step->n, step->dim, threads);
+  parallel_ranges((m + BLOCK - 1) / BLOCK, team, descend_blocks, &plan);
 }

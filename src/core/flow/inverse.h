@@ -1,10 +1,10 @@
-/* The inverse of a forward step for points that are not particles (efs.md, Algorithm 3).
+/* The inverse of a forward step for points that are not particles (arXiv 2507.08239, Algorithm 3).
  *
  * Exact: v solves F(v) = v - y - gamma/(n-1) sum_a grad W(v - x_a) = 0, the stationary point of the
  * proximal objective |v-y|^2/2 - gamma/(n-1) sum_a W(v - x_a), with x the particles before the step.
  * Paper: v <- v - beta (v - y - gamma/n sum_a grad W(v - x_a)), a fixed number of times. */
-#ifndef PARTICLEFLOW_BACKWARD_H
-#define PARTICLEFLOW_BACKWARD_H
+#ifndef PARTICLEFLOW_INVERSE_H
+#define PARTICLEFLOW_INVERSE_H
 
 #include "core/pair/pairwise.h"
 

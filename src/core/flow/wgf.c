@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/exponentials.h"
+
 static int is_log_variance(wgf_kind kind) {
   return kind == WGF_log_variance_q || kind == WGF_log_variance_p;
 }
@@ -93,15 +95,6 @@ double wgf_growth(const wgf_divergence *d, double l, double mean) {
       break;
   }
   return l;
-}
-
-/* log of the mean of exp */
-static double log_mean_exp(const double *l, size_t n) {
-  double most = -INFINITY, sum = 0.0;
-  for (size_t i = 0; i < n; i++) most = fmax(most, l[i]);
-  if (isinf(most)) return most;
-  for (size_t i = 0; i < n; i++) sum += exp(l[i] - most);
-  return most + log(sum / (double)n);
 }
 
 /* The mean of log r under the reference; r has mean 1 over the particles. */

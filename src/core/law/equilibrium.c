@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/parallel.h"
+
 #define LOG_PI 1.1447298858494001741434273513531
 #define LOG_2 0.69314718055994530941723212145818
 
@@ -27,30 +29,51 @@ static double draw_radius(rng_sequence *seq, double d, double s, shell kind) {
   return sqrt(rng_beta(seq, d / 2.0, (s - d) / 2.0 + 2.0));
 }
 
+typedef struct {
+  double *out;
+  size_t n, dim;
+  const double *centre;
+  double radius, s;
+  shell kind;
+  int sphere;
+  rng_key key;
+} shell_plan;
+
+static void draw_rows(size_t from, size_t to, size_t part, void *context) {
+  const shell_plan *plan = context;
+  const size_t n = plan->n, dim = plan->dim;
+  (void)part;
+  for (size_t i = from; i < to; i++) {
+    double *row = plan->out + i;
+    rng_sequence seq;
+    rng_start(&seq, plan->key, 0, i);
+    double norm2 = 0.0;
+    for (size_t c = 0; c < dim; c++) {
+      const double z = rng_normal(&seq);
+      row[c * n] = z;
+      norm2 += z * z;
+    }
+    double scale = plan->radius / sqrt(norm2);
+    if (!plan->sphere) scale *= draw_radius(&seq, (double)dim, plan->s, plan->kind);
+    for (size_t c = 0; c < dim; c++) row[c * n] = plan->centre[c] + scale * row[c * n];
+  }
+}
+
 status draw_shell(double *out, size_t n, size_t dim, const double *centre, double radius, shell kind,
                   double s, rng_key key, int threads) {
   if (dim < 1 || !isfinite(radius)) return STATUS_bad_argument;
   if (kind == SHELL_equilibrium && !(s > -2.0 && s < (double)dim)) return STATUS_bad_argument;
-  const int sphere = kind == SHELL_sphere || (kind == SHELL_equilibrium && on_sphere(dim, s));
-  const double d = (double)dim;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(threads) default(none) schedule(static) \
-    shared(out, n, dim, centre, radius, kind, s, key, sphere, d)
-#else
-  (void)threads;
-#endif
-  for (size_t i = 0; i < n; i++) {
-    rng_sequence seq;
-    rng_start(&seq, key, 0, i);
-    double norm2 = 0.0;
-    for (size_t c = 0; c < dim; c++) {
-      const double z = rng_normal(&seq);
-      out[c * n + i] = z;
-      norm2 += z * z;
-    }
-    double scale = radius / sqrt(norm2);
-    if (!sphere) scale *= draw_radius(&seq, d, s, kind);
-    for (size_t c = 0; c < dim; c++) out[c * n + i] = centre[c] + scale * out[c * n + i];
-  }
+  shell_plan plan = {
+      .out = out,
+      .n = n,
+      .dim = dim,
+      .centre = centre,
+      .radius = radius,
+      .s = s,
+      .kind = kind,
+      .sphere = kind == SHELL_sphere || (kind == SHELL_equilibrium && on_sphere(dim, s)),
+      .key = key,
+  };
+  parallel_ranges(n, threads_worth((double)n * (double)dim * RNG_WORK, threads), draw_rows, &plan);
   return STATUS_ok;
 }

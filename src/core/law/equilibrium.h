@@ -1,5 +1,5 @@
 /* The law at which the repulsive-attractive energy |x|^2/2 + |x|^{-s}/s rests (s = 0: -log|x|), for
- * infinitely many particles, centred at 0. METHODS: for d-4 < s < d the density is proportional to
+ * infinitely many particles, centred at 0 (arXiv 2507.08239). For d-4 < s < d the density is proportional to
  * (R^2 - |x|^2)^{(s-d+2)/2}; for -2 < s <= d-4 it is uniform on the sphere of radius R. */
 #ifndef PARTICLEFLOW_EQUILIBRIUM_H
 #define PARTICLEFLOW_EQUILIBRIUM_H
@@ -11,9 +11,10 @@
 double equilibrium_radius(size_t dim, double s);
 
 typedef enum {
-  SHELL_sphere = 0,     /* |x| = R */
-  SHELL_ball = 1,       /* uniform in |x| <= R */
-  SHELL_equilibrium = 2 /* |x|^2/R^2 ~ Beta(d/2, (s-d)/2+2), or the sphere where s <= d-4 */
+  SHELL_sphere = 0,      /* |x| = R */
+  SHELL_ball = 1,        /* uniform in |x| <= R */
+  SHELL_equilibrium = 2, /* |x|^2/R^2 ~ Beta(d/2, (s-d)/2+2), or the sphere where s <= d-4 */
+  SHELL_count = 3
 } shell;
 
 /* n draws with a uniform direction: out is column-major [n, dim], in units of `radius`, about `centre`

@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Sums of weights below this have lost digits to the end of the range of doubles. */
-#define LEAST_SUM 1e-280
+#include "core/base/parallel.h"
+#include "core/pair/log_sums.h"
 
 double kde_log_volume(const pair_kernel *kernel, size_t dim) {
   const double d = (double)dim, log_pi = log(acos(-1.0));
@@ -17,80 +17,80 @@ static double score_factor(const pair_kernel *kernel, size_t dim) {
   return kernel->rate * kernel->rate / ((double)dim + 1.0);
 }
 
-static size_t own_row(const pair_task *task, size_t i) {
-  if (task->own) return task->own[i];
-  return task->self == NO_SELF ? NO_SELF : task->self + i;
-}
-
-/* One row with the largest weight taken out: log sum w, and sum w z / sum w in `shift` where it is wanted. */
-static double scaled_row(const pair_task *task, size_t i, double *shift, size_t stride) {
-  const size_t dim = task->dim, own = own_row(task, i);
-  const double *y = task->query + i * task->row_stride;
-  const double rate = task->kernel.rate;
-  const int gaussian = task->kernel.kind == WEIGHT_gaussian;
-  double least = INFINITY, sum = 0.0;
-  for (size_t c = 0; shift && c < dim; c++) shift[c * stride] = 0.0;
-  for (int pass = 0; pass < 2; pass++) {
-    for (size_t a = 0; a < task->n_source; a++) {
-      if (a == own) continue;
-      const double *x = task->source + a * dim;
-      double distance2 = 0.0;
-      for (size_t c = 0; c < dim; c++) {
-        const double z = y[c * task->column_stride] - x[c];
-        distance2 += z * z;
-      }
-      const double cost = rate * (gaussian ? distance2 : sqrt(distance2));
-      if (pass == 0) {
-        if (cost < least) least = cost;
-        continue;
-      }
-      const double weight = exp(least - cost);
-      sum += weight;
-      for (size_t c = 0; shift && c < dim; c++) shift[c * stride] += weight * (y[c * task->column_stride] - x[c]);
-    }
-    if (isinf(least)) return -INFINITY;
-  }
-  for (size_t c = 0; shift && c < dim; c++) shift[c * stride] /= sum;
-  return log(sum) - least;
-}
-
 static void scale_row(double *row, size_t dim, size_t stride, double factor) {
   for (size_t c = 0; row && c < dim; c++) row[c * stride] *= factor;
 }
 
+typedef struct {
+  const pair_task *task;
+  double *log_density, *score;
+  size_t row_stride, column_stride;
+  double constant, factor;
+  double *workspace;
+} kde_plan;
+
+static double *score_row(const kde_plan *plan, size_t i) {
+  return plan->score ? plan->score + i * plan->row_stride : NULL;
+}
+
+/* From sums in log_density and score to what they are named; rows whose sum underflowed become NaN. Returns how many
+ * these are. */
+static size_t finish_rows(const kde_plan *plan) {
+  size_t far = 0;
+  for (size_t i = 0; i < plan->task->n_query; i++) {
+    const double sum = plan->log_density[i];
+    if (sum > LEAST_SUM) {
+      plan->log_density[i] = log(sum) + plan->constant;
+      scale_row(score_row(plan, i), plan->task->dim, plan->column_stride, -plan->factor / sum);
+    } else {
+      plan->log_density[i] = NAN;
+      far++;
+    }
+  }
+  return far;
+}
+
+static void run_far_rows(size_t from, size_t to, size_t part, void *context) {
+  const kde_plan *plan = context;
+  const pair_task *task = plan->task;
+  const log_terms terms = {.scale = 1.0,
+                           .rate = task->kernel.rate,
+                           .root = task->kernel.kind == WEIGHT_laplace,
+                           .dim = task->dim,
+                           .negligible = INFINITY};
+  double *exponent = plan->workspace + part * task->n_source;
+  for (size_t i = from; i < to; i++) {
+    if (!isnan(plan->log_density[i])) continue;
+    double *shift = score_row(plan, i);
+    const log_sum row = pairwise_log_sum(task, &terms, i, exponent, shift, plan->column_stride);
+    plan->log_density[i] = log(row.sum) + row.most + plan->constant;
+    scale_row(shift, task->dim, plan->column_stride, -plan->factor);
+  }
+}
+
+size_t kde_workspace(size_t n_source, size_t dim, int threads) {
+  const size_t engine = pairwise_workspace(dim);
+  return (size_t)threads * (engine > n_source ? engine : n_source);
+}
+
 void kde_field(const pair_task *task, double *log_density, double *score, size_t row_stride, size_t column_stride,
                double *workspace, int threads) {
-  const size_t n = task->n_query, dim = task->dim;
-  const int alone = task->own || task->self != NO_SELF;
-  const double count = (double)task->n_source - (alone ? 1.0 : 0.0);
-  const double constant = -log(count) - kde_log_volume(&task->kernel, dim), factor = score_factor(&task->kernel, dim);
-  const pair_sums sums = {.force = score, .row_stride = row_stride, .column_stride = column_stride, .weight = log_density};
+  const pair_sums sums = {
+      .force = score, .row_stride = row_stride, .column_stride = column_stride, .weight = log_density};
+  kde_plan plan = {
+      .task = task,
+      .log_density = log_density,
+      .score = score,
+      .row_stride = row_stride,
+      .column_stride = column_stride,
+      .constant = -log(pairwise_count(task)) - kde_log_volume(&task->kernel, task->dim),
+      .factor = score_factor(&task->kernel, task->dim),
+      .workspace = workspace,
+  };
   pairwise_all(task, &sums, workspace, threads);
-  size_t far = 0;
-  for (size_t i = 0; i < n; i++) {
-    const double sum = log_density[i];
-    if (!(sum > LEAST_SUM)) {
-      log_density[i] = NAN;
-      far++;
-      continue;
-    }
-    log_density[i] = log(sum) + constant;
-    scale_row(score ? score + i * row_stride : NULL, dim, column_stride, -factor / sum);
-  }
+  const size_t far = finish_rows(&plan);
   if (far == 0) return;
-  const int team = pairwise_threads(far, task->n_source, dim, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(task, log_density, score, row_stride, column_stride, n, dim, constant, factor)
-#else
-  (void)team;
-#endif
-  for (size_t i = 0; i < n; i++) {
-    if (!isnan(log_density[i])) continue;
-    double *shift = score ? score + i * row_stride : NULL;
-    log_density[i] = scaled_row(task, i, shift, column_stride) + constant;
-    scale_row(shift, dim, column_stride, -factor);
-  }
+  parallel_ranges(task->n_query, threads_worth_pairs(far, task->n_source, task->dim, threads), run_far_rows, &plan);
 }
 
 /* The upper tail of the normal law by cubic interpolation between knots: it is wanted for every pair. */

@@ -1,4 +1,4 @@
-/* A kernel estimate of a density and its score, in the log domain: what an isolated point sees is small, not 0. */
+/* A kernel estimate of a density and its score, in the log domain: at an isolated point it is small and not 0. */
 #ifndef PARTICLEFLOW_KDE_H
 #define PARTICLEFLOW_KDE_H
 
@@ -13,9 +13,10 @@ double kde_log_volume(const pair_kernel *kernel, size_t dim);
  * Gaussian of bandwidth h: k = 1/h^2 and the score is the gradient of log_density. Laplace of bandwidth t:
  * k = 1/((dim + 1) t^2), which makes it the mean shift over the variance of the kernel: the score of a
  * density that is log-linear over a few t, and not a gradient of log_density.
- * The task must be prepared; workspace: threads * pairwise_workspace(dim). */
+ * The task must be prepared; workspace: kde_workspace(n_source, dim, threads). */
 void kde_field(const pair_task *task, double *log_density, double *score, size_t row_stride, size_t column_stride,
                double *workspace, int threads);
+size_t kde_workspace(size_t n_source, size_t dim, int threads);
 
 /* In one dimension: the share of the Gaussian kernel estimate of bandwidth h above each of m points. x [n] and
  * `at` are increasing. To 1e-9. */

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "core/pair/pairwise.h"
+#include "core/base/linalg.h"
+#include "core/base/parallel.h"
 
 /* Rows taken together, coordinate by coordinate; sums of products in so many chains. */
 #define BLOCK 32
@@ -16,7 +17,7 @@ static size_t parts_of(size_t n) {
 }
 
 size_t moments_workspace(size_t n, size_t dim, size_t sets, int threads) {
-  return parts_of(n) * sets * (1 + dim + dim * (dim + 1) / 2) + (size_t)threads * 2 * dim * BLOCK;
+  return parts_of(n) * sets * (1 + dim + triangle_size(dim)) + (size_t)threads * 2 * dim * BLOCK;
 }
 
 /* sum: the total weight, then that of the coordinates. */
@@ -40,7 +41,7 @@ static double block_dot(const double *a, const double *b) {
 static void sum_products(const double *points, size_t from, size_t to, size_t dim, const double *weight,
                          const double *mean, double *scatter, double *z) {
   double *wz = z + dim * BLOCK;
-  memset(scatter, 0, dim * (dim + 1) / 2 * sizeof(double));
+  memset(scatter, 0, triangle_size(dim) * sizeof(double));
   for (size_t i = from; i < to; i += BLOCK) {
     const size_t count = to - i < BLOCK ? to - i : BLOCK;
     if (count < BLOCK) memset(z, 0, 2 * dim * BLOCK * sizeof(double));
@@ -65,37 +66,63 @@ static void add_parts(double *sums, size_t parts, size_t length) {
   }
 }
 
+typedef struct {
+  const double *points;
+  size_t n, dim, parts;
+  const double *weights;
+  size_t sets;
+  const double *means;
+  double *sums;     /* [parts, sets, 1 + dim] */
+  double *products; /* [parts, sets, dim (dim+1) / 2] */
+  double *room;     /* 2 dim BLOCK for each thread */
+} moments_plan;
+
+static void run_sums(size_t from, size_t to, size_t part, void *context) {
+  const moments_plan *plan = context;
+  const size_t n = plan->n, dim = plan->dim, parts = plan->parts;
+  (void)part;
+  for (size_t p = from; p < to; p++) {
+    for (size_t k = 0; k < plan->sets; k++) {
+      sum_rows(plan->points, n * p / parts, n * (p + 1) / parts, dim, plan->weights + k * n,
+               plan->sums + (p * plan->sets + k) * (dim + 1));
+    }
+  }
+}
+
+static void run_products(size_t from, size_t to, size_t part, void *context) {
+  const moments_plan *plan = context;
+  const size_t n = plan->n, dim = plan->dim, parts = plan->parts;
+  for (size_t p = from; p < to; p++) {
+    for (size_t k = 0; k < plan->sets; k++) {
+      sum_products(plan->points, n * p / parts, n * (p + 1) / parts, dim, plan->weights + k * n, plan->means + k * dim,
+                   plan->products + (p * plan->sets + k) * triangle_size(dim), plan->room + part * 2 * dim * BLOCK);
+    }
+  }
+}
+
 void weighted_moments(const double *points, size_t n, size_t dim, const double *weights, size_t sets, double *means,
                       double *scatters, double *workspace, int threads) {
-  const size_t triangle = dim * (dim + 1) / 2, parts = parts_of(n);
-  const int team = pairwise_threads(n, sets, triangle, threads);
-  double *sums = workspace, *products = sums + parts * sets * (dim + 1), *room = products + parts * sets * triangle;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(points, n, dim, weights, sets, sums, parts, team)
-#endif
-  for (size_t p = 0; p < parts; p++) {
-    for (size_t k = 0; k < sets; k++) {
-      sum_rows(points, n * p / parts, n * (p + 1) / parts, dim, weights + k * n, sums + (p * sets + k) * (dim + 1));
-    }
-  }
-  add_parts(sums, parts, sets * (dim + 1));
+  const size_t triangle = triangle_size(dim), parts = parts_of(n);
+  const int team = threads_worth_pairs(n, sets, triangle, threads);
+  moments_plan plan = {
+      .points = points,
+      .n = n,
+      .dim = dim,
+      .parts = parts,
+      .weights = weights,
+      .sets = sets,
+      .means = means,
+      .sums = workspace,
+      .products = workspace + parts * sets * (dim + 1),
+      .room = workspace + parts * sets * (dim + 1 + triangle),
+  };
+  parallel_ranges(parts, team, run_sums, &plan);
+  add_parts(plan.sums, parts, sets * (dim + 1));
   for (size_t k = 0; k < sets; k++) {
-    const double *sum = sums + k * (dim + 1);
+    const double *sum = plan.sums + k * (dim + 1);
     for (size_t c = 0; c < dim; c++) means[k * dim + c] = sum[0] > 0.0 ? sum[c + 1] / sum[0] : 0.0;
   }
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(points, n, dim, weights, sets, means, products, triangle, room, parts, team)
-#endif
-  for (size_t worker = 0; worker < (size_t)team; worker++) {
-    for (size_t p = worker; p < parts; p += (size_t)team) {
-      for (size_t k = 0; k < sets; k++) {
-        sum_products(points, n * p / parts, n * (p + 1) / parts, dim, weights + k * n, means + k * dim,
-                     products + (p * sets + k) * triangle, room + worker * 2 * dim * BLOCK);
-      }
-    }
-  }
-  add_parts(products, parts, sets * triangle);
-  memcpy(scatters, products, sets * triangle * sizeof(double));
+  parallel_ranges(parts, team, run_products, &plan);
+  add_parts(plan.products, parts, sets * triangle);
+  memcpy(scatters, plan.products, sets * triangle * sizeof(double));
 }

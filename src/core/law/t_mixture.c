@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/exponentials.h"
 #include "core/base/linalg.h"
-#include "core/law/mixture.h"
+#include "core/base/parallel.h"
+#include "core/law/gaussians.h"
 #include "core/law/moments.h"
-#include "core/pair/pairwise.h"
 
 #define LOG_PI 1.1447298858494001741
 
@@ -16,7 +17,7 @@ typedef struct {
 } fit_room;
 
 static size_t lengths_room(const t_mixture *law, size_t dim) {
-  return MIXTURE_LANES * (law->components + 2 * dim);
+  return GAUSSIAN_LANES * law->components + gaussian_room(dim);
 }
 
 size_t t_mixture_workspace(const t_mixture *law, size_t n, size_t dim, int threads) {
@@ -25,7 +26,7 @@ size_t t_mixture_workspace(const t_mixture *law, size_t n, size_t dim, int threa
 }
 
 static fit_room divide_room(const t_mixture *law, size_t n, size_t dim, double *workspace, int threads) {
-  const size_t triangle = dim * (dim + 1) / 2;
+  const size_t triangle = triangle_size(dim);
   fit_room room = {.n = n, .dim = dim, .scatters = workspace};
   room.factors = room.scatters + law->components * triangle;
   room.constants = room.factors + law->components * triangle;
@@ -35,7 +36,7 @@ static fit_room divide_room(const t_mixture *law, size_t n, size_t dim, double *
   return room;
 }
 
-/* log of the density at the mean, but for the determinant */
+/* The logarithm of the density at the mean, without the determinant. */
 static double t_constant(double df, double dim) {
   if (isinf(df)) return -0.5 * dim * (log(2.0) + LOG_PI);
   return lgamma(0.5 * (df + dim)) - lgamma(0.5 * df) - 0.5 * dim * (log(df) + LOG_PI);
@@ -45,7 +46,7 @@ static double t_constant(double df, double dim) {
  * drawn towards that of all components. */
 static status maximise(const t_mixture *law, const fit_room *room, const double *points, const double *share,
                        const double *pull, double *rows, double *means, double *roots, int threads) {
-  const size_t n = room->n, dim = room->dim, triangle = dim * (dim + 1) / 2;
+  const size_t n = room->n, dim = room->dim, triangle = triangle_size(dim);
   weighted_moments(points, n, dim, pull, law->components, means, room->scatters, room->moments, threads);
   double all = 0.0;
   for (size_t g = 0; g < law->components; g++) {
@@ -71,48 +72,63 @@ static status maximise(const t_mixture *law, const fit_room *room, const double 
   return STATUS_ok;
 }
 
-/* Rows [i, i + count): their shares, weights and log-densities. */
-static void expect_rows(const t_mixture *law, const fit_room *room, const double *points, const double *means, size_t i,
-                        size_t count, double *share, double *pull, double *lengths) {
-  const size_t n = room->n, dim = room->dim, triangle = dim * (dim + 1) / 2, components = law->components;
-  const double d = (double)dim, half = 0.5 * (law->df + d);
-  double *y = lengths + components * MIXTURE_LANES, *z = y + dim * MIXTURE_LANES;
-  mixture_lanes(points + i * dim, count, dim, y);
-  for (size_t g = 0; g < components; g++) {
-    mixture_lengths(room->factors + g * triangle, NULL, means + g * dim, y, z, dim, lengths + g * MIXTURE_LANES, NULL);
-  }
+typedef struct {
+  const t_mixture *law;
+  const fit_room *room;
+  gaussians components;
+  const double *points;
+  double *share, *pull;
+} expect_plan;
+
+/* Rows [i, i + count): their shares, weights and log-densities. lengths: lengths_room(). */
+static void expect_rows(const expect_plan *plan, size_t i, size_t count, double *lengths) {
+  const size_t n = plan->room->n, components = plan->components.n;
+  const double df = plan->law->df, half = 0.5 * (df + (double)plan->room->dim);
+  const double *constants = plan->components.constants;
+  gaussian_lengths(&plan->components, plan->points + i * plan->room->dim, count, lengths, NULL,
+                   lengths + components * GAUSSIAN_LANES);
   for (size_t l = 0; l < count; l++) {
-    double most = -INFINITY, sum = 0.0;
+    double *share = plan->share + i + l, *pull = plan->pull + i + l;
     for (size_t g = 0; g < components; g++) {
-      const double length = lengths[g * MIXTURE_LANES + l];
-      const double term = room->constants[g] - (isinf(law->df) ? 0.5 * length : half * log1p(length / law->df));
-      share[g * n + i + l] = term;
-      if (term > most) most = term;
+      const double length = lengths[g * GAUSSIAN_LANES + l];
+      share[g * n] = constants[g] - (isinf(df) ? 0.5 * length : half * log1p(length / df));
     }
-    for (size_t g = 0; g < components; g++) sum += share[g * n + i + l] = exp(share[g * n + i + l] - most);
+    plan->room->log_density[i + l] = log_to_shares(share, components, n);
     for (size_t g = 0; g < components; g++) {
-      double *own = share + g * n + i + l;
-      *own /= sum;
-      pull[g * n + i + l] = isinf(law->df) ? *own : *own * 2.0 * half / (law->df + lengths[g * MIXTURE_LANES + l]);
+      const double own = share[g * n];
+      pull[g * n] = isinf(df) ? own : own * 2.0 * half / (df + lengths[g * GAUSSIAN_LANES + l]);
     }
-    room->log_density[i + l] = most + log(sum);
   }
 }
 
+static void expect_groups(size_t from, size_t to, size_t part, void *context) {
+  const expect_plan *plan = context;
+  const size_t n = plan->room->n;
+  double *lengths = plan->room->lengths + part * lengths_room(plan->law, plan->room->dim);
+  for (size_t g = from; g < to; g++) {
+    const size_t i = g * GAUSSIAN_LANES;
+    expect_rows(plan, i, n - i < GAUSSIAN_LANES ? n - i : GAUSSIAN_LANES, lengths);
+  }
+}
+
+/* Returns the log-likelihood. */
 static double expect(const t_mixture *law, const fit_room *room, const double *points, const double *means,
                      double *share, double *pull, int threads) {
-  const size_t n = room->n, per_thread = lengths_room(law, room->dim), groups = (n + MIXTURE_LANES - 1) / MIXTURE_LANES;
-  const int team = pairwise_threads(n, law->components, room->dim * room->dim / 2, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(law, room, points, means, share, pull, n, per_thread, groups, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    for (size_t g = groups * part / (size_t)team; g < groups * (part + 1) / (size_t)team; g++) {
-      const size_t i = g * MIXTURE_LANES, count = n - i < MIXTURE_LANES ? n - i : MIXTURE_LANES;
-      expect_rows(law, room, points, means, i, count, share, pull, room->lengths + part * per_thread);
-    }
-  }
+  const size_t n = room->n, dim = room->dim;
+  expect_plan plan = {
+      .law = law,
+      .room = room,
+      .components = {.means = means,
+                     .factors = room->factors,
+                     .constants = room->constants,
+                     .n = law->components,
+                     .dim = dim},
+      .points = points,
+      .share = share,
+      .pull = pull,
+  };
+  const int team = threads_worth_pairs(n, law->components, dim * dim / 2, threads);
+  parallel_ranges((n + GAUSSIAN_LANES - 1) / GAUSSIAN_LANES, team, expect_groups, &plan);
   double total = 0.0;
   for (size_t i = 0; i < n; i++) total += room->log_density[i];
   return total;

@@ -3,29 +3,23 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/pair/pairwise.h"
+#include "core/base/exponentials.h"
+#include "core/base/linalg.h"
+#include "core/base/parallel.h"
 
 #define LOG_2PI 1.8378770664093454836
+/* A component with a smaller share of the density at a point does not change the gradient there. */
+#define LEAST_SHARE 1e-20
 
+/* Lengths [K, GAUSSIAN_LANES], terms [K], one whitened point, what the lengths need. */
 size_t target_workspace(const target *of) {
-  return of->n_components + 2 * of->dim;
+  return of->components.n * (GAUSSIAN_LANES + 1) + of->dim + gaussian_room(of->dim);
 }
 
-/* p = A (x - m); |p|^2 */
-static double whiten(const double *factor, const double *mean, const double *x, size_t dim, double *p) {
-  double length = 0.0;
-  for (size_t c = 0; c < dim; c++) {
-    double sum = 0.0;
-    for (size_t e = 0; e <= c; e++) sum += *factor++ * (x[e] - mean[e]);
-    p[c] = sum;
-    length += sum * sum;
-  }
-  return length;
-}
+/* --- mixtures of Gaussians --------------------------------------------------------------------------------- */
 
-static double component_term(const target *of, size_t k, const double *x, double *p) {
-  const size_t dim = of->dim, triangle = dim * (dim + 1) / 2;
-  return of->constants[k] - 0.5 * whiten(of->factors + k * triangle, of->means + k * dim, x, dim, p);
+static double component_term(const target *of, size_t k, double length) {
+  return of->components.constants[k] - 0.5 * length;
 }
 
 /* gradient -= share A' p */
@@ -35,26 +29,23 @@ static void add_pull(const double *factor, const double *p, double share, size_t
   }
 }
 
-static double mixture_point(const target *of, const double *x, double *gradient, double *workspace) {
-  const size_t dim = of->dim, triangle = dim * (dim + 1) / 2, n = of->n_components;
-  double *terms = workspace, *p = terms + n;
-  double most = -INFINITY, sum = 0.0;
+/* lengths: lane 0 of [K, GAUSSIAN_LANES]; terms [K] and p [dim]: scratch. */
+static double mixture_point(const target *of, const double *x, const double *lengths, double *gradient, double *terms,
+                            double *p) {
+  const size_t dim = of->dim, n = of->components.n;
+  for (size_t k = 0; k < n; k++) terms[k] = component_term(of, k, lengths[k * GAUSSIAN_LANES]);
+  const double log_density = log_to_shares(terms, n, 1);
+  if (!gradient) return log_density;
+  memset(gradient, 0, dim * sizeof(double));
   for (size_t k = 0; k < n; k++) {
-    terms[k] = component_term(of, k, x, p);
-    if (terms[k] > most) most = terms[k];
+    if (terms[k] < LEAST_SHARE) continue;
+    gaussian_whiten(&of->components, k, x, p);
+    add_pull(of->components.factors + k * triangle_size(dim), p, terms[k], dim, gradient);
   }
-  for (size_t k = 0; k < n; k++) sum += exp(terms[k] - most);
-  if (gradient) {
-    memset(gradient, 0, dim * sizeof(double));
-    for (size_t k = 0; k < n; k++) {
-      const double share = exp(terms[k] - most) / sum;
-      if (share < 1e-20) continue;
-      whiten(of->factors + k * triangle, of->means + k * dim, x, dim, p);
-      add_pull(of->factors + k * triangle, p, share, dim, gradient);
-    }
-  }
-  return most + log(sum);
+  return log_density;
 }
+
+/* --- the others ---------------------------------------------------------------------------------------------- */
 
 static double banana_point(const target *of, const double *x, double *gradient) {
   const double a2 = of->a * of->a, bend = x[1] - of->b * (x[0] * x[0] - a2);
@@ -79,50 +70,76 @@ static double funnel_point(const target *of, const double *x, double *gradient) 
   return -0.5 * ((double)of->dim * LOG_2PI + x[0] * x[0] / a2 + others * x[0] + precision * length) - log(of->a);
 }
 
-static double target_point(const target *of, const double *x, double *gradient, double *workspace) {
-  switch (of->kind) {
-    case TARGET_banana:
-      return banana_point(of, x, gradient);
-    case TARGET_funnel:
-      return funnel_point(of, x, gradient);
-    case TARGET_mixture:
-      break;
+/* --- many points ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  const target *of;
+  const double *points;
+  size_t n;
+  double *log_density, *gradient; /* gradient may be null */
+  double *log_terms;              /* [n, K] by columns: the terms of the components instead; or null */
+  double *workspace;
+} target_plan;
+
+/* Points [i, i + count), at most GAUSSIAN_LANES. */
+static void mixture_group(const target_plan *plan, size_t i, size_t count, double *workspace) {
+  const target *of = plan->of;
+  const size_t n = of->components.n, dim = of->dim;
+  double *lengths = workspace, *terms = lengths + n * GAUSSIAN_LANES, *p = terms + n, *room = p + dim;
+  gaussian_lengths(&of->components, plan->points + i * dim, count, lengths, NULL, room);
+  for (size_t l = 0; l < count; l++) {
+    if (plan->log_terms) {
+      for (size_t k = 0; k < n; k++) {
+        plan->log_terms[k * plan->n + i + l] = component_term(of, k, lengths[k * GAUSSIAN_LANES + l]);
+      }
+    } else {
+      double *gradient = plan->gradient ? plan->gradient + (i + l) * dim : NULL;
+      plan->log_density[i + l] = mixture_point(of, plan->points + (i + l) * dim, lengths + l, gradient, terms, p);
+    }
   }
-  return mixture_point(of, x, gradient, workspace);
 }
 
-static int team_for(const target *of, size_t n, int threads) {
-  return pairwise_threads(n, of->n_components + 1, of->dim * of->dim / 2, threads);
+static void plain_group(const target_plan *plan, size_t i, size_t count) {
+  const target *of = plan->of;
+  for (size_t j = i; j < i + count; j++) {
+    const double *x = plan->points + j * of->dim;
+    double *gradient = plan->gradient ? plan->gradient + j * of->dim : NULL;
+    plan->log_density[j] = of->kind == TARGET_banana ? banana_point(of, x, gradient) : funnel_point(of, x, gradient);
+  }
+}
+
+static void run_groups(size_t from, size_t to, size_t part, void *context) {
+  const target_plan *plan = context;
+  double *workspace = plan->workspace + part * target_workspace(plan->of);
+  for (size_t g = from; g < to; g++) {
+    const size_t i = g * GAUSSIAN_LANES, left = plan->n - i, count = left < GAUSSIAN_LANES ? left : GAUSSIAN_LANES;
+    if (plan->of->kind == TARGET_mixture) {
+      mixture_group(plan, i, count, workspace);
+    } else {
+      plain_group(plan, i, count);
+    }
+  }
+}
+
+static void run(target_plan *plan, int threads) {
+  const size_t n = plan->n, dim = plan->of->dim;
+  const int team = threads_worth_pairs(n, plan->of->components.n + 1, dim * dim / 2, threads);
+  parallel_ranges((n + GAUSSIAN_LANES - 1) / GAUSSIAN_LANES, team, run_groups, plan);
 }
 
 void target_field(const target *of, const double *points, size_t n, double *log_density, double *gradient,
                   double *workspace, int threads) {
-  const size_t dim = of->dim, per_thread = target_workspace(of);
-  const int team = team_for(of, n, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(of, points, n, log_density, gradient, workspace, dim, per_thread, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    for (size_t i = n * part / (size_t)team; i < n * (part + 1) / (size_t)team; i++) {
-      log_density[i] = target_point(of, points + i * dim, gradient ? gradient + i * dim : NULL, workspace + part * per_thread);
-    }
-  }
+  target_plan plan = {.of = of,
+                      .points = points,
+                      .n = n,
+                      .log_density = log_density,
+                      .gradient = gradient,
+                      .workspace = workspace};
+  run(&plan, threads);
 }
 
 void target_components(const target *of, const double *points, size_t n, double *log_terms, double *workspace,
                        int threads) {
-  const size_t dim = of->dim, per_thread = target_workspace(of);
-  const int team = team_for(of, n, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(of, points, n, log_terms, workspace, dim, per_thread, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    for (size_t i = n * part / (size_t)team; i < n * (part + 1) / (size_t)team; i++) {
-      for (size_t k = 0; k < of->n_components; k++) {
-        log_terms[k * n + i] = component_term(of, k, points + i * dim, workspace + part * per_thread);
-      }
-    }
-  }
+  target_plan plan = {.of = of, .points = points, .n = n, .log_terms = log_terms, .workspace = workspace};
+  run(&plan, threads);
 }

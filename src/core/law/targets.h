@@ -1,24 +1,23 @@
-/* Densities to sample from that are computed here: log-densities up to no constant, and their gradients. */
+/* Densities to sample from that are computed here: normalised log-densities and their gradients. */
 #ifndef PARTICLEFLOW_TARGET_H
 #define PARTICLEFLOW_TARGET_H
 
 #include <stddef.h>
 
+#include "core/law/gaussians.h"
+
 typedef enum {
   TARGET_mixture = 0, /* of Gaussians */
   TARGET_banana = 1,  /* x_1 ~ N(0, a^2), x_2 ~ N(b (x_1^2 - a^2), 1), the others N(0, 1) */
-  TARGET_funnel = 2   /* x_1 ~ N(0, a^2), the others N(0, exp(x_1)) */
+  TARGET_funnel = 2,  /* x_1 ~ N(0, a^2), the others N(0, exp(x_1)) */
+  TARGET_count = 3
 } target_kind;
 
 typedef struct {
   target_kind kind;
   size_t dim;
   double a, b;
-  /* the mixture: K components N(m_k, C_k), C_k^{-1} = A_k' A_k with A_k lower triangular */
-  size_t n_components;
-  const double *means;     /* packed [K, dim] */
-  const double *factors;   /* packed [K, dim (dim+1) / 2], A_k by rows */
-  const double *constants; /* [K] log weight + log det A_k - dim/2 log 2 pi */
+  gaussians components; /* of the mixture: constants log weight + log det A_k - dim/2 log 2 pi */
 } target;
 
 /* points: packed [n, dim]. log_density [n]; gradient packed [n, dim], may be null. workspace:
@@ -27,7 +26,7 @@ void target_field(const target *of, const double *points, size_t n, double *log_
                   double *workspace, int threads);
 size_t target_workspace(const target *of);
 
-/* log of weight times density of each component: column-major [n, K]. */
+/* The log of weight times density of each component of a mixture: column-major [n, K]. */
 void target_components(const target *of, const double *points, size_t n, double *log_terms, double *workspace,
                        int threads);
 

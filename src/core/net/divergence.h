@@ -10,7 +10,8 @@ typedef enum {
   DIVERGENCE_kl = 0,         /* f(x) = x log x; nu in closed form (Donsker and Varadhan) */
   DIVERGENCE_alpha = 1,      /* f(x) = (x^alpha - 1) / (alpha (alpha - 1)), alpha > 1 */
   DIVERGENCE_reverse_kl = 2, /* f(x) = -log x */
-  DIVERGENCE_js = 3          /* f(x) = x log x - (x + 1) log((x + 1)/2): twice Jensen and Shannon's */
+  DIVERGENCE_js = 3,         /* f(x) = x log x - (x + 1) log((x + 1)/2): twice Jensen and Shannon's */
+  DIVERGENCE_count = 4
 } divergence_kind;
 
 typedef struct {

@@ -142,20 +142,29 @@ static void forward_block(const network *net, const double *parameters, const do
   }
 }
 
+typedef struct {
+  const network *net;
+  const double *parameters, *x;
+  size_t n, block;
+  double *workspace;
+} forward_plan;
+
+static void forward_blocks(size_t first, size_t last, size_t part, void *context) {
+  const forward_plan *plan = context;
+  (void)part;
+  for (size_t k = first; k < last; k++) {
+    const size_t from = k * plan->block, left = plan->n - from;
+    forward_block(plan->net, plan->parameters, plan->x, plan->n, from, left < plan->block ? left : plan->block,
+                  plan->workspace);
+  }
+}
+
 const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
                               double *workspace, int threads) {
-  const size_t block = block_size(net), blocks = (n + block - 1) / block;
-  const int team = (size_t)threads < blocks ? threads : blocks ? (int)blocks : 1;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(net, parameters, x, n, workspace, block, blocks)
-#else
-  (void)team;
-#endif
-  for (size_t k = 0; k < blocks; k++) {
-    const size_t from = k * block, count = n - from < block ? n - from : block;
-    forward_block(net, parameters, x, n, from, count, workspace);
-  }
+  forward_plan plan = {
+      .net = net, .parameters = parameters, .x = x, .n = n, .block = block_size(net), .workspace = workspace};
+  const size_t blocks = (n + plan.block - 1) / plan.block;
+  parallel_ranges(blocks, (size_t)threads < blocks ? threads : (int)blocks, forward_blocks, &plan);
   return activation(net, workspace, n, net->depth);
 }
 

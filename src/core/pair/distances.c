@@ -1,19 +1,19 @@
 #include "core/pair/distances.h"
 
+#include "core/base/parallel.h"
 #include "core/pair/simd.h"
 
 /* Sources of one block: at most this many bytes. */
 #define SOURCE_BLOCK_BYTES 16384
-#define MAX_LANES 8
 
 static size_t block_rows(size_t dim) {
   const size_t fit = SOURCE_BLOCK_BYTES / (dim * sizeof(double));
-  return fit < MAX_LANES ? MAX_LANES : fit > DISTANCE_BLOCK ? DISTANCE_BLOCK : fit;
+  return fit < SIMD_MAX_LANES ? SIMD_MAX_LANES : fit > DISTANCE_BLOCK ? DISTANCE_BLOCK : fit;
 }
 
 size_t distances_workspace(size_t dim, size_t own) {
   /* whole cache lines */
-  return (DISTANCE_CHUNK * (dim + own) + MAX_LANES * DISTANCE_BLOCK + 15) / 8 * 8;
+  return (DISTANCE_CHUNK * (dim + own) + SIMD_MAX_LANES * DISTANCE_BLOCK + 15) / 8 * 8;
 }
 
 /* Rows in tiles [dim, lanes]; lanes without a row repeat the last one. */
@@ -28,41 +28,61 @@ static void load_tiles(const distance_task *task, size_t first, size_t rows, siz
   }
 }
 
-static void visit_chunk(const distance_task *task, const simd_table *table, distance_visitor visit, void *context,
-                        size_t first, size_t rows, size_t own, double *workspace) {
-  const size_t lanes = table->lanes, dim = task->dim, step = block_rows(dim);
-  double *tiles = workspace, *distance2 = tiles + DISTANCE_CHUNK * dim, *room = distance2 + MAX_LANES * DISTANCE_BLOCK;
+typedef struct {
+  const distance_task *task;
+  const simd_table *table;
+  distance_visitor visit;
+  void *context; /* the visitor's */
+  size_t own, per_thread;
+  double *workspace;
+} visit_plan;
+
+static void visit_chunk(const visit_plan *plan, size_t first, size_t rows, double *workspace) {
+  const distance_task *task = plan->task;
+  const size_t lanes = plan->table->lanes, dim = task->dim, step = block_rows(dim);
+  double *tiles = workspace, *distance2 = tiles + DISTANCE_CHUNK * dim;
+  double *room = distance2 + SIMD_MAX_LANES * DISTANCE_BLOCK;
   load_tiles(task, first, rows, lanes, tiles);
   for (size_t a = 0; a < task->n_source; a += step) {
     const size_t n = step < task->n_source - a ? step : task->n_source - a;
     for (size_t tile = 0; tile < rows; tile += lanes) {
       const size_t left = rows - tile;
-      table->distances(tiles + tile * dim, distance2, task->source + a * dim, n, dim);
-      const distance_block block = {first + tile, left < lanes ? left : lanes, a,    n, distance2,
-                                    lanes,        room + tile * own};
-      visit(&block, context);
+      plan->table->distances(tiles + tile * dim, distance2, task->source + a * dim, n, dim);
+      const distance_block block = {
+          .first = first + tile,
+          .rows = left < lanes ? left : lanes,
+          .source = a,
+          .n = n,
+          .distance2 = distance2,
+          .source_stride = lanes,
+          .own = room + tile * plan->own,
+      };
+      plan->visit(&block, plan->context);
     }
+  }
+}
+
+static void visit_chunks(size_t from, size_t to, size_t part, void *context) {
+  const visit_plan *plan = context;
+  for (size_t chunk = from; chunk < to; chunk++) {
+    const size_t first = chunk * DISTANCE_CHUNK, left = plan->task->count - first;
+    visit_chunk(plan, first, left < DISTANCE_CHUNK ? left : DISTANCE_CHUNK, plan->workspace + part * plan->per_thread);
   }
 }
 
 void visit_distances(const distance_task *task, distance_visitor visit, void *context, size_t own, double *workspace,
                      int threads) {
-  const simd_table *table = simd_current();
-  const size_t per_thread = distances_workspace(task->dim, own);
-  const size_t n_chunks = (task->count + DISTANCE_CHUNK - 1) / DISTANCE_CHUNK;
-  const int team = pairwise_threads(task->count, task->n_source, task->dim, threads);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(task, table, visit, context, own, workspace, per_thread, n_chunks, team)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    const size_t last = n_chunks * (part + 1) / (size_t)team;
-    for (size_t chunk = n_chunks * part / (size_t)team; chunk < last; chunk++) {
-      const size_t first = chunk * DISTANCE_CHUNK, left = task->count - first;
-      visit_chunk(task, table, visit, context, first, left < DISTANCE_CHUNK ? left : DISTANCE_CHUNK, own,
-                  workspace + part * per_thread);
-    }
-  }
+  visit_plan plan = {
+      .task = task,
+      .table = simd_current(),
+      .visit = visit,
+      .context = context,
+      .own = own,
+      .per_thread = distances_workspace(task->dim, own),
+      .workspace = workspace,
+  };
+  const int team = threads_worth_pairs(task->count, task->n_source, task->dim, threads);
+  parallel_ranges((task->count + DISTANCE_CHUNK - 1) / DISTANCE_CHUNK, team, visit_chunks, &plan);
 }
 
 typedef struct {

@@ -3,17 +3,17 @@
 #include <math.h>
 
 pair_kernel kernel_gaussian(double bandwidth) {
-  const pair_kernel kernel = {WEIGHT_gaussian, 0.0, 0.0, 0.0, 0, 0.5 / bandwidth / bandwidth};
+  const pair_kernel kernel = {.kind = WEIGHT_gaussian, .rate = 0.5 / bandwidth / bandwidth};
   return kernel;
 }
 
 pair_kernel kernel_laplace(double bandwidth) {
-  const pair_kernel kernel = {WEIGHT_laplace, 0.0, 0.0, 0.0, 0, 1.0 / bandwidth};
+  const pair_kernel kernel = {.kind = WEIGHT_laplace, .rate = 1.0 / bandwidth};
   return kernel;
 }
 
 pair_kernel kernel_distance(void) {
-  const pair_kernel kernel = {WEIGHT_distance, 0.0, 0.0, 0.0, 0, 0.0};
+  const pair_kernel kernel = {.kind = WEIGHT_distance};
   return kernel;
 }
 

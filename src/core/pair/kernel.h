@@ -13,6 +13,8 @@ typedef enum {
   WEIGHT_distance = 5, /* u^{1/2} */
   WEIGHT_count = 6
 } weight_kind;
+/* The Riesz weights are the first so many. */
+#define WEIGHT_RIESZ_COUNT 3
 
 typedef struct {
   weight_kind kind;

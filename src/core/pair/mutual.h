@@ -3,6 +3,7 @@
 #ifndef PARTICLEFLOW_MUTUAL_H
 #define PARTICLEFLOW_MUTUAL_H
 
+#include "core/base/status.h"
 #include "core/pair/pairwise.h"
 
 typedef struct {
@@ -12,14 +13,14 @@ typedef struct {
   const simd_table *table; /* set by mutual_prepare */
 } mutual_task;
 
-/* In more dimensions the sums of a meeting outgrow the nearest cache, and the ordered loop of pairwise.h does as
- * well or better. (Nothing but speed speaks against it.) */
+/* In more dimensions the sums of a pair of blocks outgrow the nearest cache, and the ordered loop of pairwise.h is as
+ * fast or faster. The sums would be right there, too. */
 #define MUTUAL_DIM 96
 
-/* Chooses the kernels. */
-void mutual_prepare(mutual_task *task);
+/* Chooses the kernels; STATUS_bad_argument for a weight that is not a Riesz weight. */
+status mutual_prepare(mutual_task *task);
 
-/* The rows are cut into blocks; in one round every block meets one other, in the first round itself. */
+/* The rows are cut into blocks; in one round every block is paired with one other, in the first round with itself. */
 size_t mutual_rounds(size_t n, size_t dim);
 
 /* Doubles of the sums while they grow, and of workspace. */
@@ -34,7 +35,7 @@ void mutual_clear(const mutual_task *task, double *state);
  * among calls. */
 void mutual_advance(const mutual_task *task, double *state, size_t from, size_t to, double *workspace, int threads);
 
-/* The sums of a state that has gone through all rounds; no Hessian. */
+/* The sums of a state that has gone through all rounds; `hessian` must be null. */
 void mutual_close(const mutual_task *task, const double *state, const pair_sums *out, double *workspace);
 
 #endif

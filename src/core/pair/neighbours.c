@@ -57,7 +57,15 @@ static void keep_nearest(const distance_block *block, void *context) {
 
 void nearest_rows(const distance_task *task, int own, size_t k, int *index, double *distance, double *workspace,
                   int threads) {
-  nearest_context context = {task->from, task->count, task->n_source, k, own, index, distance};
+  nearest_context context = {
+      .from = task->from,
+      .count = task->count,
+      .n_source = task->n_source,
+      .k = k,
+      .own = own,
+      .index = index,
+      .distance = distance,
+  };
   visit_distances(task, keep_nearest, &context, 2 * k, workspace, threads);
 }
 
@@ -95,6 +103,6 @@ void count_within(const distance_task *task, const double *radius, int *within, 
     within[j] = 0;
     nearest[j] = INFINITY;
   }
-  count_context context = {task->n_source, radius, within, nearest};
+  count_context context = {.n_source = task->n_source, .radius = radius, .within = within, .nearest = nearest};
   visit_distances(task, add_counts, &context, 0, workspace, threads);
 }

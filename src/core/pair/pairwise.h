@@ -7,6 +7,7 @@
 
 #include "core/pair/kernel.h"
 #include "core/pair/simd.h"
+#include "core/pair/sums.h"
 
 #define NO_SELF ((size_t)-1)
 
@@ -21,22 +22,18 @@ typedef struct {
   const simd_table *table; /* set by pairwise_prepare */
 } pair_task;
 
-/* Where the sums go; a null pointer is not wanted, and the cheapest kernels that give the others are used:
- * least for `weight`, then `force`, then `bound`, `repulsion` and `nearest`, most for `hessian` (the last
- * four are for Riesz weights). With z = y - x_a, u = |z|^2 + eps. */
-typedef struct {
-  double *force;  /* sum w z, strides as given */
-  size_t row_stride, column_stride;
-  double *weight;    /* [n_query] sum w */
-  double *bound;     /* [n_query] sum (w/u) |z|^2 */
-  double *repulsion; /* [n_query] sum of the repulsive part of W */
-  double *nearest;   /* [n_query] min |z|^2; infinite without sources */
-  double *hessian;   /* [n_query, dim (dim+1) / 2], row by row: the lower triangle of sum (w/u) z z';
-                        dim at most TILE_HESSIAN_DIM */
-} pair_sums;
-
-/* One row per point from a column-major matrix. */
+/* One row per point from a column-major matrix, and back. */
 void pack_rows(double *out, const double *x, size_t n, size_t dim);
+void unpack_rows(double *out, const double *packed, size_t n, size_t dim);
+
+/* The source that is query row i itself; NO_SELF if there is none. */
+size_t pairwise_own(const pair_task *task, size_t i);
+
+/* The number of sources that each query row is paired with. */
+double pairwise_count(const pair_task *task);
+
+/* Query rows [first, first + count) of a task. */
+pair_task pairwise_rows(const pair_task *task, size_t first, size_t count);
 
 /* Chooses the kernels for the task from the sources and the softening. (A chunk of 32 queries with one too
  * far out for them takes those of the widest range.) */
@@ -52,8 +49,5 @@ void pairwise_range(const pair_task *task, const pair_sums *sums, size_t from, s
 /* All query rows on `threads` threads; workspace: threads * pairwise[_hessian]_workspace(dim). Each row is summed
  * in one fixed order, so the bits do not depend on the number of threads. */
 void pairwise_all(const pair_task *task, const pair_sums *sums, double *workspace, int threads);
-
-/* `threads`, or 1 where the work would not pay for waking a second one. */
-int pairwise_threads(size_t n_query, size_t n_source, size_t dim, int threads);
 
 #endif

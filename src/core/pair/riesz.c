@@ -6,7 +6,7 @@
 #define LARGEST_INTEGER_EXPONENT 256.0
 
 pair_kernel riesz_kernel(double s, double epsilon) {
-  pair_kernel potential = {WEIGHT_general, epsilon, s, s / 2.0 + 1.0, 0, 0.0};
+  pair_kernel potential = {.kind = WEIGHT_general, .epsilon = epsilon, .s = s, .exponent = s / 2.0 + 1.0};
   if (s == floor(s) && s >= -1.0 && s <= LARGEST_INTEGER_EXPONENT) {
     const unsigned twice = (unsigned)(s + 2.0); /* w = u^{-twice/2} */
     potential.kind = twice % 2 ? WEIGHT_odd : WEIGHT_even;

@@ -55,6 +55,12 @@ const simd_table *simd_current(void) {
   return current;
 }
 
+tile_kernel simd_tile_kernel(const simd_table *table, tile_mode mode, weight_kind kind, size_t dim) {
+  if ((unsigned)mode >= TILE_modes || (unsigned)kind >= WEIGHT_count) return NULL;
+  const tile_kernel *kernels = table->kernels[mode][kind];
+  return dim <= TILE_MAX_DIM && kernels[dim] ? kernels[dim] : kernels[0];
+}
+
 const simd_table *simd_wide_range(const simd_table *table, weight_kind kind) {
 #ifdef SIMD_X86
   /* there only the reciprocal root is made from an estimate */

@@ -4,25 +4,9 @@
 #define PARTICLEFLOW_SIMD_H
 
 #include "core/pair/kernel.h"
+#include "core/pair/sums.h"
 
-/* Tile accumulators, each a row of `lanes` doubles. For a query y and sources x_a, z = y - x_a,
- * u = |z|^2 + eps:
- *   0 .. dim-1   sum w z
- *   dim          sum w
- *   dim+1        sum (w/u) |z|^2       what the curvature bound needs
- *   dim+2        sum w u, or sum log u at s = 0 (the energy)
- *   dim+3        min |z|^2
- *   dim+4 ..     sum (w/u) z z', the lower triangle row by row
- * TILE_EXTRA rows between the forces and the triangle. */
-#define TILE_EXTRA 4
-
-/* Where the rows of one sample meet each other, two more rows follow the extras: at s = 0,
- * sum log u = log(mantissa) + exponent log 2 beside what dim+2 holds, so that no logarithm is taken before the end.
- *   dim+4        the product of mantissas
- *   dim+5        the sum of exponents */
-#define TILE_LOG 2
-
-/* Which of them a kernel adds to; each mode adds to those of the one before as well. */
+/* The accumulators (sums.h) that a kernel adds to; each mode adds to those of the one before as well. */
 typedef enum {
   TILE_sum = 0,     /* sum w; all weights but Riesz */
   TILE_force = 1,   /* sum w z */
@@ -31,13 +15,16 @@ typedef enum {
   TILE_modes = 4
 } tile_mode;
 
-#define TILE_HESSIAN_DIM 128
+#define TILE_HESSIAN_DIM ((size_t)128)
+
+/* Lanes of the widest instruction set. */
+#define SIMD_MAX_LANES ((size_t)8)
 
 /* The largest dimension with kernels of its own; others go through the general one. */
-#define TILE_MAX_DIM 3
+#define TILE_MAX_DIM ((size_t)3)
 
 /* No more than this many sources in one kernel call (the running product behind sum log u). */
-#define TILE_MAX_SOURCES 512
+#define TILE_MAX_SOURCES ((size_t)512)
 
 /* query: [dim, lanes], one row per coordinate. sums: the accumulators. source: [n_source, dim], one row per
  * point. */
@@ -50,13 +37,13 @@ typedef void (*distance_kernel)(const double *query, double *squared, const doub
                                 size_t dim);
 
 /* Rows of one sample go in units of this many, one tile or several. */
-#define TILE_UNIT 8
+#define TILE_UNIT ((size_t)8)
 /* No more tiles than this in one call (the running product again). */
-#define TILE_MAX_TILES 512
+#define TILE_MAX_TILES ((size_t)512)
 
 /* query, sums: `n_tiles` tiles one after the other. source: [n_source, dim], whole units, none of them among
  * the queries. reaction: the sums of the sources with the queries, but for the sign of sum w z, in `lanes`
- * parts: [n_source / 4, dim + TILE_EXTRA + TILE_LOG, 4, lanes]. */
+ * parts: [n_source / 4, dim + EXTRA_ROWS + LOG_ROWS, 4, lanes]. */
 typedef void (*mutual_kernel)(const double *query, double *sums, size_t n_tiles, const double *source,
                               double *reaction, size_t n_source, size_t dim, const pair_kernel *kernel);
 
@@ -71,9 +58,12 @@ typedef struct {
   double least_epsilon, largest_coordinate;
   tile_kernel kernels[TILE_modes][WEIGHT_count][TILE_MAX_DIM + 1]; /* [..][0] is the general kernel */
   distance_kernel distances;
-  mutual_kernel mutual[3]; /* [even, odd, general] */
-  within_kernel within[3]; /* [even, odd, general] */
+  mutual_kernel mutual[WEIGHT_RIESZ_COUNT]; /* [even, odd, general] */
+  within_kernel within[WEIGHT_RIESZ_COUNT]; /* [even, odd, general] */
 } simd_table;
+
+/* The kernel of a table for sources in `dim` dimensions; NULL if there is none for this mode and weight. */
+tile_kernel simd_tile_kernel(const simd_table *table, tile_mode mode, weight_kind kind, size_t dim);
 
 extern const simd_table simd_scalar;
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)

@@ -2,10 +2,10 @@
 
 #include <math.h>
 
+#include "core/base/parallel.h"
+#include "core/pair/log_sums.h"
 #include "core/pair/pairwise.h"
 
-/* A row's sum below this may have lost terms to underflow. */
-#define LEAST_SUM 1e-280
 /* exp(-50) = 2e-22 times the largest term changes no digit of a sum of less than 1e6 terms. */
 #define NEGLIGIBLE 50.0
 
@@ -45,7 +45,7 @@ static void lift(lifted *out, const double *x, size_t dim) {
 }
 
 static room arrange(const transport_task *task, double *workspace) {
-  room out = {{workspace, task->n}, {NULL, task->m}, NULL, NULL, rest_size(task), task->dim};
+  room out = {.x = {workspace, task->n}, .y = {NULL, task->m}, .rest_size = rest_size(task), .dim = task->dim};
   out.y.rows = workspace + task->n * (task->dim + 1);
   out.target = out.y.rows + task->m * (task->dim + 1);
   out.rest = out.target + longest(task);
@@ -60,49 +60,60 @@ static double largest(const double *x, size_t n) {
   return out;
 }
 
-/* One row by the largest of its own exponents; x: [dim], exponent: workspace [m] */
-static double soft_minimum_row(const double *x, const lifted *y, size_t dim, const double *g, double epsilon,
-                               double *exponent) {
-  const double rate = 1.0 / epsilon;
-  for (size_t j = 0; j < y->n; j++) {
-    double distance2 = 0.0;
-    for (size_t c = 0; c < dim; c++) {
-      const double z = x[c] - y->rows[j * (dim + 1) + c];
-      distance2 += z * z;
+typedef struct {
+  const pair_task *task; /* the lifted points */
+  log_terms terms;       /* of the points themselves */
+  double most;           /* the largest g, which the sums of the lifted points leave out */
+  double epsilon;
+  double *out;
+  const room *at;
+} transform_plan;
+
+/* From sums of exp((g_j - max g - C_ij) / eps) in `out` to T(g). Sums that underflowed are made again. */
+static void logarithms_of(size_t from, size_t to, size_t part, void *context) {
+  const transform_plan *plan = context;
+  const double m = (double)plan->task->n_source;
+  double *exponent = plan->at->rest + part * plan->at->rest_size;
+  for (size_t i = from; i < to; i++) {
+    if (plan->out[i] > LEAST_SUM) {
+      plan->out[i] = -plan->most - plan->epsilon * log(plan->out[i] / m);
+    } else {
+      const log_sum row = pairwise_log_sum(plan->task, &plan->terms, i, exponent, NULL, 0);
+      plan->out[i] = -plan->epsilon * (row.most + log(row.sum / m));
     }
-    exponent[j] = (g[j] - 0.5 * distance2) * rate;
   }
-  const double most = largest(exponent, y->n);
-  double sum = 0.0;
-  for (size_t j = 0; j < y->n; j++) {
-    if (exponent[j] > most - NEGLIGIBLE) sum += exp(exponent[j] - most);
-  }
-  return -epsilon * (most + log(sum / (double)y->n));
 }
 
 static void transform(const lifted *x, const lifted *y, const double *g, double epsilon, double *out,
                       const room *at, int threads) {
-  const size_t dim = at->dim, n = x->n, width = dim + 1, stride = at->rest_size;
+  const size_t dim = at->dim, n = x->n, width = dim + 1;
   const double most = largest(g, y->n);
   for (size_t i = 0; i < n; i++) x->rows[i * width + dim] = 0.0;
   for (size_t j = 0; j < y->n; j++) y->rows[j * width + dim] = sqrt(2.0 * (most - g[j]));
-  pair_task task = {x->rows, n, width, 1, y->rows, y->n, width, NO_SELF, NULL, kernel_gaussian(sqrt(epsilon)), NULL};
+  pair_task task = {
+      .query = x->rows,
+      .n_query = n,
+      .row_stride = width,
+      .column_stride = 1,
+      .source = y->rows,
+      .n_source = y->n,
+      .dim = width,
+      .self = NO_SELF,
+      .kernel = kernel_gaussian(sqrt(epsilon)),
+  };
   pairwise_prepare(&task);
   const pair_sums sums = {.weight = out};
-  const int team = pairwise_threads(n, y->n, width, threads);
-  double *rest = at->rest;
-  pairwise_all(&task, &sums, rest, team);
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(team) default(none) schedule(static) \
-    shared(x, y, g, epsilon, out, rest, team, dim, n, width, stride, most)
-#endif
-  for (size_t part = 0; part < (size_t)team; part++) {
-    for (size_t i = n * part / (size_t)team; i < n * (part + 1) / (size_t)team; i++) {
-      out[i] = out[i] > LEAST_SUM
-                   ? -most - epsilon * log(out[i] / (double)y->n)
-                   : soft_minimum_row(x->rows + i * width, y, dim, g, epsilon, rest + part * stride);
-    }
-  }
+  const int team = threads_worth_pairs(n, y->n, width, threads);
+  pairwise_all(&task, &sums, at->rest, team);
+  transform_plan plan = {
+      .task = &task,
+      .terms = {.offset = g, .scale = 0.5, .rate = 1.0 / epsilon, .dim = dim, .negligible = NEGLIGIBLE},
+      .most = most,
+      .epsilon = epsilon,
+      .out = out,
+      .at = at,
+  };
+  parallel_ranges(n, team, logarithms_of, &plan);
 }
 
 void soft_minimum(const transport_task *task, const double *g, double epsilon, double *out, double *workspace,

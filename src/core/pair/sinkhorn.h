@@ -26,7 +26,7 @@ typedef struct {
 size_t sinkhorn_workspace(const transport_task *task, int threads);
 
 /* T(g)_i = -eps log mean_j exp((g_j - C_ij) / eps), [n], through the pairwise engine. A row is summed by one
- * thread in one order. */
+ * thread in one order. Only tests call it alone. */
 void soft_minimum(const transport_task *task, const double *g, double epsilon, double *out, double *workspace,
                   int threads);
 

@@ -61,7 +61,8 @@ static inline __attribute__((always_inline)) TILE_TARGET vec avx2_inverse_root(v
 #include "core/pair/tile.h"
 
 /* u between 1e-36 and 1e38, the range of single precision */
-const simd_table simd_avx2 = {"avx2", TILE_LANES, 1e-36, 1e15, TILE_TABLE};
+const simd_table simd_avx2 = {
+    .name = "avx2", .lanes = TILE_LANES, .least_epsilon = 1e-36, .largest_coordinate = 1e15, TILE_TABLE};
 #else
 typedef int tile_avx2_is_empty;
 #endif

@@ -45,7 +45,8 @@ static inline __attribute__((always_inline)) TILE_TARGET vec avx512_inverse_root
 
 #include "core/pair/tile.h"
 
-const simd_table simd_avx512 = {"avx512", TILE_LANES, 1e-250, 1e100, TILE_TABLE};
+const simd_table simd_avx512 = {
+    .name = "avx512", .lanes = TILE_LANES, .least_epsilon = 1e-250, .largest_coordinate = 1e100, TILE_TABLE};
 #else
 typedef int tile_avx512_is_empty;
 #endif

@@ -44,7 +44,8 @@ static inline vec neon_scale(vec v, vec k) {
 
 #include "core/pair/tile.h"
 
-const simd_table simd_neon = {"neon", TILE_LANES, 0.0, INFINITY, TILE_TABLE};
+const simd_table simd_neon = {
+    .name = "neon", .lanes = TILE_LANES, .least_epsilon = 0.0, .largest_coordinate = INFINITY, TILE_TABLE};
 #else
 typedef int tile_neon_is_empty;
 #endif

@@ -33,4 +33,5 @@ static inline double scalar_exponent(double u) {
 
 #include "core/pair/tile.h"
 
-const simd_table simd_scalar = {"scalar", TILE_LANES, 0.0, INFINITY, TILE_TABLE};
+const simd_table simd_scalar = {
+    .name = "scalar", .lanes = TILE_LANES, .least_epsilon = 0.0, .largest_coordinate = INFINITY, TILE_TABLE};

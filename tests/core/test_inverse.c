@@ -22,7 +22,8 @@ static world new_world(size_t n, size_t dim, double s, double epsilon, double ga
   w.workspace = new_doubles(MOST_THREADS * backward_workspace(dim));
   normals(w.source, n * dim, 90u);
   mean_rows(w.mean, w.source, n, dim);
-  const inverse_step step = {w.source, w.mean, n, dim, riesz_kernel(s, epsilon), gamma};
+  const inverse_step step = {.source = w.source, .mean = w.mean, .n = n, .dim = dim,
+                             .potential = riesz_kernel(s, epsilon), .gamma = gamma};
   w.step = step;
   return w;
 }
@@ -154,7 +155,7 @@ static void paper(size_t n, size_t dim, size_t m) {
   free_world(&w);
 }
 
-void test_backward(void) {
+void test_inverse(void) {
   const size_t m[] = {0, 1, 33}, dim[] = {1, 2, 5, 17};
   for (size_t i = 0; i < 3; i++) {
     for (size_t j = 0; j < 4; j++) {

@@ -1,6 +1,8 @@
 #include "check.h"
-#include "core/flow/field.h"
 #include "core/base/linalg.h"
+#include "core/flow/curvature.h"
+#include "core/flow/field.h"
+#include "core/flow/volume.h"
 #include "core/pair/riesz.h"
 
 #define MOST_THREADS 2
@@ -84,7 +86,8 @@ static void particles(const flow *f) {
   double *x = new_doubles(n * dim), *mean = new_doubles(dim), *gradient = new_doubles(dim), *jacobian = new_doubles(dim * dim);
   normals(x, n * dim, 81u);
   mean_rows(mean, x, n, dim);
-  pair_task task = {x, n, dim, 1, x, n, dim, 0, NULL, riesz_kernel(f->s, f->epsilon), NULL};
+  pair_task task = {.query = x, .n_query = n, .row_stride = dim, .column_stride = 1, .source = x,
+                    .n_source = n, .dim = dim, .self = 0, .kernel = riesz_kernel(f->s, f->epsilon)};
   pairwise_prepare(&task);
   field_values field = new_field(n, dim), again = new_field(n, dim);
   double *workspace = new_doubles(MOST_THREADS * pairwise_workspace(dim));
@@ -130,7 +133,8 @@ static void other_points(const flow *f, size_t m) {
   normals(x, n * dim, 82u);
   normals(y, m * dim, 83u);
   mean_rows(mean, x, n, dim);
-  pair_task task = {y, m, dim, 1, x, n, dim, NO_SELF, NULL, riesz_kernel(f->s, f->epsilon), NULL};
+  pair_task task = {.query = y, .n_query = m, .row_stride = dim, .column_stride = 1, .source = x,
+                    .n_source = n, .dim = dim, .self = NO_SELF, .kernel = riesz_kernel(f->s, f->epsilon)};
   pairwise_prepare(&task);
   field_values field = new_field(m, dim);
   double *workspace = new_doubles(pairwise_workspace(dim)), error = 0.0;
@@ -151,7 +155,8 @@ static void volumes(const flow *f, double gamma) {
   double *log_det = new_doubles(n), *again = new_doubles(n);
   double *workspace = new_doubles(step_log_det_workspace(dim, MOST_THREADS));
   normals(x, n * dim, 84u);
-  pair_task task = {x, n, dim, 1, x, n, dim, 0, NULL, riesz_kernel(f->s, f->epsilon), NULL};
+  pair_task task = {.query = x, .n_query = n, .row_stride = dim, .column_stride = 1, .source = x,
+                    .n_source = n, .dim = dim, .self = 0, .kernel = riesz_kernel(f->s, f->epsilon)};
   pairwise_prepare(&task);
   step_log_det(&task, gamma, log_det, workspace, 1);
   step_log_det(&task, gamma, again, workspace, MOST_THREADS);
@@ -171,7 +176,7 @@ static void volumes(const flow *f, double gamma) {
   free(x), free(gradient), free(jacobian), free(log_det), free(again), free(workspace);
 }
 
-void test_forward(void) {
+void test_field(void) {
   mean_of_rows();
   const size_t n[] = {2, 9, 200}, dim[] = {1, 2, 5, 17};
   const double s[] = {0.0, -1.0, 1.0, 0.5, -1.5};
