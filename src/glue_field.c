@@ -1,7 +1,7 @@
 /* The flow of the particles: field, curvature, volume, inverse. */
 #include "glue.h"
 
-#include <math.h>
+#include <limits.h>
 #include <string.h>
 
 #include "core/flow/curvature.h"
@@ -60,7 +60,9 @@ static SEXP pf_field(SEXP query, SEXP source, SEXP from, SEXP count, SEXP self, 
 static SEXP pf_sample_rounds(SEXP n, SEXP dim) {
   const size_t particles = (size_t)check_count(n, "n"), columns = (size_t)check_count(dim, "dim");
   if (columns > MUTUAL_DIM) return Rf_ScalarInteger(0);
-  return Rf_ScalarInteger((int)mutual_rounds(particles, columns));
+  const size_t rounds = mutual_rounds(particles, columns);
+  if (rounds > INT_MAX) Rf_error("`n` is too large: the field would take %.0f rounds.", (double)rounds);
+  return Rf_ScalarInteger((int)rounds);
 }
 
 /* Rounds [from, to): the sums so far, or the field after the last round. `state`: the sums of the rounds

@@ -90,8 +90,8 @@ static SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP lea
 
 /* share and pull [n, K]: where the algorithm is; the first call has them equal, with log_likelihood -Inf. Roots: one
  * column per component, upper triangles R by columns, C = R'R. `steps` is fewer than asked for where it has settled. */
-static SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, SEXP log_likelihood, SEXP most_steps,
-                      SEXP least_gain, SEXP threads) {
+static SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, SEXP log_likelihood,
+                             SEXP most_steps, SEXP least_gain, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view of = check_matrix(points, "points"), by = check_matrix(share, "share");
   const double *weights = check_extents(pull, of.n, by.dim, "pull");

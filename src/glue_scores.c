@@ -9,7 +9,8 @@
 #define MOST_STEPS 1000
 
 /* A few steps from the potentials f [n], g [m]; `y` NULL: x against itself, where g is not used. */
-static SEXP pf_sinkhorn_steps(SEXP x, SEXP y, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps, SEXP threads) {
+static SEXP pf_sinkhorn_steps(SEXP x, SEXP y, SEXP f, SEXP g, SEXP epsilon, SEXP relaxation, SEXP n_steps,
+                              SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view from = check_matrix(x, "x"), to = y == R_NilValue ? from : check_matrix(y, "y");
   if (from.dim != to.dim) Rf_error("`x` and `y` must have the same number of columns.");

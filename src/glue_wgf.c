@@ -41,7 +41,8 @@ static target check_target(SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP
   return of;
 }
 
-static SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP constants, SEXP threads) {
+static SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP factors, SEXP constants,
+                            SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view at = check_matrix(points, "points");
   const target of = check_target(kind, shape, means, factors, constants, at.dim);
@@ -51,7 +52,8 @@ static SEXP pf_target_field(SEXP points, SEXP kind, SEXP shape, SEXP means, SEXP
   values[0] = PROTECT(new_vector(at.n));
   values[1] = PROTECT(new_matrix(at.n, at.dim));
   double *gradient = scratch(at.n, at.dim);
-  target_field(&of, packed_rows(at), at.n, REAL(values[0]), gradient, scratch((size_t)team, target_workspace(&of)), team);
+  target_field(&of, packed_rows(at), at.n, REAL(values[0]), gradient, scratch((size_t)team, target_workspace(&of)),
+               team);
   unpack_rows(REAL(values[1]), gradient, at.n, at.dim);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
@@ -97,7 +99,8 @@ static SEXP pf_wgf_weights(SEXP kind, SEXP alpha, SEXP log_r, SEXP mean) {
 enum { PLAN_cap, PLAN_floor, PLAN_log_own, PLAN_step, PLAN_share, PLAN_scale2, PLAN_furthest, PLAN_numbers };
 
 /* One step. record: log_z, divergence, kinetic energy, time step, longest move, share of capped weights. */
-static SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha, SEXP plan) {
+static SEXP pf_wgf_move(SEXP points, SEXP log_p, SEXP score_p, SEXP log_q, SEXP score_q, SEXP kind, SEXP alpha,
+                        SEXP plan) {
   R_CheckUserInterrupt();
   const matrix_view at = check_matrix(points, "points"), by_p = check_matrix(score_p, "score_p"),
                     by_q = check_matrix(score_q, "score_q");

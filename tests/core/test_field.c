@@ -18,7 +18,8 @@ typedef struct {
 
 /* The field at y and the Jacobian [dim, dim] of it, from the definition: sources x, without row `own`
  * (NO_SELF: all). Returns the multiple of the identity in the Jacobian. */
-static double reference_field(const flow *f, const double *x, const double *y, size_t own, double *gradient, double *jacobian) {
+static double reference_field(const flow *f, const double *x, const double *y, size_t own, double *gradient,
+                              double *jacobian) {
   const size_t dim = f->dim;
   const double count = (double)f->n - 1.0;
   double *z = new_doubles(dim), base = 0.0;
@@ -83,7 +84,8 @@ static void mean_of_rows(void) {
 /* The field of the particles, its trace bound and the largest curvature over them. */
 static void particles(const flow *f) {
   const size_t n = f->n, dim = f->dim;
-  double *x = new_doubles(n * dim), *mean = new_doubles(dim), *gradient = new_doubles(dim), *jacobian = new_doubles(dim * dim);
+  double *x = new_doubles(n * dim), *mean = new_doubles(dim), *gradient = new_doubles(dim),
+         *jacobian = new_doubles(dim * dim);
   normals(x, n * dim, 81u);
   mean_rows(mean, x, n, dim);
   pair_task task = {.query = x, .n_query = n, .row_stride = dim, .column_stride = 1, .source = x,
@@ -110,15 +112,18 @@ static void particles(const flow *f) {
     if (dim == 1) error = fmax(error, fabs(field.curvature[i] - eigenvalue) / fmax(1.0, fabs(eigenvalue)));
   }
   CHECK(error <= TOLERANCE_ROUNDING * size, "n = %zu, d = %zu, s = %g: the field is off by %g", n, dim, f->s, error);
-  CHECK(slack >= -1e-9 * fmax(1.0, fabs(largest)), "n = %zu, d = %zu, s = %g: a bound falls short by %g", n, dim, f->s, -slack);
+  CHECK(slack >= -1e-9 * fmax(1.0, fabs(largest)), "n = %zu, d = %zu, s = %g: a bound falls short by %g", n, dim, f->s,
+        -slack);
 
   ranked_row *ranking = malloc(n * sizeof *ranking);
   double *scratch = new_doubles(curvature_workspace(n, dim, MOST_THREADS));
   if (!ranking) exit(2);
   const double found = largest_curvature(x, n, dim, &task.kernel, field.curvature, ranking, scratch, 1);
-  const double found_again = largest_curvature(x, n, dim, &task.kernel, field.curvature, ranking, scratch, MOST_THREADS);
+  const double found_again =
+      largest_curvature(x, n, dim, &task.kernel, field.curvature, ranking, scratch, MOST_THREADS);
   CHECK(!memcmp(&found, &found_again, sizeof found), "n = %zu, d = %zu: the curvature depends on the threads", n, dim);
-  CHECK(found <= largest + TOLERANCE_EIGENVALUE * fabs(largest), "n = %zu, d = %zu, s = %g: a curvature of %g, but the largest is %g", n, dim, f->s, found, largest);
+  CHECK(found <= largest + TOLERANCE_EIGENVALUE * fabs(largest),
+        "n = %zu, d = %zu, s = %g: a curvature of %g, but the largest is %g", n, dim, f->s, found, largest);
   CHECK(found >= largest - (n <= ALL_EXAMINED ? TOLERANCE_EIGENVALUE : TOLERANCE_UNEXAMINED) * fabs(largest),
         "n = %zu, d = %zu, s = %g: the largest curvature is %g, not %g", n, dim, f->s, found, largest);
   free(ranking), free(scratch), free(x), free(mean), free(gradient), free(jacobian), free(workspace);
@@ -143,7 +148,8 @@ static void other_points(const flow *f, size_t m) {
     reference_field(f, x, y + i * dim, NO_SELF, gradient, jacobian);
     for (size_t c = 0; c < dim; c++) error = fmax(error, fabs(field.gradient[c * m + i] - gradient[c]));
   }
-  CHECK(error <= 10.0 * TOLERANCE_ROUNDING, "%zu other points, d = %zu, s = %g: the field is off by %g", m, dim, f->s, error);
+  CHECK(error <= 10.0 * TOLERANCE_ROUNDING, "%zu other points, d = %zu, s = %g: the field is off by %g", m, dim, f->s,
+        error);
   free(x), free(y), free(mean), free(gradient), free(jacobian), free(workspace);
   free_field(&field);
 }
@@ -160,7 +166,8 @@ static void volumes(const flow *f, double gamma) {
   pairwise_prepare(&task);
   step_log_det(&task, gamma, log_det, workspace, 1);
   step_log_det(&task, gamma, again, workspace, MOST_THREADS);
-  CHECK(!memcmp(log_det, again, n * sizeof(double)), "n = %zu, d = %zu: the determinant depends on the threads", n, dim);
+  CHECK(!memcmp(log_det, again, n * sizeof(double)), "n = %zu, d = %zu: the determinant depends on the threads", n,
+        dim);
   double error = 0.0;
   for (size_t i = 0; i < n; i++) {
     reference_field(f, x, x + i * dim, i, gradient, jacobian);

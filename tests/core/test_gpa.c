@@ -68,8 +68,8 @@ static void learns(double lipschitz, weight_norm norm) {
   }
   const gpa_record after = gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, fix.batch + N * DIM, M,
                                        fix.gradient, fix.workspace);
-  CHECK(after.divergence > before.divergence && after.divergence > 0.0, "the dual went from %g to %g", before.divergence,
-        after.divergence);
+  CHECK(after.divergence > before.divergence && after.divergence > 0.0, "the dual went from %g to %g",
+        before.divergence, after.divergence);
   if (isfinite(lipschitz)) {
     CHECK(after.kinetic_energy <= lipschitz * lipschitz * (1.0 + 1e-9), "kinetic energy %g", after.kinetic_energy);
   }
@@ -82,10 +82,13 @@ static void moves(flow_solver solver) {
   fixture fix = start(&plan);
   for (int u = 0; u < 50; u++) gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace);
   double *target = fix.batch + N * DIM, largest;
-  const gpa_record before = gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
-  CHECK(gpa_move(&plan, fix.learner.net.parameters, fix.batch, N, fix.gradient, &largest, fix.workspace) == STATUS_ok, "move");
+  const gpa_record before =
+      gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
+  CHECK(gpa_move(&plan, fix.learner.net.parameters, fix.batch, N, fix.gradient, &largest, fix.workspace) == STATUS_ok,
+        "move");
   CHECK(largest > 0.0 && largest <= plan.step * (1.0 + 1e-12), "a move of %g in a step of %g", largest, plan.step);
-  const gpa_record after = gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
+  const gpa_record after =
+      gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
   CHECK(after.divergence < before.divergence, "the dual rose from %g to %g", before.divergence, after.divergence);
   /* d/dt = - kinetic energy, exact for the piecewise linear potential but at its kinks */
   const double fall = (before.divergence - after.divergence) / plan.step;
@@ -271,7 +274,8 @@ static void undoes_a_failed_step(void) {
   plan = plan_of(1.0, NORM_spectral, SOLVER_euler);
   const double kept = run.fix.batch[N * DIM];
   run.fix.batch[N * DIM] = twin.fix.batch[N * DIM] = 1e308; /* a target row that no update survives */
-  CHECK(advance(&plan, &run, 1, NULL) == GPA_diverged && same_state(&plan, &run, &twin), "a failed update is not undone");
+  CHECK(advance(&plan, &run, 1, NULL) == GPA_diverged && same_state(&plan, &run, &twin),
+        "a failed update is not undone");
   run.fix.batch[N * DIM] = twin.fix.batch[N * DIM] = kept;
   CHECK(advance(&plan, &run, 3, NULL) == GPA_going && advance(&plan, &twin, 3, NULL) == GPA_going, "no way on");
   CHECK(same_state(&plan, &run, &twin), "a flow that failed goes on otherwise");
@@ -354,7 +358,8 @@ static void carries(flow_solver solver) {
   parts[0] = 1e308;
   gpa_plan wild = plan;
   wild.step = 1e308;
-  CHECK(gpa_carry(&wild, run.networks, 1, 0, STEPS, parts, N, NULL, gradient, workspace) == STATUS_diverged, "no overflow");
+  CHECK(gpa_carry(&wild, run.networks, 1, 0, STEPS, parts, N, NULL, gradient, workspace) == STATUS_diverged,
+        "no overflow");
   free(points), free(parts), free_loop(&run);
 }
 

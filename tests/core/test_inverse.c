@@ -79,8 +79,10 @@ static void there_and_back(size_t n, size_t dim, size_t m, double s, double epsi
   CHECK(error <= TOLERANCE_INVERSE, "n = %zu, d = %zu, m = %zu, s = %g: the inverse is off by %g", n, dim, m, s, error);
   CHECK(largest <= SOLVER_TOLERANCE, "n = %zu, d = %zu, m = %zu, s = %g: a residual of %g", n, dim, m, s, largest);
   CHECK(most <= MOST_EVALUATIONS, "n = %zu, d = %zu, m = %zu, s = %g: %d evaluations", n, dim, m, s, most);
-  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, again, residual, evaluations, w.workspace, MOST_THREADS);
-  CHECK(!memcmp(out, again, m * dim * sizeof(double)), "n = %zu, d = %zu, m = %zu: the inverse depends on the threads", n, dim, m);
+  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, again, residual, evaluations, w.workspace,
+                MOST_THREADS);
+  CHECK(!memcmp(out, again, m * dim * sizeof(double)), "n = %zu, d = %zu, m = %zu: the inverse depends on the threads",
+        n, dim, m);
   free(v), free(y), free(step), free(out), free(again), free(residual), free(evaluations);
   free_world(&w);
 }
@@ -113,9 +115,12 @@ static void difficult(size_t dim, double s, double epsilon, double spread) {
     if (evaluations[i] > most) most = evaluations[i];
   }
   CHECK(finite, "d = %zu, s = %g, epsilon = %g: a point is not finite", dim, s, epsilon);
-  CHECK(unsolved == 0, "d = %zu, s = %g, epsilon = %g: %d of %d points are not solved", dim, s, epsilon, unsolved, (int)M);
-  CHECK(spread > 1e-3 || most <= NEWTON_EVALUATIONS, "d = %zu, s = %g, epsilon = %g: %d evaluations", dim, s, epsilon, most);
-  CHECK(disagreement <= 1e-9, "d = %zu, s = %g, epsilon = %g: residuals differ from the definition by %g", dim, s, epsilon, disagreement);
+  CHECK(unsolved == 0, "d = %zu, s = %g, epsilon = %g: %d of %d points are not solved", dim, s, epsilon, unsolved,
+        (int)M);
+  CHECK(spread > 1e-3 || most <= NEWTON_EVALUATIONS, "d = %zu, s = %g, epsilon = %g: %d evaluations", dim, s, epsilon,
+        most);
+  CHECK(disagreement <= 1e-9, "d = %zu, s = %g, epsilon = %g: residuals differ from the definition by %g", dim, s,
+        epsilon, disagreement);
   free(y), free(out), free(residual), free(step);
   free_world(&w);
 }
@@ -148,7 +153,8 @@ static void paper(size_t n, size_t dim, size_t m) {
   }
   CHECK(error <= TOLERANCE_INVERSE, "n = %zu, d = %zu, m = %zu: the paper's loop is off by %g", n, dim, m, error);
   invert_points_paper(&w.step, y, m, beta, INNER, again, residual, w.workspace, MOST_THREADS);
-  CHECK(!memcmp(out, again, m * dim * sizeof(double)), "n = %zu, d = %zu, m = %zu: the paper's loop depends on the threads", n, dim, m);
+  CHECK(!memcmp(out, again, m * dim * sizeof(double)),
+        "n = %zu, d = %zu, m = %zu: the paper's loop depends on the threads", n, dim, m);
   invert_points_paper(&w.step, y, m, beta, 0, again, residual, w.workspace, 1);
   CHECK(!memcmp(y, again, m * dim * sizeof(double)), "no inner step, but the points have moved");
   free(y), free(v), free(step), free(out), free(again), free(residual);

@@ -10,7 +10,8 @@ typedef struct {
   double log_density, score[8];
 } estimate;
 
-static estimate reference(const double *y, const double *source, size_t n, size_t dim, size_t own, const pair_kernel *kernel) {
+static estimate reference(const double *y, const double *source, size_t n, size_t dim, size_t own,
+                          const pair_kernel *kernel) {
   estimate out = {0.0, {0.0}};
   const int gaussian = kernel->kind == WEIGHT_gaussian;
   long double least = INFINITY, sum = 0.0L, shift[8] = {0.0L};
@@ -45,7 +46,8 @@ static void test_against_reference(size_t dim, const pair_kernel *kernel, int se
   const size_t n = self ? N : M;
   for (size_t i = 0; i < n; i++) {
     /* the last three are out of reach of the exponential */
-    for (size_t c = 0; c < dim; c++) query[c * n + i] = self ? source[i * dim + c] : 0.3 * (double)i + (i + 3 >= M ? 200.0 : 0.0);
+    for (size_t c = 0; c < dim; c++)
+      query[c * n + i] = self ? source[i * dim + c] : 0.3 * (double)i + (i + 3 >= M ? 200.0 : 0.0);
   }
   double *density = new_doubles(n), *score = new_doubles(n * dim), *twice = new_doubles(n * dim);
   double *workspace = new_doubles(kde_workspace(N, dim, 2));

@@ -91,13 +91,15 @@ static void on_every_table(const layout *l, double unit) {
     simd_select(names[t]);
     run(l, x, 1000, 1, one);
     const double error = worst(one, expected, scale, size);
-    CHECK(error <= TOLERANCE_KERNEL, "%s: %zu rows, d = %zu, s = %g, epsilon = %g, unit %g: off by %g", names[t], n, dim, l->s,
-          l->epsilon, unit, error);
+    CHECK(error <= TOLERANCE_KERNEL, "%s: %zu rows, d = %zu, s = %g, epsilon = %g, unit %g: off by %g", names[t], n,
+          dim, l->s, l->epsilon, unit, error);
     run(l, x, 1, MOST_THREADS, other);
     CHECK(!memcmp(one, other, size * sizeof(double)),
-          "%s: %zu rows, d = %zu, s = %g: the bits depend on the threads or on how rounds are split", names[t], n, dim, l->s);
+          "%s: %zu rows, d = %zu, s = %g: the bits depend on the threads or on how rounds are split", names[t], n, dim,
+          l->s);
     run(l, x, 3, 1, other);
-    CHECK(!memcmp(one, other, size * sizeof(double)), "%s: %zu rows, d = %zu, s = %g: three rounds a call", names[t], n, dim, l->s);
+    CHECK(!memcmp(one, other, size * sizeof(double)), "%s: %zu rows, d = %zu, s = %g: three rounds a call", names[t], n,
+          dim, l->s);
   }
   simd_init();
   free(x), free(expected), free(scale), free(one), free(other);
@@ -151,7 +153,8 @@ static void coincident_rows(void) {
       const double *weight = out + N * DIM, *nearest = out + N * (DIM + 3);
       run(&bare, x, 1, 1, out);
       CHECK(isinf(weight[2]) && isinf(weight[twin[k]]) && isfinite(weight[5]), "%s: infinite weights", names[t]);
-      CHECK(!isfinite(out[2]) && nearest[2] == 0.0 && nearest[twin[k]] == 0.0 && nearest[5] > 0.0, "%s: equal rows", names[t]);
+      CHECK(!isfinite(out[2]) && nearest[2] == 0.0 && nearest[twin[k]] == 0.0 && nearest[5] > 0.0, "%s: equal rows",
+            names[t]);
       run(&soft, x, 1, 1, out);
       CHECK(isfinite(out[2]) && nearest[2] == 0.0, "%s: softened equal rows", names[t]);
     }
@@ -181,7 +184,8 @@ static void rounds(void) {
     for (size_t j = 0; j < 3; j++) {
       const size_t count = mutual_rounds(n[i], dim[j]);
       const double work = (double)n[i] * (double)n[i] * (double)(dim[j] + 4) / (double)count;
-      CHECK(count % 4 == 0 && count <= n[i] / 32 && work < 1.1e10, "%zu rows, d = %zu: %zu rounds", n[i], dim[j], count);
+      CHECK(count % 4 == 0 && count <= n[i] / 32 && work < 1.1e10, "%zu rows, d = %zu: %zu rounds", n[i], dim[j],
+            count);
     }
   }
   CHECK(mutual_rounds(0, 3) == 1 && mutual_rounds(60, 3) == 1, "few rows are one block");

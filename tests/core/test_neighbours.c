@@ -32,7 +32,8 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
   int *index = malloc((count * k + 1) * sizeof *index), *index_again = malloc((count * k + 1) * sizeof *index);
   candidate *all = malloc((n + 1) * sizeof *all);
   if (!index || !index_again || !all) exit(2);
-  const distance_task task = {.query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   nearest_rows(&task, own, k, index, distance, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
@@ -53,7 +54,8 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
               near(distance[j * count + i], all[j].distance, TOLERANCE_ROUNDING);
     }
   }
-  CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "", ties ? ", ties" : "");
+  CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "",
+        ties ? ", ties" : "");
   nearest_rows(&task, own, k, index_again, again, workspace, 2);
   CHECK(!memcmp(index, index_again, count * k * sizeof *index) && !memcmp(distance, again, count * k * sizeof *again),
         "n = %zu, d = %zu: the neighbours depend on the threads", n, dim);
@@ -74,7 +76,8 @@ static void against_counting(size_t n, size_t m, size_t dim) {
   for (size_t i = 0; i < n * dim; i++) source[i] = round(source[i]);
   for (size_t i = 0; i < m * dim; i++) query[i] = round(query[i]);
   for (size_t a = 0; a < n; a++) radius[a] = (double)(a % 5);
-  const distance_task task = {.query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   count_within(&task, radius, within, nearest, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
@@ -106,7 +109,8 @@ static void against_weights(size_t n, size_t m, size_t dim) {
   normals(source, n * dim, 74u);
   normals(query, m * dim, 75u);
   const pair_kernel kernel = kernel_laplace(0.7);
-  const distance_task task = {.query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   kernel_rows(&task, &kernel, out, workspace, 1);
   for (size_t i = 0; i < count; i++) {
     for (size_t a = 0; a < n; a++) {
@@ -115,7 +119,8 @@ static void against_weights(size_t n, size_t m, size_t dim) {
         const double z = query[(from + i) * dim + c] - source[a * dim + c];
         r2 += z * z;
       }
-      CHECK(near(out[a * count + i], exp(-sqrt(r2) / 0.7), TOLERANCE_ROUNDING), "weight %zu, %zu in d = %zu", i, a, dim);
+      CHECK(near(out[a * count + i], exp(-sqrt(r2) / 0.7), TOLERANCE_ROUNDING), "weight %zu, %zu in d = %zu", i, a,
+            dim);
     }
   }
   kernel_rows(&task, &kernel, again, workspace, 2);

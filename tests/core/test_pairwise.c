@@ -112,8 +112,15 @@ static double worst_sum(const all_stored *a, const all_stored *b, const all_stor
 }
 
 static pair_task make_task(const layout *l, const double *query, const double *source) {
-  pair_task task = {.query = query, .n_query = l->n_query, .row_stride = l->dim, .column_stride = 1, .source = source,
-                    .n_source = l->n_source, .dim = l->dim, .self = l->self ? 0 : NO_SELF, .kernel = riesz_kernel(l->s, l->epsilon)};
+  pair_task task = {.query = query,
+                    .n_query = l->n_query,
+                    .row_stride = l->dim,
+                    .column_stride = 1,
+                    .source = source,
+                    .n_source = l->n_source,
+                    .dim = l->dim,
+                    .self = l->self ? 0 : NO_SELF,
+                    .kernel = riesz_kernel(l->s, l->epsilon)};
   pairwise_prepare(&task);
   return task;
 }
@@ -254,7 +261,8 @@ static void coincident_pair(void) {
     all_stored store = new_store(3, 2);
     const pair_sums sums = all_sums(&store, 3);
     pairwise_all(&task, &sums, workspace, 1);
-    CHECK(isinf(store.weight[0]) && isinf(store.weight[1]), "%s: the weights are %g and %g", names[t], store.weight[0], store.weight[1]);
+    CHECK(isinf(store.weight[0]) && isinf(store.weight[1]), "%s: the weights are %g and %g", names[t], store.weight[0],
+          store.weight[1]);
     CHECK(!isfinite(store.force[0]), "%s: the force is %g", names[t], store.force[0]);
     CHECK(store.nearest[0] == 0.0 && isfinite(store.weight[2]), "%s: the other rows", names[t]);
     free_store(&store);
@@ -291,7 +299,8 @@ static void blocks_of_rows(void) {
         block.n_query = n;
         if (self) block.self = from[k];
         pairwise_all(&block, &part_sums, workspace, 1);
-        for (size_t c = 0; c < DIM; c++) memcpy(expected.force + c * n, whole.force + c * N + from[k], n * sizeof(double));
+        for (size_t c = 0; c < DIM; c++)
+          memcpy(expected.force + c * n, whole.force + c * N + from[k], n * sizeof(double));
         memcpy(expected.weight, whole.weight + from[k], n * sizeof(double));
         memcpy(expected.bound, whole.bound + from[k], n * sizeof(double));
         memcpy(expected.repulsion, whole.repulsion + from[k], n * sizeof(double));
@@ -376,8 +385,8 @@ static void other_kernels(void) {
           error = fmax(error, fabs(alone[i] - (double)total) / ((double)total + floor));
           error = fmax(error, fabs(force[i * d] - (double)along) / ((double)size + floor));
         }
-        CHECK(error <= TOLERANCE_KERNEL, "%s: kernel %d, d = %zu, unit %g: off by %g", names[t], (int)kernel.kind, d, scale,
-              error);
+        CHECK(error <= TOLERANCE_KERNEL, "%s: kernel %d, d = %zu, unit %g: off by %g", names[t], (int)kernel.kind, d,
+              scale, error);
       }
     }
     free(x), free(y), free(force), free(workspace);

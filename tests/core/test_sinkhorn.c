@@ -41,8 +41,9 @@ static void against_reference(size_t n, size_t m, size_t dim, double spread, dou
         const double wanted = slow_minimum(x + i * dim, own ? x : y, g, task.m, dim, epsilon);
         error = fmax(error, fabs(out[i] - wanted) / (1.0 + fabs(wanted)));
       }
-      CHECK(error <= TOLERANCE_SOFT_MINIMUM, "%s: n = %zu, m = %zu, d = %zu, spread %g, eps %g: a soft minimum is off by %g",
-            names[t], n, task.m, dim, spread, epsilon, error);
+      CHECK(error <= TOLERANCE_SOFT_MINIMUM,
+            "%s: n = %zu, m = %zu, d = %zu, spread %g, eps %g: a soft minimum is off by %g", names[t], n, task.m, dim,
+            spread, epsilon, error);
     }
   }
   free(x), free(y), free(g), free(out), free(workspace);
@@ -73,7 +74,8 @@ static void to_rest(size_t n, size_t m, size_t dim, int own) {
   }
   CHECK(same, "n = %zu, m = %zu: the potentials depend on the threads", n, m);
   CHECK(rises, "n = %zu, m = %zu: the value falls", n, m);
-  CHECK(state.error <= 1e-8, "n = %zu, m = %zu, own = %d: %g of the mass is in the wrong place", n, m, own, state.error);
+  CHECK(state.error <= 1e-8, "n = %zu, m = %zu, own = %d: %g of the mass is in the wrong place", n, m, own,
+        state.error);
   free(x), free(y), free(f), free(workspace);
 }
 

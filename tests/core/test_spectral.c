@@ -30,8 +30,9 @@ static void bounded(size_t rows, size_t columns, const double *values, double la
   with_singular_values(w, rows, columns, values, 100u);
   for (int round = 0; round < rounds; round++) {
     const double bound = spectral_bound(w, rows, columns, direction, workspace, plain_gemm);
-    CHECK(bound >= largest * (1.0 - TOLERANCE_ROUNDING) && bound <= largest * (1.0 + SPECTRAL_TOLERANCE) * (1.0 + 1e-12),
-          "bound %.9g of %zu x %zu, whose largest singular value is %.9g", bound, rows, columns, largest);
+    CHECK(
+        bound >= largest * (1.0 - TOLERANCE_ROUNDING) && bound <= largest * (1.0 + SPECTRAL_TOLERANCE) * (1.0 + 1e-12),
+        "bound %.9g of %zu x %zu, whose largest singular value is %.9g", bound, rows, columns, largest);
   }
   free(w), free(direction), free(workspace);
 }

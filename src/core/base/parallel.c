@@ -14,7 +14,7 @@
 static int cap = 1 << 20;
 
 #if defined(_OPENMP) && !defined(_WIN32)
-/* A forked child inherits OpenMP's pool without its threads and would wait for them for ever. */
+/* A forked child inherits OpenMP's pool without its threads and would wait for them without end. */
 static void single_thread(void) {
   cap = 1;
 }

@@ -11,7 +11,8 @@ size_t step_log_det_workspace(size_t dim, int threads) {
   return LOG_DET_BATCH * (1 + triangle_size(dim)) + dim * dim + (size_t)threads * pairwise_hessian_workspace(dim);
 }
 
-/* The log-determinant of the symmetric [dim, dim] matrix a, which is overwritten; NaN if it is not positive definite. */
+/* The log-determinant of the symmetric [dim, dim] matrix a, which is overwritten; NaN if it is not positive
+ * definite. */
 static double log_det_of(double *a, size_t dim) {
   if (!cholesky_factor(a, dim)) return NAN;
   double total = 0.0;

@@ -29,18 +29,18 @@ typedef struct {
 /* At l = log r; `mean` is that of log r under the reference of the log-variance. */
 double wgf_weight(const wgf_divergence *d, double l, double mean);
 double wgf_f(const wgf_divergence *d, double l, double mean);
-/* r f'(r) - f(r), minus the first variation, up to a constant: how fast mass grows by descent in the Fisher-Rao
+/* r f'(r) - f(r), up to a constant minus the first variation: the rate at which mass grows by descent in the Fisher-Rao
  * metric. Its derivative in l is the weight. */
 double wgf_growth(const wgf_divergence *d, double l, double mean);
 
 typedef struct {
   wgf_divergence divergence;
-  double cap;      /* weights over that at r = 1 lie between 1/cap and cap (log-variance: -cap and cap); INFINITY: free */
-  double floor;    /* q has a flat part: what a point adds to the estimate at its own place, but no more than this
-                      share of the median of q over the points; 0: none */
-  double log_own;  /* log of what it adds there */
-  double step;     /* time step; 0: share * scale2 / the weight that a tenth of the particles exceed, whose own is
-                      taken as that */
+  double cap;      /* a weight divided by that at r = 1 is kept between 1/cap and cap (log-variance: between -cap and
+                      cap); INFINITY: no limit */
+  double floor;    /* q has a flat part, min(exp(log_own), floor * median of q over the points); 0: none */
+  double log_own;  /* log of what a point adds to the estimate of q at its own place */
+  double step;     /* time step; 0: share * scale2 / W, where a tenth of the particles have a weight above W. These
+                      weights are lowered to W */
   double share;
   double scale2;   /* the variance of the kernel in each direction */
   double furthest; /* no particle moves further in a step; INFINITY: no limit */
@@ -57,9 +57,10 @@ typedef struct {
 
 /* One step of points [n, dim], column-major. log_p, log_q [n] and their gradients [n, dim] at the points. On
  * return log_r [n] is normalised, weight [n] as used. STATUS_diverged where a coordinate is not finite.
+ * workspace: [2 n].
  *
- * Why q has a flat part: the estimate that leaves a point out falls off faster than p where the point is alone, and
- * its score would drive the point away for ever. workspace: [2 n]. */
+ * q has a flat part, because at an isolated point the leave-one-out estimate of q decreases faster than p: its score
+ * would move the point away without end. */
 status wgf_move(const wgf_plan *plan, double *points, size_t n, size_t dim, const double *log_p, const double *score_p,
                 const double *log_q, const double *score_q, double *log_r, double *weight, wgf_record *record,
                 double *workspace);

@@ -110,7 +110,8 @@ static double tail_at(const double *value, const double *slope, double u) {
   const double place = (u + TAIL_END) * KNOTS_PER_UNIT;
   const size_t k = (size_t)place < TAIL_KNOTS - 1 ? (size_t)place : TAIL_KNOTS - 2;
   const double t = place - (double)k, rise = value[k + 1] - value[k];
-  return value[k] + t * (slope[k] + t * (3.0 * rise - 2.0 * slope[k] - slope[k + 1] + t * (slope[k] + slope[k + 1] - 2.0 * rise)));
+  return value[k] +
+         t * (slope[k] + t * (3.0 * rise - 2.0 * slope[k] - slope[k + 1] + t * (slope[k] + slope[k + 1] - 2.0 * rise)));
 }
 
 void kernel_tail(const double *x, size_t n, const double *at, size_t m, double h, double *out) {

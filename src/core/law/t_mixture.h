@@ -17,7 +17,8 @@ typedef struct {
  * share, pull: column-major [n, components], to go on with: the share of each row that a component has, and the
  * share times the weight of the row in the moments (they are equal at first). rows [components]: sums of shares;
  * means packed [components, dim]; roots packed [components, dim, dim]: L, C = L L', above the diagonal 0, of the
- * last maximisation. log_likelihood: in: of the step before, -INFINITY at first; out: of the last. steps: how many were made.
+ * last maximisation. log_likelihood: in: of the step before, -INFINITY at first; out: of the last. steps: how many
+ * were made.
  * STATUS_diverged: a covariance has no root, or a row no density. */
 status t_mixture_fit(const t_mixture *law, const double *points, size_t n, size_t dim, size_t most_steps,
                      double least_gain, double *share, double *pull, double *rows, double *means, double *roots,

@@ -1,6 +1,6 @@
 /* A multilayer perceptron: affine layers with a rectifier after each but the last.
  *   a_0 = x,  a_l = r(W_l a_{l-1} + b_l),  output W_D a_{D-1} + b_D.
- * Points are columns throughout: [width, n], one column a point. */
+ * Points are columns throughout: [width, n], one column per point. */
 #ifndef PARTICLEFLOW_NETWORK_H
 #define PARTICLEFLOW_NETWORK_H
 

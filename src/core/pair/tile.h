@@ -29,20 +29,20 @@
 #define ANY(mode_name, kind_name) {TILE_NAME(mode_name##_##kind_name##_0), NULL, NULL, NULL}
 #define NONE {NULL, NULL, NULL, NULL}
 #ifdef TILE_SPECIAL_DIMS
-#define SPECIAL(mode_name, kind_name)                                                    \
-  {TILE_NAME(mode_name##_##kind_name##_0), TILE_NAME(mode_name##_##kind_name##_1),       \
+#define SPECIAL(mode_name, kind_name)                                              \
+  {TILE_NAME(mode_name##_##kind_name##_0), TILE_NAME(mode_name##_##kind_name##_1), \
    TILE_NAME(mode_name##_##kind_name##_2), TILE_NAME(mode_name##_##kind_name##_3)}
 #else
 #define SPECIAL(mode_name, kind_name) ANY(mode_name, kind_name)
 #endif
 
 /* The last members of a table: kernels[mode][kind][column] in the order of the enumerations, then the others. */
-#define TILE_TABLE                                                                                                  \
-  .kernels = {{NONE, NONE, NONE, ANY(sum, gaussian), ANY(sum, laplace), ANY(sum, distance)},                        \
-              {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian),                \
-               ANY(force, laplace), ANY(force, distance)},                                                          \
-              {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},                      \
-              {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}},                    \
-  .distances = TILE_NAME(distances),                                                                                \
-  .mutual = {TILE_NAME(mutual_even), TILE_NAME(mutual_odd), TILE_NAME(mutual_general)},                             \
+#define TILE_TABLE                                                                                   \
+  .kernels = {{NONE, NONE, NONE, ANY(sum, gaussian), ANY(sum, laplace), ANY(sum, distance)},         \
+              {SPECIAL(force, even), SPECIAL(force, odd), ANY(force, general), ANY(force, gaussian), \
+               ANY(force, laplace), ANY(force, distance)},                                           \
+              {SPECIAL(full, even), SPECIAL(full, odd), ANY(full, general), NONE, NONE, NONE},       \
+              {ANY(hessian, even), ANY(hessian, odd), ANY(hessian, general), NONE, NONE, NONE}},     \
+  .distances = TILE_NAME(distances),                                                                 \
+  .mutual = {TILE_NAME(mutual_even), TILE_NAME(mutual_odd), TILE_NAME(mutual_general)},              \
   .within = {TILE_NAME(within_even), TILE_NAME(within_odd), TILE_NAME(within_general)}

@@ -19,33 +19,33 @@
 #define OPEN_COORDINATE(c)                         \
   const vec y##c = LOAD(query + (c) * TILE_LANES); \
   vec force##c = LOAD(sums + (c) * TILE_LANES);
-#define SQUARE_COORDINATE(c)            \
+#define SQUARE_COORDINATE(c)              \
   const vec z##c = SUB(y##c, SET1(x[c])); \
   partial[(c) % 2] = FMA(z##c, z##c, partial[(c) % 2]);
 #define ADD_FORCE(c) force##c = FMA(weight0, z##c, force##c);
 #define CLOSE_COORDINATE(c) STORE(sums + (c) * TILE_LANES, force##c);
 
-#define DEFINE_LOOP(D)                                                                                     \
-  INLINE void TILE_NAME(loop_##D)(const double *query, double *sums, const double *source,                 \
-                                  size_t n_source, const pair_kernel *kernel, const weight_kind kind,      \
-                                  const tile_mode mode, const int logarithmic) {                           \
-    const vec epsilon = SET1(kernel->epsilon);                                                             \
-    TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, D, mode);                                             \
-    REPEAT_##D(OPEN_COORDINATE)                                                                            \
-    const double *x = source;                                                                              \
-    for (size_t a = 0; a < n_source; a++, x += D) {                                                        \
-      vec partial[2] = {SET1(0.0), SET1(0.0)};                                                             \
-      REPEAT_##D(SQUARE_COORDINATE)                                                                        \
-      const vec distance0 = D > 1 ? ADD(partial[0], partial[1]) : partial[0];                              \
-      WEIGH(REPEAT_1)                                                                                      \
-      t.weight = ADD(t.weight, weight0);                                                                   \
-      if (mode >= TILE_full) {                                                                             \
-        TILE_NAME(tally_extras)(&t, distance0, u0, weight0, inverse0, logarithmic);                        \
-      }                                                                                                    \
-      REPEAT_##D(ADD_FORCE)                                                                                \
-    }                                                                                                      \
-    REPEAT_##D(CLOSE_COORDINATE)                                                                           \
-    TILE_NAME(tally_close)(t, sums, D, mode, logarithmic);                                                 \
+#define DEFINE_LOOP(D)                                                                                \
+  INLINE void TILE_NAME(loop_##D)(const double *query, double *sums, const double *source,            \
+                                  size_t n_source, const pair_kernel *kernel, const weight_kind kind, \
+                                  const tile_mode mode, const int logarithmic) {                      \
+    const vec epsilon = SET1(kernel->epsilon);                                                        \
+    TILE_NAME(tally) t = TILE_NAME(tally_open)(sums, D, mode);                                        \
+    REPEAT_##D(OPEN_COORDINATE)                                                                       \
+    const double *x = source;                                                                         \
+    for (size_t a = 0; a < n_source; a++, x += D) {                                                   \
+      vec partial[2] = {SET1(0.0), SET1(0.0)};                                                        \
+      REPEAT_##D(SQUARE_COORDINATE)                                                                   \
+      const vec distance0 = D > 1 ? ADD(partial[0], partial[1]) : partial[0];                         \
+      WEIGH(REPEAT_1)                                                                                 \
+      t.weight = ADD(t.weight, weight0);                                                              \
+      if (mode >= TILE_full) {                                                                        \
+        TILE_NAME(tally_extras)(&t, distance0, u0, weight0, inverse0, logarithmic);                   \
+      }                                                                                               \
+      REPEAT_##D(ADD_FORCE)                                                                           \
+    }                                                                                                 \
+    REPEAT_##D(CLOSE_COORDINATE)                                                                      \
+    TILE_NAME(tally_close)(t, sums, D, mode, logarithmic);                                            \
   }
 DEFINE_LOOP(1)
 DEFINE_LOOP(2)
@@ -56,9 +56,9 @@ DEFINE_LOOP(3)
   TILE_NAME(loop_2)(query, sums, source, n_source, kernel, kind, mode, logarithmic);
 #define LOOP_3(logarithmic, kept_dims) \
   TILE_NAME(loop_3)(query, sums, source, n_source, kernel, kind, mode, logarithmic);
-#define DEFINE_SPECIAL(mode_name, kind_name)       \
-  DEFINE_KERNEL(mode_name, kind_name, 1, LOOP_1)   \
-  DEFINE_KERNEL(mode_name, kind_name, 2, LOOP_2)   \
+#define DEFINE_SPECIAL(mode_name, kind_name)     \
+  DEFINE_KERNEL(mode_name, kind_name, 1, LOOP_1) \
+  DEFINE_KERNEL(mode_name, kind_name, 2, LOOP_2) \
   DEFINE_KERNEL(mode_name, kind_name, 3, LOOP_3)
 DEFINE_SPECIAL(force, even)
 DEFINE_SPECIAL(force, odd)

@@ -78,16 +78,16 @@ INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim,
   vec distance##g = SET1(0.0);
 #define KEPT(g, c) (kept + (8 * (c) + (g)) * TILE_LANES)
 #define DIFFERENCE(g) SUB(y, SET1(x##g[c]))
-#define ADD_SQUARE(g)                       \
-  {                                         \
-    const vec z = DIFFERENCE(g);            \
-    distance##g = FMA(z, z, distance##g);   \
+#define ADD_SQUARE(g)                     \
+  {                                       \
+    const vec z = DIFFERENCE(g);          \
+    distance##g = FMA(z, z, distance##g); \
   }
-#define KEEP_DIFFERENCE(g)                  \
-  {                                         \
-    const vec z = DIFFERENCE(g);            \
-    distance##g = FMA(z, z, distance##g);   \
-    STORE(KEPT(g, c), z);                   \
+#define KEEP_DIFFERENCE(g)                \
+  {                                       \
+    const vec z = DIFFERENCE(g);          \
+    distance##g = FMA(z, z, distance##g); \
+    STORE(KEPT(g, c), z);                 \
   }
 #define ADD_DIFFERENCE(g) force = FMA(weight##g, DIFFERENCE(g), force);
 #define ADD_KEPT(g) force = FMA(weight##g, LOAD(KEPT(g, c)), force);
@@ -100,39 +100,39 @@ INLINE void TILE_NAME(tally_close)(TILE_NAME(tally) t, double *sums, size_t dim,
 #define SUM_8() \
   ADD(ADD(ADD(weight0, weight1), ADD(weight2, weight3)), ADD(ADD(weight4, weight5), ADD(weight6, weight7)))
 
-#define DEFINE_GROUP(name, REPEAT, SUM, FIRST, SECOND)                                                     \
-  INLINE void TILE_NAME(name)(const double *query, double *sums, const double *x, size_t dim,              \
-                              const pair_kernel *kernel, const weight_kind kind, const tile_mode mode,     \
-                              const int logarithmic, TILE_NAME(tally) *t, double *kept) {                  \
-    (void)kept;                                                                                            \
-    const vec epsilon = SET1(kernel->epsilon);                                                             \
-    REPEAT(OPEN_SOURCE)                                                                                    \
-    for (size_t c = 0; c < dim; c++) {                                                                     \
-      const vec y = LOAD(query + c * TILE_LANES);                                                          \
-      REPEAT(FIRST)                                                                                        \
-    }                                                                                                      \
-    WEIGH(REPEAT)                                                                                          \
-    t->weight = ADD(t->weight, SUM());                                                                     \
-    if (mode >= TILE_full) { REPEAT(ADD_EXTRAS) }                                                          \
-    for (size_t c = 0; mode >= TILE_force && c < dim; c++) {                                               \
-      const vec y = LOAD(query + c * TILE_LANES);                                                          \
-      vec force = LOAD(sums + c * TILE_LANES);                                                             \
-      REPEAT(SECOND)                                                                                       \
-      (void)y;                                                                                             \
-      STORE(sums + c * TILE_LANES, force);                                                                 \
-    }                                                                                                      \
-    if (mode == TILE_hessian) {                                                                            \
-      REPEAT(OPEN_CURVATURE)                                                                               \
-      double *entries = sums + (dim + EXTRA_ROWS) * TILE_LANES;                                            \
-      for (size_t c = 0; c < dim; c++) {                                                                   \
-        REPEAT(SCALE_COORDINATE)                                                                           \
-        for (size_t e = 0; e <= c; e++, entries += TILE_LANES) {                                           \
-          vec entry = LOAD(entries);                                                                       \
-          REPEAT(ADD_PRODUCT)                                                                              \
-          STORE(entries, entry);                                                                           \
-        }                                                                                                  \
-      }                                                                                                    \
-    }                                                                                                      \
+#define DEFINE_GROUP(name, REPEAT, SUM, FIRST, SECOND)                                                 \
+  INLINE void TILE_NAME(name)(const double *query, double *sums, const double *x, size_t dim,          \
+                              const pair_kernel *kernel, const weight_kind kind, const tile_mode mode, \
+                              const int logarithmic, TILE_NAME(tally) *t, double *kept) {              \
+    (void)kept;                                                                                        \
+    const vec epsilon = SET1(kernel->epsilon);                                                         \
+    REPEAT(OPEN_SOURCE)                                                                                \
+    for (size_t c = 0; c < dim; c++) {                                                                 \
+      const vec y = LOAD(query + c * TILE_LANES);                                                      \
+      REPEAT(FIRST)                                                                                    \
+    }                                                                                                  \
+    WEIGH(REPEAT)                                                                                      \
+    t->weight = ADD(t->weight, SUM());                                                                 \
+    if (mode >= TILE_full) { REPEAT(ADD_EXTRAS) }                                                      \
+    for (size_t c = 0; mode >= TILE_force && c < dim; c++) {                                           \
+      const vec y = LOAD(query + c * TILE_LANES);                                                      \
+      vec force = LOAD(sums + c * TILE_LANES);                                                         \
+      REPEAT(SECOND)                                                                                   \
+      (void)y;                                                                                         \
+      STORE(sums + c * TILE_LANES, force);                                                             \
+    }                                                                                                  \
+    if (mode == TILE_hessian) {                                                                        \
+      REPEAT(OPEN_CURVATURE)                                                                           \
+      double *entries = sums + (dim + EXTRA_ROWS) * TILE_LANES;                                        \
+      for (size_t c = 0; c < dim; c++) {                                                               \
+        REPEAT(SCALE_COORDINATE)                                                                       \
+        for (size_t e = 0; e <= c; e++, entries += TILE_LANES) {                                       \
+          vec entry = LOAD(entries);                                                                   \
+          REPEAT(ADD_PRODUCT)                                                                          \
+          STORE(entries, entry);                                                                       \
+        }                                                                                              \
+      }                                                                                                \
+    }                                                                                                  \
   }
 DEFINE_GROUP(eight_kept, REPEAT_8, SUM_8, KEEP_DIFFERENCE, ADD_KEPT)
 DEFINE_GROUP(eight_twice, REPEAT_8, SUM_8, ADD_SQUARE, ADD_DIFFERENCE)
@@ -172,21 +172,21 @@ INLINE void TILE_NAME(general)(const double *query, double *sums, const double *
 
 /* The signature of a kernel, and one around `general`. sum log u is wanted only at s = 0, which is an even
  * weight; the test is outside the pair loop. */
-#define DEFINE_KERNEL(mode_name, kind_name, column, body)                                                  \
-  static TILE_TARGET void TILE_NAME(mode_name##_##kind_name##_##column)(                                   \
-      const double *query, double *sums, const double *source, size_t n_source, size_t dim,                \
-      const pair_kernel *kernel) {                                                                         \
-    const weight_kind kind = WEIGHT_##kind_name;                                                           \
-    const tile_mode mode = TILE_##mode_name;                                                               \
-    (void)dim;                                                                                             \
-    if (kind == WEIGHT_even && mode >= TILE_full && kernel->s == 0.0) {                                    \
-      body(1, KEPT_##mode_name)                                                                            \
-    } else {                                                                                               \
-      body(0, KEPT_##mode_name)                                                                            \
-    }                                                                                                      \
+#define DEFINE_KERNEL(mode_name, kind_name, column, body)                                   \
+  static TILE_TARGET void TILE_NAME(mode_name##_##kind_name##_##column)(                    \
+      const double *query, double *sums, const double *source, size_t n_source, size_t dim, \
+      const pair_kernel *kernel) {                                                          \
+    const weight_kind kind = WEIGHT_##kind_name;                                            \
+    const tile_mode mode = TILE_##mode_name;                                                \
+    (void)dim;                                                                              \
+    if (kind == WEIGHT_even && mode >= TILE_full && kernel->s == 0.0) {                     \
+      body(1, KEPT_##mode_name)                                                             \
+    } else {                                                                                \
+      body(0, KEPT_##mode_name)                                                             \
+    }                                                                                       \
   }
-#define GENERAL(logarithmic, kept_dims)                                       \
-  double kept[8 * kept_dims * TILE_LANES] __attribute__((aligned(64)));       \
+#define GENERAL(logarithmic, kept_dims)                                 \
+  double kept[8 * kept_dims * TILE_LANES] __attribute__((aligned(64))); \
   TILE_NAME(general)(query, sums, source, n_source, dim, kernel, kind, mode, logarithmic, kept);
 #define DEFINE_GENERAL(mode_name, kind_name) DEFINE_KERNEL(mode_name, kind_name, 0, GENERAL)
 
@@ -208,17 +208,17 @@ DEFINE_GENERAL(hessian, general)
 
 /* Squared distances alone: squared[a * lanes] = sum_c (query[c] - source[a * dim + c])^2 for one lane. */
 #define STORE_DISTANCE(g) STORE(squared + (g) * TILE_LANES, distance##g);
-#define OPEN_DISTANCE(g)                \
+#define OPEN_DISTANCE(g)                   \
   const double *x##g = source + (g) * dim; \
   vec distance##g = SET1(0.0);
-#define DISTANCE_GROUP(count, REPEAT)                                                                      \
+#define DISTANCE_GROUP(count, REPEAT)                                                                          \
   for (; n_source >= (count); n_source -= (count), source += (count) * dim, squared += (count) * TILE_LANES) { \
-    REPEAT(OPEN_DISTANCE)                                                                                  \
-    for (size_t c = 0; c < dim; c++) {                                                                     \
-      const vec y = LOAD(query + c * TILE_LANES);                                                          \
-      REPEAT(ADD_SQUARE)                                                                                   \
-    }                                                                                                      \
-    REPEAT(STORE_DISTANCE)                                                                                 \
+    REPEAT(OPEN_DISTANCE)                                                                                      \
+    for (size_t c = 0; c < dim; c++) {                                                                         \
+      const vec y = LOAD(query + c * TILE_LANES);                                                              \
+      REPEAT(ADD_SQUARE)                                                                                       \
+    }                                                                                                          \
+    REPEAT(STORE_DISTANCE)                                                                                     \
   }
 static TILE_TARGET void TILE_NAME(distances)(const double *query, double *squared, const double *source,
                                              size_t n_source, size_t dim) {

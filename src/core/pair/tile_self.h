@@ -86,89 +86,89 @@ INLINE void TILE_NAME(extras_both)(TILE_NAME(tally) *t, TILE_NAME(tally) *r, vec
 #define SECOND_TILE_2(statements) statements
 #define SECOND_TILE_1(statements)
 #define ZERO_DISTANCE(a) vec distance##a = SET1(0.0);
-#define SQUARE_PAIR(a, y)                        \
+#define SQUARE_PAIR(a, y)                 \
   {                                       \
     const vec z = SUB(y, x);              \
     distance##a = FMA(z, z, distance##a); \
   }
-#define FORCE_PAIR(a, y, force)             \
+#define FORCE_PAIR(a, y, force)       \
   {                                   \
     const vec z = SUB(y, x);          \
     force = FMA(weight##a, z, force); \
     r = FMA(weight##a, z, r);         \
   }
-#define SQUARE_1(g, a, b)                        \
+#define SQUARE_1(g, a, b)                      \
   {                                            \
     const vec x = SET1(source[(g) * dim + c]); \
-    SQUARE_PAIR(a, y0)                                \
+    SQUARE_PAIR(a, y0)                         \
   }
-#define SQUARE_2(g, a, b)                        \
+#define SQUARE_2(g, a, b)                      \
   {                                            \
     const vec x = SET1(source[(g) * dim + c]); \
-    SQUARE_PAIR(a, y0)                                \
-    SQUARE_PAIR(b, y1)                                \
+    SQUARE_PAIR(a, y0)                         \
+    SQUARE_PAIR(b, y1)                         \
   }
-#define FORCE_1(g, a, b)                        \
+#define FORCE_1(g, a, b)                       \
   {                                            \
     const vec x = SET1(source[(g) * dim + c]); \
     vec r = LOAD(REACTION(c, g));              \
-    FORCE_PAIR(a, y0, force0)                        \
+    FORCE_PAIR(a, y0, force0)                  \
     STORE(REACTION(c, g), r);                  \
   }
-#define FORCE_2(g, a, b)                        \
+#define FORCE_2(g, a, b)                       \
   {                                            \
     const vec x = SET1(source[(g) * dim + c]); \
     vec r = LOAD(REACTION(c, g));              \
-    FORCE_PAIR(a, y0, force0)                        \
-    FORCE_PAIR(b, y1, force1)                        \
+    FORCE_PAIR(a, y0, force0)                  \
+    FORCE_PAIR(b, y1, force1)                  \
     STORE(REACTION(c, g), r);                  \
   }
 #define EXTRAS_OF(k, a) \
   TILE_NAME(extras_both)(&t[k], &r, distance##a, u##a, weight##a, inverse##a, logarithmic);
-#define EXTRAS_1(g, a, b)                                                                                      \
-  {                                                                                                            \
-    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic);               \
-    EXTRAS_OF(0, a)                                                                                            \
-    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                                \
+#define EXTRAS_1(g, a, b)                                                                        \
+  {                                                                                              \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic); \
+    EXTRAS_OF(0, a)                                                                              \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                  \
   }
-#define EXTRAS_2(g, a, b)                                                                                      \
-  {                                                                                                            \
-    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic);               \
-    EXTRAS_OF(0, a)                                                                                            \
-    EXTRAS_OF(1, b)                                                                                            \
-    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                                \
+#define EXTRAS_2(g, a, b)                                                                        \
+  {                                                                                              \
+    TILE_NAME(tally) r = TILE_NAME(extras_load)(REACTION(dim, g), REACTION_STRIDE, logarithmic); \
+    EXTRAS_OF(0, a)                                                                              \
+    EXTRAS_OF(1, b)                                                                              \
+    TILE_NAME(extras_store)(r, REACTION(dim, g), REACTION_STRIDE, logarithmic);                  \
   }
 
-#define DEFINE_PAIRING(tiles)                                                                                  \
-  INLINE void TILE_NAME(pair_##tiles)(const double *query, double *sums, const double *source,              \
-                                         double *reaction, size_t dim, const pair_kernel *kernel,              \
-                                         const weight_kind kind, const int logarithmic,  \
-                                         TILE_NAME(tally) *t) {                                                \
-    const tile_mode mode = TILE_full;                                                                          \
-    const size_t rows = dim + EXTRA_ROWS + LOG_ROWS;                                                           \
-    const vec epsilon = SET1(kernel->epsilon);                                                                 \
-    REPEAT_8(ZERO_DISTANCE)                                                                                    \
-    for (size_t c = 0; c < dim; c++) {                                                                         \
-      const vec y0 = LOAD(query + c * TILE_LANES);                                                             \
-      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);)                                \
-      PAIRS_##tiles(SQUARE_##tiles)                                                                              \
-    }                                                                                                          \
-    WEIGH(REPEAT_8)                                                                                            \
-    PAIRS_##tiles(EXTRAS_##tiles)                                                                              \
-    for (size_t c = 0; c < dim; c++) {                                                                         \
-      const vec y0 = LOAD(query + c * TILE_LANES);                                                             \
-      vec force0 = LOAD(sums + c * TILE_LANES);                                                                \
-      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);                                 \
-                          vec force1 = LOAD(sums + (rows + c) * TILE_LANES);)                                  \
-      PAIRS_##tiles(FORCE_##tiles)                                                                              \
-      STORE(sums + c * TILE_LANES, force0);                                                                    \
-      SECOND_TILE_##tiles(STORE(sums + (rows + c) * TILE_LANES, force1);)                                      \
-    }                                                                                                          \
+#define DEFINE_PAIRING(tiles)                                                                     \
+  INLINE void TILE_NAME(pair_##tiles)(const double *query, double *sums, const double *source,    \
+                                         double *reaction, size_t dim, const pair_kernel *kernel, \
+                                         const weight_kind kind, const int logarithmic,           \
+                                         TILE_NAME(tally) *t) {                                   \
+    const tile_mode mode = TILE_full;                                                             \
+    const size_t rows = dim + EXTRA_ROWS + LOG_ROWS;                                              \
+    const vec epsilon = SET1(kernel->epsilon);                                                    \
+    REPEAT_8(ZERO_DISTANCE)                                                                       \
+    for (size_t c = 0; c < dim; c++) {                                                            \
+      const vec y0 = LOAD(query + c * TILE_LANES);                                                \
+      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);)                   \
+      PAIRS_##tiles(SQUARE_##tiles)                                                               \
+    }                                                                                             \
+    WEIGH(REPEAT_8)                                                                               \
+    PAIRS_##tiles(EXTRAS_##tiles)                                                                 \
+    for (size_t c = 0; c < dim; c++) {                                                            \
+      const vec y0 = LOAD(query + c * TILE_LANES);                                                \
+      vec force0 = LOAD(sums + c * TILE_LANES);                                                   \
+      SECOND_TILE_##tiles(const vec y1 = LOAD(query + (dim + c) * TILE_LANES);                    \
+                          vec force1 = LOAD(sums + (rows + c) * TILE_LANES);)                     \
+      PAIRS_##tiles(FORCE_##tiles)                                                                \
+      STORE(sums + c * TILE_LANES, force0);                                                       \
+      SECOND_TILE_##tiles(STORE(sums + (rows + c) * TILE_LANES, force1);)                         \
+    }                                                                                             \
   }
-#define PAIR_SOURCES(tiles, step)                                                                              \
-  for (size_t a = 0; a < n_source; a += (step)) {                                                              \
-    TILE_NAME(pair_##tiles)(query, sums, source + a * dim, reaction + a * rows * TILE_LANES, dim, kernel,   \
-                               kind, logarithmic, t);                                                          \
+#define PAIR_SOURCES(tiles, step)                                                                         \
+  for (size_t a = 0; a < n_source; a += (step)) {                                                         \
+    TILE_NAME(pair_##tiles)(query, sums, source + a * dim, reaction + a * rows * TILE_LANES, dim, kernel, \
+                               kind, logarithmic, t);                                                     \
   }
 DEFINE_PAIRING(2)
 #if TILE_LANES == 8
@@ -210,17 +210,17 @@ INLINE void TILE_NAME(mutual)(const double *query, double *sums, size_t n_tiles,
 #endif
 }
 
-#define DEFINE_MUTUAL(kind_name)                                                                               \
-  static TILE_TARGET void TILE_NAME(mutual_##kind_name)(                                                       \
-      const double *query, double *sums, size_t n_tiles, const double *source, double *reaction,               \
-      size_t n_source, size_t dim, const pair_kernel *kernel) {                                                \
-    const weight_kind kind = WEIGHT_##kind_name;                                                               \
-    if (kind == WEIGHT_even && kernel->s == 0.0) {                                                             \
-      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 1);               \
-      TILE_NAME(normalise_reactions)(reaction, n_source, dim);                                                      \
-    } else {                                                                                                   \
-      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 0);               \
-    }                                                                                                          \
+#define DEFINE_MUTUAL(kind_name)                                                                 \
+  static TILE_TARGET void TILE_NAME(mutual_##kind_name)(                                         \
+      const double *query, double *sums, size_t n_tiles, const double *source, double *reaction, \
+      size_t n_source, size_t dim, const pair_kernel *kernel) {                                  \
+    const weight_kind kind = WEIGHT_##kind_name;                                                 \
+    if (kind == WEIGHT_even && kernel->s == 0.0) {                                               \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 1); \
+      TILE_NAME(normalise_reactions)(reaction, n_source, dim);                                   \
+    } else {                                                                                     \
+      TILE_NAME(mutual)(query, sums, n_tiles, source, reaction, n_source, dim, kernel, kind, 0); \
+    }                                                                                            \
   }
 DEFINE_MUTUAL(even)
 DEFINE_MUTUAL(odd)
@@ -235,16 +235,16 @@ DEFINE_MUTUAL(general)
  *
  * The macros use these names of the function in which they stand: at, c, y, force, t, logarithmic. */
 #define REPEAT_7(S) S(1) S(2) S(3) S(4) S(5) S(6) S(7)
-#define PASS(g)                                                        \
-  {                                                                    \
-    const vec z = SUB(y, LOAD(at + c * 2 * TILE_UNIT + (g)));          \
-    distance##g = FMA(z, z, distance##g);                              \
+#define PASS(g)                                               \
+  {                                                           \
+    const vec z = SUB(y, LOAD(at + c * 2 * TILE_UNIT + (g))); \
+    distance##g = FMA(z, z, distance##g);                     \
   }
 #define PASS_FORCE(g) force = FMA(weight##g, SUB(y, LOAD(at + c * 2 * TILE_UNIT + (g))), force);
-#define PASS_EXTRAS(g)                                                                                         \
-  {                                                                                                            \
-    TILE_NAME(tally) other = t;                                                                                \
-    TILE_NAME(extras_both)(&t, &other, distance##g, u##g, weight##g, inverse##g, logarithmic);                 \
+#define PASS_EXTRAS(g)                                                                         \
+  {                                                                                            \
+    TILE_NAME(tally) other = t;                                                                \
+    TILE_NAME(extras_both)(&t, &other, distance##g, u##g, weight##g, inverse##g, logarithmic); \
   }
 INLINE void TILE_NAME(within)(const double *twice, double *sums, size_t dim, const pair_kernel *kernel,
                               const weight_kind kind, const int logarithmic) {
@@ -272,14 +272,14 @@ INLINE void TILE_NAME(within)(const double *twice, double *sums, size_t dim, con
     TILE_NAME(extras_store)(t, extra, TILE_LANES, logarithmic);
   }
 }
-#define DEFINE_WITHIN(kind_name)                                                                               \
-  static TILE_TARGET void TILE_NAME(within_##kind_name)(const double *twice, double *sums, size_t dim,         \
-                                                        const pair_kernel *kernel) {                           \
-    if (WEIGHT_##kind_name == WEIGHT_even && kernel->s == 0.0) {                                               \
-      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 1);                                      \
-    } else {                                                                                                   \
-      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 0);                                      \
-    }                                                                                                          \
+#define DEFINE_WITHIN(kind_name)                                                                       \
+  static TILE_TARGET void TILE_NAME(within_##kind_name)(const double *twice, double *sums, size_t dim, \
+                                                        const pair_kernel *kernel) {                   \
+    if (WEIGHT_##kind_name == WEIGHT_even && kernel->s == 0.0) {                                       \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 1);                              \
+    } else {                                                                                           \
+      TILE_NAME(within)(twice, sums, dim, kernel, WEIGHT_##kind_name, 0);                              \
+    }                                                                                                  \
   }
 DEFINE_WITHIN(even)
 DEFINE_WITHIN(odd)

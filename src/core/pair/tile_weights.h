@@ -54,10 +54,10 @@ INLINE vec TILE_NAME(whole_power)(vec base, unsigned power) {
 #define EXP_11 2.5100411082014903e-08
 /* log2 u = k + 1/2 + (2/log 2) atanh f with f = (m - sqrt 2)/(m + sqrt 2), |f| <= 0.1716; atanh(f)/f is a
  * polynomial of degree 7 in f^2, interpolated at Chebyshev's points (error below 1e-17). */
-#define OPEN_LOG(g)                                                                \
-  const vec m##g = MANTISSA(u##g);                                                 \
+#define OPEN_LOG(g)                                                                                        \
+  const vec m##g = MANTISSA(u##g);                                                                         \
   const vec f##g = MUL(SUB(m##g, SET1(1.4142135623730951)), INVERSE(ADD(m##g, SET1(1.4142135623730951)))); \
-  const vec q##g = MUL(f##g, f##g);                                                \
+  const vec q##g = MUL(f##g, f##g);                                                                        \
   vec l##g = SET1(LOG_7);
 #define LOG_STEP_6(g) l##g = FMA(l##g, q##g, SET1(LOG_6));
 #define LOG_STEP_5(g) l##g = FMA(l##g, q##g, SET1(LOG_5));
@@ -66,14 +66,14 @@ INLINE vec TILE_NAME(whole_power)(vec base, unsigned power) {
 #define LOG_STEP_2(g) l##g = FMA(l##g, q##g, SET1(LOG_2));
 #define LOG_STEP_1(g) l##g = FMA(l##g, q##g, SET1(LOG_1));
 #define LOG_STEP_0(g) l##g = FMA(l##g, q##g, SET1(LOG_0));
-#define CLOSE_LOG(g)                                                                                    \
+#define CLOSE_LOG(g)                                                                                   \
   const vec e##g = MUL(FMA(MUL(l##g, f##g), SET1(2.8853900817779268), ADD(EXPONENT(u##g), SET1(0.5))), \
                        SET1(-kernel->exponent));
 /* 2^e = 2^round(e) exp(r), |r| <= 0.3466: a polynomial of degree 11, as above (error below 1e-17). Below
  * 2^-1080 nothing is left of a double. */
-#define OPEN_EXP(g)                                                             \
-  const vec k##g = ROUND(e##g);                                                 \
-  const vec r##g = MUL(SUB(e##g, k##g), SET1(0.69314718055994531));             \
+#define OPEN_EXP(g)                                                 \
+  const vec k##g = ROUND(e##g);                                     \
+  const vec r##g = MUL(SUB(e##g, k##g), SET1(0.69314718055994531)); \
   vec p##g = SET1(EXP_11);
 #define EXP_STEP_10(g) p##g = FMA(p##g, r##g, SET1(EXP_10));
 #define EXP_STEP_9(g) p##g = FMA(p##g, r##g, SET1(EXP_9));
@@ -87,12 +87,12 @@ INLINE vec TILE_NAME(whole_power)(vec base, unsigned power) {
 #define EXP_STEP_1(g) p##g = FMA(p##g, r##g, SET1(1.0));
 #define EXP_STEP_0(g) p##g = FMA(p##g, r##g, SET1(1.0));
 #define CLOSE_EXP(g) weight##g = SCALE(p##g, k##g);
-#define POWERS(REPEAT)                                                                              \
-  REPEAT(OPEN_LOG) REPEAT(LOG_STEP_6) REPEAT(LOG_STEP_5) REPEAT(LOG_STEP_4) REPEAT(LOG_STEP_3)      \
+#define POWERS(REPEAT)                                                                         \
+  REPEAT(OPEN_LOG) REPEAT(LOG_STEP_6) REPEAT(LOG_STEP_5) REPEAT(LOG_STEP_4) REPEAT(LOG_STEP_3) \
   REPEAT(LOG_STEP_2) REPEAT(LOG_STEP_1) REPEAT(LOG_STEP_0) REPEAT(CLOSE_LOG) EXPONENTIALS(REPEAT)
-#define EXPONENTIALS(REPEAT)                                                                        \
-  REPEAT(OPEN_EXP) REPEAT(EXP_STEP_10) REPEAT(EXP_STEP_9) REPEAT(EXP_STEP_8) REPEAT(EXP_STEP_7)     \
-  REPEAT(EXP_STEP_6) REPEAT(EXP_STEP_5) REPEAT(EXP_STEP_4) REPEAT(EXP_STEP_3) REPEAT(EXP_STEP_2)    \
+#define EXPONENTIALS(REPEAT)                                                                     \
+  REPEAT(OPEN_EXP) REPEAT(EXP_STEP_10) REPEAT(EXP_STEP_9) REPEAT(EXP_STEP_8) REPEAT(EXP_STEP_7)  \
+  REPEAT(EXP_STEP_6) REPEAT(EXP_STEP_5) REPEAT(EXP_STEP_4) REPEAT(EXP_STEP_3) REPEAT(EXP_STEP_2) \
   REPEAT(EXP_STEP_1) REPEAT(EXP_STEP_0) REPEAT(CLOSE_EXP)
 /* The weights of far pairs stop at 2^-1020, which is then subtracted, so that sums meet zeros and not subnormal
  * numbers, which cost a hundred times as much. */
@@ -111,39 +111,39 @@ INLINE vec TILE_NAME(whole_power)(vec base, unsigned power) {
 #define DROP_FAR(g)
 #endif
 
-#define WEIGH_EVEN(g)        \
+#define WEIGH_EVEN(g)         \
   inverse##g = INVERSE(u##g); \
   weight##g = TILE_NAME(whole_power)(inverse##g, kernel->power);
-#define WEIGH_ODD(g)                           \
-  {                                           \
-    const vec root = INVERSE_ROOT(u##g);      \
-    inverse##g = MUL(root, root);             \
+#define WEIGH_ODD(g)                                                                                 \
+  {                                                                                                  \
+    const vec root = INVERSE_ROOT(u##g);                                                             \
+    inverse##g = MUL(root, root);                                                                    \
     weight##g = kernel->power ? MUL(root, TILE_NAME(whole_power)(inverse##g, kernel->power)) : root; \
   }
 #define WEIGH_DISTANCE(g) weight##g = ROOT(u##g);
 #define INVERT(g) inverse##g = INVERSE(u##g);
-#define OPEN_WEIGHT(g)                            \
-  const vec u##g = ADD(distance##g, epsilon);     \
+#define OPEN_WEIGHT(g)                        \
+  const vec u##g = ADD(distance##g, epsilon); \
   vec weight##g, inverse##g = u##g;
 
 /* From distance0, ... to u0, ..., weight0, ... and, if the tally wants them, inverse0 = 1/u0, ... */
-#define WEIGH(REPEAT)                                                        \
-  REPEAT(OPEN_WEIGHT)                                                        \
-  if (kind == WEIGHT_even) {                                                 \
-    REPEAT(WEIGH_EVEN)                                                        \
-  } else if (kind == WEIGHT_odd) {                                           \
-    REPEAT(WEIGH_ODD)                                                         \
-  } else if (kind == WEIGHT_distance) {                                      \
-    REPEAT(WEIGH_DISTANCE)                                                        \
-  } else if (kind == WEIGHT_general) {                                       \
-    POWERS(REPEAT)                                                           \
-    if (mode >= TILE_full) { REPEAT(INVERT) }                          \
-  } else if (kind == WEIGHT_gaussian) {                                      \
-    REPEAT(EXPONENT_OF_SQUARE)                                               \
-    EXPONENTIALS(REPEAT)                                                     \
-    REPEAT(DROP_FAR)                                                         \
-  } else {                                                                   \
-    REPEAT(EXPONENT_OF_ROOT)                                                 \
-    EXPONENTIALS(REPEAT)                                                     \
-    REPEAT(DROP_FAR)                                                         \
+#define WEIGH(REPEAT)                         \
+  REPEAT(OPEN_WEIGHT)                         \
+  if (kind == WEIGHT_even) {                  \
+    REPEAT(WEIGH_EVEN)                        \
+  } else if (kind == WEIGHT_odd) {            \
+    REPEAT(WEIGH_ODD)                         \
+  } else if (kind == WEIGHT_distance) {       \
+    REPEAT(WEIGH_DISTANCE)                    \
+  } else if (kind == WEIGHT_general) {        \
+    POWERS(REPEAT)                            \
+    if (mode >= TILE_full) { REPEAT(INVERT) } \
+  } else if (kind == WEIGHT_gaussian) {       \
+    REPEAT(EXPONENT_OF_SQUARE)                \
+    EXPONENTIALS(REPEAT)                      \
+    REPEAT(DROP_FAR)                          \
+  } else {                                    \
+    REPEAT(EXPONENT_OF_ROOT)                  \
+    EXPONENTIALS(REPEAT)                      \
+    REPEAT(DROP_FAR)                          \
   }
