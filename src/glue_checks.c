@@ -1,9 +1,10 @@
 #include "glue.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 
-#include "core/riesz.h"
+#include "core/pair/riesz.h"
 
 matrix_view check_matrix(SEXP x, const char *what) {
   if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) Rf_error("`%s` must be a matrix of doubles.", what);
@@ -27,6 +28,25 @@ int check_count(SEXP x, const char *what) {
     Rf_error("`%s` must be one whole number that is not negative.", what);
   }
   return INTEGER_RO(x)[0];
+}
+
+const double *check_extents(SEXP x, size_t n, size_t dim, const char *what) {
+  const matrix_view view = check_matrix(x, what);
+  if (view.n != n || view.dim != dim) Rf_error("`%s` must be %.0f by %.0f.", what, (double)n, (double)dim);
+  return view.x;
+}
+
+int check_choice(SEXP x, int count, const char *what) {
+  const int which = check_count(x, what);
+  if (which >= count) Rf_error("`%s` must be below %d.", what, count);
+  return which;
+}
+
+uint64_t check_whole(double x, double most, const char *what) {
+  if (!(x >= 0.0) || !(x <= most) || !(x <= LARGEST_WHOLE) || x != floor(x)) {
+    Rf_error("`%s` must be one whole number between 0 and %.0f.", what, most);
+  }
+  return (uint64_t)x;
 }
 
 int check_flag(SEXP x, const char *what) {
@@ -54,6 +74,12 @@ const double *check_vector(SEXP x, size_t length, const char *what) {
   return value;
 }
 
+const double *check_doubles(SEXP x, size_t *length, const char *what) {
+  if (TYPEOF(x) != REALSXP) Rf_error("`%s` must be doubles.", what);
+  *length = (size_t)XLENGTH(x);
+  return check_vector(x, *length, what);
+}
+
 pair_kernel check_potential(SEXP s, SEXP epsilon) {
   const double exponent = check_number(s, "s"), softening = check_number(epsilon, "epsilon");
   if (!(exponent > -2.0) || !isfinite(exponent)) Rf_error("`s` must be finite and above -2.");
@@ -70,7 +96,7 @@ rng_key check_key(SEXP key) {
 int check_threads(SEXP threads) {
   const int n = check_count(threads, "threads");
   if (n < 1) Rf_error("`threads` must be at least 1.");
-  return n;
+  return threads_limit(n);
 }
 
 double *scratch(size_t a, size_t b) {
@@ -80,14 +106,29 @@ double *scratch(size_t a, size_t b) {
 }
 
 double *aligned_scratch(size_t n) {
-  enum { LINE = 64 };
-  double *out = scratch(n + LINE / sizeof(double), 1);
-  const size_t beyond = (uintptr_t)out % LINE;
-  return beyond ? out + (LINE - beyond) / sizeof(double) : out;
+  if (n > SIZE_MAX - CACHE_ROOM) Rf_error("The problem is too large for this machine's addresses.");
+  return cache_aligned(scratch(n + CACHE_ROOM, 1));
+}
+
+SEXP new_vector(size_t n) {
+  if (n > (size_t)R_XLEN_T_MAX) Rf_error("A result of %.0f numbers is too large for R.", (double)n);
+  return Rf_allocVector(REALSXP, (R_xlen_t)n);
+}
+
+/* R's extents of a matrix are ints. */
+static SEXP new_matrix_of(SEXPTYPE type, size_t n, size_t dim) {
+  if (n > INT_MAX || dim > INT_MAX || (dim > 0 && n > (size_t)R_XLEN_T_MAX / dim)) {
+    Rf_error("A result of %.0f rows and %.0f columns is too large for R.", (double)n, (double)dim);
+  }
+  return Rf_allocMatrix(type, (int)n, (int)dim);
 }
 
 SEXP new_matrix(size_t n, size_t dim) {
-  return Rf_allocMatrix(REALSXP, (int)n, (int)dim);
+  return new_matrix_of(REALSXP, n, dim);
+}
+
+SEXP new_integer_matrix(size_t n, size_t dim) {
+  return new_matrix_of(INTSXP, n, dim);
 }
 
 const double *packed_rows(matrix_view view) {
@@ -96,14 +137,8 @@ const double *packed_rows(matrix_view view) {
   return out;
 }
 
-void unpack_rows(double *out, const double *packed, size_t n, size_t dim) {
-  for (size_t i = 0; i < n; i++) {
-    for (size_t c = 0; c < dim; c++) out[c * n + i] = packed[i * dim + c];
-  }
-}
-
 row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP count, int own) {
-  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count")};
+  const row_range rows = {(size_t)check_count(from, "from"), (size_t)check_count(count, "count"), own};
   if (query.dim != source.dim) Rf_error("`query` and `source` must have the same number of columns.");
   if (rows.from > query.n || rows.count > query.n - rows.from) {
     Rf_error("`from` and `count` must lie within the rows of `query`.");
@@ -112,13 +147,19 @@ row_range check_rows(matrix_view query, matrix_view source, SEXP from, SEXP coun
   return rows;
 }
 
-/* Rows [from, from + count) of the query as a task; with `self` query row i is source row i. */
-pair_task check_row_task(matrix_view query, matrix_view source, SEXP from, SEXP count, SEXP self,
-                         pair_kernel kernel) {
-  const int own = check_flag(self, "self");
-  const row_range rows = check_rows(query, source, from, count, own);
-  const pair_task task = {query.x + rows.from, rows.count, 1,         query.n, packed_rows(source), source.n,
-                          source.dim,          own ? rows.from : NO_SELF, NULL, kernel, NULL};
+pair_task row_task(matrix_view query, matrix_view source, row_range rows, pair_kernel kernel) {
+  pair_task task = {
+      .query = query.x + rows.from,
+      .n_query = rows.count,
+      .row_stride = 1,
+      .column_stride = query.n,
+      .source = packed_rows(source),
+      .n_source = source.n,
+      .dim = source.dim,
+      .self = rows.own ? rows.from : NO_SELF,
+      .kernel = kernel,
+  };
+  pairwise_prepare(&task);
   return task;
 }
 

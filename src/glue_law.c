@@ -1,25 +1,168 @@
-/* Latent laws and the random numbers behind them. */
+/* Latent laws: mixtures, kernel estimates in one dimension, equilibria and shells. */
 #include "glue.h"
 
-#include <stdint.h>
+#include <math.h>
+#include <string.h>
 
-#include "core/equilibrium.h"
-#include "core/threads.h"
+#include "core/base/linalg.h"
+#include "core/law/equilibrium.h"
+#include "core/law/kde.h"
+#include "core/law/mixture.h"
+#include "core/law/surroundings.h"
+#include "core/law/t_mixture.h"
 
-SEXP pf_equilibrium_radius(SEXP dim, SEXP s) {
+static SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets, SEXP constants, SEXP widths,
+                            SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view at = check_matrix(points, "points"), of = check_matrix(means, "means");
+  if (of.n < 1) Rf_error("`means` must have at least one row.");
+  const int own = check_flag(self, "self");
+  const row_range rows = check_rows(at, of, from, count, own);
+  const int team = check_threads(threads);
+  const double *log_constants = check_vector(constants, of.n, "constants");
+  mixture_widths smoothing;
+  smoothing.width = check_doubles(widths, &smoothing.n, "widths");
+  smoothing.share = check_vector(shares, smoothing.n, "shares");
+  if (smoothing.n < 1) Rf_error("`widths` must be at least one double.");
+  for (size_t k = 0; k < smoothing.n; k++) {
+    if (!(smoothing.width[k] > 0.0)) Rf_error("`widths` must be above 0.");
+  }
+  /* one column per component: packed, seen from C */
+  const double *triangles = check_extents(factors, triangle_size(of.dim), of.n, "factors");
+  const gaussians mixture = {
+      .means = packed_rows(of),
+      .factors = triangles,
+      .offsets = Rf_isNull(offsets) ? NULL : check_extents(offsets, of.dim, of.n, "offsets"),
+      .constants = log_constants,
+      .n = of.n,
+      .dim = of.dim,
+  };
+  SEXP out = PROTECT(new_matrix(rows.count, smoothing.n));
+  const double *query = packed_rows(at) + rows.from * at.dim;
+  mixture_log_density(&mixture, query, rows.count, own ? rows.from : NOT_A_COMPONENT, &smoothing, REAL(out),
+                      scratch(1, mixture_workspace(of.n, of.dim, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* index: an integer matrix of rows from 1 up; as ints from 0. */
+static const int *check_index(SEXP index, size_t n) {
+  if (TYPEOF(index) != INTSXP || !Rf_isMatrix(index) || (size_t)Rf_nrows(index) != n || Rf_ncols(index) < 1) {
+    Rf_error("`index` must be an integer matrix with one row per point.");
+  }
+  const size_t size = (size_t)XLENGTH(index);
+  const int *row = INTEGER_RO(index);
+  int *near = (int *)R_alloc(size + 1, sizeof(int));
+  for (size_t i = 0; i < size; i++) {
+    if (row[i] == NA_INTEGER || row[i] < 1 || (size_t)row[i] > n) Rf_error("`index` must point to rows of `points`.");
+    near[i] = row[i] - 1;
+  }
+  return near;
+}
+
+/* index: from 1. Results have one column per point. */
+static SEXP pf_local_gaussians(SEXP points, SEXP index, SEXP shrinkage, SEXP least, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view of = check_matrix(points, "points");
+  const int team = check_threads(threads);
+  const surroundings around = {
+      .points = packed_rows(of),
+      .n = of.n,
+      .dim = of.dim,
+      .shrinkage = check_number(shrinkage, "shrinkage"),
+      .least = check_number(least, "least"),
+      .index = check_index(index, of.n),
+      .k = (size_t)Rf_ncols(index),
+  };
+  static const char *const names[] = {"centres", "spread", "factors", "log_det"};
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(of.dim, of.n));
+  values[1] = PROTECT(new_matrix(triangle_size(of.dim), of.n));
+  values[2] = PROTECT(new_matrix(triangle_size(of.dim), of.n));
+  values[3] = PROTECT(new_vector(of.n));
+  const local_gaussians_out out = {
+      .centres = REAL(values[0]), .roots = REAL(values[1]), .factors = REAL(values[2]), .log_det = REAL(values[3])};
+  local_gaussians(&around, &out, scratch((size_t)team, local_gaussians_workspace(of.dim)), team);
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
+}
+
+/* share and pull [n, K]: where the algorithm is; the first call has them equal, with log_likelihood -Inf. Roots: one
+ * column per component, upper triangles R by columns, C = R'R. `steps` is fewer than asked for where it has settled. */
+static SEXP pf_t_mixture_fit(SEXP points, SEXP share, SEXP pull, SEXP df, SEXP prior, SEXP log_likelihood,
+                             SEXP most_steps, SEXP least_gain, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view of = check_matrix(points, "points"), by = check_matrix(share, "share");
+  const double *weights = check_extents(pull, of.n, by.dim, "pull");
+  const t_mixture law = {
+      .components = by.dim, .df = check_number(df, "df"), .prior = check_number(prior, "prior")};
+  const size_t steps = (size_t)check_count(most_steps, "most_steps");
+  const double gain = check_number(least_gain, "least_gain");
+  double total = check_number(log_likelihood, "log_likelihood");
+  const int team = check_threads(threads);
+  if (by.n != of.n || by.n < 1 || by.dim < 1) Rf_error("`share` must have one row per point and at least one column.");
+  if (steps < 1) Rf_error("`most_steps` must be at least 1.");
+  if (!(law.df > 0.0) || !(law.prior >= 0.0)) Rf_error("`df` must be above 0 and `prior` at least 0.");
+  static const char *const names[] = {"share", "pull", "rows", "means", "roots", "log_likelihood", "steps"};
+  SEXP values[7];
+  values[0] = PROTECT(new_matrix(of.n, by.dim));
+  values[1] = PROTECT(new_matrix(of.n, by.dim));
+  values[2] = PROTECT(new_vector(by.dim));
+  values[3] = PROTECT(new_matrix(by.dim, of.dim));
+  values[4] = PROTECT(new_matrix(of.dim * of.dim, by.dim));
+  memcpy(REAL(values[0]), by.x, of.n * by.dim * sizeof(double));
+  memcpy(REAL(values[1]), weights, of.n * by.dim * sizeof(double));
+  double *means = scratch(by.dim, of.dim);
+  size_t made = 0;
+  const status done = t_mixture_fit(&law, packed_rows(of), of.n, of.dim, steps, gain, REAL(values[0]), REAL(values[1]),
+                                    REAL(values[2]), means, REAL(values[4]), &total, &made,
+                                    scratch(1, t_mixture_workspace(&law, of.n, of.dim, team)), team);
+  unpack_rows(REAL(values[3]), means, by.dim, of.dim);
+  values[5] = PROTECT(Rf_ScalarReal(done == STATUS_ok ? total : NAN));
+  values[6] = PROTECT(Rf_ScalarInteger((int)made));
+  SEXP result = new_list(names, values, 7);
+  UNPROTECT(7);
+  return result;
+}
+
+static const double *check_increasing(SEXP x, size_t *n, const char *what) {
+  const double *value = check_doubles(x, n, what);
+  for (size_t i = 0; i < *n; i++) {
+    if (!isfinite(value[i]) || (i > 0 && value[i] < value[i - 1])) {
+      Rf_error("`%s` must be finite and in increasing order.", what);
+    }
+  }
+  return value;
+}
+
+/* The share of the kernel estimate above each of `at`. */
+static SEXP pf_kernel_tail(SEXP sorted, SEXP at, SEXP width) {
+  R_CheckUserInterrupt();
+  size_t n, m;
+  const double *values = check_increasing(sorted, &n, "sorted"), *knots = check_increasing(at, &m, "at");
+  const double h = check_number(width, "width");
+  if (n < 1 || !(h > 0.0)) Rf_error("`sorted` must not be empty and `width` must be above 0.");
+  SEXP out = PROTECT(new_vector(m));
+  kernel_tail(values, n, knots, m, h, REAL(out));
+  UNPROTECT(1);
+  return out;
+}
+
+static SEXP pf_equilibrium_radius(SEXP dim, SEXP s) {
   return Rf_ScalarReal(equilibrium_radius((size_t)check_count(dim, "dim"), check_number(s, "s")));
 }
 
-SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads) {
+static SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads) {
   R_CheckUserInterrupt();
-  const size_t rows = (size_t)check_count(n, "n"), dim = (size_t)XLENGTH(centre);
-  const double *middle = check_vector(centre, dim, "centre");
+  size_t dim;
+  const size_t rows = (size_t)check_count(n, "n");
+  const double *middle = check_doubles(centre, &dim, "centre");
   const double size = check_number(radius, "radius"), exponent = check_number(s, "s");
-  const int which = check_count(kind, "kind");
+  const int which = check_choice(kind, SHELL_count, "kind");
   const rng_key seed = check_key(key);
-  const int team = threads_limit(check_threads(threads));
+  const int team = check_threads(threads);
   if (dim < 1) Rf_error("`centre` must have at least one coordinate.");
-  if (which > SHELL_equilibrium) Rf_error("`kind` must be 0, 1 or 2.");
   SEXP out = PROTECT(new_matrix(rows, dim));
   const status done = draw_shell(REAL(out), rows, dim, middle, size, (shell)which, exponent, seed, team);
   UNPROTECT(1);
@@ -27,37 +170,12 @@ SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key
   return out;
 }
 
-typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);
-
-static SEXP fill_matrix(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads, filler fill) {
-  R_CheckUserInterrupt();
-  const size_t rows = (size_t)check_count(n, "n"), columns = (size_t)check_count(m, "m");
-  const rng_key seed = check_key(key);
-  const uint32_t number = (uint32_t)check_count(stream, "stream");
-  const int team = threads_limit(check_threads(threads));
-  SEXP out = PROTECT(new_matrix(rows, columns));
-  fill(REAL(out), rows, columns, seed, number, 0, team);
-  UNPROTECT(1);
-  return out;
-}
-
-SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
-  return fill_matrix(n, m, key, stream, threads, fill_uniform);
-}
-
-SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
-  return fill_matrix(n, m, key, stream, threads, fill_normal);
-}
-
-/* One Philox block, for the published known answers: words go in and out as doubles. */
-SEXP pf_philox(SEXP counter, SEXP key) {
-  const double *c = check_vector(counter, 4, "counter"), *k = check_vector(key, 2, "key");
-  uint32_t in[4], seed[2], word[4];
-  for (int i = 0; i < 4; i++) in[i] = (uint32_t)(uint64_t)c[i];
-  for (int i = 0; i < 2; i++) seed[i] = (uint32_t)(uint64_t)k[i];
-  philox4x32(in, seed, word);
-  SEXP out = PROTECT(Rf_allocVector(REALSXP, 4));
-  for (int i = 0; i < 4; i++) REAL(out)[i] = (double)word[i];
-  UNPROTECT(1);
-  return out;
-}
+const R_CallMethodDef law_routines[] = {
+    ROUTINE(pf_mixture_log_density, 11),
+    ROUTINE(pf_local_gaussians, 5),
+    ROUTINE(pf_t_mixture_fit, 9),
+    ROUTINE(pf_kernel_tail, 3),
+    ROUTINE(pf_equilibrium_radius, 2),
+    ROUTINE(pf_draw_shell, 7),
+    NO_ROUTINE,
+};

@@ -8,15 +8,14 @@
 #include <unistd.h>
 #endif
 
-#include "core/fingerprint.h"
-#include "core/simd.h"
-#include "core/threads.h"
+#include "core/base/fingerprint.h"
+#include "core/pair/simd.h"
 
 /* requested -> c(granted, processors, OpenMP's limit, compiled with OpenMP) */
-SEXP pf_threads(SEXP requested) {
-  const int wanted = check_threads(requested);
+static SEXP pf_threads(SEXP requested) {
+  const int granted = check_threads(requested);
   SEXP out = PROTECT(Rf_allocVector(INTSXP, 4));
-  INTEGER(out)[0] = threads_limit(wanted);
+  INTEGER(out)[0] = granted;
   INTEGER(out)[1] = threads_processors();
   INTEGER(out)[2] = threads_openmp_limit();
   INTEGER(out)[3] = threads_compiled();
@@ -25,7 +24,7 @@ SEXP pf_threads(SEXP requested) {
 }
 
 /* Selects an instruction set unless `name` is ""; returns the one in use, then all there are. */
-SEXP pf_simd(SEXP name) {
+static SEXP pf_simd(SEXP name) {
   const char *wanted = check_string(name, "name");
   if (wanted[0] && !simd_select(wanted)) Rf_error("This processor or build has no \"%s\" kernels.", wanted);
   const char *names[4];
@@ -38,7 +37,7 @@ SEXP pf_simd(SEXP name) {
 }
 
 /* Bytes of physical memory, NA where it cannot be told. */
-SEXP pf_memory(void) {
+static SEXP pf_memory(void) {
 #if defined(_SC_PHYS_PAGES) && defined(_SC_PAGESIZE)
   const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
   if (pages > 0 && size > 0) return Rf_ScalarReal((double)pages * (double)size);
@@ -46,9 +45,17 @@ SEXP pf_memory(void) {
   return Rf_ScalarReal(NA_REAL);
 }
 
-SEXP pf_fingerprint(SEXP x) {
+static SEXP pf_fingerprint(SEXP x) {
   if (TYPEOF(x) != REALSXP) Rf_error("`x` must be doubles.");
   char text[17];
   snprintf(text, sizeof text, "%016" PRIx64, fingerprint_add(FINGERPRINT_START, REAL_RO(x), (size_t)XLENGTH(x)));
   return Rf_mkString(text);
 }
+
+const R_CallMethodDef machine_routines[] = {
+    ROUTINE(pf_threads, 1),
+    ROUTINE(pf_simd, 1),
+    ROUTINE(pf_memory, 0),
+    ROUTINE(pf_fingerprint, 1),
+    NO_ROUTINE,
+};

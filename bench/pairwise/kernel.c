@@ -9,10 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/mutual.h"
-#include "core/pairwise.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/pair/mutual.h"
+#include "core/pair/pairwise.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 #ifdef SIMD_X86
 #include <immintrin.h>
@@ -195,10 +195,12 @@ static void cloud_free(cloud *c) {
 
 /* best time of `repeats` for force and weight at the first n_query particles */
 static double kernel_seconds_of(cloud *c, double s, int full, int threads, int repeats) {
-  pair_task task = {c->columns, c->n_query, 1, c->n, c->packed, c->n, c->dim, 0, NULL, riesz_kernel(s, 1.0), NULL};
+  pair_task task = {.query = c->columns, .n_query = c->n_query, .row_stride = 1, .column_stride = c->n,
+                    .source = c->packed, .n_source = c->n, .dim = c->dim, .self = 0, .kernel = riesz_kernel(s, 1.0)};
   double *extras = malloc(3 * c->n * sizeof(double));
   if (!extras) exit(2);
-  pair_sums sums = {c->force, 1, c->n, c->weight, extras, extras + c->n, extras + 2 * c->n, NULL};
+  pair_sums sums = {.force = c->force, .row_stride = 1, .column_stride = c->n, .weight = c->weight,
+                    .bound = extras, .repulsion = extras + c->n, .nearest = extras + 2 * c->n};
   if (!full) sums.bound = sums.repulsion = sums.nearest = NULL;
   double best = INFINITY;
   for (int k = 0; k < repeats; k++) {
@@ -218,11 +220,12 @@ static double kernel_seconds(cloud *c, double s, int threads, int repeats) {
 
 /* All sums at all particles, each pair visited once. */
 static double mutual_seconds(cloud *c, double s, int threads, int repeats) {
-  mutual_task task = {c->packed, c->n, c->dim, riesz_kernel(s, 1.0), NULL};
+  mutual_task task = {.rows = c->packed, .n = c->n, .dim = c->dim, .kernel = riesz_kernel(s, 1.0)};
   double *room = malloc((mutual_state(c->n, c->dim) + 8 + mutual_workspace(c->n, c->dim, threads) + 3 * c->n) * sizeof(double));
   if (!room) exit(2);
   double *state = room + (8 - (uintptr_t)room / 8 % 8), *extras = state + mutual_state(c->n, c->dim), *workspace = extras + 3 * c->n;
-  const pair_sums sums = {c->force, 1, c->n, c->weight, extras, extras + c->n, extras + 2 * c->n, NULL};
+  const pair_sums sums = {.force = c->force, .row_stride = 1, .column_stride = c->n, .weight = c->weight,
+                    .bound = extras, .repulsion = extras + c->n, .nearest = extras + 2 * c->n};
   double best = INFINITY;
   for (int k = 0; k < repeats; k++) {
     const double start = now();

@@ -13,7 +13,7 @@ mkdir -p "$results"
 
 # what R on Debian uses, without the flags that do not matter here
 flags="-std=gnu99 -O2 -fopenmp"
-for file in "$sources"/core/*.c; do
+for file in "$sources"/core/*/*.c; do
   # shellcheck disable=SC2086 # flags are words
   "${CC:-gcc}" $flags -I"$sources" -c "$file" -o "$work/$(basename "$file" .c).o"
 done

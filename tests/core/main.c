@@ -2,9 +2,9 @@
 #include <stdarg.h>
 
 #include "check.h"
-#include "core/rng.h"
-#include "core/simd.h"
-#include "core/threads.h"
+#include "core/base/rng.h"
+#include "core/pair/simd.h"
+#include "core/base/parallel.h"
 
 /* Failures printed; beyond, they are only counted. */
 #define MOST_PRINTED 40
@@ -53,18 +53,22 @@ int main(void) {
   test_linalg();
   test_moments();
   test_fingerprint();
-  test_threads();
+  test_parallel();
+  test_exponentials();
   test_simd();
+  test_sums();
   test_riesz();
   test_equilibrium();
   test_pairwise();
   test_mutual();
   test_kde();
+  test_targets();
+  test_gaussians();
   test_wgf();
   test_neighbours();
   test_sinkhorn();
-  test_forward();
-  test_backward();
+  test_field();
+  test_inverse();
   test_network();
   test_spectral();
   test_t_mixture();

@@ -18,7 +18,7 @@ failed=0
 
 # compile COMPILER FLAGS: every file that $objects does not have yet, two at a time
 compile() {
-  (cd "$sources" && ls core/*.c) > "$work/files"
+  (cd "$sources" && ls core/*/*.c) > "$work/files"
   (cd "$here" && ls ./*.c) >> "$work/files"
   # shellcheck disable=SC2016 # the inner shell expands them
   xargs -P 2 -n 1 sh -c '
@@ -33,12 +33,12 @@ compile() {
   ' compile "$objects" "$sources" "$here" "$1 $2" < "$work/files"
 }
 
-# fresh: nothing is compiled; without_openmp: the files that know of OpenMP are to be compiled again
+# fresh: nothing is compiled; without_openmp: the files that OpenMP changes are to be compiled again
 fresh() {
   objects=$(mktemp -d "$work/build.XXXXXX")
 }
 without_openmp() {
-  for file in $(grep -l "_OPENMP" "$sources"/core/*.c "$here"/*.c); do
+  for file in $(grep -l -e _OPENMP -e VECTORISE "$sources"/core/*/*.c "$here"/*.c); do
     rm -f "$objects/$(basename "$file" .c).o"
   done
 }
@@ -77,6 +77,44 @@ links() {
   "$1" $2 "$work/empty.c" -o "$work/empty" > /dev/null 2>&1
 }
 
+# rooms: the order of the rooms under src/core. A file includes headers of its own room and of rooms of a lower
+# rank, no header of R, and only base/parallel names OpenMP.
+rank() {
+  case $1 in
+    base) echo 0 ;;
+    pair) echo 1 ;;
+    law | net) echo 2 ;;
+    flow) echo 3 ;;
+    *) echo 9 ;;
+  esac
+}
+breach() {
+  printf '  %s\n' "$1" >&2
+  broken=$((broken + 1))
+}
+check_rooms() {
+  looked=0
+  broken=0
+  for path in "$sources"/core/*/*.[ch] "$sources"/core/*.[ch]; do
+    [ -e "$path" ] || continue
+    file=${path#"$sources"/core/}
+    room=${file%/*}
+    looked=$((looked + 1))
+    [ "$(rank "$room")" != 9 ] || breach "$file is in no room"
+    for other in $(sed -n 's/^ *# *include *"core\/\([^/"]*\).*/\1/p' "$path"); do
+      [ "$other" = "$room" ] || [ "$(rank "$other")" -lt "$(rank "$room")" ] ||
+        breach "$file includes a header of $other, which is not a lower room"
+    done
+    ! grep -q -e 'include *[<"]R' -e 'include *[<"]R_ext' "$path" || breach "$file includes a header of R"
+    case $file in
+      base/parallel.[ch]) ;;
+      *) ! grep -q -e 'omp[ .]' -e _OPENMP -e 'omp_' "$path" || breach "$file names OpenMP" ;;
+    esac
+  done
+  say_result "rooms" "$looked" "$broken"
+}
+
+check_rooms
 gcc=${CC:-gcc}
 fresh
 if links "$gcc" "$sanitizers -fopenmp"; then

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/divergence.h"
+#include "core/net/divergence.h"
 
 static const divergence all[] = {{DIVERGENCE_kl, 0.0},   {DIVERGENCE_alpha, 2.0},      {DIVERGENCE_alpha, 1.2},
                                  {DIVERGENCE_alpha, 10}, {DIVERGENCE_reverse_kl, 0.0}, {DIVERGENCE_js, 0.0}};

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/equilibrium.h"
+#include "core/law/equilibrium.h"
 
 static void radii(void) {
   const double pi = 3.14159265358979323846;
@@ -42,10 +42,12 @@ static void shells(size_t dim, double s, shell kind, int sphere, double mean, do
     nearest = fmin(nearest, r2);
   }
   if (sphere) {
-    CHECK(near(nearest, 1.0, 1e-13) && near(farthest, 1.0, 1e-13), "dim %zu: off the sphere, %g to %g", dim, nearest, farthest);
+    CHECK(near(nearest, 1.0, 1e-13) && near(farthest, 1.0, 1e-13), "dim %zu: off the sphere, %g to %g", dim, nearest,
+          farthest);
   } else {
     CHECK(farthest <= 1.0 + 1e-13, "dim %zu: outside the ball, %g", dim, farthest);
-    CHECK(fabs(sum / N - mean) < STANDARD_ERRORS * sqrt(variance / N), "dim %zu, s = %g: mean squared radius %g, not %g", dim, s, sum / N, mean);
+    CHECK(fabs(sum / N - mean) < STANDARD_ERRORS * sqrt(variance / N),
+          "dim %zu, s = %g: mean squared radius %g, not %g", dim, s, sum / N, mean);
   }
   CHECK(fabs(first / N) < STANDARD_ERRORS / sqrt((double)N), "dim %zu: not centred, %g", dim, first / N);
 

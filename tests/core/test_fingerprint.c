@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/fingerprint.h"
+#include "core/base/fingerprint.h"
 
 void test_fingerprint(void) {
   enum { N = 1000 };

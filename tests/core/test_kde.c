@@ -1,7 +1,7 @@
 /* The kernel estimate against long double sums, far points included, on every instruction set and thread count. */
 #include "check.h"
-#include "core/kde.h"
-#include "core/simd.h"
+#include "core/law/kde.h"
+#include "core/pair/simd.h"
 
 #define N 70
 #define M 12
@@ -10,7 +10,8 @@ typedef struct {
   double log_density, score[8];
 } estimate;
 
-static estimate reference(const double *y, const double *source, size_t n, size_t dim, size_t own, const pair_kernel *kernel) {
+static estimate reference(const double *y, const double *source, size_t n, size_t dim, size_t own,
+                          const pair_kernel *kernel) {
   estimate out = {0.0, {0.0}};
   const int gaussian = kernel->kind == WEIGHT_gaussian;
   long double least = INFINITY, sum = 0.0L, shift[8] = {0.0L};
@@ -45,11 +46,13 @@ static void test_against_reference(size_t dim, const pair_kernel *kernel, int se
   const size_t n = self ? N : M;
   for (size_t i = 0; i < n; i++) {
     /* the last three are out of reach of the exponential */
-    for (size_t c = 0; c < dim; c++) query[c * n + i] = self ? source[i * dim + c] : 0.3 * (double)i + (i + 3 >= M ? 200.0 : 0.0);
+    for (size_t c = 0; c < dim; c++)
+      query[c * n + i] = self ? source[i * dim + c] : 0.3 * (double)i + (i + 3 >= M ? 200.0 : 0.0);
   }
   double *density = new_doubles(n), *score = new_doubles(n * dim), *twice = new_doubles(n * dim);
-  double *workspace = new_doubles(2 * pairwise_workspace(dim));
-  pair_task task = {query, n, 1, n, source, N, dim, self ? 0 : NO_SELF, NULL, *kernel, NULL};
+  double *workspace = new_doubles(kde_workspace(N, dim, 2));
+  pair_task task = {.query = query, .n_query = n, .row_stride = 1, .column_stride = n, .source = source,
+                    .n_source = N, .dim = dim, .self = self ? 0 : NO_SELF, .kernel = *kernel};
   pairwise_prepare(&task);
   kde_field(&task, density, score, 1, n, workspace, 1);
   for (size_t i = 0; i < n; i++) {

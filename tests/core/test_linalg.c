@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/linalg.h"
+#include "core/base/linalg.h"
 
 /* a = b b' + I, [n, n] */
 static void positive_matrix(double *a, size_t n, uint32_t seed) {

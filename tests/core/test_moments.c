@@ -1,6 +1,6 @@
 /* Weighted moments against sums by hand, and the same bits on two threads. */
 #include "check.h"
-#include "core/moments.h"
+#include "core/law/moments.h"
 
 #define ROWS 5000
 #define DIM 3
@@ -12,7 +12,8 @@ static void test_by_hand(void) {
   const double weights[] = {1.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0};
   double means[6], scatters[9], *workspace = new_doubles(moments_workspace(3, 2, 3, 1));
   weighted_moments(points, 3, 2, weights, 3, means, scatters, workspace, 1);
-  const double mean_wanted[] = {1.5, 2.0, 0.0, 0.0, 2.0, 0.0}, wanted[] = {3.0, 4.0, 16.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+  const double mean_wanted[] = {1.5, 2.0, 0.0, 0.0, 2.0, 0.0},
+               wanted[] = {3.0, 4.0, 16.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
   for (size_t i = 0; i < 6; i++) CHECK_NEAR(means[i], mean_wanted[i], TOLERANCE_ROUNDING);
   for (size_t i = 0; i < 9; i++) CHECK_NEAR(scatters[i], wanted[i], TOLERANCE_ROUNDING);
   free(workspace);
@@ -20,7 +21,8 @@ static void test_by_hand(void) {
 
 /* Several parts, the last rows of each not a whole block; enough work for a second thread. */
 static void test_many_rows(void) {
-  double *cloud = new_doubles(ROWS * DIM), *shares = new_doubles(ROWS * SETS), *room = new_doubles(moments_workspace(ROWS, DIM, SETS, 2));
+  double *cloud = new_doubles(ROWS * DIM), *shares = new_doubles(ROWS * SETS),
+         *room = new_doubles(moments_workspace(ROWS, DIM, SETS, 2));
   for (size_t i = 0; i < ROWS * DIM; i++) cloud[i] = 3.0 + sin(1.7 * (double)i);
   for (size_t i = 0; i < ROWS * SETS; i++) shares[i] = 1.0 + cos(0.3 * (double)i);
   double one[SETS * (DIM + TRIANGLE)], two[SETS * (DIM + TRIANGLE)];

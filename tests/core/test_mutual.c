@@ -1,7 +1,7 @@
 #include "check.h"
-#include "core/mutual.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/pair/mutual.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 #define MOST_THREADS 2
 /* force [n, dim], then weight, bound, repulsion, nearest, each [n] */
@@ -14,7 +14,8 @@ typedef struct {
 
 static pair_sums sums_in(double *store, size_t n, size_t dim) {
   double *extra = store + n * dim;
-  const pair_sums sums = {store, 1, n, extra, extra + n, extra + 2 * n, extra + 3 * n, NULL};
+  const pair_sums sums = {.force = store, .row_stride = 1, .column_stride = n, .weight = extra, .bound = extra + n,
+                          .repulsion = extra + 2 * n, .nearest = extra + 3 * n};
   return sums;
 }
 
@@ -63,7 +64,7 @@ static double worst(const double *a, const double *b, const double *scale, size_
 
 /* All rounds, `step` of them a call, on the current table. */
 static void run(const layout *l, const double *x, size_t step, int threads, double *out) {
-  mutual_task task = {x, l->n, l->dim, riesz_kernel(l->s, l->epsilon), NULL};
+  mutual_task task = {.rows = x, .n = l->n, .dim = l->dim, .kernel = riesz_kernel(l->s, l->epsilon)};
   mutual_prepare(&task);
   double *state = new_doubles(mutual_state(l->n, l->dim));
   double *workspace = new_doubles(mutual_workspace(l->n, l->dim, threads));
@@ -90,13 +91,15 @@ static void on_every_table(const layout *l, double unit) {
     simd_select(names[t]);
     run(l, x, 1000, 1, one);
     const double error = worst(one, expected, scale, size);
-    CHECK(error <= TOLERANCE_KERNEL, "%s: %zu rows, d = %zu, s = %g, epsilon = %g, unit %g: off by %g", names[t], n, dim, l->s,
-          l->epsilon, unit, error);
+    CHECK(error <= TOLERANCE_KERNEL, "%s: %zu rows, d = %zu, s = %g, epsilon = %g, unit %g: off by %g", names[t], n,
+          dim, l->s, l->epsilon, unit, error);
     run(l, x, 1, MOST_THREADS, other);
     CHECK(!memcmp(one, other, size * sizeof(double)),
-          "%s: %zu rows, d = %zu, s = %g: the bits depend on the threads or on how rounds are split", names[t], n, dim, l->s);
+          "%s: %zu rows, d = %zu, s = %g: the bits depend on the threads or on how rounds are split", names[t], n, dim,
+          l->s);
     run(l, x, 3, 1, other);
-    CHECK(!memcmp(one, other, size * sizeof(double)), "%s: %zu rows, d = %zu, s = %g: three rounds a call", names[t], n, dim, l->s);
+    CHECK(!memcmp(one, other, size * sizeof(double)), "%s: %zu rows, d = %zu, s = %g: three rounds a call", names[t], n,
+          dim, l->s);
   }
   simd_init();
   free(x), free(expected), free(scale), free(one), free(other);
@@ -150,7 +153,8 @@ static void coincident_rows(void) {
       const double *weight = out + N * DIM, *nearest = out + N * (DIM + 3);
       run(&bare, x, 1, 1, out);
       CHECK(isinf(weight[2]) && isinf(weight[twin[k]]) && isfinite(weight[5]), "%s: infinite weights", names[t]);
-      CHECK(!isfinite(out[2]) && nearest[2] == 0.0 && nearest[twin[k]] == 0.0 && nearest[5] > 0.0, "%s: equal rows", names[t]);
+      CHECK(!isfinite(out[2]) && nearest[2] == 0.0 && nearest[twin[k]] == 0.0 && nearest[5] > 0.0, "%s: equal rows",
+            names[t]);
       run(&soft, x, 1, 1, out);
       CHECK(isfinite(out[2]) && nearest[2] == 0.0, "%s: softened equal rows", names[t]);
     }
@@ -180,7 +184,8 @@ static void rounds(void) {
     for (size_t j = 0; j < 3; j++) {
       const size_t count = mutual_rounds(n[i], dim[j]);
       const double work = (double)n[i] * (double)n[i] * (double)(dim[j] + 4) / (double)count;
-      CHECK(count % 4 == 0 && count <= n[i] / 32 && work < 1.1e10, "%zu rows, d = %zu: %zu rounds", n[i], dim[j], count);
+      CHECK(count % 4 == 0 && count <= n[i] / 32 && work < 1.1e10, "%zu rows, d = %zu: %zu rounds", n[i], dim[j],
+            count);
     }
   }
   CHECK(mutual_rounds(0, 3) == 1 && mutual_rounds(60, 3) == 1, "few rows are one block");

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/neighbours.h"
+#include "core/pair/neighbours.h"
 
 typedef struct {
   double distance;
@@ -32,7 +32,8 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
   int *index = malloc((count * k + 1) * sizeof *index), *index_again = malloc((count * k + 1) * sizeof *index);
   candidate *all = malloc((n + 1) * sizeof *all);
   if (!index || !index_again || !all) exit(2);
-  const distance_task task = {query, source, from, count, n, dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   nearest_rows(&task, own, k, index, distance, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
@@ -53,7 +54,8 @@ static void against_sorting(size_t n, size_t dim, size_t k, int own, int ties) {
               near(distance[j * count + i], all[j].distance, TOLERANCE_ROUNDING);
     }
   }
-  CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "", ties ? ", ties" : "");
+  CHECK(right, "n = %zu, d = %zu, k = %zu%s%s: not the nearest rows", n, dim, k, own ? ", own" : "",
+        ties ? ", ties" : "");
   nearest_rows(&task, own, k, index_again, again, workspace, 2);
   CHECK(!memcmp(index, index_again, count * k * sizeof *index) && !memcmp(distance, again, count * k * sizeof *again),
         "n = %zu, d = %zu: the neighbours depend on the threads", n, dim);
@@ -74,7 +76,8 @@ static void against_counting(size_t n, size_t m, size_t dim) {
   for (size_t i = 0; i < n * dim; i++) source[i] = round(source[i]);
   for (size_t i = 0; i < m * dim; i++) query[i] = round(query[i]);
   for (size_t a = 0; a < n; a++) radius[a] = (double)(a % 5);
-  const distance_task task = {query, source, from, count, n, dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   count_within(&task, radius, within, nearest, workspace, 1);
   int right = 1;
   for (size_t i = 0; i < count; i++) {
@@ -106,7 +109,8 @@ static void against_weights(size_t n, size_t m, size_t dim) {
   normals(source, n * dim, 74u);
   normals(query, m * dim, 75u);
   const pair_kernel kernel = kernel_laplace(0.7);
-  const distance_task task = {query, source, from, count, n, dim};
+  const distance_task task = {
+      .query = query, .source = source, .from = from, .count = count, .n_source = n, .dim = dim};
   kernel_rows(&task, &kernel, out, workspace, 1);
   for (size_t i = 0; i < count; i++) {
     for (size_t a = 0; a < n; a++) {
@@ -115,7 +119,8 @@ static void against_weights(size_t n, size_t m, size_t dim) {
         const double z = query[(from + i) * dim + c] - source[a * dim + c];
         r2 += z * z;
       }
-      CHECK(near(out[a * count + i], exp(-sqrt(r2) / 0.7), TOLERANCE_ROUNDING), "weight %zu, %zu in d = %zu", i, a, dim);
+      CHECK(near(out[a * count + i], exp(-sqrt(r2) / 0.7), TOLERANCE_ROUNDING), "weight %zu, %zu in d = %zu", i, a,
+            dim);
     }
   }
   kernel_rows(&task, &kernel, again, workspace, 2);
@@ -150,10 +155,10 @@ void test_neighbours(void) {
   }
   double none = 0.0, *workspace = new_doubles(2 * neighbours_workspace(1, 1));
   int index = 0;
-  const distance_task empty = {&none, &none, 0, 0, 1, 1};
+  const distance_task empty = {.query = &none, .source = &none, .from = 0, .count = 0, .n_source = 1, .dim = 1};
   nearest_rows(&empty, 0, 1, &index, &none, workspace, 2);
   const double same[] = {3.0, 3.0};
-  const distance_task twice = {same, same, 0, 1, 2, 1};
+  const distance_task twice = {.query = same, .source = same, .from = 0, .count = 1, .n_source = 2, .dim = 1};
   nearest_rows(&twice, 1, 1, &index, &none, workspace, 1);
   CHECK(index == 1 && none == 0.0, "a duplicate row is %d at %g", index, none);
   free(workspace);

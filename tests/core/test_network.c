@@ -1,6 +1,6 @@
 #include "check.h"
-#include "core/adam.h"
-#include "core/network.h"
+#include "core/net/adam.h"
+#include "core/net/network.h"
 
 /* c = alpha op(a) op(b) + beta c, one entry at a time */
 void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
@@ -53,8 +53,8 @@ static void check_gradients(const network *net, size_t n, uint32_t seed) {
     worst = fmax(worst, fabs((above - below) / (2.0 * h) - found));
     largest = fmax(largest, fabs(found));
   }
-  CHECK(worst <= TOLERANCE_DIFFERENCE * largest, "gradients at n = %zu, depth %zu miss by %g of %g", n, net->depth, worst,
-        largest);
+  CHECK(worst <= TOLERANCE_DIFFERENCE * largest, "gradients at n = %zu, depth %zu miss by %g of %g", n, net->depth,
+        worst, largest);
   CHECK(memcmp(by_input, alone, in * sizeof(double)) == 0, "the gradient by x depends on whether another is wanted");
   free(parameters), free(x), free(by_output), free(workspace), free(by_parameter), free(by_input), free(alone);
 }
@@ -119,7 +119,8 @@ static void check_adam(void) {
     adam_step(x, m, v, none, 2, (double)t, &settings);
     if (m[0] != 0.0) smallest = fmin(smallest, fabs(m[0]));
   }
-  CHECK(m[0] == 0.0 && smallest > 1e-300 && v[0] > 0.0, "moments decay to %g and %g by way of %g", m[0], v[0], smallest);
+  CHECK(m[0] == 0.0 && smallest > 1e-300 && v[0] > 0.0, "moments decay to %g and %g by way of %g", m[0], v[0],
+        smallest);
   CHECK(isnan(m[1]) && isnan(v[1]) && isnan(x[1]), "NaN is lost");
 }
 

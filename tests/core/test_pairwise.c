@@ -1,7 +1,8 @@
 #include "check.h"
-#include "core/pairwise.h"
-#include "core/riesz.h"
-#include "core/simd.h"
+#include "core/base/linalg.h"
+#include "core/pair/pairwise.h"
+#include "core/pair/riesz.h"
+#include "core/pair/simd.h"
 
 /* Two threads at most, as much room as they need. */
 #define MOST_THREADS 2
@@ -17,38 +18,38 @@ typedef struct {
   double *force; /* column-major [n_query, dim] */
   double *weight, *bound, *repulsion, *nearest;
   double *hessian; /* [n_query, dim (dim+1) / 2] */
-} sums_store;
+} all_stored;
 
-static size_t triangle(size_t dim) {
-  return dim * (dim + 1) / 2;
-}
-
-static sums_store new_store(size_t n, size_t dim) {
-  const sums_store store = {new_doubles(n * dim), new_doubles(n), new_doubles(n), new_doubles(n), new_doubles(n),
-                            new_doubles(n * triangle(dim))};
+static all_stored new_store(size_t n, size_t dim) {
+  const all_stored store = {.force = new_doubles(n * dim),
+                            .weight = new_doubles(n),
+                            .bound = new_doubles(n),
+                            .repulsion = new_doubles(n),
+                            .nearest = new_doubles(n),
+                            .hessian = new_doubles(n * triangle_size(dim))};
   return store;
 }
 
-static void free_store(sums_store *store) {
+static void free_store(all_stored *store) {
   free(store->force), free(store->weight), free(store->bound), free(store->repulsion), free(store->nearest);
   free(store->hessian);
 }
 
-static int same_bits(const sums_store *a, const sums_store *b, size_t n, size_t dim) {
+static int same_bits(const all_stored *a, const all_stored *b, size_t n, size_t dim) {
   const size_t row = n * sizeof(double);
   return !memcmp(a->force, b->force, row * dim) && !memcmp(a->weight, b->weight, row) &&
          !memcmp(a->bound, b->bound, row) && !memcmp(a->repulsion, b->repulsion, row) &&
-         !memcmp(a->nearest, b->nearest, row) && !memcmp(a->hessian, b->hessian, row * triangle(dim));
+         !memcmp(a->nearest, b->nearest, row) && !memcmp(a->hessian, b->hessian, row * triangle_size(dim));
 }
 
 /* The sums in long double, one pair after the other, and in `scale` the sums of the absolute terms. */
-static void reference(const layout *l, const double *query, const double *source, sums_store *out, sums_store *scale) {
+static void reference(const layout *l, const double *query, const double *source, all_stored *out, all_stored *scale) {
   const long double s = (long double)l->s, epsilon = (long double)l->epsilon;
   long double *z = malloc(l->dim * sizeof *z), *force = malloc(l->dim * sizeof *force);
-  double *hessian = new_doubles(triangle(l->dim));
+  double *hessian = new_doubles(triangle_size(l->dim));
   if (!z || !force) exit(2);
   for (size_t i = 0; i < l->n_query; i++) {
-    for (size_t e = 0; e < triangle(l->dim); e++) hessian[e] = scale->hessian[i * triangle(l->dim) + e] = 0.0;
+    for (size_t e = 0; e < triangle_size(l->dim); e++) hessian[e] = scale->hessian[i * triangle_size(l->dim) + e] = 0.0;
     long double weight = 0.0L, bound = 0.0L, repulsion = 0.0L, absolute = 0.0L, nearest = INFINITY;
     for (size_t c = 0; c < l->dim; c++) {
       force[c] = 0.0L;
@@ -69,7 +70,7 @@ static void reference(const layout *l, const double *query, const double *source
       for (size_t c = 0, k = 0; c < l->dim; c++) {
         for (size_t e = 0; e <= c; e++, k++) {
           hessian[k] += (double)(w / u * z[c] * z[e]);
-          scale->hessian[i * triangle(l->dim) + k] += (double)fabsl(w / u * z[c] * z[e]);
+          scale->hessian[i * triangle_size(l->dim) + k] += (double)fabsl(w / u * z[c] * z[e]);
         }
       }
       weight += w;
@@ -80,7 +81,7 @@ static void reference(const layout *l, const double *query, const double *source
       if (r2 < nearest) nearest = r2;
     }
     for (size_t c = 0; c < l->dim; c++) out->force[c * l->n_query + i] = (double)force[c];
-    memcpy(out->hessian + i * triangle(l->dim), hessian, triangle(l->dim) * sizeof(double));
+    memcpy(out->hessian + i * triangle_size(l->dim), hessian, triangle_size(l->dim) * sizeof(double));
     out->weight[i] = scale->weight[i] = (double)weight;
     out->bound[i] = scale->bound[i] = (double)bound;
     out->repulsion[i] = (double)repulsion;
@@ -101,35 +102,48 @@ static double worst(const double *a, const double *b, const double *scale, size_
   return most;
 }
 
-static double worst_sum(const sums_store *a, const sums_store *b, const sums_store *scale, size_t n, size_t dim) {
+static double worst_sum(const all_stored *a, const all_stored *b, const all_stored *scale, size_t n, size_t dim) {
   double most = worst(a->force, b->force, scale->force, n * dim);
   most = fmax(most, worst(a->weight, b->weight, scale->weight, n));
   most = fmax(most, worst(a->bound, b->bound, scale->bound, n));
   most = fmax(most, worst(a->repulsion, b->repulsion, scale->repulsion, n));
-  most = fmax(most, worst(a->hessian, b->hessian, scale->hessian, n * triangle(dim)));
+  most = fmax(most, worst(a->hessian, b->hessian, scale->hessian, n * triangle_size(dim)));
   return fmax(most, worst(a->nearest, b->nearest, scale->nearest, n));
 }
 
 static pair_task make_task(const layout *l, const double *query, const double *source) {
-  pair_task task = {query, l->n_query, l->dim, 1, source, l->n_source, l->dim,
-                    l->self ? 0 : NO_SELF, NULL, riesz_kernel(l->s, l->epsilon), NULL};
+  pair_task task = {.query = query,
+                    .n_query = l->n_query,
+                    .row_stride = l->dim,
+                    .column_stride = 1,
+                    .source = source,
+                    .n_source = l->n_source,
+                    .dim = l->dim,
+                    .self = l->self ? 0 : NO_SELF,
+                    .kernel = riesz_kernel(l->s, l->epsilon)};
   pairwise_prepare(&task);
   return task;
 }
 
-static pair_sums all_sums(const sums_store *store, size_t n) {
-  const pair_sums sums = {store->force, 1, n, store->weight, store->bound, store->repulsion, store->nearest,
-                          store->hessian};
+static pair_sums all_sums(const all_stored *store, size_t n) {
+  const pair_sums sums = {.force = store->force,
+                          .row_stride = 1,
+                          .column_stride = n,
+                          .weight = store->weight,
+                          .bound = store->bound,
+                          .repulsion = store->repulsion,
+                          .nearest = store->nearest,
+                          .hessian = store->hessian};
   return sums;
 }
 
 /* One layout on the current table. */
-static void on_table(const layout *l, const double *query, const double *source, const sums_store *expected,
-                     const sums_store *scale, double *workspace) {
+static void on_table(const layout *l, const double *query, const double *source, const all_stored *expected,
+                     const all_stored *scale, double *workspace) {
   const char *name = simd_current()->name;
   const size_t n = l->n_query, dim = l->dim;
   const pair_task task = make_task(l, query, source);
-  sums_store one = new_store(n, dim), two = new_store(n, dim);
+  all_stored one = new_store(n, dim), two = new_store(n, dim);
   const pair_sums sums_one = all_sums(&one, n), sums_two = all_sums(&two, n);
   pairwise_all(&task, &sums_one, workspace, 1);
   const double error = worst_sum(&one, expected, scale, n, dim);
@@ -148,7 +162,7 @@ static void on_table(const layout *l, const double *query, const double *source,
   turned.query = columns;
   turned.row_stride = 1;
   turned.column_stride = n;
-  const pair_sums plain = {rows, dim, 1, two.weight, NULL, NULL, NULL, NULL};
+  const pair_sums plain = {.force = rows, .row_stride = dim, .column_stride = 1, .weight = two.weight};
   pairwise_all(&turned, &plain, workspace, 1);
   for (size_t i = 0; i < n; i++) {
     for (size_t c = 0; c < dim; c++) two.force[c * n + i] = rows[i * dim + c];
@@ -156,13 +170,14 @@ static void on_table(const layout *l, const double *query, const double *source,
   const double plain_error = fmax(worst(two.force, expected->force, scale->force, n * dim),
                                   worst(two.weight, expected->weight, scale->weight, n));
   /* weights alone, and the extras without the Hessian */
-  const pair_sums weights = {NULL, 0, 0, two.weight, NULL, NULL, NULL, NULL};
+  const pair_sums weights = {.weight = two.weight};
   pairwise_all(&task, &weights, workspace, 1);
   const double weight_error = worst(two.weight, expected->weight, scale->weight, n);
   CHECK(weight_error <= TOLERANCE_KERNEL, "%s, weights: %zu against %zu, d = %zu, s = %g: off by %g", name, n,
         l->n_source, dim, l->s, weight_error);
-  const pair_sums extras = {two.force, 1, n, two.weight, two.bound, two.repulsion, two.nearest, NULL};
-  memcpy(two.hessian, expected->hessian, n * triangle(dim) * sizeof(double));
+  pair_sums extras = sums_two;
+  extras.hessian = NULL;
+  memcpy(two.hessian, expected->hessian, n * triangle_size(dim) * sizeof(double));
   pairwise_all(&task, &extras, workspace, 1);
   const double extras_error = worst_sum(&two, expected, scale, n, dim);
   CHECK(extras_error <= TOLERANCE_KERNEL, "%s, full: %zu against %zu, d = %zu, s = %g: off by %g", name, n, l->n_source,
@@ -182,7 +197,7 @@ static void on_every_table(const layout *l, double unit) {
     normals(query, l->n_query * l->dim, 61u);
     for (size_t i = 0; i < l->n_query * l->dim; i++) query[i] *= unit;
   }
-  sums_store expected = new_store(l->n_query, l->dim), scale = new_store(l->n_query, l->dim);
+  all_stored expected = new_store(l->n_query, l->dim), scale = new_store(l->n_query, l->dim);
   double *workspace = new_doubles(MOST_THREADS * pairwise_hessian_workspace(l->dim));
   reference(l, query, source, &expected, &scale);
   const char *names[8];
@@ -243,10 +258,11 @@ static void coincident_pair(void) {
   for (size_t t = 0; t < n_names; t++) {
     simd_select(names[t]);
     const pair_task task = make_task(&l, x, x);
-    sums_store store = new_store(3, 2);
+    all_stored store = new_store(3, 2);
     const pair_sums sums = all_sums(&store, 3);
     pairwise_all(&task, &sums, workspace, 1);
-    CHECK(isinf(store.weight[0]) && isinf(store.weight[1]), "%s: the weights are %g and %g", names[t], store.weight[0], store.weight[1]);
+    CHECK(isinf(store.weight[0]) && isinf(store.weight[1]), "%s: the weights are %g and %g", names[t], store.weight[0],
+          store.weight[1]);
     CHECK(!isfinite(store.force[0]), "%s: the force is %g", names[t], store.force[0]);
     CHECK(store.nearest[0] == 0.0 && isfinite(store.weight[2]), "%s: the other rows", names[t]);
     free_store(&store);
@@ -269,25 +285,26 @@ static void blocks_of_rows(void) {
     simd_select(names[t]);
     for (int self = 0; self < 2; self++) {
       const layout l = {N, N, DIM, self, 0.0, 0.05};
-      sums_store whole = new_store(N, DIM);
+      all_stored whole = new_store(N, DIM);
       const pair_sums sums = all_sums(&whole, N);
       const pair_task task = make_task(&l, x, x);
       pairwise_all(&task, &sums, workspace, 1);
       for (size_t k = 0; k < 8; k++) {
         if (self && from[k] % 8) continue;
         const size_t n = N - from[k];
-        sums_store part = new_store(n, DIM), expected = new_store(n, DIM);
+        all_stored part = new_store(n, DIM), expected = new_store(n, DIM);
         const pair_sums part_sums = all_sums(&part, n);
         pair_task block = task;
         block.query = x + from[k] * DIM;
         block.n_query = n;
         if (self) block.self = from[k];
         pairwise_all(&block, &part_sums, workspace, 1);
-        for (size_t c = 0; c < DIM; c++) memcpy(expected.force + c * n, whole.force + c * N + from[k], n * sizeof(double));
+        for (size_t c = 0; c < DIM; c++)
+          memcpy(expected.force + c * n, whole.force + c * N + from[k], n * sizeof(double));
         memcpy(expected.weight, whole.weight + from[k], n * sizeof(double));
         memcpy(expected.bound, whole.bound + from[k], n * sizeof(double));
         memcpy(expected.repulsion, whole.repulsion + from[k], n * sizeof(double));
-        memcpy(expected.hessian, whole.hessian + from[k] * triangle(DIM), n * triangle(DIM) * sizeof(double));
+        memcpy(expected.hessian, whole.hessian + from[k] * triangle_size(DIM), n * triangle_size(DIM) * sizeof(double));
         memcpy(expected.nearest, whole.nearest + from[k], n * sizeof(double));
         CHECK(same_bits(&part, &expected, n, DIM), "%s: rows from %zu on%s differ from the same rows of the whole",
               names[t], from[k], self ? " (self)" : "");
@@ -311,8 +328,9 @@ static void packing(void) {
   }
   CHECK(same, "pack_rows is no transpose");
   pack_rows(NULL, NULL, 0, DIM);
-  CHECK(pairwise_threads(2, 2, 2, 8) == 1, "a second thread for 4 pairs");
-  CHECK(pairwise_threads(100000, 100000, 2, 2) == 2, "no second thread for much work");
+  double back[N * DIM];
+  unpack_rows(back, packed, N, DIM);
+  CHECK(!memcmp(back, x, sizeof x), "unpack_rows does not undo pack_rows");
 }
 
 /* Gaussian, Laplace and distance weights: sums and forces against long double, coincident and far pairs too. */
@@ -337,10 +355,11 @@ static void other_kernels(void) {
       memcpy(x + 7 * d, y + 3 * d, d * sizeof(double));
       for (size_t t = 0; t < n_names; t++) {
         simd_select(names[t]);
-        pair_task task = {y, QUERIES, d, 1, x, SOURCES, d, NO_SELF, NULL, kernel, NULL};
+        pair_task task = {.query = y, .n_query = QUERIES, .row_stride = d, .column_stride = 1, .source = x,
+                    .n_source = SOURCES, .dim = d, .self = NO_SELF, .kernel = kernel};
         pairwise_prepare(&task);
-        const pair_sums sums = {force, d, 1, weight, NULL, NULL, NULL, NULL};
-        const pair_sums only = {NULL, 0, 0, alone, NULL, NULL, NULL, NULL};
+        const pair_sums sums = {.force = force, .row_stride = d, .column_stride = 1, .weight = weight};
+        const pair_sums only = {.weight = alone};
         pairwise_all(&task, &sums, workspace, 1);
         pairwise_all(&task, &only, workspace, 1);
         double error = 0.0;
@@ -366,8 +385,8 @@ static void other_kernels(void) {
           error = fmax(error, fabs(alone[i] - (double)total) / ((double)total + floor));
           error = fmax(error, fabs(force[i * d] - (double)along) / ((double)size + floor));
         }
-        CHECK(error <= TOLERANCE_KERNEL, "%s: kernel %d, d = %zu, unit %g: off by %g", names[t], (int)kernel.kind, d, scale,
-              error);
+        CHECK(error <= TOLERANCE_KERNEL, "%s: kernel %d, d = %zu, unit %g: off by %g", names[t], (int)kernel.kind, d,
+              scale, error);
       }
     }
     free(x), free(y), free(force), free(workspace);

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/riesz.h"
+#include "core/pair/riesz.h"
 
 static void weights(double s, weight_kind kind) {
   const pair_kernel potential = riesz_kernel(s, 0.1);
@@ -25,7 +25,8 @@ static void curvature(double s, double epsilon) {
     const double r2 = epsilon * exp(-8.0 + 2e-3 * (double)i), u = r2 + epsilon, w = kernel_weight(&potential, u);
     largest = fmax(largest, fmax(1.0 - w, 1.0 - w + (s + 2.0) * w / u * r2));
   }
-  CHECK(largest <= bound * (1.0 + TOLERANCE_ROUNDING), "s = %g, epsilon = %g: %g exceeds %g", s, epsilon, largest, bound);
+  CHECK(largest <= bound * (1.0 + TOLERANCE_ROUNDING), "s = %g, epsilon = %g: %g exceeds %g", s, epsilon, largest,
+        bound);
   CHECK(largest >= bound * (1.0 - 1e-3), "s = %g, epsilon = %g: %g does not reach %g", s, epsilon, largest, bound);
 }
 

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/rng.h"
+#include "core/base/rng.h"
 
 /* Known answers of the Random123 distribution (kat_vectors, philox4x32-10). */
 static void known_answers(void) {

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/simd.h"
+#include "core/pair/simd.h"
 
 void test_simd(void) {
   const char *names[8];
@@ -14,7 +14,9 @@ void test_simd(void) {
     CHECK(!strcmp(table->name, names[i]), "%s gives %s", names[i], table->name);
     CHECK(isinf(simd_wide_range(table, WEIGHT_odd)->largest_coordinate), "%s: no table for the whole range", names[i]);
     for (int kind = 0; kind < WEIGHT_count; kind++) {
-      CHECK(table->kernels[kind > WEIGHT_general ? TILE_sum : TILE_force][kind][0] && table->kernels[TILE_force][kind][0], "%s has no general kernel", names[i]);
+      CHECK(
+          table->kernels[kind > WEIGHT_general ? TILE_sum : TILE_force][kind][0] && table->kernels[TILE_force][kind][0],
+          "%s has no general kernel", names[i]);
       CHECK(kind > WEIGHT_general || (table->kernels[TILE_full][kind][0] && table->kernels[TILE_hessian][kind][0]),
             "%s lacks a kernel of a Riesz weight", names[i]);
     }

@@ -1,6 +1,6 @@
 #include "check.h"
-#include "core/simd.h"
-#include "core/sinkhorn.h"
+#include "core/pair/simd.h"
+#include "core/pair/sinkhorn.h"
 
 /* T(g)_i in long double */
 static double slow_minimum(const double *x, const double *y, const double *g, size_t m, size_t dim, double epsilon) {
@@ -22,7 +22,7 @@ static double slow_minimum(const double *x, const double *y, const double *g, si
 
 /* Near, and so far apart that every term of the Gaussian sum is zero. */
 static void against_reference(size_t n, size_t m, size_t dim, double spread, double epsilon) {
-  const transport_task tasks[] = {{NULL, NULL, n, m, dim}, {NULL, NULL, n, n, dim}};
+  const transport_task tasks[] = {{.n = n, .m = m, .dim = dim}, {.n = n, .m = n, .dim = dim}};
   double *x = new_doubles(n * dim), *y = new_doubles(m * dim), *g = new_doubles(m > n ? m : n), *out = new_doubles(n);
   double *workspace = new_doubles(sinkhorn_workspace(&tasks[0], 2) + sinkhorn_workspace(&tasks[1], 2));
   normals(x, n * dim, 90u), normals(y, m * dim, 91u), normals(g, m > n ? m : n, 92u);
@@ -41,8 +41,9 @@ static void against_reference(size_t n, size_t m, size_t dim, double spread, dou
         const double wanted = slow_minimum(x + i * dim, own ? x : y, g, task.m, dim, epsilon);
         error = fmax(error, fabs(out[i] - wanted) / (1.0 + fabs(wanted)));
       }
-      CHECK(error <= TOLERANCE_SOFT_MINIMUM, "%s: n = %zu, m = %zu, d = %zu, spread %g, eps %g: a soft minimum is off by %g",
-            names[t], n, task.m, dim, spread, epsilon, error);
+      CHECK(error <= TOLERANCE_SOFT_MINIMUM,
+            "%s: n = %zu, m = %zu, d = %zu, spread %g, eps %g: a soft minimum is off by %g", names[t], n, task.m, dim,
+            spread, epsilon, error);
     }
   }
   free(x), free(y), free(g), free(out), free(workspace);
@@ -53,12 +54,12 @@ static void to_rest(size_t n, size_t m, size_t dim, int own) {
   const double epsilon = 0.5;
   double *x = new_doubles(n * dim), *y = new_doubles(m * dim);
   double *f = new_doubles(4 * (n + m)), *g = f + n, *f2 = g + m, *g2 = f2 + n;
-  const transport_task task = {x, own ? NULL : y, n, own ? n : m, dim};
+  const transport_task task = {.x = x, .y = own ? NULL : y, .n = n, .m = own ? n : m, .dim = dim};
   double *workspace = new_doubles(sinkhorn_workspace(&task, 3));
   normals(x, n * dim, 93u), normals(y, m * dim, 94u);
   for (size_t i = 0; i < n; i++) f[i] = f2[i] = 0.0;
   for (size_t j = 0; j < m; j++) g[j] = g2[j] = 0.0;
-  transport_state state = {f, g, 0.0, 0.0}, twin = {f2, g2, 0.0, 0.0};
+  transport_state state = {.f = f, .g = g}, twin = {.f = f2, .g = g2};
   double value = -INFINITY;
   int rises = 1, same = 1;
   for (int round = 0; round < 40; round++) {
@@ -73,7 +74,8 @@ static void to_rest(size_t n, size_t m, size_t dim, int own) {
   }
   CHECK(same, "n = %zu, m = %zu: the potentials depend on the threads", n, m);
   CHECK(rises, "n = %zu, m = %zu: the value falls", n, m);
-  CHECK(state.error <= 1e-8, "n = %zu, m = %zu, own = %d: %g of the mass is in the wrong place", n, m, own, state.error);
+  CHECK(state.error <= 1e-8, "n = %zu, m = %zu, own = %d: %g of the mass is in the wrong place", n, m, own,
+        state.error);
   free(x), free(y), free(f), free(workspace);
 }
 
@@ -91,8 +93,8 @@ void test_sinkhorn(void) {
   to_rest(30, 30, 2, 1);
 
   double one = 0.0, f = 0.0, g = 0.0, *workspace;
-  const transport_task task = {&one, &one, 1, 1, 1};
-  transport_state state = {&f, &g, 0.0, 0.0};
+  const transport_task task = {.x = &one, .y = &one, .n = 1, .m = 1, .dim = 1};
+  transport_state state = {.f = &f, .g = &g};
   workspace = new_doubles(sinkhorn_workspace(&task, 1));
   CHECK(sinkhorn_steps(&task, &state, 0.0, 1.0, 1, workspace, 1) == STATUS_bad_argument, "epsilon 0 is taken");
   CHECK(sinkhorn_steps(&task, &state, NAN, 1.0, 1, workspace, 1) == STATUS_bad_argument, "epsilon NaN is taken");

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "core/spectral.h"
+#include "core/net/spectral.h"
 
 /* w = H diag(values) H' with a Householder reflection H of size rows and one of size columns: singular values known. */
 static void with_singular_values(double *w, size_t rows, size_t columns, const double *values, uint32_t seed) {
@@ -30,8 +30,9 @@ static void bounded(size_t rows, size_t columns, const double *values, double la
   with_singular_values(w, rows, columns, values, 100u);
   for (int round = 0; round < rounds; round++) {
     const double bound = spectral_bound(w, rows, columns, direction, workspace, plain_gemm);
-    CHECK(bound >= largest * (1.0 - TOLERANCE_ROUNDING) && bound <= largest * (1.0 + SPECTRAL_TOLERANCE) * (1.0 + 1e-12),
-          "bound %.9g of %zu x %zu, whose largest singular value is %.9g", bound, rows, columns, largest);
+    CHECK(
+        bound >= largest * (1.0 - TOLERANCE_ROUNDING) && bound <= largest * (1.0 + SPECTRAL_TOLERANCE) * (1.0 + 1e-12),
+        "bound %.9g of %zu x %zu, whose largest singular value is %.9g", bound, rows, columns, largest);
   }
   free(w), free(direction), free(workspace);
 }

@@ -1,6 +1,6 @@
 /* The EM algorithm: one component in closed form, an ascent, two clusters found, the same bits on two threads. */
 #include "check.h"
-#include "core/t_mixture.h"
+#include "core/law/t_mixture.h"
 
 #define ROWS 600
 #define DIM 2
@@ -31,8 +31,8 @@ static void start(em_state *at, size_t components) {
 
 static status run(const t_mixture *law, const double *points, size_t most, double gain, em_state *at, int threads) {
   double *workspace = new_doubles(t_mixture_workspace(law, ROWS, DIM, threads));
-  const status done = t_mixture_fit(law, points, ROWS, DIM, most, gain, at->share, at->pull, at->rows, at->means, at->roots,
-                                    &at->log_likelihood, &at->steps, workspace, threads);
+  const status done = t_mixture_fit(law, points, ROWS, DIM, most, gain, at->share, at->pull, at->rows, at->means,
+                                    at->roots, &at->log_likelihood, &at->steps, workspace, threads);
   free(workspace);
   return done;
 }
@@ -61,7 +61,8 @@ static void test_one_component(const double *points) {
   /* sum of -log 2 pi - log det / 2 - z' C^-1 z / 2 */
   const double det = a * c - b * b;
   const double lengths = (c * scatter[0] - 2.0 * b * scatter[1] + a * scatter[2]) / det;
-  CHECK_NEAR(at.log_likelihood, -ROWS * (log(2.0 * acos(-1.0)) + 0.5 * log(det)) - 0.5 * lengths, 100.0 * TOLERANCE_ROUNDING);
+  CHECK_NEAR(at.log_likelihood, -ROWS * (log(2.0 * acos(-1.0)) + 0.5 * log(det)) - 0.5 * lengths,
+             100.0 * TOLERANCE_ROUNDING);
   CHECK(at.steps == 2, "one component took %d steps", (int)at.steps);
 }
 
@@ -81,11 +82,12 @@ static void test_two_clusters(const double *points, double df) {
   const size_t right = at.means[0] > at.means[DIM];
   const size_t g = right ? 0 : 1;
   CHECK_NEAR(at.rows[g] / ROWS, 1.0 / 3.0, 0.01);
-  CHECK(fabs(at.means[g * DIM] - 2.0) < 0.15 && fabs(at.means[g * DIM + 1] - 1.0) < 0.3, "the right cluster is at %g, %g",
-        at.means[g * DIM], at.means[g * DIM + 1]);
+  CHECK(fabs(at.means[g * DIM] - 2.0) < 0.15 && fabs(at.means[g * DIM + 1] - 1.0) < 0.3,
+        "the right cluster is at %g, %g", at.means[g * DIM], at.means[g * DIM + 1]);
   start(&again, TWO);
   CHECK(run(&law, points, 40, -INFINITY, &again, 2) == STATUS_ok, "two threads failed");
-  CHECK(again.steps == 40 && memcmp(at.means, again.means, sizeof at.means) == 0, "40 steps at once differ from one by one");
+  CHECK(again.steps == 40 && memcmp(at.means, again.means, sizeof at.means) == 0,
+        "40 steps at once differ from one by one");
   start(&halves, TWO);
   run(&law, points, 15, -INFINITY, &halves, 1);
   run(&law, points, 25, -INFINITY, &halves, 2);

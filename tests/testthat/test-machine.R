@@ -67,6 +67,38 @@ test_that("every registered routine refuses wrong types, extents and values", {
   }
 })
 
+test_that("doubles and integers that become extents or counters are refused out of range", {
+  valid <- routine_examples()
+  refused <- function(name, position, value, message) {
+    arguments <- valid[[paste0("pf_", name)]]
+    arguments[[position]] <- value
+    expect_error(do.call(.Call, c(list(routine(name)), arguments)), message)
+  }
+  for (updates in list(-1, 0.5, 2^60, Inf)) {
+    refused("gpa_advance", 5, updates, "`updates` must be one whole number")
+    refused("network_update", 2, updates, "`updates` must be one whole number")
+  }
+  for (word in list(-1, 0.5, 2^32)) {
+    refused("philox", 1, c(0, 0, 0, word), "`counter` must be one whole number")
+    refused("philox", 2, c(word, 0), "`key` must be one whole number")
+  }
+  for (row in c(NA, 0L, -1L, 4L, .Machine$integer.max, -.Machine$integer.max)) {
+    refused("local_gaussians", 2, matrix(c(2L, 3L, 1L, row, 1L, 2L), 3), "`index` must point to rows of `points`")
+  }
+  # settings: the divergence, the norm of the weights, the solver, the updates a step
+  for (setting in list(c(2, 4), c(2, 0.5), c(5, 2), c(10, -1), c(12, 1e10), c(12, -1), c(12, 0.5))) {
+    settings <- valid$pf_gpa_start[[2]]
+    settings[setting[1]] <- setting[2]
+    refused("gpa_start", 2, settings, "must be one whole number")
+  }
+  refused("draw_shell", 4, 3L, "`kind` must be below 3")
+  refused("target_field", 2, 3L, "`kind` must be below 3")
+  refused("wgf_move", 6, 10L, "`kind` must be below 10")
+  # extents whose product is beyond what R can index
+  most <- .Machine$integer.max
+  expect_error(.Call(routine("draw_normal"), most, most, c(1L, 2L), 0L, 1L), "too large for R")
+})
+
 test_that("Ctrl-C stops forward and backward within a second and leaves the session usable", {
   skip_on_os("windows") # no signal can be sent to oneself there
   interrupt_after <- function(seconds, code) {

@@ -1,0 +1,78 @@
+#include "core/base/parallel.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#if defined(_OPENMP) && !defined(_WIN32)
+#include <pthread.h>
+#endif
+
+/* A millisecond or two of work. Below, a second thread costs more than it brings, the more so when other programs
+ * want the processor. */
+#define WORTH_A_THREAD 1e7
+
+static int cap = 1 << 20;
+
+#if defined(_OPENMP) && !defined(_WIN32)
+/* A forked child inherits OpenMP's pool without its threads and would wait for them without end. */
+static void single_thread(void) {
+  cap = 1;
+}
+#endif
+
+void threads_init(void) {
+#if defined(_OPENMP) && !defined(_WIN32)
+  pthread_atfork(0, 0, single_thread);
+#endif
+}
+
+int threads_processors(void) {
+#ifdef _OPENMP
+  return omp_get_num_procs();
+#else
+  return 1;
+#endif
+}
+
+int threads_openmp_limit(void) {
+#ifdef _OPENMP
+  const int most = omp_get_max_threads(), limit = omp_get_thread_limit();
+  return most < limit ? most : limit;
+#else
+  return 1;
+#endif
+}
+
+int threads_compiled(void) {
+#ifdef _OPENMP
+  return 1;
+#else
+  return 0;
+#endif
+}
+
+int threads_limit(int requested) {
+  int n = requested < cap ? requested : cap;
+  if (n > threads_processors()) n = threads_processors();
+  if (n > threads_openmp_limit()) n = threads_openmp_limit();
+  return n < 1 ? 1 : n;
+}
+
+int threads_worth(double work, int threads) {
+  return work < WORTH_A_THREAD ? 1 : threads;
+}
+
+int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads) {
+  return threads_worth((double)n_query * (double)n_source * ((double)dim + 4.0), threads);
+}
+
+void parallel_ranges(size_t n, int team, range_function run, void *context) {
+  const size_t parts = (size_t)(team < 1 ? 1 : team);
+#ifdef _OPENMP
+#pragma omp parallel for num_threads((int)parts) default(none) schedule(static) shared(n, parts, run, context)
+#endif
+  for (size_t part = 0; part < parts; part++) {
+    const size_t from = n * part / parts, to = n * (part + 1) / parts;
+    if (from < to) run(from, to, part, context);
+  }
+}

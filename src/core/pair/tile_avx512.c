@@ -1,0 +1,52 @@
+/* Eight lanes. Division and square root are slow at this width, so reciprocals come from the 14-bit
+ * estimates and one step of order four: 14, 52 bits. */
+#include "core/pair/simd.h"
+
+#ifdef SIMD_X86
+#include <immintrin.h>
+
+#define TILE_NAME(x) avx512_##x
+#define TILE_TARGET __attribute__((target("avx512f")))
+#define TILE_LANES 8
+#define TILE_SPECIAL_DIMS
+typedef __m512d vec;
+#define LOAD(p) _mm512_loadu_pd(p)
+#define STORE(p, v) _mm512_storeu_pd((p), (v))
+#define SET1(v) _mm512_set1_pd(v)
+/* operators: calls would leave half as much again of debugging information */
+#define ADD(a, b) ((vec)((a) + (b)))
+#define SUB(a, b) ((vec)((a) - (b)))
+#define MUL(a, b) ((vec)((a) * (b)))
+#define FMA(a, b, c) _mm512_fmadd_pd((a), (b), (c))
+#define MIN(a, b) _mm512_min_pd((a), (b))
+/* the tiniest normal number lets 0 be the root of 0 */
+#define ROOT(u) MUL((u), avx512_inverse_root(_mm512_max_pd((u), _mm512_set1_pd(2.3e-308))))
+#define INVERSE(u) avx512_inverse(u)
+#define INVERSE_ROOT(u) avx512_inverse_root(u)
+#define MANTISSA(u) _mm512_getmant_pd((u), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)
+#define EXPONENT(u) _mm512_getexp_pd(u)
+#define ROUND(v) _mm512_roundscale_pd((v), 0)
+#define SCALE(v, k) _mm512_scalef_pd((v), (k))
+
+/* With e = 1 - u r, 1/u = r (1 + e)(1 + e^2) but for e^4. */
+static inline __attribute__((always_inline)) TILE_TARGET vec avx512_inverse(vec u) {
+  const vec r = _mm512_rcp14_pd(u);
+  const vec e = _mm512_fnmadd_pd(u, r, SET1(1.0)), first = FMA(r, e, r);
+  return FMA(first, MUL(e, e), first);
+}
+
+/* With e = 1 - u r^2, u^{-1/2} = r (1 + e/2 + 3 e^2/8 + 5 e^3/16) but for e^4. */
+static inline __attribute__((always_inline)) TILE_TARGET vec avx512_inverse_root(vec u) {
+  const vec r = _mm512_rsqrt14_pd(u);
+  const vec e = _mm512_fnmadd_pd(MUL(u, r), r, SET1(1.0));
+  const vec series = FMA(FMA(SET1(0.3125), e, SET1(0.375)), e, SET1(0.5));
+  return FMA(MUL(r, e), series, r);
+}
+
+#include "core/pair/tile.h"
+
+const simd_table simd_avx512 = {
+    .name = "avx512", .lanes = TILE_LANES, .least_epsilon = 1e-250, .largest_coordinate = 1e100, TILE_TABLE};
+#else
+typedef int tile_avx512_is_empty;
+#endif

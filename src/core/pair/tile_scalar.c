@@ -1,0 +1,37 @@
+/* One lane, plain C: the twin against which every vector path is held. */
+#define TILE_NAME(x) scalar_##x
+#define TILE_TARGET
+#define TILE_LANES 1
+typedef double vec;
+#define LOAD(p) (*(p))
+#define STORE(p, v) (*(p) = (v))
+#define SET1(v) (v)
+#define ADD(a, b) ((a) + (b))
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define FMA(a, b, c) ((a) * (b) + (c))
+#define MIN(a, b) ((b) < (a) ? (b) : (a))
+#define ROOT(u) sqrt(u)
+#define INVERSE(u) (1.0 / (u))
+#define INVERSE_ROOT(u) (1.0 / sqrt(u))
+#define MANTISSA(u) scalar_mantissa(u)
+#define EXPONENT(u) scalar_exponent(u)
+#define TILE_LIBM
+
+#include <math.h>
+
+static inline double scalar_mantissa(double u) {
+  int power;
+  return frexp(u, &power) * 2.0;
+}
+
+static inline double scalar_exponent(double u) {
+  int power;
+  frexp(u, &power);
+  return power - 1;
+}
+
+#include "core/pair/tile.h"
+
+const simd_table simd_scalar = {
+    .name = "scalar", .lanes = TILE_LANES, .least_epsilon = 0.0, .largest_coordinate = INFINITY, TILE_TABLE};

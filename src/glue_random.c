@@ -1,0 +1,44 @@
+/* Random numbers: functions of a key, a stream and the row. */
+#include "glue.h"
+
+typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);
+
+static SEXP fill_matrix(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads, filler fill) {
+  R_CheckUserInterrupt();
+  const size_t rows = (size_t)check_count(n, "n"), columns = (size_t)check_count(m, "m");
+  const rng_key seed = check_key(key);
+  const uint32_t number = (uint32_t)check_count(stream, "stream");
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_matrix(rows, columns));
+  fill(REAL(out), rows, columns, seed, number, 0, team);
+  UNPROTECT(1);
+  return out;
+}
+
+static SEXP pf_draw_uniform(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
+  return fill_matrix(n, m, key, stream, threads, fill_uniform);
+}
+
+static SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) {
+  return fill_matrix(n, m, key, stream, threads, fill_normal);
+}
+
+/* One Philox block, for the published known answers: words go in and out as doubles. */
+static SEXP pf_philox(SEXP counter, SEXP key) {
+  const double *c = check_vector(counter, 4, "counter"), *k = check_vector(key, 2, "key");
+  uint32_t in[4], seed[2], word[4];
+  for (int i = 0; i < 4; i++) in[i] = (uint32_t)check_whole(c[i], UINT32_MAX, "counter");
+  for (int i = 0; i < 2; i++) seed[i] = (uint32_t)check_whole(k[i], UINT32_MAX, "key");
+  philox4x32(in, seed, word);
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, 4));
+  for (int i = 0; i < 4; i++) REAL(out)[i] = (double)word[i];
+  UNPROTECT(1);
+  return out;
+}
+
+const R_CallMethodDef random_routines[] = {
+    ROUTINE(pf_draw_uniform, 5),
+    ROUTINE(pf_draw_normal, 5),
+    ROUTINE(pf_philox, 2), /* for tests alone */
+    NO_ROUTINE,
+};
