@@ -1,8 +1,8 @@
 # Rscript bench/quality/labels.R: how far one can go on the clustered families with 200 rows if one is told the
 # component of each row, and also chooses the settings by looking at the held-out rows. Components are multivariate t
 # about the means of their rows. Their covariances are drawn towards a sphere by a number of pseudo-rows, or by the
-# non-linear shrinkage of Ledoit and Wolf (2020, Annals of Statistics 48). Writes results/labels.csv: the share of the way
-# from the better smoothed bootstrap to the true law, five repetitions per cell.
+# non-linear shrinkage of Ledoit and Wolf (2020, Annals of Statistics 48). Writes results/labels.csv: the share of the
+# way from the better smoothed bootstrap to the true law, five repetitions per cell.
 library(particleflow)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "families.R"))
