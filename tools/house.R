@@ -157,8 +157,8 @@ check_parallel <- function(root) {
     lines <- readLines(file, warn = FALSE)
     knows <- grep("#\\s*pragma\\s+omp|<omp[.]h>|_OPENMP|\\bomp_[a-z_]+\\(", lines)
     if (!name %in% openmp_room) {
-      if (length(knows)) return(breach("parallel", name, "line %d names OpenMP; only %s does", knows[1], openmp_room[1]))
-      return(NULL)
+      if (!length(knows)) return(NULL)
+      return(breach("parallel", name, "line %d names OpenMP; only %s does", knows[1], openmp_room[1]))
     }
     if (any(grepl("omp_set_num_threads", lines))) {
       return(breach("parallel", name, "omp_set_num_threads is never called"))
