@@ -59,7 +59,8 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
 
 log_density_rows <- function(fit, newdata, group, flows, threads) {
   for (flow in flows) check_density(flow$law)
-  points <- read_new_rows(newdata, fit$table)
+  read <- encode_rows(newdata, fit$table)
+  points <- read$points
   label <- new_group(fit, newdata, group, nrow(points))
   if (nrow(points) == 0) return(numeric())
   if (fit$latent$dim < ncol(points)) {
@@ -79,7 +80,7 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
     warning(sprintf("The flow is not one-to-one at %d of %d rows, so they have no density (NaN): lower `max_bound` or raise `epsilon`.",
                     sum(is.na(value)), length(value)), call. = FALSE)
   }
-  value <- value + latent_log_volume(fit, points)
+  value <- value + latent_log_volume(fit, points) + read$margin
   if (error > 0) attr(value, "error") <- error
   value
 }

@@ -47,17 +47,20 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   })
   latent <- lapply(drawn, `[[`, "points")
   group <- if (is_grouped(object)) {
-    factor(rep(names(counts), counts), levels = levels(object$table$group))
+    factor(rep(names(counts), counts), levels = names(object$rows))
   }
   points <- decode_points(object, do.call(rbind, latent))
   rows <- write_table(points, object$table, group, bounds)
   rows <- mark_seed(rows, state)
   if (log_density) {
     each <- unlist(lapply(drawn, `[[`, "log_density"))
-    attr(rows, "log_density") <- if (nrow(points)) each + latent_log_volume(object, points) else numeric()
+    each <- if (nrow(points)) each + latent_log_volume(object, points) + point_margin(points, object$table) else numeric()
+    rows <- set_attribute(rows, "log_density", each)
   }
   shares <- vapply(drawn, `[[`, 0, "dropped")
-  if (any(!is.na(shares))) attr(rows, "dropped") <- stats::setNames(shares, if (is_grouped(object)) names(counts))
+  if (any(!is.na(shares))) {
+    rows <- set_attribute(rows, "dropped", stats::setNames(shares, if (is_grouped(object)) names(counts)))
+  }
   rows
 }
 
@@ -118,17 +121,7 @@ flow_floor <- function(flow, density_floor, control, threads) {
 
 # How many rows of which class, as a named vector.
 class_counts <- function(fit, nsim) {
-  classes <- names(fit$rows)
-  if (length(nsim) > 1 || !is.null(names(nsim))) {
-    if (!is_grouped(fit)) fail("`nsim` must be one number: the fit has no groups.")
-    unknown <- setdiff(names(nsim), classes)
-    if (is.null(names(nsim)) || length(unknown)) {
-      fail("`nsim` must be one number or counts named by classes (%s)%s.", some(classes),
-           if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
-    }
-    if (anyDuplicated(names(nsim))) fail("`nsim` names the class \"%s\" twice.", names(nsim)[anyDuplicated(names(nsim))])
-    return(vapply(nsim, check_count, 0L, what = "nsim"))
-  }
+  if (length(nsim) > 1 || !is.null(names(nsim))) return(named_counts(fit, nsim))
   nsim <- check_count(nsim, "nsim")
   share <- lengths(fit$rows) / sum(lengths(fit$rows)) * nsim
   counts <- floor(share)
@@ -136,4 +129,17 @@ class_counts <- function(fit, nsim) {
   first <- order(counts - share)[seq_len(short)]
   counts[first] <- counts[first] + 1
   counts
+}
+
+named_counts <- function(fit, nsim) {
+  if (!is_grouped(fit)) fail("`nsim` must be one number: the fit has no groups.")
+  label <- fit$table$group
+  keys <- if (!is.null(names(nsim))) match_label(names(nsim), label)
+  unknown <- names(nsim)[is.na(keys)]
+  if (is.null(keys) || length(unknown)) {
+    fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
+         if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
+  }
+  if (anyDuplicated(keys)) fail("`nsim` names the class \"%s\" twice.", keys[anyDuplicated(keys)])
+  stats::setNames(vapply(nsim, check_count, 0L, what = "nsim"), keys)
 }

@@ -131,7 +131,8 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   })
   names(flows) <- names(rows)
   diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
-  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows)
+  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
+    vapply(rows, function(some) mean(table$margin[some]), 0, USE.NAMES = FALSE)
 
   structure(
     list(

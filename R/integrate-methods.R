@@ -40,7 +40,7 @@ format.integration <- function(x, ...) {
   moved <- length(unlist(lapply(x$groups, `[[`, "rows")))
   c(
     sprintf("<integration> %d of %d samples of %d genes moved onto the %d of batch \"%s\"%s", moved, length(x$batch),
-            length(x$table$constant), sum(x$batch == x$reference), x$reference,
+            n_columns(x$table), sum(x$batch == x$reference), x$reference,
             if (is.null(x$label)) ", labels not used" else sprintf(", each of %d labels by itself", nlevels(x$label))),
     sprintf("latent: %s", x$latent$description),
     if (is.null(x$report)) "(no report: `compare` was FALSE)" else format_report(x),
@@ -116,14 +116,13 @@ print.summary.integration <- function(x, ...) {
 #' @rdname summary.integration
 #' @export
 as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...) {
-  data <- x$data
-  if (inherits(data, "SummarizedExperiment")) {
-    data <- t(as.matrix(SummarizedExperiment::assay(data, if (is.null(x$assay)) 1L else x$assay)))
-  }
-  data <- as.data.frame(data)
-  own <- list(batch = x$batch, label = x$label)
-  own <- own[!vapply(own, is.null, NA) & !names(own) %in% names(data)]
-  if (length(own)) cbind(as.data.frame(own), data) else data
+  opened <- open_experiment(x$data, x$batch, NULL, "x", x$assay)
+  data <- as.data.frame(plain_table(if (is.null(opened)) x$data else opened$x, "x"))
+  own <- list(batch = label_values(x$batch, x$table$batch))
+  if (!is.null(x$label)) own$label <- label_values(x$label, x$table$label)
+  own <- own[!names(own) %in% names(data)]
+  if (!length(own)) return(data)
+  new_frame(c(own, as.list(data)), c(names(own), names(data)), nrow(data), row_labels(data))
 }
 
 #' Move samples that come later
@@ -149,46 +148,65 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' predict(fit, new, batch = 2)
 #' @export
 predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
-  if (inherits(newdata, "SummarizedExperiment")) {
-    assay <- if (is.null(object$assay)) 1L else object$assay
-    samples <- as.data.frame(SummarizedExperiment::colData(newdata))
-    rows <- t(as.matrix(SummarizedExperiment::assay(newdata, assay)))
-    SummarizedExperiment::assay(newdata, assay) <- t(predict(
-      object, rows, sample_column(batch, samples, "batch", "colData(newdata)"),
-      if (!is.null(label)) sample_column(label, samples, "label", "colData(newdata)"), progress))
-    return(newdata)
+  opened <- open_experiment(newdata, batch, label, "newdata", object$assay)
+  if (!is.null(opened)) {
+    return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))
   }
-  frame <- is.data.frame(newdata)
-  columns <- seq_len(NCOL(newdata))
-  if (frame) {
-    columns <- which(!names(newdata) %in% c(if (is_new_column(batch, newdata)) batch, if (is_new_column(label, newdata)) label))
-    if (is_new_column(batch, newdata)) batch <- newdata[[batch]]
-    if (is_new_column(label, newdata)) label <- newdata[[label]]
+  x <- plain_table(newdata, "newdata")
+  found <- lapply(list(batch = batch, label = label), function(value) {
+    if (is_new_column(value, x)) find_label(value, x, "label", "newdata") else list(value = value, position = NA_integer_)
+  })
+  named <- c(found$batch$position, found$label$position)
+  positions <- setdiff(seq_len(ncol(x)), named)
+  points <- read_new_rows(drop_columns(x, named), object$table)
+  if (!is.null(object$label) && is.null(label)) {
+    fail("`label` must be given: the fit has moved each label by a flow of its own.")
   }
-  if (!is.null(object$table$names) && !is.null(colnames(newdata)) && all(object$table$names %in% colnames(newdata))) {
-    columns <- match(object$table$names, colnames(newdata))
-  }
-  points <- read_new_rows(if (frame) newdata[columns] else newdata[, columns, drop = FALSE],
-                          list(names = object$table$names, constant = object$table$constant))
-  n <- nrow(points)
-  batch <- recycle_new(batch, n, "batch")
-  if (!is.null(object$label)) {
-    if (is.null(label)) fail("`label` must be given: the fit has moved each label by a flow of its own.")
-    label <- recycle_new(label, n, "label")
-  }
-  key <- if (is.null(object$label)) batch else paste(batch, label, sep = ": ")
-  stray <- setdiff(key[batch != object$reference], names(object$flows))
-  if (length(stray)) {
-    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(object$flows)))
-  }
+  group <- new_groups(object, found, nrow(points))
   moved <- points
-  for (name in intersect(names(object$flows), key[batch != object$reference])) {
-    rows <- which(key == name & batch != object$reference)
+  least <- lower_ends(object$control$lower, object$table)
+  for (name in intersect(names(object$flows), group)) {
+    rows <- which(group == name)
     flow <- object$flows[[name]]
     own <- points[rows, , drop = FALSE]
     at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
-    moved[rows, ] <- put_residual(at, own, object$latent, object$control, flow)
+    moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
   }
-  varying <- columns[is.na(object$table$constant)]
-  replace_rows(newdata, list(columns = varying), moved, which(batch != object$reference))
+  # positions of the measured columns of the fit in newdata
+  at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table), "newdata")
+  replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
 }
+
+# The name of the flow of each new sample: "" for the reference and for groups that the fit left as they are.
+new_groups <- function(fit, found, n) {
+  batch <- new_keys(found$batch$value, fit$table$batch, n, "batch")
+  label <- if (!is.null(fit$label)) new_keys(found$label$value, fit$table$label, n, "label")
+  name <- character(n)
+  known <- batch$keys %in% fit$reference
+  for (group in names(c(fit$groups, fit$left))) {
+    one <- c(fit$groups, fit$left)[[group]]
+    rows <- batch$keys %in% one$batch
+    if (!is.na(one$label)) rows <- rows & label$keys %in% one$label
+    known <- known | rows
+    if (group %in% names(fit$flows)) name[rows] <- group
+  }
+  if (!all(known)) {
+    stray <- unique(if (is.null(label)) batch$text[!known] else paste(batch$text, label$text, sep = ": ")[!known])
+    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(fit$flows)))
+  }
+  left <- !nzchar(name) & !batch$keys %in% fit$reference
+  if (any(left)) {
+    warning(sprintf("Rows %s are left as they are: the fit did not move their batch or label.", some(which(left))), call. = FALSE)
+  }
+  name
+}
+
+# Keys of one entry for all new samples, or of one for each.
+new_keys <- function(value, label, n, what) {
+  if (!is.atomic(value) || is.null(value) || !length(value) %in% c(1L, n) || anyNA(value)) {
+    fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n, describe(value))
+  }
+  list(keys = rep_len(match_label(value, label), n), text = rep_len(label_text(value), n))
+}
+
+is_new_column <- function(value, x) is.data.frame(x) && is.character(value) && length(value) == 1 && value %in% names(x)

@@ -95,68 +95,96 @@ integrate_data <- function(x, batch, reference, label = NULL, ...) UseMethod("in
 
 #' @rdname integrate_data
 #' @export
-integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL, residual = c("adjust", "keep", "drop"),
-                                   adjust = c("scale", "mean", "none"), target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE,
+integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL,
+                                   residual = c("adjust", "keep", "drop"), adjust = c("scale", "mean", "none"),
+                                   target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE, lower = NULL,
                                    compare = TRUE, seed = NULL, threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, compare, list(...))
+  control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, lower, compare, list(...))
   threads <- thread_count(threads)
   table <- read_samples(x, batch, label)
-  groups <- match_groups(table$batch, reference, table$label)
+  groups <- match_groups(table, reference)
   state <- stream_within(seed)
   if (is.null(latent)) latent <- latent_pca(min(50L, nrow(table$points) - 1L, ncol(table$points)))
   latent <- choose_pooled_latent(latent, control$scale, table$points)$fit(table$points)
   z <- unname(latent$encode(table$points))
+  groups <- set_flat_aside(groups, z)
+  moved <- move_samples(table, groups$moved, z, latent, control, threads, progress)
+  outside <- table$points - unname(latent$decode(z))
+  rows <- unlist(lapply(groups$moved, `[[`, "rows"))
+  fit <- structure(
+    list(
+      call = match.call(), data = replace_rows(x, table$template, table$positions, moved$points, rows),
+      batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
+      left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
+      outside = outside_rms(outside, table$points, groups$moved, control),
+      table = c(table$template, list(batch = table$batch$label, label = table$label$label)), raised = moved$raised,
+      control = control, elapsed = NA_real_, version = as.character(utils::packageVersion("particleflow"))
+    ),
+    class = "integration"
+  )
+  if (control$compare) {
+    fit[c("report", "scores")] <- compare_tables(fit, table$points, moved$points, threads)
+    fit$report <- add_left(fit$report, groups$left)
+  }
+  fit$elapsed <- proc.time()[[3]] - began
+  fit
+}
+
+# flows: of each group; latent, points: all samples with the moved ones in their places; raised: how many values were
+# below `lower`.
+move_samples <- function(table, groups, z, latent, control, threads, progress) {
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
   flows <- lapply(groups, function(group) {
     own <- table$points[group$rows, , drop = FALSE]
     adjustment <- adjust_to(own, table$points[group$goal, , drop = FALSE], control$adjust)
     start <- unname(latent$encode(apply_adjustment(own, adjustment)))
-    c(list(adjustment = adjustment), move_group(start, z[group$goal, , drop = FALSE], group$label, control, threads, bar$tick))
+    flow <- move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick)
+    c(list(adjustment = adjustment), flow)
   })
-  moved <- list(latent = z, points = table$points)
+  moved <- list(latent = z, points = table$points, raised = 0L)
+  least <- lower_ends(control$lower, table$template)
   for (j in seq_along(groups)) {
     rows <- groups[[j]]$rows
-    moved$points[rows, ] <- put_residual(flows[[j]]$moved, table$points[rows, , drop = FALSE], latent, control, flows[[j]])
+    put <- put_residual(flows[[j]]$moved, table$points[rows, , drop = FALSE], latent, control, flows[[j]])
+    raised <- raise_values(put, least)
+    moved$points[rows, ] <- raised$points
+    moved$raised <- moved$raised + raised$count
     moved$latent[rows, ] <- flows[[j]]$moved
     flows[[j]]$moved <- NULL
   }
-  outside <- table$points - unname(latent$decode(z))
-  fit <- structure(
-    list(
-      call = match.call(), data = replace_rows(x, table, moved$points, unlist(lapply(groups, `[[`, "rows"))),
-      batch = table$batch, label = table$label, reference = as.character(reference), groups = groups, flows = flows,
-      latent = latent, points = list(before = z, after = moved$latent), outside = outside_rms(outside, table$points, groups, control),
-      table = table[c("names", "constant", "columns")], control = control, elapsed = NA_real_,
-      version = as.character(utils::packageVersion("particleflow"))
-    ),
-    class = "integration"
-  )
-  if (control$compare) fit[c("report", "scores")] <- compare_tables(fit, table$points, moved$points, threads)
-  fit$elapsed <- proc.time()[[3]] - began
-  fit
+  c(moved, list(flows = flows))
 }
 
-#' @rdname integrate_data
-#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone.
-#' @export
-integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = 1L, ...) {
-  if (!requireNamespace("SummarizedExperiment", quietly = TRUE)) {
-    fail("A SummarizedExperiment needs the package SummarizedExperiment; install it from Bioconductor.")
-  }
-  samples <- as.data.frame(SummarizedExperiment::colData(x))
-  fit <- integrate_data(t(as.matrix(SummarizedExperiment::assay(x, assay))), sample_column(batch, samples, "batch", "colData(x)"),
-                        reference, if (!is.null(label)) sample_column(label, samples, "label", "colData(x)"), ...)
-  moved <- x
-  SummarizedExperiment::assay(moved, assay) <- t(fit$data)
-  fit$data <- moved
-  fit$call <- match.call()
-  fit$assay <- assay
-  fit
+# The coordinate of `lower` in each varying column, NULL without a lower end.
+lower_ends <- function(lower, template) {
+  if (!is.null(lower)) unlist(lapply(template$columns[template$of[varying(template)]], encode_column, values = lower))
 }
 
-integration_control <- function(residual, adjust, target, floor, n_steps, check, scale, compare, flow) {
+raise_values <- function(points, least) {
+  if (is.null(least)) return(list(points = points, count = 0L))
+  below <- points < rep(least, each = nrow(points))
+  list(points = pmax(points, rep(least, each = nrow(points))), count = sum(below))
+}
+
+# The report with one row for each group that was left as it is.
+add_left <- function(report, left) {
+  if (!length(left)) return(report)
+  rows <- lapply(left, function(group) {
+    row <- report[1, ]
+    row[] <- NA
+    row[c("batch", "label")] <- list(group$batch, group$label)
+    row[c("n", "n_reference")] <- list(length(group$rows), length(group$goal))
+    row$stopped_by <- paste0("left as it is: ", group$why)
+    row
+  })
+  report <- do.call(rbind, c(list(report), rows))
+  row.names(report) <- NULL
+  report
+}
+
+integration_control <- function(residual, adjust, target, floor, n_steps, check, scale, lower, compare, flow) {
   stray <- setdiff(names(flow), flow_arguments)
   if (length(flow) && (is.null(names(flow)) || length(stray))) {
     fail("`%s` is no argument of integrate_data(), nor one that it passes on to gpa(): %s.",
@@ -167,7 +195,7 @@ integration_control <- function(residual, adjust, target, floor, n_steps, check,
     adjust = check_choice(adjust, c("scale", "mean", "none"), "adjust"),
     target = check_number(target, "target", lower = 0), floor = check_number(floor, "floor", lower = 0),
     n_steps = check_count(n_steps, "n_steps"), check = check_count(check, "check", 1L), scale = check_flag(scale, "scale"),
-    compare = check_flag(compare, "compare"), flow = flow
+    lower = if (!is.null(lower)) check_number(lower, "lower"), compare = check_flag(compare, "compare"), flow = flow
   )
 }
 

@@ -40,9 +40,10 @@
 #' novelty(new, train, iris[-rows, 1:4])
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
-  train <- check_points(train, "train", min_rows = 2L)
-  synthetic <- check_like(synthetic, "synthetic", train)
-  if (!is.null(holdout)) holdout <- check_like(holdout, "holdout", train)
+  tables <- read_alike(list(train = train, synthetic = synthetic, holdout = holdout), c(2L, 1L, 1L))
+  train <- tables$train
+  synthetic <- tables$synthetic
+  holdout <- tables$holdout
   if (check_flag(scale, "scale")) {
     spread <- column_spread(train)
     train <- sweep(train, 2, spread, "/")

@@ -185,40 +185,37 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
 # Numeric columns as matrices with names; shares of the levels of the others.
 report_tables <- function(real, synthetic, holdout) {
-  notes <- character()
-  shares <- NULL
-  if (is.data.frame(real)) {
-    kinds <- vapply(real, column_kind, "")
-    numeric <- names(real)[kinds == "number"]
-    if (length(numeric) == 0) fail("`real` has no numeric columns; at least one is needed.")
-    labels <- names(real)[kinds == "label"]
-    other <- names(real)[kinds == "other"]
-    pick <- function(x, what) {
-      if (!is.data.frame(x)) return(x)
-      missing <- setdiff(numeric, names(x))
-      if (length(missing)) fail("`%s` lacks the column \"%s\".", what, missing[1])
-      x[numeric]
-    }
-    if (is.data.frame(synthetic)) {
-      shares <- compare_shares(real, synthetic, intersect(labels, names(synthetic)))
-      extra <- setdiff(names(synthetic), names(real))
-      if (length(extra)) notes <- c(notes, sprintf("left out, as `real` lacks them: %s", quoted(extra)))
-    }
-    if (length(labels)) notes <- c(notes, sprintf("no part in distances, only in shares: %s", quoted(labels)))
-    if (length(other)) notes <- c(notes, sprintf("left out, being neither numbers nor labels: %s", quoted(other)))
-    real <- real[numeric]
-    synthetic <- pick(synthetic, "synthetic")
-    if (!is.null(holdout)) holdout <- pick(holdout, "holdout")
-  } else if (is.data.frame(synthetic) && is.matrix(real) && !is.null(colnames(real)) &&
-             all(colnames(real) %in% names(synthetic))) {
-    synthetic <- synthetic[colnames(real)]
-  }
-  real <- check_points(real, "real", min_rows = 20L)
-  if (is.null(colnames(real))) colnames(real) <- if (!is.null(colnames(synthetic))) colnames(synthetic) else paste0("x", seq_len(ncol(real)))
+  tables <- list(real = real, synthetic = synthetic, holdout = holdout)
+  tables <- Filter(Negate(is.null), tables)
+  tables <- stats::setNames(Map(plain_table, tables, names(tables)), names(tables))
+  kinds <- lapply(tables, function(x) if (is.data.frame(x)) vapply(x, report_kind, "", USE.NAMES = FALSE))
+  numbers <- if (is.null(kinds$real)) colnames(tables$real) else names(real)[kinds$real == "number"]
+  if (!is.null(kinds$real) && !length(numbers)) fail("`real` has no numeric columns; at least one is needed.")
+  measured <- Map(function(x, kind) {
+    if (is.null(kind)) x else drop_columns(x, which(kind != "number" & !names(x) %in% numbers))
+  }, tables, kinds)
+  points <- read_alike(measured, c(20L, 20L, 1L)[seq_along(measured)])
+  names <- colnames(points$real)
+  if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
+  c(points[c("real", "synthetic")], list(holdout = points$holdout), report_labels(tables, kinds))
+}
+
+# shares: of the levels of columns that are labels in both tables; notes: what has no part in distances.
+report_labels <- function(tables, kinds) {
+  named <- function(table, kind) names(tables[[table]])[kinds[[table]] == kind]
+  labels <- named("real", "label")
+  both <- if (!is.null(kinds$synthetic)) intersect(labels, names(tables$synthetic))
+  extra <- setdiff(if (!is.null(kinds$synthetic) && !is.null(kinds$real)) names(tables$synthetic)[kinds$synthetic != "number"],
+                   names(tables$real))
+  other <- named("real", "other")
   list(
-    real = real, synthetic = check_like(synthetic, "synthetic", real, min_rows = 20L),
-    holdout = if (!is.null(holdout)) check_like(holdout, "holdout", real),
-    shares = shares, notes = notes
+    shares = if (length(both)) compare_shares(tables$real, tables$synthetic, both),
+    notes = c(
+      if (length(extra)) sprintf("left out, as `real` lacks them: %s", quoted(extra)),
+      if (length(both)) sprintf("no part in distances, only in shares: %s", quoted(both)),
+      if (length(setdiff(labels, both))) sprintf("left out, as `synthetic` lacks them: %s", quoted(setdiff(labels, both))),
+      if (length(other)) sprintf("left out, being neither numbers nor labels: %s", quoted(other))
+    )
   )
 }
 
