@@ -5,10 +5,10 @@
 column_unit <- function() {
   column_kind(
     "unit", reads = function(values) is.numeric(unclass(values)) && inherits(values, c("units", "difftime")),
-    fit = function(values) list(class = class(values), units = attr(values, "units")),
-    encode = function(values, state) in_unit(values, state$units),
-    decode = function(z, state) structure(z[, 1], class = state$class, units = state$units),
-    description = function(state) sprintf("numbers in %s", unit_name(state$units)), numeric = TRUE
+    fit = kept_attributes,
+    encode = function(values, state) in_unit(values, state$attributes$units),
+    decode = function(z, state) give_attributes(z[, 1], state),
+    description = function(state) sprintf("numbers in %s", unit_name(state$attributes$units)), numeric = TRUE
   )
 }
 

@@ -77,8 +77,9 @@ column_kinds <- function() {
   kinds[order(-vapply(kinds, `[[`, 0, "rank"))]
 }
 
-# The first of `kinds` that reads the values, or NULL.
+# The first of `kinds` that reads the values of one column, or NULL.
 kind_of <- function(values, kinds) {
+  if (length(dim(values)) > 1) return(NULL)
   for (kind in kinds) if (isTRUE(kind$reads(values))) return(kind)
   NULL
 }
@@ -150,7 +151,7 @@ is_plain <- function(values) {
   all(class(values) %in% c("AsIs", "ts", "numeric", "integer", if (is.null(attr(values, "labels"))) "labelled"))
 }
 
-# list(attributes) of plain numbers, such as a label, that new numbers get too; NULL where there are none.
+# list(attributes) that new numbers get too, such as a label or a unit; NULL where there are none.
 kept_attributes <- function(values) {
   kept <- attributes(values)
   kept <- kept[setdiff(names(kept), c("names", "dim", "dimnames", "tsp"))]

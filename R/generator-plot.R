@@ -21,7 +21,7 @@ generator_picture <- function(x, type, n, data, col) {
 
 draws_picture <- function(x, n, data, col) {
   draws <- simulate(x, check_count(n, "n", 1L))
-  tables <- read_alike(list(draws = draws, data = data))
+  tables <- read_alike(c(list(draws = draws), if (!is.null(data)) list(data = data)))
   points <- unname(tables$draws)
   goal <- if (!is.null(data)) unname(tables$data)
   kinds <- c("data", "draws")[c(!is.null(goal), TRUE)]

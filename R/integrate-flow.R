@@ -22,12 +22,19 @@ match_groups <- function(table, reference) {
       list(batch = name, label = value, rows = which(batch == name & within), goal = which(batch == key & within))
     })
   }), recursive = FALSE)
-  names(groups) <- make.unique(vapply(groups, group_title, ""))
+  names(groups) <- group_titles(groups)
   groups <- lapply(groups, function(group) c(group, list(why = why_left(group, key))))
   set_aside(list(moved = groups, left = list(), reference = key))
 }
 
-group_title <- function(group) if (is.na(group$label)) group$batch else paste(group$batch, group$label, sep = ": ")
+# Batch and label, between quotes where two titles would be the same without them.
+group_titles <- function(groups) {
+  batch <- vapply(groups, `[[`, "", "batch")
+  label <- vapply(groups, `[[`, "", "label")
+  if (all(is.na(label))) return(batch)
+  title <- paste(batch, label, sep = ": ")
+  if (anyDuplicated(title)) make.unique(sprintf("\"%s\": \"%s\"", batch, label)) else title
+}
 
 # Why a group cannot be moved, NULL where it can.
 why_left <- function(group, reference) {

@@ -21,7 +21,8 @@
 #' @param object,x An object from [integrate_data()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent` and `control`.
+#' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent`, `groups` and
+#'   `control`.
 #'   `as.data.frame()`: a data frame of the moved table with the columns `batch` and `label` in front, where these were
 #'   not columns of it.
 #' @examples
@@ -43,14 +44,36 @@ format.integration <- function(x, ...) {
             n_columns(x$table), sum(x$batch == x$reference), x$reference,
             if (is.null(x$label)) ", labels not used" else sprintf(", each of %d labels by itself", nlevels(x$label))),
     sprintf("latent: %s", x$latent$description),
+    format_assay(x), format_lower(x), format_left(x),
     if (is.null(x$report)) "(no report: `compare` was FALSE)" else format_report(x),
     "Contains the samples: think before you share it. Do not test it for differences (see ?integrate_data)."
   )
 }
 
+format_assay <- function(x) {
+  if (is.null(x$assay)) return(NULL)
+  assay <- if (is.character(x$assay)) sprintf("\"%s\"", x$assay) else as_text(x$assay)
+  sprintf("assay %s was read, and holds the moved values; other assays are as they were", assay)
+}
+
+format_lower <- function(x) {
+  lower <- x$control$lower
+  if (is.null(lower)) return(NULL)
+  sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised, if (x$raised == 1) "" else "s",
+          if (x$raised == 1) "was" else "were", format(lower), if (x$raised == 1) "was" else "were")
+}
+
+format_left <- function(x) {
+  if (!length(x$left)) return(NULL)
+  sprintf("left as it is: %s (%s)", names(x$left), vapply(x$left, `[[`, "", "why"))
+}
+
+# Rows of the report for groups that were moved.
+moved_rows <- function(x) x$report[seq_along(x$groups), ]
+
 # Before -> after, distances over those between halves of the reference.
 format_report <- function(x) {
-  r <- x$report
+  r <- moved_rows(x)
   change <- function(from, to) paste(format(round(from, 2), nsmall = 2), "->", format(round(to, 2), nsmall = 2))
   cells <- cbind(
     names(x$groups), r$n, r$n_reference, r$steps,
@@ -80,7 +103,7 @@ print.integration <- function(x, ...) {
 #' @export
 summary.integration <- function(object, ...) {
   structure(
-    object[c("call", "report", "scores", "outside", "latent", "control", "elapsed", "version")],
+    object[c("call", "report", "scores", "outside", "latent", "groups", "control", "elapsed", "version")],
     class = "summary.integration"
   )
 }
@@ -93,8 +116,8 @@ print.summary.integration <- function(x, ...) {
   cat(sprintf("Residual outside it (\"%s\"): root-mean-square length %.3g of a moved row before, %.3g of a reference row (z-scored units)\n",
               x$control$residual, x$outside[["moved"]], x$outside[["reference"]]))
   if (!is.null(x$report)) {
-    r <- x$report
-    print(r[c("batch", "label", "n", "n_reference", "steps", "stopped_by")], row.names = FALSE)
+    print(x$report[c("batch", "label", "n", "n_reference", "steps", "stopped_by")], row.names = FALSE)
+    r <- moved_rows(x)
     for (what in c("w2_latent", "w2_full")) {
       cat("\n", what, ", and between halves of the reference:\n", sep = "")
       print(r[c("batch", "label", paste0(what, c("_before", "_after", "_halves")))], digits = 3, row.names = FALSE)

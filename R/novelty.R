@@ -40,7 +40,8 @@
 #' novelty(new, train, iris[-rows, 1:4])
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
-  tables <- read_alike(list(train = train, synthetic = synthetic, holdout = holdout), c(2L, 1L, 1L))
+  tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
+  tables <- read_alike(tables, c(2L, 1L, 1L)[seq_along(tables)])
   train <- tables$train
   synthetic <- tables$synthetic
   holdout <- tables$holdout

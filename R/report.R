@@ -185,8 +185,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
 # Numeric columns as matrices with names; shares of the levels of the others.
 report_tables <- function(real, synthetic, holdout) {
-  tables <- list(real = real, synthetic = synthetic, holdout = holdout)
-  tables <- Filter(Negate(is.null), tables)
+  tables <- c(list(real = real, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
   tables <- stats::setNames(Map(plain_table, tables, names(tables)), names(tables))
   kinds <- lapply(tables, function(x) if (is.data.frame(x)) vapply(x, report_kind, "", USE.NAMES = FALSE))
   numbers <- if (is.null(kinds$real)) colnames(tables$real) else names(real)[kinds$real == "number"]

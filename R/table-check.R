@@ -6,8 +6,9 @@ refuse_column <- function(values, what, name, grouped, kind = NULL) {
     fail("Column %s of `%s` must be %s, not plain numbers.", name, what, kind$name)
   }
   if (length(dim(values)) == 2) {
-    fail("`%s` must have numeric columns only, but column %s is a table of %d columns; make these columns of their own.",
-         what, name, ncol(values))
+    fail("`%s` must have numeric columns only, but column %s is a %s of %d column%s; make %s of its own.", what, name,
+         if (is.matrix(values)) "matrix" else "table", ncol(values), if (ncol(values) == 1) "" else "s",
+         if (ncol(values) == 1) "it a column" else "each a column")
   }
   fail("`%s` must have numeric columns only, but column %s is of class \"%s\"; %sleave it out%s.", what, name,
        class(values)[1], column_advice(values), if (grouped) " or name it in `group`" else "")

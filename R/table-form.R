@@ -6,8 +6,8 @@ plain_table <- function(x, what) {
   if (is.data.frame(x) || (is.matrix(x) && is.numeric(x))) return(x)
   for (class in names(samples_in_columns)) {
     if (inherits(x, class)) {
-      fail("`%s` is of class \"%s\", whose samples are columns; give %s, or one of its kin, as a matrix.", what, class(x)[1],
-           samples_in_columns[[class]])
+      fail("`%s` is of class \"%s\", whose samples are columns; give a matrix of samples x genes, such as %s.", what,
+           class(x)[1], samples_in_columns[[class]])
     }
   }
   if (inherits(x, c("Matrix", "DelayedArray"))) return(full_matrix(x, what))

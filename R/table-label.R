@@ -45,10 +45,13 @@ label_order <- function(values) {
   if (is_integer64(values)) match(numbers, as.character(sort(unique(values)))) else numbers
 }
 
+# `name`, or name.1, name.2, ... where it is taken.
+free_name <- function(name, taken) utils::tail(make.unique(c(taken, name)), 1)
+
 label_keys <- function(values) {
   keys <- label_text(values)
   if (anyDuplicated(keys)) keys <- label_text(values, digits = 17L)
-  keys[keys == ""] <- "(empty)"
+  keys[keys == ""] <- free_name("(empty)", keys)
   make.unique(keys)
 }
 
@@ -58,7 +61,8 @@ label_text <- function(values, digits = 15L) {
   if (is.numeric(values)) as_text(values, digits) else as.character(values)
 }
 
-# Keys of values that are given later, NA where they are unknown: by value where both are numbers, by their text otherwise.
+# Keys of values that are given later, NA where they are unknown: by value where both are numbers or times, by their text
+# otherwise, and by the number that a text stands for where one of the two is a number.
 match_label <- function(values, label) {
   known <- label$values
   if (is_number(values) && is_number(known)) return(label$keys[match(as_number(values), as_number(known))])
@@ -67,7 +71,14 @@ match_label <- function(values, label) {
   }
   at <- match(label_text(values), label_text(known))
   at[is.na(at)] <- match(label_text(values)[is.na(at)], label$keys)
+  if (anyNA(at) && (is_number(values) || is_number(known))) {
+    at[is.na(at)] <- match(text_number(values)[is.na(at)], text_number(known), incomparables = NA)
+  }
   label$keys[at]
+}
+
+text_number <- function(values) {
+  if (is_number(values)) as_number(values) else suppressWarnings(as.double(as.character(values)))
 }
 
 # The values that stand behind keys, in the class of the label.

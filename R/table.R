@@ -26,9 +26,6 @@ check_class_sizes <- function(group) {
   }
 }
 
-# `name`, or name.1, name.2, ... where it is taken.
-free_name <- function(name, taken) utils::tail(make.unique(c(taken, name)), 1)
-
 # A data frame without the columns at these positions.
 drop_columns <- function(x, position) {
   position <- position[!is.na(position)]
@@ -94,11 +91,8 @@ read_numbers <- function(tables, min_rows = 1L, grouped = FALSE) {
   read_tables(tables, min_rows, kinds, constants = FALSE, grouped = grouped)
 }
 
-# Tables that are compared, as matrices. What is NULL is left out.
+# Tables that are compared, as matrices.
 read_alike <- function(tables, min_rows = 1L) {
-  given <- !vapply(tables, is.null, NA)
-  min_rows <- rep_len(min_rows, length(tables))[given]
-  tables <- tables[given]
   if (!all(vapply(tables, is_plain_matrix, NA))) return(read_numbers(tables, min_rows)$points)
   names <- Find(Negate(is.null), lapply(tables, column_names))
   p <- ncol(tables[[1]])
@@ -106,7 +100,7 @@ read_alike <- function(tables, min_rows = 1L) {
     x <- check_matrix(x, what, rows)
     at <- match_columns(column_names(x), names, ncol(x), p, what)
     if (identical(at, seq_len(p))) x else x[, at, drop = FALSE]
-  }, tables, names(tables), min_rows), names(tables))
+  }, tables, names(tables), rep_len(min_rows, length(tables))), names(tables))
 }
 
 check_two_samples <- function(x, y, min_rows = 1L) lapply(read_alike(list(x = x, y = y), min_rows), unname)
