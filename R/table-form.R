@@ -31,6 +31,7 @@ most_cells <- 2^26
 
 # The full matrix of a sparse or delayed one.
 full_matrix <- function(x, what) {
+  if (is.matrix(x)) return(x)
   size <- as.double(dim(x))
   if (length(size) != 2) fail("`%s` must have rows and columns, not %d dimensions.", what, length(size))
   if (prod(size) > most_cells) {
