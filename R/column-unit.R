@@ -1,4 +1,5 @@
-# Numbers with a unit: class "units" (package units) and "difftime". The coordinate is the number in the unit of the table.
+# Numbers with a unit: class "units" (package units) and "difftime". The coordinate is the number in the unit of the
+# table.
 
 #' @rdname column_kind
 #' @export

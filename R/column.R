@@ -9,20 +9,22 @@
 #' A kind is fitted to the values of a column. What the fit returns, the *state*, is a list of numbers, and the other
 #' functions of the kind depend on their arguments and on the state alone. In each of them `n` is the number of values.
 #'
-#' `column_number()` reads numbers: its coordinate is the number itself. A column whose largest absolute value lies beyond
-#' \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power of two first, so that squares of its values stay
-#' within the range of doubles; new values come back in the unit of the column. `column_count()` reads whole numbers
-#' (columns of type integer): new values are rounded to the nearest integer. `column_integer64()` does the same for the
-#' 64-bit integers of the package bit64. `column_unit()` reads numbers with a unit: class `units` of the package units, and
-#' `difftime`. `column_constant()` stands for a column whose values are all equal: it has no coordinate, and new rows have
-#' the same value.
+#' `column_number()` reads numbers: its coordinate is the number itself. A column whose largest absolute value lies
+#' beyond \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power of two first, so that
+#' squares of its values stay within the range of doubles; new values come back in the unit of the column.
+#' `column_count()` reads whole numbers (columns of type integer): new values are rounded to the nearest integer.
+#' `column_integer64()` does the same for the 64-bit integers of the package bit64. `column_unit()` reads numbers with a
+#' unit: class `units` of the package units, and `difftime`. `column_constant()` stands for a column whose values are
+#' all equal: it has no coordinate, and new rows have the same value.
 #'
 #' @param name Name of the kind.
 #' @param reads Function of the values that says whether this kind reads such a column by itself.
 #' @param encode Function of values and state that returns the coordinates: a numeric vector of length `n`, or a matrix
 #'   `[n, k]`.
-#' @param decode Function of coordinates, a matrix `[n, k]`, and state that returns `n` values in the class of the column.
-#' @param fit Function of the values of the column that returns the state. It is called before missing values are refused.
+#' @param decode Function of coordinates, a matrix `[n, k]`, and state that returns `n` values in the class of the
+#'   column.
+#' @param fit Function of the values of the column that returns the state. It is called before missing values are
+#'   refused.
 #' @param margin `NULL`, or a function of values and state that returns for each value what is to be added to the
 #'   log-density of its coordinates to get that of the value (for a value of positive probability, its
 #'   log-probability): \eqn{\log |dz/dx|}{log |dz/dx|} where the coordinate is a function of the value. `NULL`: 0.
@@ -87,9 +89,14 @@ kind_of <- function(values, kinds) {
 # A fitted column holds its state and the number of its coordinates. A kind whose code is that of the package is named;
 # the code of any other goes along.
 fit_column <- function(kind, values) {
+  column <- list(kind = if (is_own(kind)) kind$name else kind, state = kind$fit(values), dim = NA_integer_)
+  class(column) <- "fitted_column"
+  column
+}
+
+is_own <- function(kind) {
   home <- environment(kind$encode)
-  own <- !is.null(home) && identical(topenv(home), topenv())
-  structure(list(kind = if (own) kind$name else kind, state = kind$fit(values), dim = NA_integer_), class = "fitted_column")
+  !is.null(home) && identical(topenv(home), topenv())
 }
 
 column_code <- function(column) {
@@ -109,7 +116,8 @@ encode_column <- function(column, values, code = column_code(column)) {
 decode_column <- function(column, coordinates, code = column_code(column)) {
   values <- code$decode(coordinates, column$state)
   if (length(values) != nrow(coordinates)) {
-    fail("`decode` of the column kind \"%s\" must return %d values, not %s.", code$name, nrow(coordinates), describe(values))
+    fail("`decode` of the column kind \"%s\" must return %d values, not %s.", code$name, nrow(coordinates),
+         describe(values))
   }
   values
 }
@@ -120,7 +128,7 @@ column_margin <- function(column, values, code = column_code(column)) {
 }
 
 # Values of new rows that a fitted column can read: those that its kind reads, and plain numbers for numbers.
-takes_values <- function(values, code) isTRUE(code$reads(values)) || (code$numeric && is_number(values))
+takes_values <- function(values, code) (code$numeric && is_number(values)) || isTRUE(code$reads(values))
 
 #' @export
 format.fitted_column <- function(x, ...) column_code(x)$description(x$state)
@@ -154,6 +162,7 @@ is_plain <- function(values) {
 # list(attributes) that new numbers get too, such as a label or a unit; NULL where there are none.
 kept_attributes <- function(values) {
   kept <- attributes(values)
+  if (is.null(kept)) return(NULL)
   kept <- kept[setdiff(names(kept), c("names", "dim", "dimnames", "tsp"))]
   if (!is.null(kept$class)) kept$class <- setdiff(kept$class, "ts")
   kept <- kept[lengths(kept) > 0]
@@ -175,7 +184,8 @@ integer64_number <- function(values) {
   need_bit64()
   number <- suppressWarnings(as.double(values))
   if (any(bit64::as.integer64(number) != values, na.rm = TRUE)) {
-    fail("Numbers of class \"integer64\" that no double holds exactly (beyond 2^53) cannot be read; give as.numeric() of them or leave them out.")
+    fail("Numbers of class \"integer64\" that no double holds exactly (beyond 2^53) cannot be read; %s.",
+         "give as.numeric() of them or leave them out")
   }
   number
 }

@@ -130,7 +130,8 @@ new_group <- function(fit, newdata, group, n) {
   keys <- match_label(group, label)
   unknown <- unique(label_text(group[is.na(keys)]))
   if (length(unknown)) {
-    fail("`group` has the class%s %s, which the fit does not know.", if (length(unknown) > 1) "es" else "", quoted(unknown))
+    fail("`group` has the class%s %s, which the fit does not know.", if (length(unknown) > 1) "es" else "",
+         quoted(unknown))
   }
   factor(keys, levels = label$keys)
 }

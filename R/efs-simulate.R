@@ -5,7 +5,8 @@
 #'
 #' @param object A fit from [efs()].
 #' @param nsim Number of new rows. With groups either the total, shared out
-#'   as in the data, or a named vector of counts for some of the classes.
+#'   as in the data, or a named vector of counts for some of the classes. The class of an empty string is called
+#'   `(empty)`.
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to
 #'   [set.seed()] first, and the stream is restored afterwards.
 #' @param bounds Overrides the argument of [efs()].
@@ -18,12 +19,13 @@
 #'   the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
 #' @param threads,progress See [efs_forward()].
 #' @param ... Not used.
-#' @return New rows in the form of the table that [efs()] was given: a data frame
-#'   or matrix with the same columns, on the original scale, integer columns as
-#'   integers; columns of type double come back unrounded, whatever the number
-#'   of decimals they were recorded to. The class comes back as the column it came from, as a column
-#'   `group` where it was a vector beside a data frame, and as the attribute
-#'   `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
+#' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with the
+#'   same columns in the same order, under the same names, on the original scale. Integer columns come back as integers,
+#'   numbers with a unit in their unit; columns of type double come back unrounded, whatever the number of decimals they
+#'   were recorded to. A tibble comes back without groups, a sparse or delayed matrix as a plain matrix, a `DataFrame` as
+#'   a data frame. The class of each row comes back with its R class and values: as the column it came from, as a column
+#'   `group` (`group.1` where the table has a column `group`) where it was a vector beside a data frame, and as the
+#'   attribute `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
 #'   Columns of integers are rounded after the density was taken.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
@@ -54,8 +56,8 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   rows <- mark_seed(rows, state)
   if (log_density) {
     each <- unlist(lapply(drawn, `[[`, "log_density"))
-    each <- if (nrow(points)) each + latent_log_volume(object, points) + point_margin(points, object$table) else numeric()
-    rows <- set_attribute(rows, "log_density", each)
+    if (nrow(points)) each <- each + latent_log_volume(object, points) + point_margin(points, object$table)
+    rows <- set_attribute(rows, "log_density", if (nrow(points)) each else numeric())
   }
   shares <- vapply(drawn, `[[`, 0, "dropped")
   if (any(!is.na(shares))) {

@@ -108,7 +108,8 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' by them. The source rows themselves end where the run took them, to rounding, where every network was kept.
 #'
 #' @param object A fit from [gpa()].
-#' @param newdata New source rows with the columns of the tables. Missing: the source rows, whose end is known.
+#' @param newdata New source rows with the columns of the tables, matched by name where both have names, otherwise by
+#'   position. Missing: the source rows, whose end is known.
 #' @param type `"data"`: the moved rows in the form of the table; `"latent"`: a matrix in the units of the flow.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @param ... Not used.

@@ -1,9 +1,9 @@
 # Experiments whose samples are columns: opened as a matrix of samples, and closed again.
 
 #' @rdname integrate_data
-#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone. `NULL`: the
-#'   only assay, or the one on a logarithmic scale (`logcounts`, `vst`, `rlog` and their like, else the only one with
-#'   fractions or negative values). Assays of counts are not moved unless they are named here.
+#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone. `NULL`:
+#'   the only assay, or the one on a logarithmic scale (`logcounts`, `vst`, `rlog` and their like, else the only one
+#'   with fractions or negative values). Assays of counts are not moved unless they are named here.
 #' @export
 integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = NULL, ...) {
   integrate_experiment(x, batch, reference, label, assay, match.call(), ...)
@@ -24,8 +24,8 @@ integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
   fit
 }
 
-# x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved values.
-# NULL for anything else.
+# x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved
+# values. NULL for anything else.
 open_experiment <- function(x, batch, label, what, assay = NULL) {
   if (inherits(x, "SummarizedExperiment")) {
     need_package("SummarizedExperiment", class(x)[1])
@@ -76,22 +76,28 @@ choose_assay <- function(x, assay, what) {
   if (count == 0) fail("`%s` has no assay.", what)
   listed <- if (is.null(names)) sprintf("1 to %d", count) else quoted(names)
   if (!is.null(assay)) {
-    good <- length(assay) == 1 && ((is.character(assay) && assay %in% names) || (is_count(assay) && assay >= 1 && assay <= count))
-    if (!good) fail("`assay` must be one of the assays of `%s` (%s), not %s.", what, listed, describe(assay))
-    return(if (is.numeric(assay) && !is.null(names) && nzchar(names[assay])) names[assay] else assay)
+    known <- if (is_count(assay)) assay %in% seq_len(count) else is.character(assay) && all(assay %in% names)
+    if (length(assay) != 1 || !known) {
+      fail("`assay` must be one of the assays of `%s` (%s), not %s.", what, listed, describe(assay))
+    }
+    return(if (is.numeric(assay)) assay_name(names, assay) else assay)
   }
-  named <- grep("^(log|vst|rlog|variance)", names, ignore.case = TRUE)
-  if (length(named) > 1 && "logcounts" %in% names) named <- match("logcounts", names)
-  if (!length(named)) {
-    named <- which(!vapply(seq_len(count), function(i) looks_counted(SummarizedExperiment::assay(x, i)), NA))
+  at <- grep("^(log|vst|rlog|variance)", names, ignore.case = TRUE)
+  if (length(at) > 1 && "logcounts" %in% names) at <- match("logcounts", names)
+  if (!length(at)) at <- which(!vapply(SummarizedExperiment::assays(x), looks_counted, NA))
+  if (!length(at)) {
+    fail("`%s` has counts only (assay%s %s), and counts are to be brought to a logarithmic scale first (%s); %s.", what,
+         if (count > 1) "s" else "", listed, "logNormCounts(), vst()", "name one in `assay` to move it as it is")
   }
-  if (!length(named)) {
-    fail("`%s` has counts only (assay%s %s), and counts are to be brought to a logarithmic scale first (logNormCounts(), vst()); %s",
-         what, if (count > 1) "s" else "", listed, "name one in `assay` to move it as it is.")
+  if (length(at) > 1) {
+    fail("`%s` has several assays that could be moved; name one of %s in `assay`.", what,
+         if (is.null(names)) listed else quoted(names[at]))
   }
-  if (length(named) > 1) fail("`%s` has several assays that could be moved; name one of %s in `assay`.", what, if (is.null(names)) listed else quoted(names[named]))
-  if (is.null(names) || !nzchar(names[named])) named else names[named]
+  assay_name(names, at)
 }
+
+# The name of an assay, its number where it has none.
+assay_name <- function(names, at) if (is.null(names) || names[at] == "") unname(at) else names[at]
 
 # Whole numbers of at least 0 in up to 50 samples.
 looks_counted <- function(values) {
@@ -101,5 +107,6 @@ looks_counted <- function(values) {
 }
 
 warn_counts <- function(what) {
-  warning(sprintf("`%s` holds whole numbers only: if these are counts, bring them to a logarithmic scale first.", what), call. = FALSE)
+  warning(sprintf("`%s` holds whole numbers only: if these are counts, bring them to a logarithmic scale first.", what),
+          call. = FALSE)
 }

@@ -4,13 +4,14 @@ least_moved <- 2L
 
 least_goal <- 4L # halves of two rows
 
-# moved: for each batch but the reference, and each label in it, its rows and the reference rows; left: the same of groups
-# with too few rows, and why; reference: the key of the reference.
+# moved: for each batch but the reference, and each label in it, its rows and the reference rows; left: the same of
+# groups with too few rows, and why; reference: the key of the reference.
 match_groups <- function(table, reference) {
   batch <- table$batch$group
   label <- table$label$group
-  key <- if (is.atomic(reference) && length(reference) == 1 && !is.na(reference)) match_label(reference, table$batch$label)
-  if (is.null(key) || is.na(key)) {
+  single <- is.atomic(reference) && length(reference) == 1 && !is.na(reference)
+  key <- if (single) match_label(reference, table$batch$label) else NA
+  if (is.na(key)) {
     fail("`reference` must be one of the batches %s, not %s.", quoted(levels(batch)), describe(reference))
   }
   others <- setdiff(levels(batch), key)
@@ -50,7 +51,8 @@ set_aside <- function(groups) {
   left <- groups$moved[has_reason]
   said <- some(sprintf("\"%s\" (%s)", names(left), vapply(left, `[[`, "", "why")))
   if (all(has_reason)) {
-    fail("No batch can be moved: %s. At least %d samples are needed, and %d in the reference.", said, least_moved, least_goal)
+    fail("No batch can be moved: %s. At least %d samples are needed, and %d in the reference.", said, least_moved,
+         least_goal)
   }
   warning(sprintf("Left as it is, because at least %d samples are needed and %d in the reference that differ: %s.",
                   least_moved, least_goal, said), call. = FALSE)

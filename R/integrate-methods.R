@@ -1,15 +1,16 @@
 #' What an integration did
 #'
-#' `print()` gives the main figures before and after, `summary()` all of them, `as.data.frame()` the moved table with batch
-#' and label.
+#' `print()` gives the main figures before and after, `summary()` all of them, `as.data.frame()` the moved table with
+#' batch and label.
 #'
 #' @section Columns of the report:
-#' One row for each batch and label that was moved. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
+#' One row for each batch and label. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
 #' moved rows came as near as halves of the reference are), `"novelty"` (nearer would have been copies; at the start
-#' already: `"novelty at the start"`) or `"all steps done"`. Each `_before` and `_after`:
-#' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units; `w2_latent_halves` and
-#'   `w2_full_halves` the same between random halves of these (root mean square of 10 and 5 splits): what to divide by.
-#'   Below 1 is no better than 1.
+#' already: `"novelty at the start"`) or `"all steps done"`. For a group that was left as it is, `stopped_by` says why, and the
+#' scores are `NA`. Each `_before` and `_after`:
+#' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units;
+#'   `w2_latent_halves` and `w2_full_halves` the same between random halves of these (root mean square of 10 and 5
+#'   splits): what to divide by. Below 1 is no better than 1.
 #' * `novelty`: [novelty()] against the reference rows in latent space, leave-one-out: 1 is new, 0 a copy.
 #' * `auc`: how well a classifier tells them from the reference rows in full space, [c2st()]: 0.5 where it cannot; `NA`
 #'   below 10 rows. Rows that a flow has moved are no independent draws: an AUC below 0.5 is possible, and no success.
@@ -22,9 +23,8 @@
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent`, `groups` and
-#'   `control`.
-#'   `as.data.frame()`: a data frame of the moved table with the columns `batch` and `label` in front, where these were
-#'   not columns of it.
+#'   `control`. `as.data.frame()`: a data frame of the moved table, with the columns `batch` and `label` in front where the
+#'   table has no columns of these names.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(600), 60)
@@ -59,8 +59,9 @@ format_assay <- function(x) {
 format_lower <- function(x) {
   lower <- x$control$lower
   if (is.null(lower)) return(NULL)
-  sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised, if (x$raised == 1) "" else "s",
-          if (x$raised == 1) "was" else "were", format(lower), if (x$raised == 1) "was" else "were")
+  were <- if (x$raised == 1) "was" else "were"
+  sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised,
+          if (x$raised == 1) "" else "s", were, as_text(lower), were)
 }
 
 format_left <- function(x) {
@@ -82,10 +83,13 @@ format_report <- function(x) {
     change(r$novelty_before, r$novelty_after), change(r$auc_before, r$auc_after)
   )
   cells <- rbind(c("", "rows", "onto", "steps", "W2 latent", "W2 full", "novelty", "AUC"), cells)
-  for (j in seq_len(ncol(cells))) cells[, j] <- formatC(cells[, j], width = (if (j == 1) -1 else 1) * max(nchar(cells[, j])))
+  for (j in seq_len(ncol(cells))) {
+    cells[, j] <- formatC(cells[, j], width = max(nchar(cells[, j])), flag = if (j == 1) "-" else "")
+  }
   c(
     paste0("  ", apply(cells, 1, paste, collapse = "  ")),
-    "W2 in units of that between halves of the reference (1: integrated); novelty 1: new, 0: copies; AUC of a classifier",
+    paste("W2 in units of that between halves of the reference (1: integrated); novelty 1: new, 0: copies;",
+          "AUC of a classifier"),
     vapply(seq_len(nrow(x$scores)), function(i) {
       sprintf("%s %s", x$scores$score[i], change(x$scores$before[i], x$scores$after[i]))
     }, "")
@@ -113,8 +117,8 @@ summary.integration <- function(object, ...) {
 print.summary.integration <- function(x, ...) {
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat("Latent map: ", x$latent$description, "\n", sep = "")
-  cat(sprintf("Residual outside it (\"%s\"): root-mean-square length %.3g of a moved row before, %.3g of a reference row (z-scored units)\n",
-              x$control$residual, x$outside[["moved"]], x$outside[["reference"]]))
+  cat(sprintf("Residual outside it (\"%s\"), root-mean-square length in z-scored units: ", x$control$residual))
+  cat(sprintf("%.3g of a moved row before, %.3g of a reference row\n", x$outside[["moved"]], x$outside[["reference"]]))
   if (!is.null(x$report)) {
     print(x$report[c("batch", "label", "n", "n_reference", "steps", "stopped_by")], row.names = FALSE)
     r <- moved_rows(x)
@@ -150,15 +154,16 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 
 #' Move samples that come later
 #'
-#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the
-#' potentials of the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
+#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the potentials of
+#' the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
 #'
 #' @param object An object from [integrate_data()].
-#' @param newdata A matrix, data frame or `SummarizedExperiment` of new samples with the genes of the table (matched by name where both have
-#'   names).
-#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as in
-#'   [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known
-#'   cannot be moved by label.
+#' @param newdata New samples with the genes of the table, in any class that [integrate_data()] takes: a
+#'   `SummarizedExperiment` has the assay that was moved. Genes are matched by name where both have names, otherwise by
+#'   position; unknown and missing names are an error.
+#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as
+#'   in [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known cannot be
+#'   moved by label.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return The moved samples in the form of `newdata`.
@@ -177,7 +182,8 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
   }
   x <- plain_table(newdata, "newdata")
   found <- lapply(list(batch = batch, label = label), function(value) {
-    if (is_new_column(value, x)) find_label(value, x, "label", "newdata") else list(value = value, position = NA_integer_)
+    if (!is_new_column(value, x)) return(list(value = value, position = NA_integer_))
+    find_label(value, x, "label", "newdata")
   })
   named <- c(found$batch$position, found$label$position)
   positions <- setdiff(seq_len(ncol(x)), named)
@@ -195,8 +201,9 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
     at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
     moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
   }
-  # positions of the measured columns of the fit in newdata
-  at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table), "newdata")
+  # the measured columns of the fit in newdata
+  at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table),
+                      "newdata")
   replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
 }
 
@@ -215,11 +222,13 @@ new_groups <- function(fit, found, n) {
   }
   if (!all(known)) {
     stray <- unique(if (is.null(label)) batch$text[!known] else paste(batch$text, label$text, sep = ": ")[!known])
-    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(fit$flows)))
+    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray),
+         quoted(names(fit$flows)))
   }
   left <- !nzchar(name) & !batch$keys %in% fit$reference
   if (any(left)) {
-    warning(sprintf("Rows %s are left as they are: the fit did not move their batch or label.", some(which(left))), call. = FALSE)
+    warning(sprintf("Rows %s are left as they are: the fit did not move their batch or label.", some(which(left))),
+            call. = FALSE)
   }
   name
 }
@@ -227,7 +236,8 @@ new_groups <- function(fit, found, n) {
 # Keys of one entry for all new samples, or of one for each.
 new_keys <- function(value, label, n, what) {
   if (!is.atomic(value) || is.null(value) || !length(value) %in% c(1L, n) || anyNA(value)) {
-    fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n, describe(value))
+    fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n,
+         describe(value))
   }
   list(keys = rep_len(match_label(value, label), n), text = rep_len(label_text(value), n))
 }

@@ -70,8 +70,9 @@
 #'
 #' @param real The rows that the generator has seen: a numeric matrix or a data
 #'   frame, at least 20 rows.
-#' @param synthetic Generated rows, with the same columns (matched by name where
-#'   both have names), at least 20.
+#' @param synthetic Generated rows, with the same numeric columns, at least 20. Columns are matched by name where both
+#'   have names, otherwise by position; numeric columns that are missing or unknown are an error. Columns of labels may
+#'   be missing.
 #' @param holdout `NULL`, or rows from the same source that the generator has not
 #'   seen. Without them novelty is set against the distances of each real row to
 #'   its nearest other real row.
@@ -201,19 +202,18 @@ report_tables <- function(real, synthetic, holdout) {
 
 # shares: of the levels of columns that are labels in both tables; notes: what has no part in distances.
 report_labels <- function(tables, kinds) {
-  named <- function(table, kind) names(tables[[table]])[kinds[[table]] == kind]
-  labels <- named("real", "label")
+  of_kind <- function(table, which) names(tables[[table]])[kinds[[table]] %in% which]
+  labels <- of_kind("real", "label")
   both <- if (!is.null(kinds$synthetic)) intersect(labels, names(tables$synthetic))
-  extra <- setdiff(if (!is.null(kinds$synthetic) && !is.null(kinds$real)) names(tables$synthetic)[kinds$synthetic != "number"],
-                   names(tables$real))
-  other <- named("real", "other")
+  extra <- if (!is.null(kinds$real)) setdiff(of_kind("synthetic", c("label", "other")), names(tables$real))
+  note <- function(said, names) if (length(names)) paste0(said, ": ", quoted(names))
   list(
     shares = if (length(both)) compare_shares(tables$real, tables$synthetic, both),
     notes = c(
-      if (length(extra)) sprintf("left out, as `real` lacks them: %s", quoted(extra)),
-      if (length(both)) sprintf("no part in distances, only in shares: %s", quoted(both)),
-      if (length(setdiff(labels, both))) sprintf("left out, as `synthetic` lacks them: %s", quoted(setdiff(labels, both))),
-      if (length(other)) sprintf("left out, being neither numbers nor labels: %s", quoted(other))
+      note("left out, as `real` lacks them", extra),
+      note("no part in distances, only in shares", both),
+      note("left out, as `synthetic` lacks them", setdiff(labels, both)),
+      note("left out, being neither numbers nor labels", of_kind("real", "other"))
     )
   )
 }

@@ -16,7 +16,9 @@ refuse_column <- function(values, what, name, grouped, kind = NULL) {
 
 column_advice <- function(values) {
   if (inherits(values, c("Date", "POSIXct"))) return("give as.numeric() of it, ")
-  if (inherits(values, "haven_labelled")) return("give haven::as_factor() of it where its numbers are codes, haven::zap_labels() where not, ")
+  if (inherits(values, "haven_labelled")) {
+    return("give haven::as_factor() of it where its numbers are codes, haven::zap_labels() where not, ")
+  }
   if (is.numeric(unclass(values)) && !is.factor(values)) return("give as.numeric() of it if that keeps its meaning, ")
   ""
 }
@@ -29,9 +31,13 @@ check_extent <- function(x, what, min_rows, dim = NULL) {
     fail("`%s` has %d row%s; at least %d %s needed.", what, nrow(x), if (nrow(x) == 1) "" else "s", min_rows,
          if (min_rows == 1) "is" else "are")
   }
-  if (!is.null(dim) && ncol(x) != dim) {
-    fail("`%s` has %d column%s; %d %s wanted.", what, ncol(x), if (ncol(x) == 1) "" else "s", dim, if (dim == 1) "is" else "are")
-  }
+  if (!is.null(dim)) check_columns(ncol(x), dim, what)
+}
+
+check_columns <- function(count, wanted, what) {
+  if (count == wanted) return(invisible())
+  fail("`%s` has %d column%s; %d %s wanted.", what, count, if (count == 1) "" else "s", wanted,
+       if (wanted == 1) "is" else "are")
 }
 
 # owner: of each coordinate, the number of its column.
@@ -41,16 +47,17 @@ check_finite <- function(points, what, names, owner = seq_len(ncol(points))) {
   dim(finite) <- dim(points)
   rows <- which(rowSums(!finite) > 0)
   columns <- unique(owner[colSums(!finite) > 0])
-  fail("`%s` must not contain NA, NaN or infinite values, but row%s %s do%s, in column%s %s; drop or impute them first.",
-       what, if (length(rows) == 1) "" else "s", some(as_text(rows)), if (length(rows) == 1) "es" else "",
-       if (length(columns) == 1) "" else "s", some(vapply(columns, column_name, "", names = names)))
+  fail("`%s` must not contain NA, NaN or infinite values, but row%s %s do%s, in column%s %s; %s.", what,
+       if (length(rows) == 1) "" else "s", some(rows), if (length(rows) == 1) "es" else "",
+       if (length(columns) == 1) "" else "s", some(vapply(columns, column_name, "", names = names)),
+       "drop or impute them first")
 }
 
 # Where the wanted columns stand among those of a table: by name where both have names, by position otherwise. `known`
 # are names that the table may have beside them.
 match_columns <- function(has, wanted, count, p, what, known = NULL) {
   if (is.null(has) || is.null(wanted)) {
-    if (count != p) fail("`%s` has %d column%s; %d %s wanted.", what, count, if (count == 1) "" else "s", p, if (p == 1) "is" else "are")
+    check_columns(count, p, what)
     return(seq_len(p))
   }
   kept <- which(has %in% wanted | !has %in% known)
@@ -58,14 +65,13 @@ match_columns <- function(has, wanted, count, p, what, known = NULL) {
   missing <- setdiff(wanted, has)
   unknown <- setdiff(has[kept], wanted)
   if (length(missing) || length(unknown)) {
-    said <- c(if (length(missing)) sprintf("lacks the column%s %s", if (length(missing) > 1) "s" else "", quoted(missing)),
-              if (length(unknown)) sprintf("has the unknown column%s %s", if (length(unknown) > 1) "s" else "", quoted(unknown)))
-    fail("`%s` %s.", what, join(said))
+    listed <- function(said, names) if (length(names)) paste0(said, if (length(names) > 1) "s", " ", quoted(names))
+    fail("`%s` %s.", what, join(c(listed("lacks the column", missing), listed("has the unknown column", unknown))))
   }
   twice <- unique(c(wanted[duplicated(wanted)], has[kept][duplicated(has[kept])]))
   if (length(twice)) {
-    fail("`%s` must have the %d columns %s in this order, because the name%s %s occur%s more than once.", what, p, quoted(wanted),
-         if (length(twice) > 1) "s" else "", quoted(twice), if (length(twice) > 1) "" else "s")
+    fail("`%s` must have the %d columns %s in this order, because the name%s %s occur%s more than once.", what, p,
+         quoted(wanted), if (length(twice) > 1) "s" else "", quoted(twice), if (length(twice) > 1) "" else "s")
   }
   kept[match(wanted, has[kept])]
 }

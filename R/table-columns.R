@@ -53,8 +53,8 @@ read_columns <- function(tables, names, kinds, grouped) {
   }
   at <- Map(function(x, what) match_columns(column_names(x), names, ncol(x), p, what), tables, names(tables))
   lapply(seq_len(p), function(j) {
-    parts <- Map(function(x, at) column_at(x, at[j]), tables, at)
-    read_column(parts, column_name(names, j), kinds, grouped)
+    parts <- lapply(seq_along(tables), function(i) column_at(tables[[i]], at[[i]][j]))
+    read_column(stats::setNames(parts, names(tables)), column_name(names, j), kinds, grouped)
   })
 }
 
@@ -69,14 +69,21 @@ read_column <- function(parts, name, kinds, grouped) {
   if (is.null(kind)) refuse_column(values, names(parts)[1], name, grouped)
   column <- fit_column(kind, values)
   all <- if (together) list(values) else parts
-  z <- lapply(seq_along(all), function(i) {
-    if (!takes_values(all[[i]], kind)) refuse_column(all[[i]], names(parts)[i], name, FALSE, kind)
-    naming_column(encode_column(column, all[[i]], kind), names(parts)[i], name)
-  })
+  z <- lapply(seq_along(all), function(i) encode_part(column, all[[i]], kind, names(parts)[i], name))
   column$dim <- as.integer(length(z[[1]]) %/% length(all[[1]]))
   margin <- if (!is.null(kind$margin)) unlist(lapply(all, function(values) column_margin(column, values, kind)))
   z <- if (length(z) == 1) z[[1]] else do.call(rbind, lapply(z, matrix, ncol = column$dim))
   list(column = column, z = z, margin = margin, values = take(values, 1L), box = box)
+}
+
+# Coordinates of values that a fitted column can read; others are refused. What a kind finds wrong with values is said
+# of the column.
+encode_part <- function(column, values, code, what, name) {
+  if (!takes_values(values, code)) refuse_column(values, what, name, FALSE, code)
+  if (is_plain_number(values)) return(encode_column(column, values, code))
+  tryCatch(encode_column(column, values, code), particleflow_input = function(e) {
+    fail("Column %s of `%s`: %s", name, what, conditionMessage(e))
+  })
 }
 
 is_plain_number <- function(values) is.numeric(values) && is_plain(values)
@@ -86,11 +93,6 @@ join_numbers <- function(parts) {
   joined <- unlist(lapply(parts, as.vector), use.names = FALSE)
   if (typeof(joined) != typeof(parts[[1]])) return(joined)
   give_attributes(joined, kept_attributes(parts[[1]]))
-}
-
-# What a kind finds wrong with values is said of the column.
-naming_column <- function(code, what, name) {
-  tryCatch(code, particleflow_input = function(e) fail("Column %s of `%s`: %s", name, what, conditionMessage(e)))
 }
 
 bind_coordinates <- function(found, n) {
@@ -138,8 +140,8 @@ new_template <- function(x, names, found, range) {
   boxed <- which(!vapply(found, function(one) is.null(one$box), NA))
   list(
     form = form_of(x), names = names, columns = lapply(found[first], `[[`, "column"), of = match(key, key[first]),
-    dims = coordinate_counts(found), boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)), range = range,
-    group = NULL
+    dims = coordinate_counts(found), boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)),
+    range = range, group = NULL
   )
 }
 

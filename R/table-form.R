@@ -35,8 +35,8 @@ full_matrix <- function(x, what) {
   size <- as.double(dim(x))
   if (length(size) != 2) fail("`%s` must have rows and columns, not %d dimensions.", what, length(size))
   if (prod(size) > most_cells) {
-    stop_size("`%s` is of class \"%s\" and would take %.1f GB as a full matrix of %.0f x %.0f; choose fewer columns first.",
-              what, class(x)[1], 8 * prod(size) / 2^30, size[1], size[2])
+    stop_size("`%s` is of class \"%s\" and would take %.1f GB as a full matrix of %.0f x %.0f; %s.", what, class(x)[1],
+              8 * prod(size) / 2^30, size[1], size[2], "choose fewer columns first")
   }
   need_package(if (inherits(x, "Matrix")) "Matrix" else "DelayedArray", class(x)[1])
   as.matrix(x)
@@ -73,12 +73,14 @@ new_frame <- function(columns, names, n, row_names = NULL) {
 # Columns as a table of this form.
 shape_table <- function(columns, names, n, form) {
   if (form == "matrix") {
-    return(matrix(unlist(columns, use.names = FALSE), n, length(columns), dimnames = if (!is.null(names)) list(NULL, names)))
+    values <- unlist(columns, use.names = FALSE)
+    return(matrix(values, n, length(columns), dimnames = if (!is.null(names)) list(NULL, names)))
   }
   frame <- new_frame(columns, names, n)
   if (form == "tibble") class(frame) <- c("tbl_df", "tbl", "data.frame")
   if (form == "data.table") {
-    if (requireNamespace("data.table", quietly = TRUE)) data.table::setDT(frame) else class(frame) <- c("data.table", "data.frame")
+    known <- requireNamespace("data.table", quietly = TRUE)
+    if (known) data.table::setDT(frame) else class(frame) <- c("data.table", "data.frame")
   }
   frame
 }

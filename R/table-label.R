@@ -8,7 +8,9 @@ find_label <- function(value, x, what, where = "x") {
   if (!length(position)) {
     fail("`%s` is \"%s\", but `%s` has no such column; it has %s.", what, value, where, quoted(names(x)))
   }
-  if (length(position) > 1) fail("`%s` is \"%s\", but `%s` has %d columns of that name.", what, value, where, length(position))
+  if (length(position) > 1) {
+    fail("`%s` is \"%s\", but `%s` has %d columns of that name.", what, value, where, length(position))
+  }
   list(value = x[[position]], position = position, name = value)
 }
 
@@ -61,8 +63,8 @@ label_text <- function(values, digits = 15L) {
   if (is.numeric(values)) as_text(values, digits) else as.character(values)
 }
 
-# Keys of values that are given later, NA where they are unknown: by value where both are numbers or times, by their text
-# otherwise, and by the number that a text stands for where one of the two is a number.
+# Keys of values that are given later, NA where they are unknown: by value where both are numbers or times, by their
+# text otherwise, and by the number that a text stands for where one of the two is a number.
 match_label <- function(values, label) {
   known <- label$values
   if (is_number(values) && is_number(known)) return(label$keys[match(as_number(values), as_number(known))])

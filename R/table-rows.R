@@ -13,9 +13,8 @@ encode_rows <- function(newdata, template, what = "newdata") {
     k <- template$of[j]
     name <- column_name(template$names, j)
     values <- unbox(column_at(x, at[j]))
-    if (!takes_values(values, codes[[k]])) refuse_column(values, what, name, FALSE, codes[[k]])
     column <- template$columns[[k]]
-    list(column = column, z = naming_column(encode_column(column, values, codes[[k]]), what, name),
+    list(column = column, z = encode_part(column, values, codes[[k]], what, name),
          margin = column_margin(column, values, codes[[k]]))
   })
   points <- bind_coordinates(found, nrow(x))
@@ -84,8 +83,8 @@ reflect_into <- function(x, range) {
   x
 }
 
-# x with the coordinates of some rows replaced, in the class of x. positions: where the measured columns stand in x; points:
-# coordinates of all rows [n, sum(dims)]; rows: those that are replaced.
+# x with the coordinates of some rows replaced, in the class of x. positions: where the measured columns stand in x;
+# points: coordinates of all rows [n, sum(dims)]; rows: those that are replaced.
 replace_rows <- function(x, template, positions, points, rows) {
   columns <- decode_columns(unname(points), template)[varying(template)]
   at <- positions[varying(template)]

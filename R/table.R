@@ -33,8 +33,8 @@ drop_columns <- function(x, position) {
   new_frame(as.list(x)[-position], names(x)[-position], nrow(x), row_labels(x))
 }
 
-# Source and target with the same columns: the coordinates of those that vary in either, as matrices, pooled too, and the
-# template by which rows are given back.
+# Source and target with the same columns: the coordinates of those that vary in either, as matrices, pooled too, and
+# the template by which rows are given back.
 read_pair <- function(source, target, n_source) {
   if (is.function(source)) {
     target <- plain_table(target, "target")
@@ -70,8 +70,8 @@ read_samples <- function(x, batch, label) {
   x <- plain_table(x, "x")
   found <- list(batch = find_label(batch, x, "batch"), label = if (!is.null(label)) find_label(label, x, "label"))
   if (length(found$batch$value) == ncol(x) && nrow(x) != ncol(x)) {
-    fail("`batch` has one entry for each of the %d columns of `x`, not for each of its %d rows: `x` seems to be genes x samples; %s",
-         ncol(x), nrow(x), "give t(x).")
+    fail("`batch` has one entry for each of the %d columns of `x`, not for each of its %d rows: %s.", ncol(x), nrow(x),
+         "`x` seems to be genes x samples; give t(x)")
   }
   named <- c(found$batch$position, found$label$position)
   read <- read_tables(list(x = drop_columns(x, named)), 4L)
