@@ -45,53 +45,6 @@ check_choice <- function(x, choices, what) {
   x[1]
 }
 
-# A numeric matrix or a data frame of numeric columns as a matrix of doubles.
-check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "x") {
-  if (is.data.frame(x)) {
-    number <- vapply(x, function(column) is.numeric(column) && is.null(dim(column)), NA)
-    if (!all(number)) {
-      column <- which(!number)[1]
-      fail("`%s` must have numeric columns only, but column \"%s\" is of class \"%s\"; leave it out%s.",
-           what, names(x)[column], class(x[[column]])[1],
-           if (grouped) " or name it in `group`" else "")
-    }
-    x <- if (length(x) && nrow(x)) as.matrix(x) else matrix(0, nrow(x), length(x), dimnames = list(NULL, names(x)))
-  }
-  if (!is.matrix(x) || !is.numeric(x)) {
-    fail("`%s` must be a numeric matrix or a data frame of numeric columns, not %s.",
-         what, describe(x))
-  }
-  if (ncol(x) < 1) fail("`%s` has no columns; at least one is needed.", what)
-  if (nrow(x) < min_rows) {
-    fail("`%s` has %d row%s; at least %d %s needed.", what, nrow(x),
-         if (nrow(x) == 1) "" else "s", min_rows, if (min_rows == 1) "is" else "are")
-  }
-  if (!is.null(dim) && ncol(x) != dim) {
-    fail("`%s` has %d column%s; %d %s wanted.", what, ncol(x),
-         if (ncol(x) == 1) "" else "s", dim, if (dim == 1) "is" else "are")
-  }
-  finite <- is.finite(x)
-  if (!all(finite)) {
-    dim(finite) <- dim(x)
-    bad <- which(rowSums(!finite) > 0)
-    fail("`%s` must not contain NA, NaN or infinite values, but row%s %s do%s; drop or impute them first.",
-         what, if (length(bad) == 1) "" else "s", some(bad),
-         if (length(bad) == 1) "es" else "")
-  }
-  storage.mode(x) <- "double"
-  x
-}
-
-# A second table with the columns of the first, in its order where both have names.
-check_like <- function(x, what, first, min_rows = 1L) {
-  x <- check_points(x, what, min_rows, dim = ncol(first))
-  wanted <- colnames(first)
-  if (is.null(wanted) || is.null(colnames(x)) || identical(wanted, colnames(x))) return(x)
-  missing <- setdiff(wanted, colnames(x))
-  if (length(missing)) fail("`%s` lacks the column \"%s\".", what, missing[1])
-  x[, wanted, drop = FALSE]
-}
-
 # Standard deviations; 1 for columns that do not vary.
 column_spread <- function(x) {
   spread <- apply(x, 2, stats::sd)

@@ -16,8 +16,15 @@ stop_size <- function(...) stop_class("particleflow_size", sprintf(...))
 
 # "3 (rows 2, 5, 9)": how many and the first few.
 some <- function(index) {
-  shown <- paste(utils::head(index, 5), collapse = ", ")
+  shown <- utils::head(index, 5)
+  if (is.numeric(shown)) shown <- as_text(shown)
+  shown <- paste(shown, collapse = ", ")
   if (length(index) > 5) paste0(shown, ", ...") else shown
+}
+
+# The text of numbers, whatever options() say about digits and the exponent.
+as_text <- function(x, digits = 15L) {
+  if (is.integer(x)) sprintf("%d", x) else sprintf(paste0("%.", digits, "g"), x)
 }
 
 describe <- function(x) {

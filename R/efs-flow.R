@@ -118,14 +118,20 @@ row_class <- function(fit) {
   factor(class, levels = names(fit$rows))
 }
 
+# The class of each row of `newdata`: from `group`, or from the column that the table had.
 new_group <- function(fit, newdata, group, n) {
   if (!is_grouped(fit)) return(factor(rep("all", n)))
-  column <- fit$table$group_column
-  if (is.null(group) && !is.null(column) && is.data.frame(newdata)) group <- newdata[[column]]
+  label <- fit$table$group
+  if (is.null(group) && is.data.frame(newdata)) group <- label_column(newdata, label)
   if (is.null(group)) fail("The fit has groups: `group` must give the class of each row of `newdata`.")
-  if (length(group) != n) fail("`group` must have one entry for each of the %d rows of `newdata`, not %d.", n, length(group))
-  classes <- names(fit$rows)
-  unknown <- setdiff(as.character(group), classes)
-  if (length(unknown)) fail("`group` has the class \"%s\", which the fit does not know.", unknown[1])
-  factor(as.character(group), levels = classes)
+  if (length(group) != n) {
+    fail("`group` must have one entry for each of the %d rows of `newdata`, not %d.", n, length(group))
+  }
+  keys <- match_label(group, label)
+  unknown <- unique(label_text(group[is.na(keys)]))
+  if (length(unknown)) {
+    fail("`group` has the class%s %s, which the fit does not know.", if (length(unknown) > 1) "es" else "",
+         quoted(unknown))
+  }
+  factor(keys, levels = label$keys)
 }

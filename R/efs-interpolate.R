@@ -40,8 +40,7 @@ interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
   line <- (1 - t) %o% latent[from, ] + t %o% latent[to, ]
   path <- predict(object, line, type = "data", group = if (is_grouped(object)) rep(class[1], n),
                   threads = threads)
-  attr(path, "latent") <- line
-  path
+  set_attribute(path, "latent", line)
 }
 
 check_row <- function(row, what, total) {

@@ -26,7 +26,7 @@ format.efs <- function(x, ...) {
   flows <- x$diagnostics
   total <- sum(flows$n)
   lines <- c(
-    sprintf("<%s> %d rows of %d columns", class(x)[1], total, length(x$table$constant)),
+    sprintf("<%s> %d rows of %d columns", class(x)[1], total, n_columns(x$table)),
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
@@ -112,7 +112,7 @@ tidy.efs <- function(x, ...) {
 glance.efs <- function(x, ...) {
   flows <- x$diagnostics
   data.frame(
-    n = sum(flows$n), columns = length(x$table$constant), latent_dim = x$latent$dim,
+    n = sum(flows$n), columns = n_columns(x$table), latent_dim = x$latent$dim,
     flows = nrow(flows), without_flow = sum(flows$steps == 0), steps = max(flows$steps),
     time = max(flows$time), largest_bound = max(flows$largest_bound),
     inverse_growth = max(flows$inverse_growth),

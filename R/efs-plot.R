@@ -78,8 +78,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   flows <- class_flows(fit)
   rows <- common_points(flows, 0)
   latent_view <- projection(rows, latent_columns(fit$latent$dim))
-  varying <- is.na(fit$table$constant)
-  plain <- sum(varying) <= 2
+  plain <- sum(fit$table$dims) <= 2
   data_view <- latent_view
   if (plain) data_view <- projection(fit$latent$decode(rows), varying_columns(fit), square = FALSE)
   on_both <- function(data, latent, kind, group) {
@@ -88,7 +87,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
   on_data <- function(table) {
     points <- read_new_rows(table, fit$table)
-    if (fit$control$bounds) points <- reflect_into(points, fit$table$range[, varying, drop = FALSE])
+    if (fit$control$bounds) points <- reflect_into(points, fit$table$range)
     if (plain) unname(points) else fit$latent$encode(points)
   }
 
@@ -109,8 +108,8 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
 
 varying_columns <- function(fit) {
   columns <- fit$table$names
-  if (is.null(columns)) columns <- paste("column", seq_along(fit$table$constant))
-  columns[is.na(fit$table$constant)]
+  if (is.null(columns)) columns <- paste("column", seq_len(n_columns(fit$table)))
+  coordinate_names(columns, fit$table$dims)
 }
 
 # New points: where the laws draw them (common latent space) and as rows of the

@@ -1,7 +1,8 @@
 #' Latent positions of new points, or the data behind latent points
 #'
 #' @param object A fit from [efs()].
-#' @param newdata New rows with the columns of the table; for `type = "data"`
+#' @param newdata New rows with the columns of the table: matched by name where both have names, otherwise by position.
+#'   Unknown and missing names are an error; the column of the class may be there. For `type = "data"`
 #'   latent points as `type = "latent"` gives them: a matrix of one column a
 #'   latent dimension, in the unit of the flow. Missing: the training rows
 #'   (for `"latent"`).
@@ -10,7 +11,7 @@
 #'   decodes them; `"log_density"` gives the log-density of each row, see
 #'   [logLik()][logLik.efs].
 #' @param group The class of each row of `newdata`, for a fit with groups; not
-#'   needed where `newdata` has the column that was named in [efs()].
+#'   needed where `newdata` has the column of the class, under the name that [simulate()][simulate.efs] gives it.
 #' @param threads See [efs_forward()].
 #' @param ... Not used.
 #' @return For `"latent"` a matrix `[rows, d]` in the unit of the flow (each
@@ -59,7 +60,8 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
 
 log_density_rows <- function(fit, newdata, group, flows, threads) {
   for (flow in flows) check_density(flow$law)
-  points <- read_new_rows(newdata, fit$table)
+  read <- encode_rows(newdata, fit$table)
+  points <- read$points
   label <- new_group(fit, newdata, group, nrow(points))
   if (nrow(points) == 0) return(numeric())
   if (fit$latent$dim < ncol(points)) {
@@ -79,7 +81,7 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
     warning(sprintf("The flow is not one-to-one at %d of %d rows, so they have no density (NaN): lower `max_bound` or raise `epsilon`.",
                     sum(is.na(value)), length(value)), call. = FALSE)
   }
-  value <- value + latent_log_volume(fit, points)
+  value <- value + latent_log_volume(fit, points) + read$margin
   if (error > 0) attr(value, "error") <- error
   value
 }
@@ -110,7 +112,7 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
 #'
 #' @param object A fit from [efs()] or [smoothed_bootstrap()] whose law has a
 #'   density (see [efs_augment()]).
-#' @param newdata Rows with the columns of the table, not used in the fit.
+#' @param newdata Rows with the columns of the table, not used in the fit; see [predict()][predict.efs].
 #' @param group As in [predict()][predict.efs].
 #' @param threads As in [efs_forward()].
 #' @param ... Not used.

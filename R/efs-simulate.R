@@ -5,7 +5,8 @@
 #'
 #' @param object A fit from [efs()].
 #' @param nsim Number of new rows. With groups either the total, shared out
-#'   as in the data, or a named vector of counts for some of the classes.
+#'   as in the data, or a named vector of counts for some of the classes. The class of an empty string is called
+#'   `(empty)`.
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to
 #'   [set.seed()] first, and the stream is restored afterwards.
 #' @param bounds Overrides the argument of [efs()].
@@ -18,12 +19,13 @@
 #'   the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
 #' @param threads,progress See [efs_forward()].
 #' @param ... Not used.
-#' @return New rows in the form of the table that [efs()] was given: a data frame
-#'   or matrix with the same columns, on the original scale, integer columns as
-#'   integers; columns of type double come back unrounded, whatever the number
-#'   of decimals they were recorded to. The class comes back as the column it came from, as a column
-#'   `group` where it was a vector beside a data frame, and as the attribute
-#'   `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
+#' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with the
+#'   same columns in the same order, under the same names, on the original scale. Integer columns come back as integers,
+#'   numbers with a unit in their unit; columns of type double come back unrounded, whatever the number of decimals they
+#'   were recorded to. A tibble comes back without groups, a sparse or delayed matrix as a plain matrix, a `DataFrame` as
+#'   a data frame. The class of each row comes back with its R class and values: as the column it came from, as a column
+#'   `group` (`group.1` where the table has a column `group`) where it was a vector beside a data frame, and as the
+#'   attribute `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
 #'   Columns of integers are rounded after the density was taken.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
@@ -47,17 +49,20 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   })
   latent <- lapply(drawn, `[[`, "points")
   group <- if (is_grouped(object)) {
-    factor(rep(names(counts), counts), levels = levels(object$table$group))
+    factor(rep(names(counts), counts), levels = names(object$rows))
   }
   points <- decode_points(object, do.call(rbind, latent))
   rows <- write_table(points, object$table, group, bounds)
   rows <- mark_seed(rows, state)
   if (log_density) {
     each <- unlist(lapply(drawn, `[[`, "log_density"))
-    attr(rows, "log_density") <- if (nrow(points)) each + latent_log_volume(object, points) else numeric()
+    if (nrow(points)) each <- each + latent_log_volume(object, points) + point_margin(points, object$table)
+    rows <- set_attribute(rows, "log_density", if (nrow(points)) each else numeric())
   }
   shares <- vapply(drawn, `[[`, 0, "dropped")
-  if (any(!is.na(shares))) attr(rows, "dropped") <- stats::setNames(shares, if (is_grouped(object)) names(counts))
+  if (any(!is.na(shares))) {
+    rows <- set_attribute(rows, "dropped", stats::setNames(shares, if (is_grouped(object)) names(counts)))
+  }
   rows
 }
 
@@ -118,17 +123,7 @@ flow_floor <- function(flow, density_floor, control, threads) {
 
 # How many rows of which class, as a named vector.
 class_counts <- function(fit, nsim) {
-  classes <- names(fit$rows)
-  if (length(nsim) > 1 || !is.null(names(nsim))) {
-    if (!is_grouped(fit)) fail("`nsim` must be one number: the fit has no groups.")
-    unknown <- setdiff(names(nsim), classes)
-    if (is.null(names(nsim)) || length(unknown)) {
-      fail("`nsim` must be one number or counts named by classes (%s)%s.", some(classes),
-           if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
-    }
-    if (anyDuplicated(names(nsim))) fail("`nsim` names the class \"%s\" twice.", names(nsim)[anyDuplicated(names(nsim))])
-    return(vapply(nsim, check_count, 0L, what = "nsim"))
-  }
+  if (length(nsim) > 1 || !is.null(names(nsim))) return(named_counts(fit, nsim))
   nsim <- check_count(nsim, "nsim")
   share <- lengths(fit$rows) / sum(lengths(fit$rows)) * nsim
   counts <- floor(share)
@@ -136,4 +131,17 @@ class_counts <- function(fit, nsim) {
   first <- order(counts - share)[seq_len(short)]
   counts[first] <- counts[first] + 1
   counts
+}
+
+named_counts <- function(fit, nsim) {
+  if (!is_grouped(fit)) fail("`nsim` must be one number: the fit has no groups.")
+  label <- fit$table$group
+  keys <- if (!is.null(names(nsim))) match_label(names(nsim), label)
+  unknown <- names(nsim)[is.na(keys)]
+  if (is.null(keys) || length(unknown)) {
+    fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
+         if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
+  }
+  if (anyDuplicated(keys)) fail("`nsim` names the class \"%s\" twice.", keys[anyDuplicated(keys)])
+  stats::setNames(vapply(nsim, check_count, 0L, what = "nsim"), keys)
 }

@@ -76,7 +76,8 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   rows <- lapply(scored, `[[`, "row")
   found <- do.call(rbind, rows)
   if (is.null(found)) fail("No law could be fitted to the rows.")
-  found$log_density <- found$log_density + mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points)))))
+  found$log_density <- found$log_density + mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points))))) +
+    mean(table$margin)
   means <- vapply(rows, function(row) if (is.null(row)) -Inf else max(row$log_density), 0)
   structure(
     list(call = match.call(), table = found[order(found$log_density, decreasing = TRUE), ],

@@ -37,11 +37,13 @@
 #' @section Sharing:
 #' A fit contains the training rows. Nothing here makes data anonymous.
 #'
-#' @param x Numeric matrix, or data frame of numeric columns, at least two rows.
-#'   No missing values.
+#' @param x Numeric matrix, or data frame of numeric columns (a tibble, a data.table or a `DataFrame` too), at least two
+#'   rows. No missing values. Each column is read by its kind, see [column_kind]. A sparse or delayed matrix is made
+#'   full, which may take 512 MB at most.
 #' @param ... Passed to methods.
-#' @param group One flow a class: a vector with an entry a row, or the name of a
-#'   column of the data frame `x`, which then comes back with the new rows.
+#' @param group One flow per class: a vector with one entry per row, or the name of a column of the data frame `x`. It
+#'   comes back with the new rows: as that column, or as a column `group` (`group.1` where the table has a column
+#'   `group`), with its class and values.
 #' @param latent A [latent_map], or `"none"`. `NULL` standardises up to 20
 #'   columns, and takes [latent_pca()] of standardised columns beyond, with few
 #'   enough components that each class of `min_rows` rows can have a flow.
@@ -131,7 +133,8 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   })
   names(flows) <- names(rows)
   diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
-  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows)
+  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
+    vapply(rows, function(some) mean(table$margin[some]), 0, USE.NAMES = FALSE)
 
   structure(
     list(

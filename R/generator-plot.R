@@ -21,8 +21,9 @@ generator_picture <- function(x, type, n, data, col) {
 
 draws_picture <- function(x, n, data, col) {
   draws <- simulate(x, check_count(n, "n", 1L))
-  points <- unname(check_points(draws, "draws"))
-  goal <- if (!is.null(data)) unname(check_like(data, "data", check_points(draws, "draws")))
+  tables <- read_alike(c(list(draws = draws), if (!is.null(data)) list(data = data)))
+  points <- unname(tables$draws)
+  goal <- if (!is.null(data)) unname(tables$data)
   kinds <- c("data", "draws")[c(!is.null(goal), TRUE)]
   group <- factor(rep(kinds, c(NROW(goal), nrow(points))[c(!is.null(goal), TRUE)]), levels = kinds)
   if (is.null(col)) col <- c("grey65", class_colours(1))[c(!is.null(goal), TRUE)]

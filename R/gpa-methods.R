@@ -25,7 +25,7 @@ format.gpa <- function(x, ...) {
   control <- x$control
   number <- function(value) format(value, digits = 3)
   c(
-    sprintf("<gpa> %d particles towards %d target rows of %d columns", run$n, run$n_target, length(x$table$constant)),
+    sprintf("<gpa> %d particles towards %d target rows of %d columns", run$n, run$n_target, n_columns(x$table)),
     sprintf("latent: %s", x$latent$description),
     sprintf("flow: %s, slope at most %s (%s), %d steps of %s (%s), %d network updates each", describe_divergence(control),
             number(control$lipschitz), control$normalisation, run$steps, number(control$step), control$solver, control$updates),
@@ -93,7 +93,7 @@ tidy.gpa <- function(x, ...) x$trajectory$diagnostics
 #' @export
 glance.gpa <- function(x, ...) {
   run <- x$diagnostics
-  data.frame(n = run$n, n_target = run$n_target, columns = length(x$table$constant), latent_dim = run$dim, steps = run$steps,
+  data.frame(n = run$n, n_target = run$n_target, columns = n_columns(x$table), latent_dim = run$dim, steps = run$steps,
              time = run$time, status = run$status, divergence = run$divergence, kinetic_energy = run$kinetic_energy,
              reconstruction_error = x$latent$reconstruction_error, elapsed = x$elapsed)
 }
@@ -108,7 +108,8 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' by them. The source rows themselves end where the run took them, to rounding, where every network was kept.
 #'
 #' @param object A fit from [gpa()].
-#' @param newdata New source rows with the columns of the tables. Missing: the source rows, whose end is known.
+#' @param newdata New source rows with the columns of the tables, matched by name where both have names, otherwise by
+#'   position. Missing: the source rows, whose end is known.
 #' @param type `"data"`: the moved rows in the form of the table; `"latent"`: a matrix in the units of the flow.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
@@ -156,8 +157,7 @@ simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
     start <- frame(object$trajectory, 1L)
     start <- start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE]
   } else {
-    like <- matrix(0, 0, length(object$table$constant), dimnames = list(NULL, object$table$names))
-    rows <- draw_source(object$source, nsim, like)[, is.na(object$table$constant), drop = FALSE]
+    rows <- read_new_rows(draw_source(object$source, nsim), object$table, "source(n)")
     start <- if (nsim > 0) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
   }
   rows <- write_table(decode_points(object, carry_all(object$trajectory, start, progress)), object$table)

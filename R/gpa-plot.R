@@ -48,7 +48,7 @@ gpa_picture <- function(fit, type, times, group, col) {
   if ("target" %in% levels(classes)) fail("`group` must not have a class \"target\", which names the target rows.")
   all <- factor(c(rep("target", nrow(fit$target)), as.character(classes)), levels = c("target", levels(classes)))
   if (is.null(col)) col <- c("grey65", class_colours(nlevels(classes)))
-  plain <- sum(is.na(fit$table$constant)) <= 2
+  plain <- sum(fit$table$dims) <= 2
   place <- if (plain) fit$latent$decode else identity
   columns <- if (plain) varying_columns(fit) else latent_columns(extent[2])
   goal <- place(fit$target)

@@ -39,10 +39,11 @@
 #' heavy tails) the run stops at the last good step, with a warning; particles are never
 #' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there.
 #'
-#' @param source Numeric matrix or data frame, `M` rows to be moved; or a function of `n`
+#' @param source Numeric matrix or data frame (see `x` of [efs()]), `M` rows to be moved; or a function of `n`
 #'   that returns `n` of them, such as `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing values.
-#' @param target Numeric matrix or data frame, `N` rows of the same columns (matched by
-#'   name where both have names); at least two.
+#' @param target Numeric matrix or data frame, `N` rows of the same columns; at least two. Columns are matched by name
+#'   where both have names, otherwise by position; unknown and missing names are an error. A column is one of whole
+#'   numbers, and comes back as such, where it has type integer in both tables.
 #' @param divergence `"kl"`, `"alpha"` (\eqn{f(x) = (x^\alpha - 1)/(\alpha(\alpha - 1))}, for heavy tails), `"reverse_kl"`
 #'   (\eqn{D(Q\|P)} as a function of `P`) or `"js"` (twice Jensen's and Shannon's); always
 #'   of the moving particles from the target.

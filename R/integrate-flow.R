@@ -4,51 +4,84 @@ least_moved <- 2L
 
 least_goal <- 4L # halves of two rows
 
-# A list: for each batch but the reference, and each label in it, its rows and the reference rows.
-match_groups <- function(batch, reference, label) {
-  if (!is.atomic(reference) || length(reference) != 1 || is.na(reference) || !as.character(reference) %in% levels(batch)) {
+# moved: for each batch but the reference, and each label in it, its rows and the reference rows; left: the same of
+# groups with too few rows, and why; reference: the key of the reference.
+match_groups <- function(table, reference) {
+  batch <- table$batch$group
+  label <- table$label$group
+  single <- is.atomic(reference) && length(reference) == 1 && !is.na(reference)
+  key <- if (single) match_label(reference, table$batch$label) else NA
+  if (is.na(key)) {
     fail("`reference` must be one of the batches %s, not %s.", quoted(levels(batch)), describe(reference))
   }
-  reference <- as.character(reference)
-  others <- setdiff(levels(batch), reference)
-  if (!length(others)) fail("`batch` has the reference \"%s\" only; there is nothing to move.", reference)
-  groups <- list()
-  for (name in others) {
+  others <- setdiff(levels(batch), key)
+  if (!length(others)) fail("`batch` has the reference \"%s\" only; there is nothing to move.", key)
+  groups <- unlist(lapply(others, function(name) {
     own <- if (is.null(label)) NA_character_ else levels(droplevels(label[batch == name]))
-    for (value in own) {
+    lapply(own, function(value) {
       within <- if (is.na(value)) TRUE else label == value
-      rows <- which(batch == name & within)
-      goal <- which(batch == reference & within)
-      what <- if (is.na(value)) "" else sprintf(" of label \"%s\"", value)
-      if (!length(goal)) {
-        fail("Label \"%s\" of batch \"%s\" is missing from the reference \"%s\": there is nothing to move its rows to.",
-             value, name, reference)
-      }
-      if (length(goal) < least_goal) {
-        fail("The reference \"%s\" has %d row%s%s; at least %d are needed.", reference, length(goal),
-             if (length(goal) == 1) "" else "s", what, least_goal)
-      }
-      if (length(rows) < least_moved) {
-        fail("Batch \"%s\" has %d row%s; at least %d are needed.", name, length(rows), what, least_moved)
-      }
-      key <- if (is.na(value)) name else paste(name, value, sep = ": ")
-      groups[[key]] <- list(batch = name, label = value, rows = rows, goal = goal)
-    }
+      list(batch = name, label = value, rows = which(batch == name & within), goal = which(batch == key & within))
+    })
+  }), recursive = FALSE)
+  names(groups) <- group_titles(groups)
+  groups <- lapply(groups, function(group) c(group, list(why = why_left(group, key))))
+  set_aside(list(moved = groups, left = list(), reference = key))
+}
+
+# Batch and label, between quotes where two titles would be the same without them.
+group_titles <- function(groups) {
+  batch <- vapply(groups, `[[`, "", "batch")
+  label <- vapply(groups, `[[`, "", "label")
+  if (all(is.na(label))) return(batch)
+  title <- paste(batch, label, sep = ": ")
+  if (anyDuplicated(title)) make.unique(sprintf("\"%s\": \"%s\"", batch, label)) else title
+}
+
+# Why a group cannot be moved, NULL where it can.
+why_left <- function(group, reference) {
+  rows <- function(n) sprintf("%d sample%s", n, if (n == 1) "" else "s")
+  if (length(group$rows) < least_moved) return(rows(length(group$rows)))
+  if (length(group$goal) < least_goal) sprintf("%s in the reference \"%s\"", rows(length(group$goal)), reference)
+}
+
+# Groups that have a reason are left as they are, and a warning names them.
+set_aside <- function(groups) {
+  has_reason <- !vapply(groups$moved, function(group) is.null(group$why), NA)
+  if (!any(has_reason)) return(groups)
+  left <- groups$moved[has_reason]
+  said <- some(sprintf("\"%s\" (%s)", names(left), vapply(left, `[[`, "", "why")))
+  if (all(has_reason)) {
+    fail("No batch can be moved: %s. At least %d samples are needed, and %d in the reference.", said, least_moved,
+         least_goal)
   }
+  warning(sprintf("Left as it is, because at least %d samples are needed and %d in the reference that differ: %s.",
+                  least_moved, least_goal, said), call. = FALSE)
+  groups$left <- c(groups$left, left)
+  groups$moved <- groups$moved[!has_reason]
   groups
 }
+
+# Groups whose reference rows z are all equal are left as well: there is no law to move rows to.
+set_flat_aside <- function(groups, z) {
+  groups$moved <- lapply(groups$moved, function(group) {
+    goal <- z[group$goal, , drop = FALSE]
+    flat <- !(latent_unit(goal) > 1e-8 * sqrt(mean(goal^2)))
+    group["why"] <- list(if (flat) sprintf("the %d rows of the reference are all equal", nrow(goal)))
+    group
+  })
+  set_aside(groups)
+}
+
+# Root mean square distance of the goal [m, d] from its mean, over the square root of d.
+latent_unit <- function(goal) sqrt(mean(sweep(goal, 2, colMeans(goal))^2))
 
 # Rows that take part in the comparisons on the way.
 most_compared <- 400L
 
 # z [n, d] is moved towards goal [m, d], both in latent units. In the flow the mean squared
 # distance of the goal from its mean is d.
-move_group <- function(z, goal, label, control, threads, tick) {
-  unit <- sqrt(mean(sweep(goal, 2, colMeans(goal))^2))
-  if (!(unit > 1e-8 * sqrt(mean(goal^2)))) {
-    fail("The %d rows of the reference%s are all equal; there is no law to move other rows to.", nrow(goal),
-         if (is.na(label)) "" else sprintf(" of label \"%s\"", label))
-  }
+move_group <- function(z, goal, control, threads, tick) {
+  unit <- latent_unit(goal)
   start <- z / unit
   end <- goal / unit
   bar <- halves_distance(limit_spaced(end, most_compared), threads)
@@ -91,7 +124,9 @@ compare_run <- function(run, start, end, bar, control, threads) {
 # NULL to go on. A first comparison below the floor ends the flow as well: it can only go lower.
 stop_reason <- function(now, control, first = FALSE) {
   if (control$target > 0 && now$ratio <= control$target) return("distance")
-  if (control$floor > 0 && !is.na(now$novelty) && now$novelty < control$floor) return(if (first) "novelty at the start" else "novelty")
+  if (control$floor > 0 && !is.na(now$novelty) && now$novelty < control$floor) {
+    return(if (first) "novelty at the start" else "novelty")
+  }
   if (now$step >= control$n_steps) "all steps done"
 }
 

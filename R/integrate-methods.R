@@ -1,15 +1,16 @@
 #' What an integration did
 #'
-#' `print()` gives the main figures before and after, `summary()` all of them, `as.data.frame()` the moved table with batch
-#' and label.
+#' `print()` gives the main figures before and after, `summary()` all of them, `as.data.frame()` the moved table with
+#' batch and label.
 #'
 #' @section Columns of the report:
-#' One row for each batch and label that was moved. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
+#' One row for each batch and label. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
 #' moved rows came as near as halves of the reference are), `"novelty"` (nearer would have been copies; at the start
-#' already: `"novelty at the start"`) or `"all steps done"`. Each `_before` and `_after`:
-#' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units; `w2_latent_halves` and
-#'   `w2_full_halves` the same between random halves of these (root mean square of 10 and 5 splits): what to divide by.
-#'   Below 1 is no better than 1.
+#' already: `"novelty at the start"`) or `"all steps done"`. For a group that was left as it is, `stopped_by` says why, and the
+#' scores are `NA`. Each `_before` and `_after`:
+#' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units;
+#'   `w2_latent_halves` and `w2_full_halves` the same between random halves of these (root mean square of 10 and 5
+#'   splits): what to divide by. Below 1 is no better than 1.
 #' * `novelty`: [novelty()] against the reference rows in latent space, leave-one-out: 1 is new, 0 a copy.
 #' * `auc`: how well a classifier tells them from the reference rows in full space, [c2st()]: 0.5 where it cannot; `NA`
 #'   below 10 rows. Rows that a flow has moved are no independent draws: an AUC below 0.5 is possible, and no success.
@@ -21,9 +22,9 @@
 #' @param object,x An object from [integrate_data()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent` and `control`.
-#'   `as.data.frame()`: a data frame of the moved table with the columns `batch` and `label` in front, where these were
-#'   not columns of it.
+#' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent`, `groups` and
+#'   `control`. `as.data.frame()`: a data frame of the moved table, with the columns `batch` and `label` in front where the
+#'   table has no columns of these names.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(600), 60)
@@ -40,17 +41,40 @@ format.integration <- function(x, ...) {
   moved <- length(unlist(lapply(x$groups, `[[`, "rows")))
   c(
     sprintf("<integration> %d of %d samples of %d genes moved onto the %d of batch \"%s\"%s", moved, length(x$batch),
-            length(x$table$constant), sum(x$batch == x$reference), x$reference,
+            n_columns(x$table), sum(x$batch == x$reference), x$reference,
             if (is.null(x$label)) ", labels not used" else sprintf(", each of %d labels by itself", nlevels(x$label))),
     sprintf("latent: %s", x$latent$description),
+    format_assay(x), format_lower(x), format_left(x),
     if (is.null(x$report)) "(no report: `compare` was FALSE)" else format_report(x),
     "Contains the samples: think before you share it. Do not test it for differences (see ?integrate_data)."
   )
 }
 
+format_assay <- function(x) {
+  if (is.null(x$assay)) return(NULL)
+  assay <- if (is.character(x$assay)) sprintf("\"%s\"", x$assay) else as_text(x$assay)
+  sprintf("assay %s was read, and holds the moved values; other assays are as they were", assay)
+}
+
+format_lower <- function(x) {
+  lower <- x$control$lower
+  if (is.null(lower)) return(NULL)
+  were <- if (x$raised == 1) "was" else "were"
+  sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised,
+          if (x$raised == 1) "" else "s", were, as_text(lower), were)
+}
+
+format_left <- function(x) {
+  if (!length(x$left)) return(NULL)
+  sprintf("left as it is: %s (%s)", names(x$left), vapply(x$left, `[[`, "", "why"))
+}
+
+# Rows of the report for groups that were moved.
+moved_rows <- function(x) x$report[seq_along(x$groups), ]
+
 # Before -> after, distances over those between halves of the reference.
 format_report <- function(x) {
-  r <- x$report
+  r <- moved_rows(x)
   change <- function(from, to) paste(format(round(from, 2), nsmall = 2), "->", format(round(to, 2), nsmall = 2))
   cells <- cbind(
     names(x$groups), r$n, r$n_reference, r$steps,
@@ -59,10 +83,13 @@ format_report <- function(x) {
     change(r$novelty_before, r$novelty_after), change(r$auc_before, r$auc_after)
   )
   cells <- rbind(c("", "rows", "onto", "steps", "W2 latent", "W2 full", "novelty", "AUC"), cells)
-  for (j in seq_len(ncol(cells))) cells[, j] <- formatC(cells[, j], width = (if (j == 1) -1 else 1) * max(nchar(cells[, j])))
+  for (j in seq_len(ncol(cells))) {
+    cells[, j] <- formatC(cells[, j], width = max(nchar(cells[, j])), flag = if (j == 1) "-" else "")
+  }
   c(
     paste0("  ", apply(cells, 1, paste, collapse = "  ")),
-    "W2 in units of that between halves of the reference (1: integrated); novelty 1: new, 0: copies; AUC of a classifier",
+    paste("W2 in units of that between halves of the reference (1: integrated); novelty 1: new, 0: copies;",
+          "AUC of a classifier"),
     vapply(seq_len(nrow(x$scores)), function(i) {
       sprintf("%s %s", x$scores$score[i], change(x$scores$before[i], x$scores$after[i]))
     }, "")
@@ -80,7 +107,7 @@ print.integration <- function(x, ...) {
 #' @export
 summary.integration <- function(object, ...) {
   structure(
-    object[c("call", "report", "scores", "outside", "latent", "control", "elapsed", "version")],
+    object[c("call", "report", "scores", "outside", "latent", "groups", "control", "elapsed", "version")],
     class = "summary.integration"
   )
 }
@@ -90,11 +117,11 @@ summary.integration <- function(object, ...) {
 print.summary.integration <- function(x, ...) {
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat("Latent map: ", x$latent$description, "\n", sep = "")
-  cat(sprintf("Residual outside it (\"%s\"): root-mean-square length %.3g of a moved row before, %.3g of a reference row (z-scored units)\n",
-              x$control$residual, x$outside[["moved"]], x$outside[["reference"]]))
+  cat(sprintf("Residual outside it (\"%s\"), root-mean-square length in z-scored units: ", x$control$residual))
+  cat(sprintf("%.3g of a moved row before, %.3g of a reference row\n", x$outside[["moved"]], x$outside[["reference"]]))
   if (!is.null(x$report)) {
-    r <- x$report
-    print(r[c("batch", "label", "n", "n_reference", "steps", "stopped_by")], row.names = FALSE)
+    print(x$report[c("batch", "label", "n", "n_reference", "steps", "stopped_by")], row.names = FALSE)
+    r <- moved_rows(x)
     for (what in c("w2_latent", "w2_full")) {
       cat("\n", what, ", and between halves of the reference:\n", sep = "")
       print(r[c("batch", "label", paste0(what, c("_before", "_after", "_halves")))], digits = 3, row.names = FALSE)
@@ -116,27 +143,27 @@ print.summary.integration <- function(x, ...) {
 #' @rdname summary.integration
 #' @export
 as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...) {
-  data <- x$data
-  if (inherits(data, "SummarizedExperiment")) {
-    data <- t(as.matrix(SummarizedExperiment::assay(data, if (is.null(x$assay)) 1L else x$assay)))
-  }
-  data <- as.data.frame(data)
-  own <- list(batch = x$batch, label = x$label)
-  own <- own[!vapply(own, is.null, NA) & !names(own) %in% names(data)]
-  if (length(own)) cbind(as.data.frame(own), data) else data
+  opened <- open_experiment(x$data, x$batch, NULL, "x", x$assay)
+  data <- as.data.frame(plain_table(if (is.null(opened)) x$data else opened$x, "x"))
+  own <- list(batch = label_values(x$batch, x$table$batch))
+  if (!is.null(x$label)) own$label <- label_values(x$label, x$table$label)
+  own <- own[!names(own) %in% names(data)]
+  if (!length(own)) return(data)
+  new_frame(c(own, as.list(data)), c(names(own), names(data)), nrow(data), row_labels(data))
 }
 
 #' Move samples that come later
 #'
-#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the
-#' potentials of the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
+#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the potentials of
+#' the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
 #'
 #' @param object An object from [integrate_data()].
-#' @param newdata A matrix, data frame or `SummarizedExperiment` of new samples with the genes of the table (matched by name where both have
-#'   names).
-#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as in
-#'   [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known
-#'   cannot be moved by label.
+#' @param newdata New samples with the genes of the table, in any class that [integrate_data()] takes: a
+#'   `SummarizedExperiment` has the assay that was moved. Genes are matched by name where both have names, otherwise by
+#'   position; unknown and missing names are an error.
+#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as
+#'   in [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known cannot be
+#'   moved by label.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return The moved samples in the form of `newdata`.
@@ -149,46 +176,70 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' predict(fit, new, batch = 2)
 #' @export
 predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
-  if (inherits(newdata, "SummarizedExperiment")) {
-    assay <- if (is.null(object$assay)) 1L else object$assay
-    samples <- as.data.frame(SummarizedExperiment::colData(newdata))
-    rows <- t(as.matrix(SummarizedExperiment::assay(newdata, assay)))
-    SummarizedExperiment::assay(newdata, assay) <- t(predict(
-      object, rows, sample_column(batch, samples, "batch", "colData(newdata)"),
-      if (!is.null(label)) sample_column(label, samples, "label", "colData(newdata)"), progress))
-    return(newdata)
+  opened <- open_experiment(newdata, batch, label, "newdata", object$assay)
+  if (!is.null(opened)) {
+    return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))
   }
-  frame <- is.data.frame(newdata)
-  columns <- seq_len(NCOL(newdata))
-  if (frame) {
-    columns <- which(!names(newdata) %in% c(if (is_new_column(batch, newdata)) batch, if (is_new_column(label, newdata)) label))
-    if (is_new_column(batch, newdata)) batch <- newdata[[batch]]
-    if (is_new_column(label, newdata)) label <- newdata[[label]]
+  x <- plain_table(newdata, "newdata")
+  found <- lapply(list(batch = batch, label = label), function(value) {
+    if (!is_new_column(value, x)) return(list(value = value, position = NA_integer_))
+    find_label(value, x, "label", "newdata")
+  })
+  named <- c(found$batch$position, found$label$position)
+  positions <- setdiff(seq_len(ncol(x)), named)
+  points <- read_new_rows(drop_columns(x, named), object$table)
+  if (!is.null(object$label) && is.null(label)) {
+    fail("`label` must be given: the fit has moved each label by a flow of its own.")
   }
-  if (!is.null(object$table$names) && !is.null(colnames(newdata)) && all(object$table$names %in% colnames(newdata))) {
-    columns <- match(object$table$names, colnames(newdata))
-  }
-  points <- read_new_rows(if (frame) newdata[columns] else newdata[, columns, drop = FALSE],
-                          list(names = object$table$names, constant = object$table$constant))
-  n <- nrow(points)
-  batch <- recycle_new(batch, n, "batch")
-  if (!is.null(object$label)) {
-    if (is.null(label)) fail("`label` must be given: the fit has moved each label by a flow of its own.")
-    label <- recycle_new(label, n, "label")
-  }
-  key <- if (is.null(object$label)) batch else paste(batch, label, sep = ": ")
-  stray <- setdiff(key[batch != object$reference], names(object$flows))
-  if (length(stray)) {
-    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray), quoted(names(object$flows)))
-  }
+  group <- new_groups(object, found, nrow(points))
   moved <- points
-  for (name in intersect(names(object$flows), key[batch != object$reference])) {
-    rows <- which(key == name & batch != object$reference)
+  least <- lower_ends(object$control$lower, object$table)
+  for (name in intersect(names(object$flows), group)) {
+    rows <- which(group == name)
     flow <- object$flows[[name]]
     own <- points[rows, , drop = FALSE]
     at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
-    moved[rows, ] <- put_residual(at, own, object$latent, object$control, flow)
+    moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
   }
-  varying <- columns[is.na(object$table$constant)]
-  replace_rows(newdata, list(columns = varying), moved, which(batch != object$reference))
+  # the measured columns of the fit in newdata
+  at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table),
+                      "newdata")
+  replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
 }
+
+# The name of the flow of each new sample: "" for the reference and for groups that the fit left as they are.
+new_groups <- function(fit, found, n) {
+  batch <- new_keys(found$batch$value, fit$table$batch, n, "batch")
+  label <- if (!is.null(fit$label)) new_keys(found$label$value, fit$table$label, n, "label")
+  name <- character(n)
+  known <- batch$keys %in% fit$reference
+  for (group in names(c(fit$groups, fit$left))) {
+    one <- c(fit$groups, fit$left)[[group]]
+    rows <- batch$keys %in% one$batch
+    if (!is.na(one$label)) rows <- rows & label$keys %in% one$label
+    known <- known | rows
+    if (group %in% names(fit$flows)) name[rows] <- group
+  }
+  if (!all(known)) {
+    stray <- unique(if (is.null(label)) batch$text[!known] else paste(batch$text, label$text, sep = ": ")[!known])
+    fail("`newdata` has rows of %s, for which there is no flow; there are flows for %s.", quoted(stray),
+         quoted(names(fit$flows)))
+  }
+  left <- !nzchar(name) & !batch$keys %in% fit$reference
+  if (any(left)) {
+    warning(sprintf("Rows %s are left as they are: the fit did not move their batch or label.", some(which(left))),
+            call. = FALSE)
+  }
+  name
+}
+
+# Keys of one entry for all new samples, or of one for each.
+new_keys <- function(value, label, n, what) {
+  if (!is.atomic(value) || is.null(value) || !length(value) %in% c(1L, n) || anyNA(value)) {
+    fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n,
+         describe(value))
+  }
+  list(keys = rep_len(match_label(value, label), n), text = rep_len(label_text(value), n))
+}
+
+is_new_column <- function(value, x) is.data.frame(x) && is.character(value) && length(value) == 1 && value %in% names(x)

@@ -4,8 +4,8 @@
 #' with base graphics, `autoplot()` returns the same picture as a ggplot.
 #'
 #' @param x,object An object from [integrate_data()].
-#' @param type `"points"`: two panels with limits of their own, so that the second shows how the batches mix; `"trace"`: the distance over that between halves of the
-#'   reference, and novelty, over the time of each flow.
+#' @param type `"points"`: two panels with limits of their own, so that the second shows how the batches mix; `"trace"`:
+#'   the distance over that between halves of the reference, and novelty, over the time of each flow.
 #' @param by For `"points"`, what to colour by: `"batch"` or `"label"`.
 #' @param axes For `"points"`, two latent axes, such as `c(1, 3)`.
 #' @param col Colours, one a class or flow. `NULL`: a palette that colour-blind people can tell apart.
@@ -22,7 +22,8 @@
 #' ggplot2::autoplot(fit)
 #' @order 1
 #' @export
-plot.integration <- function(x, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2), col = NULL, ...) {
+plot.integration <- function(x, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2), col = NULL,
+                             ...) {
   draw_base(integration_picture(x, type, by, axes, col), ...)
   invisible(x)
 }
@@ -34,7 +35,7 @@ integration_picture <- function(fit, type, by, axes, col) {
   if (by == "label" && is.null(fit$label)) fail("`by` is \"label\", but no labels were given to integrate_data().")
   dim <- ncol(fit$points$before)
   if (dim == 1) axes <- 1
-  if (!is.numeric(axes) || anyNA(axes) || length(axes) != min(2, dim) || any(!axes %in% seq_len(dim)) || anyDuplicated(axes)) {
+  if (!is.numeric(axes) || length(axes) != min(2, dim) || !all(axes %in% seq_len(dim)) || anyDuplicated(axes)) {
     fail("`axes` must be two different latent axes from 1 to %d, not %s.", dim, describe(axes))
   }
   share <- fit$latent$explained
@@ -60,13 +61,15 @@ integration_curves <- function(fit, col) {
   curves$panel <- factor(curves$panel, levels = panels)
   group <- if (length(fit$flows) > 1) names(fit$flows)
   curves$group <- factor(curves$group, levels = names(fit$flows))
-  list(kind = "curves", curves = curves, log = stats::setNames(c(FALSE, FALSE), panels), colours = picture_colours(group, col))
+  list(kind = "curves", curves = curves, log = stats::setNames(c(FALSE, FALSE), panels),
+       colours = picture_colours(group, col))
 }
 
 #' @rdname plot.integration
 #' @method autoplot integration
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, integration)
-autoplot.integration <- function(object, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2), col = NULL, ...) {
+autoplot.integration <- function(object, type = c("points", "trace"), by = c("batch", "label"), axes = c(1, 2),
+                                 col = NULL, ...) {
   draw_ggplot(integration_picture(object, type, by, axes, col), ...)
 }

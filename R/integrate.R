@@ -1,57 +1,75 @@
 #' Two data sets put together
 #'
-#' Moves the rows of every other batch onto the law of a reference batch: gene expression (or any other table of
-#' numbers) that was measured in several laboratories, on several platforms or days. Rows are samples, columns are genes. The reference is
-#' left as it is, to the last bit.
+#' Moves the samples of every other batch onto the law of a reference batch. The table holds gene expression (or other
+#' numbers) that was measured in several laboratories, on several platforms or on several days. Rows are samples,
+#' columns are genes. The reference is left as it is, to the last bit.
 #'
-#' All rows together are z-scored by columns and reduced to `latent` dimensions. For each batch and each label,
-#' 1. mean and standard deviation of each column are brought to those of the reference rows of the label (`adjust`),
-#'    the ratio of the standard deviations shrunk towards its geometric mean over columns, the more the fewer rows there are;
-#' 2. in latent space the rows follow [gpa()] towards these reference rows, in units of the reference's own spread, with a network of their own;
-#' 3. the flow ends **before it copies**: every `check` steps the moved rows are compared with the reference rows, and
-#'    it stops as soon as their distance is `target` times that between random halves of the reference, or where
-#'    [novelty()] against the reference rows would fall below `floor`. Often the adjustment is all there is to do; then
-#'    no step is taken, and `steps` of the report is 0.
+#' All samples together are z-scored by columns and reduced to `latent` dimensions. Then, for each batch and each label:
 #'
-#' Run to its end (`target = 0`, `floor = 0`), the flow puts each moved row onto a reference row. Distances to the
-#' reference are then small beyond what two samples of one law have, and the "integrated" samples are reference
-#' samples given twice, with nothing of their own left. A distance below that between halves is no achievement.
+#' 1. The mean and the standard deviation of each column are brought to those of the reference samples of the same label
+#'    (`adjust`). The ratio of the standard deviations is shrunk towards its geometric mean over the columns; it is
+#'    shrunk more where there are fewer samples.
+#' 2. In latent space the samples follow [gpa()] towards these reference samples, with a network of their own. The unit
+#'    is the spread of these reference samples.
+#' 3. The flow ends **before it copies**. Every `check` steps the moved samples are compared with the reference samples.
+#'    The flow stops as soon as their distance is `target` times the distance between random halves of the reference, or
+#'    where [novelty()] against the reference samples would fall below `floor`. Often the adjustment is all there is to
+#'    do. Then no step is taken, and `steps` in the report is 0.
+#'
+#' Run to its end (`target = 0`, `floor = 0`), the flow puts each moved sample onto a reference sample. Distances to the
+#' reference are then smaller than the distance between two samples of one law. The "integrated" samples are reference
+#' samples given twice, and nothing of their own is left. A distance below that between halves is no achievement.
 #'
 #' @section What lies outside the latent space:
-#' With principal components `x = decode(encode(x)) + residual`. Only the first part moves; `residual` says what becomes of the
-#' second: `"adjust"` keeps that of the adjusted rows; `"keep"` leaves it as it was, batch
-#' effect and all; `"drop"` leaves it out: moved rows then vary less than reference rows.
-#' In z-scored units the decoder is an isometry, so that (with `"drop"`) the distance to the reference rows in full space is at most
-#' that in latent space plus the root-mean-square residual of the reference rows (cf. Theorem 5.1 of the paper);
-#' [summary()][summary.integration] gives both.
+#' With principal components `x = decode(encode(x)) + residual`. The flow moves the first part only, and `residual` says
+#' what becomes of the second. `"adjust"` keeps the residual of the adjusted samples. `"keep"` leaves it as it was,
+#' together with its batch effect. `"drop"` leaves it out, so that moved samples vary less than reference samples.
+#' In z-scored units the decoder is an isometry. With `"drop"`, the distance to the reference samples in full space is
+#' therefore at most the distance in latent space plus the root-mean-square residual of the reference samples (cf.
+#' Theorem 5.1 of the paper); [summary()][summary.integration] gives both.
 #'
 #' @section Before you use the result:
-#' The moved table is for looking at, for clustering and for prediction across batches. **Do not
-#' test it for differences between labels.** A correction that knows the labels brings each group of one batch
-#' onto the same group of the other: moved rows are no longer independent of the reference rows, the number of independent
-#' samples is overstated, and false positives multiply (Nygaard, Rodland and Hovig 2016). Give `batch` to
-#' the linear model of the test instead.
-#' Where batch and label are confounded (a label that one batch lacks, or very unequal shares) no method can tell
-#' the effect of one from that of the other. Without `label` a batch is moved as a whole, and differences in its shares of
-#' labels are "corrected" away; with `label` every label must occur in the reference, and what
-#' the labels have in common is built in.
+#' The moved table is for looking at, for clustering and for prediction across batches. **Do not test it for differences
+#' between labels.** A correction that knows the labels brings each group of one batch onto the same group of the other.
+#' Moved samples are then no longer independent of the reference samples, the number of independent samples is
+#' overstated, and false positives multiply (Nygaard, Rodland and Hovig 2016). Give `batch` to the linear model of the
+#' test instead.
 #'
-#' @param x Numeric matrix, data frame or `SummarizedExperiment` without missing values: rows are samples, columns genes (a
-#'   `SummarizedExperiment` has them the other way round and is taken as it is). Columns that do not vary are carried through.
-#' @param batch The batch of each sample: a factor or vector, or the name of a column of the data frame (or of `colData`).
+#' Where batch and label are confounded (a label that one batch lacks, or very unequal shares), no method can tell the
+#' effect of one from that of the other. Without `label` a batch is moved as a whole, and differences in its shares of
+#' labels are "corrected" away. With `label`, what the labels have in common is built in.
+#'
+#' Moved values may be negative where all values were positive: a flow does not know what a value can be. `lower = 0`
+#' sets such values to 0, which is right for logarithms of counts plus one, for example.
+#'
+#' Counts are to be brought to a logarithmic scale first. Columns of whole numbers (type integer) come back as whole
+#' numbers.
+#'
+#' @section Batches that are too small:
+#' A batch, or a label in a batch, with one sample is left as it is. So is one with fewer than four reference samples
+#' (of its label), or with reference samples that are all equal. A warning names these groups, the report has a row for
+#' each of them, and the others are moved.
+#'
+#' @param x Samples x genes without missing values: a numeric matrix or a data frame (a tibble, a data.table or a
+#'   `DataFrame` too). A sparse matrix or a `DelayedMatrix` is made full for the work, which may take 512 MB at most. A
+#'   `SummarizedExperiment` (or `SingleCellExperiment`) or an `ExpressionSet`, whose samples are columns, is taken as it
+#'   is. Columns that do not vary are carried through.
+#' @param batch The batch of each sample: a factor or vector, or the name of a column of the data frame (of `colData` or
+#'   `pData`).
 #' @param reference The batch onto which the others are moved: one of the values of `batch`.
-#' @param label The label of each sample within which rows are moved, given like `batch`; `NULL` for none.
+#' @param label The label of each sample within which samples are moved, given like `batch`; `NULL` for none.
 #' @param latent A [latent_map], or `"none"` for the columns themselves. `NULL`: [latent_pca()] with 50 components,
 #'   or as many as there are.
 #' @param residual What becomes of the part outside the latent space, see below.
-#' @param adjust What is brought to that of the reference rows before the flow: `"scale"`, mean and standard deviation of each column;
-#'   `"mean"`; or `"none"`.
-#' @param target The flow stops where the moved rows are no further from the reference rows than `target` times the
-#'   distance between random halves of these ([wasserstein2()]); 0 for never.
-#' @param floor It stops before [novelty()] (leave-one-out) falls below this; 0 for never.
+#' @param adjust What is brought to that of the reference samples before the flow: `"scale"`, the mean and the standard
+#'   deviation of each column; `"mean"`; or `"none"`.
+#' @param target The flow stops where the moved samples are no further from the reference samples than `target` times
+#'   the distance between random halves of these ([wasserstein2()]); 0 for never.
+#' @param floor The flow stops before [novelty()] (leave-one-out) falls below this; 0 for never.
 #' @param n_steps Largest number of steps of each flow, at least 0.
-#' @param check Compare every how many steps, at least 1.
+#' @param check Moved samples are compared with the reference every `check` steps, at least 1.
 #' @param scale Whether columns are z-scored first.
+#' @param lower `NULL`, or a number: moved values below it are set to it. The reference is not touched.
 #' @param compare Whether the report is made (it may take longer than the flow).
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream
 #'   is restored afterwards.
@@ -59,12 +77,21 @@
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @param ... Settings of the flow: `divergence`, `alpha`, `lipschitz`, `step`, `solver`, `hidden`, `smoothing`,
 #'   `normalisation`, `updates`, `rate` and `keep` of [gpa()].
-#' @return An object of class `integration`: a list with `call`, `data` (the table in the form it was given in, moved
-#'   rows in their places), `batch`, `label`, `reference`, `report` (a data frame, one row for each batch and label that was moved: see
-#'   [summary()][summary.integration]), `scores` (of the whole table), `flows` (for each of these the adjustment,
-#'   the unit, the trace of the comparisons and the fit of [gpa()]), `latent` (the fitted map), `points` (latent coordinates
-#'   before and after), `control` and `elapsed`. Methods: `print()`, [summary()][summary.integration],
-#'   [plot()][plot.integration], [predict()][predict.integration] for samples that come later, `as.data.frame()`.
+#' @return An object of class `integration`, a list with
+#' * `call`;
+#' * `data`: the table in the class it was given in, with the moved samples in their places;
+#' * `batch`, `label`: factors, one entry per sample; `reference`: the level of the reference;
+#' * `report`: a data frame, one row for each batch and label (see [summary()][summary.integration]); `scores`: of the
+#'   whole table;
+#' * `groups`: the batches and labels that were moved, with their rows and the reference rows; `left`: those that were
+#'   left as they are, and why;
+#' * `flows`: for each group that was moved the adjustment, the unit, the trace of the comparisons and the fit of
+#'   [gpa()];
+#' * `latent` (the fitted map), `points` (latent coordinates before and after), `raised` (how many values were below
+#'   `lower`), `control` and `elapsed`.
+#'
+#'   Methods: `print()`, [summary()][summary.integration], [plot()][plot.integration],
+#'   [predict()][predict.integration] for samples that come later, `as.data.frame()`.
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4),
@@ -74,8 +101,8 @@
 #' lead to exaggerated confidence in downstream analyses. Biostatistics 17(1), 29-39.
 #' \doi{10.1093/biostatistics/kxv027}
 #'
-#' Leek JT, Scharpf RB, Bravo HC, Simcha D, Langmead B, Johnson WE, Geman D, Baggerly K, Irizarry RA (2010). Tackling the
-#' widespread and critical impact of batch effects in high-throughput data. Nature Reviews Genetics 11, 733-739.
+#' Leek JT, Scharpf RB, Bravo HC, Simcha D, Langmead B, Johnson WE, Geman D, Baggerly K, Irizarry RA (2010). Tackling
+#' the widespread and critical impact of batch effects in high-throughput data. Nature Reviews Genetics 11, 733-739.
 #' \doi{10.1038/nrg2825}
 #' @examples
 #' set.seed(1)
@@ -95,68 +122,96 @@ integrate_data <- function(x, batch, reference, label = NULL, ...) UseMethod("in
 
 #' @rdname integrate_data
 #' @export
-integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL, residual = c("adjust", "keep", "drop"),
-                                   adjust = c("scale", "mean", "none"), target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE,
+integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL,
+                                   residual = c("adjust", "keep", "drop"), adjust = c("scale", "mean", "none"),
+                                   target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE, lower = NULL,
                                    compare = TRUE, seed = NULL, threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, compare, list(...))
+  control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, lower, compare, list(...))
   threads <- thread_count(threads)
   table <- read_samples(x, batch, label)
-  groups <- match_groups(table$batch, reference, table$label)
+  groups <- match_groups(table, reference)
   state <- stream_within(seed)
   if (is.null(latent)) latent <- latent_pca(min(50L, nrow(table$points) - 1L, ncol(table$points)))
   latent <- choose_pooled_latent(latent, control$scale, table$points)$fit(table$points)
   z <- unname(latent$encode(table$points))
+  groups <- set_flat_aside(groups, z)
+  moved <- move_samples(table, groups$moved, z, latent, control, threads, progress)
+  outside <- table$points - unname(latent$decode(z))
+  rows <- unlist(lapply(groups$moved, `[[`, "rows"))
+  fit <- structure(
+    list(
+      call = match.call(), data = replace_rows(x, table$template, table$positions, moved$points, rows),
+      batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
+      left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
+      outside = outside_rms(outside, table$points, groups$moved, control),
+      table = c(table$template, list(batch = table$batch$label, label = table$label$label)), raised = moved$raised,
+      control = control, elapsed = NA_real_, version = as.character(utils::packageVersion("particleflow"))
+    ),
+    class = "integration"
+  )
+  if (control$compare) {
+    fit[c("report", "scores")] <- compare_tables(fit, table$points, moved$points, threads)
+    fit$report <- add_left(fit$report, groups$left)
+  }
+  fit$elapsed <- proc.time()[[3]] - began
+  fit
+}
+
+# flows: of each group; latent, points: all samples with the moved ones in their places; raised: how many values were
+# below `lower`.
+move_samples <- function(table, groups, z, latent, control, threads, progress) {
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
   flows <- lapply(groups, function(group) {
     own <- table$points[group$rows, , drop = FALSE]
     adjustment <- adjust_to(own, table$points[group$goal, , drop = FALSE], control$adjust)
     start <- unname(latent$encode(apply_adjustment(own, adjustment)))
-    c(list(adjustment = adjustment), move_group(start, z[group$goal, , drop = FALSE], group$label, control, threads, bar$tick))
+    flow <- move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick)
+    c(list(adjustment = adjustment), flow)
   })
-  moved <- list(latent = z, points = table$points)
+  moved <- list(latent = z, points = table$points, raised = 0L)
+  least <- lower_ends(control$lower, table$template)
   for (j in seq_along(groups)) {
     rows <- groups[[j]]$rows
-    moved$points[rows, ] <- put_residual(flows[[j]]$moved, table$points[rows, , drop = FALSE], latent, control, flows[[j]])
+    put <- put_residual(flows[[j]]$moved, table$points[rows, , drop = FALSE], latent, control, flows[[j]])
+    raised <- raise_values(put, least)
+    moved$points[rows, ] <- raised$points
+    moved$raised <- moved$raised + raised$count
     moved$latent[rows, ] <- flows[[j]]$moved
     flows[[j]]$moved <- NULL
   }
-  outside <- table$points - unname(latent$decode(z))
-  fit <- structure(
-    list(
-      call = match.call(), data = replace_rows(x, table, moved$points, unlist(lapply(groups, `[[`, "rows"))),
-      batch = table$batch, label = table$label, reference = as.character(reference), groups = groups, flows = flows,
-      latent = latent, points = list(before = z, after = moved$latent), outside = outside_rms(outside, table$points, groups, control),
-      table = table[c("names", "constant", "columns")], control = control, elapsed = NA_real_,
-      version = as.character(utils::packageVersion("particleflow"))
-    ),
-    class = "integration"
-  )
-  if (control$compare) fit[c("report", "scores")] <- compare_tables(fit, table$points, moved$points, threads)
-  fit$elapsed <- proc.time()[[3]] - began
-  fit
+  c(moved, list(flows = flows))
 }
 
-#' @rdname integrate_data
-#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone.
-#' @export
-integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = 1L, ...) {
-  if (!requireNamespace("SummarizedExperiment", quietly = TRUE)) {
-    fail("A SummarizedExperiment needs the package SummarizedExperiment; install it from Bioconductor.")
-  }
-  samples <- as.data.frame(SummarizedExperiment::colData(x))
-  fit <- integrate_data(t(as.matrix(SummarizedExperiment::assay(x, assay))), sample_column(batch, samples, "batch", "colData(x)"),
-                        reference, if (!is.null(label)) sample_column(label, samples, "label", "colData(x)"), ...)
-  moved <- x
-  SummarizedExperiment::assay(moved, assay) <- t(fit$data)
-  fit$data <- moved
-  fit$call <- match.call()
-  fit$assay <- assay
-  fit
+# The coordinate of `lower` in each varying column, NULL without a lower end.
+lower_ends <- function(lower, template) {
+  if (!is.null(lower)) unlist(lapply(template$columns[template$of[varying(template)]], encode_column, values = lower))
 }
 
-integration_control <- function(residual, adjust, target, floor, n_steps, check, scale, compare, flow) {
+raise_values <- function(points, least) {
+  if (is.null(least)) return(list(points = points, count = 0L))
+  below <- points < rep(least, each = nrow(points))
+  list(points = pmax(points, rep(least, each = nrow(points))), count = sum(below))
+}
+
+# The report with one row for each group that was left as it is.
+add_left <- function(report, left) {
+  if (!length(left)) return(report)
+  rows <- lapply(left, function(group) {
+    row <- report[1, ]
+    row[] <- NA
+    row[c("batch", "label")] <- list(group$batch, group$label)
+    row[c("n", "n_reference")] <- list(length(group$rows), length(group$goal))
+    row$stopped_by <- paste0("left as it is: ", group$why)
+    row
+  })
+  report <- do.call(rbind, c(list(report), rows))
+  row.names(report) <- NULL
+  report
+}
+
+integration_control <- function(residual, adjust, target, floor, n_steps, check, scale, lower, compare, flow) {
   stray <- setdiff(names(flow), flow_arguments)
   if (length(flow) && (is.null(names(flow)) || length(stray))) {
     fail("`%s` is no argument of integrate_data(), nor one that it passes on to gpa(): %s.",
@@ -166,7 +221,8 @@ integration_control <- function(residual, adjust, target, floor, n_steps, check,
     residual = check_choice(residual, c("adjust", "keep", "drop"), "residual"),
     adjust = check_choice(adjust, c("scale", "mean", "none"), "adjust"),
     target = check_number(target, "target", lower = 0), floor = check_number(floor, "floor", lower = 0),
-    n_steps = check_count(n_steps, "n_steps"), check = check_count(check, "check", 1L), scale = check_flag(scale, "scale"),
+    n_steps = check_count(n_steps, "n_steps"), check = check_count(check, "check", 1L),
+    scale = check_flag(scale, "scale"), lower = if (!is.null(lower)) check_number(lower, "lower"),
     compare = check_flag(compare, "compare"), flow = flow
   )
 }

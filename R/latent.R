@@ -213,7 +213,7 @@ latent_log_volume <- function(fit, points) {
 }
 
 decode_points <- function(fit, latent) {
-  if (nrow(latent) == 0) return(matrix(0, 0, sum(is.na(fit$table$constant))))
+  if (nrow(latent) == 0) return(matrix(0, 0, sum(fit$table$dims)))
   points <- latent_decode(fit$latent, latent)
   if (!is.numeric(points) || nrow(points) != nrow(latent)) {
     fail("`decode` of the latent map must return a numeric matrix with %d rows, not %s.",

@@ -40,9 +40,11 @@
 #' novelty(new, train, iris[-rows, 1:4])
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
-  train <- check_points(train, "train", min_rows = 2L)
-  synthetic <- check_like(synthetic, "synthetic", train)
-  if (!is.null(holdout)) holdout <- check_like(holdout, "holdout", train)
+  tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
+  tables <- read_alike(tables, c(2L, 1L, 1L)[seq_along(tables)])
+  train <- tables$train
+  synthetic <- tables$synthetic
+  holdout <- tables$holdout
   if (check_flag(scale, "scale")) {
     spread <- column_spread(train)
     train <- sweep(train, 2, spread, "/")

@@ -46,9 +46,8 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
                         patience = 10, checkpoint = NULL, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
   statistic <- check_choice(statistic, c("characteristic", "mmd", "energy"), "statistic")
-  points <- check_points(x, "x", min_rows = 2L, grouped = FALSE)
-  columns <- colnames(points)
-  points <- unname(points)
+  read <- read_numbers(list(x = x), 2L)
+  points <- unname(read$points$x)
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint, threads,
                                start, check_pin(pin, ncol(points), base_dim), check_bounds(bounds, points))
   frame <- list(centre = colMeans(points), spread = column_spread(points))
@@ -61,10 +60,8 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
     t <- draw_normal(256L, ncol(points), draw_key()) * rep(field$scales, length.out = 256)
     field$check <- c(list(t = t), empirical_characteristic(scaled, t))
   }
-  table <- if (is.data.frame(x)) list(frame = x[0, , drop = FALSE], names = columns, constant = rep(NA_real_, ncol(points)),
-                                      integer = rep(FALSE, ncol(points)))
   run <- new_generator_run("pushforward", match.call(), ncol(points), frame$centre, frame$spread, field, control,
-                           list(columns = columns, table = table))
+                           list(table = read$template))
   run$elapsed <- proc.time()[[3]] - began
   finish_generator(advance_generator(run, progress))
 }

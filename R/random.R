@@ -25,9 +25,19 @@ with_stream <- function(seed, draw) {
 
 # New rows with the attribute "seed". A matrix becomes one that prints as its rows.
 mark_seed <- function(rows, seed) {
-  attr(rows, "seed") <- seed
+  rows <- set_attribute(rows, "seed", seed)
   if (is.matrix(rows)) class(rows) <- c("simulated_matrix", "matrix", "array")
   rows
+}
+
+# A data.table gets attributes by reference: attr<- would take its spare columns.
+set_attribute <- function(x, name, value) {
+  if (inherits(x, "data.table") && requireNamespace("data.table", quietly = TRUE)) {
+    data.table::setattr(x, name, value)
+  } else {
+    attr(x, name) <- value
+  }
+  x
 }
 
 #' @export

@@ -1,7 +1,9 @@
 # The columns of two tables compared one by one.
 
-column_kind <- function(column) {
-  if (is.numeric(column) && is.null(dim(column))) return("number")
+# Numbers have a part in distances, labels in shares.
+report_kind <- function(column) {
+  kind <- kind_of(unbox(column), column_kinds())
+  if (!is.null(kind) && kind$numeric) return("number")
   if (is.factor(column) || is.character(column) || is.logical(column)) "label" else "other"
 }
 

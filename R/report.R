@@ -70,8 +70,9 @@
 #'
 #' @param real The rows that the generator has seen: a numeric matrix or a data
 #'   frame, at least 20 rows.
-#' @param synthetic Generated rows, with the same columns (matched by name where
-#'   both have names), at least 20.
+#' @param synthetic Generated rows, with the same numeric columns, at least 20. Columns are matched by name where both
+#'   have names, otherwise by position; numeric columns that are missing or unknown are an error. Columns of labels may
+#'   be missing.
 #' @param holdout `NULL`, or rows from the same source that the generator has not
 #'   seen. Without them novelty is set against the distances of each real row to
 #'   its nearest other real row.
@@ -185,40 +186,35 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
 # Numeric columns as matrices with names; shares of the levels of the others.
 report_tables <- function(real, synthetic, holdout) {
-  notes <- character()
-  shares <- NULL
-  if (is.data.frame(real)) {
-    kinds <- vapply(real, column_kind, "")
-    numeric <- names(real)[kinds == "number"]
-    if (length(numeric) == 0) fail("`real` has no numeric columns; at least one is needed.")
-    labels <- names(real)[kinds == "label"]
-    other <- names(real)[kinds == "other"]
-    pick <- function(x, what) {
-      if (!is.data.frame(x)) return(x)
-      missing <- setdiff(numeric, names(x))
-      if (length(missing)) fail("`%s` lacks the column \"%s\".", what, missing[1])
-      x[numeric]
-    }
-    if (is.data.frame(synthetic)) {
-      shares <- compare_shares(real, synthetic, intersect(labels, names(synthetic)))
-      extra <- setdiff(names(synthetic), names(real))
-      if (length(extra)) notes <- c(notes, sprintf("left out, as `real` lacks them: %s", quoted(extra)))
-    }
-    if (length(labels)) notes <- c(notes, sprintf("no part in distances, only in shares: %s", quoted(labels)))
-    if (length(other)) notes <- c(notes, sprintf("left out, being neither numbers nor labels: %s", quoted(other)))
-    real <- real[numeric]
-    synthetic <- pick(synthetic, "synthetic")
-    if (!is.null(holdout)) holdout <- pick(holdout, "holdout")
-  } else if (is.data.frame(synthetic) && is.matrix(real) && !is.null(colnames(real)) &&
-             all(colnames(real) %in% names(synthetic))) {
-    synthetic <- synthetic[colnames(real)]
-  }
-  real <- check_points(real, "real", min_rows = 20L)
-  if (is.null(colnames(real))) colnames(real) <- if (!is.null(colnames(synthetic))) colnames(synthetic) else paste0("x", seq_len(ncol(real)))
+  tables <- c(list(real = real, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
+  tables <- stats::setNames(Map(plain_table, tables, names(tables)), names(tables))
+  kinds <- lapply(tables, function(x) if (is.data.frame(x)) vapply(x, report_kind, "", USE.NAMES = FALSE))
+  numbers <- if (is.null(kinds$real)) colnames(tables$real) else names(real)[kinds$real == "number"]
+  if (!is.null(kinds$real) && !length(numbers)) fail("`real` has no numeric columns; at least one is needed.")
+  measured <- Map(function(x, kind) {
+    if (is.null(kind)) x else drop_columns(x, which(kind != "number" & !names(x) %in% numbers))
+  }, tables, kinds)
+  points <- read_alike(measured, c(20L, 20L, 1L)[seq_along(measured)])
+  names <- colnames(points$real)
+  if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
+  c(points[c("real", "synthetic")], list(holdout = points$holdout), report_labels(tables, kinds))
+}
+
+# shares: of the levels of columns that are labels in both tables; notes: what has no part in distances.
+report_labels <- function(tables, kinds) {
+  of_kind <- function(table, which) names(tables[[table]])[kinds[[table]] %in% which]
+  labels <- of_kind("real", "label")
+  both <- if (!is.null(kinds$synthetic)) intersect(labels, names(tables$synthetic))
+  extra <- if (!is.null(kinds$real)) setdiff(of_kind("synthetic", c("label", "other")), names(tables$real))
+  note <- function(said, names) if (length(names)) paste0(said, ": ", quoted(names))
   list(
-    real = real, synthetic = check_like(synthetic, "synthetic", real, min_rows = 20L),
-    holdout = if (!is.null(holdout)) check_like(holdout, "holdout", real),
-    shares = shares, notes = notes
+    shares = if (length(both)) compare_shares(tables$real, tables$synthetic, both),
+    notes = c(
+      note("left out, as `real` lacks them", extra),
+      note("no part in distances, only in shares", both),
+      note("left out, as `synthetic` lacks them", setdiff(labels, both)),
+      note("left out, being neither numbers nor labels", of_kind("real", "other"))
+    )
   )
 }
 

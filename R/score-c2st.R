@@ -67,8 +67,9 @@
 #' @export
 c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), folds = 5, k = NULL,
                  level = 0.95, seed = NULL, threads = NULL) {
-  real <- check_points(real, "real", min_rows = 4L)
-  synthetic <- check_like(synthetic, "synthetic", real, min_rows = 4L)
+  tables <- read_alike(list(real = real, synthetic = synthetic), 4L)
+  real <- tables$real
+  synthetic <- tables$synthetic
   classifier <- check_choice(classifier, c("both", "knn", "quadratic"), "classifier")
   n <- c(real = nrow(real), synthetic = nrow(synthetic))
   folds <- check_count(folds, "folds", 2L)

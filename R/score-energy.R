@@ -20,9 +20,9 @@
 #' itself. The unbiased one leaves these pairs out (a U-statistic): its
 #' expectation is the distance of the laws, so that it may be negative.
 #'
-#' Columns are taken as they are: bring them to a common unit first. Columns of
-#' the same names in another order are matched by name, others by position. Time
-#' grows with the product of the numbers of rows.
+#' Columns are taken as they are: bring them to a common unit first. Columns are
+#' matched by name where both tables have names, otherwise by position; unknown and
+#' missing names are an error. Time grows with the product of the numbers of rows.
 #'
 #' @param x,y Numeric matrices or data frames with the same columns, without
 #'   missing values: two samples, at least one row each (two for the unbiased

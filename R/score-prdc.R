@@ -52,8 +52,9 @@
 #' prdc(real, matrix(rnorm(400, sd = 3), 200))     # the other way round
 #' @export
 prdc <- function(real, synthetic, k = 5, threads = NULL) {
-  real <- check_points(real, "real", min_rows = 2L)
-  synthetic <- check_like(synthetic, "synthetic", real, min_rows = 2L)
+  tables <- read_alike(list(real = real, synthetic = synthetic), 2L)
+  real <- tables$real
+  synthetic <- tables$synthetic
   k <- check_count(k, "k", 1L)
   fewest <- min(nrow(real), nrow(synthetic))
   if (k >= fewest) {

@@ -15,7 +15,7 @@
 # From the ground up. A regular expression stands for the names of files without ".R".
 floors <- list(
   ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "fingerprint"),
-  table = c("column", "column-.*", "table"),
+  table = c("column", "column-.*", "table", "table-.*"),
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),
   scores = c("score", "score-.*", "novelty"),

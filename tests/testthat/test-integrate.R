@@ -56,7 +56,7 @@ test_that("the reference stays as it is and the form is kept", {
   moved <- integrate_data(frame, "lab", "a", "kind", seed = 1, n_steps = 30, compare = FALSE)
   expect_identical(names(moved$data), names(frame))
   expect_identical(moved$data[c("lab", "same", "kind")], frame[c("lab", "same", "kind")])
-  expect_identical(moved$data[own, ], transform(frame, count = as.double(count))[own, ])
+  expect_identical(moved$data[own, ], frame[own, ])
   expect_identical(names(as.data.frame(moved)), c("batch", "label", names(frame)))
 })
 
@@ -78,6 +78,8 @@ test_that("predict() moves the rows of the fit where the fit has moved them", {
                           n_steps = 30, seed = 1, compare = FALSE)
     expect_equal(predict(fit, d$x, d$batch, d$label), fit$data, tolerance = tolerance$isometry)
   }
+  whole <- integrate_data(d$x, d$batch, "a", n_steps = 10, target = 0, floor = 0, seed = 1, compare = FALSE)
+  expect_equal(predict(whole, d$x, d$batch), whole$data, tolerance = tolerance$isometry)
   # one by one, in another order of columns, by name
   expect_equal(predict(fit, d$x[25, 12:1, drop = FALSE], "b", d$label[25])[, colnames(d$x)], fit$data[25, ], tolerance = tolerance$isometry)
   frame <- data.frame(lab = d$batch, kind = d$label, as.data.frame(d$x))
@@ -174,6 +176,151 @@ test_that("a SummarizedExperiment comes back as one", {
   expect_identical(names(as.data.frame(fit))[1:3], c("batch", "label", "g1"))
 })
 
+test_that("of several assays the logarithmic one is moved, and print() names it", {
+  skip_if_not_installed("SummarizedExperiment")
+  d <- two_batches(10)
+  counts <- matrix(rpois(480, 20), 12)
+  about <- S4Vectors::DataFrame(`my run` = d$batch, kind = d$label, check.names = FALSE)
+  make <- function(...) SummarizedExperiment::SummarizedExperiment(list(...), colData = about)
+  run <- function(x, ...) integrate_data(x, "my run", "a", n_steps = 2, seed = 1, compare = FALSE, ...)
+  moved <- integrate_data(unname(d$x), d$batch, "a", n_steps = 2, seed = 1, compare = FALSE)$data
+  values <- function(x, assay) unname(t(as.matrix(SummarizedExperiment::assay(x, assay))))
+  cases <- list(logcounts = make(counts = counts, logcounts = t(d$x)), vst = make(vst = t(d$x), counts = counts),
+                lognorm = make(lognorm = t(d$x), tpm = t(d$x) + 1), scaled = make(counts = counts, scaled = t(d$x)))
+  for (name in names(cases)) {
+    fit <- run(cases[[name]])
+    expect_identical(fit$assay, name)
+    expect_identical(values(fit$data, name), moved)
+    others <- setdiff(SummarizedExperiment::assayNames(fit$data), name)
+    for (other in others) {
+      expect_identical(SummarizedExperiment::assay(fit$data, other), SummarizedExperiment::assay(cases[[name]], other))
+    }
+    expect_output(print(fit), sprintf("assay \"%s\" was read, and holds the moved values", name))
+    expect_identical(values(predict(fit, cases[[name]][, 1:3], "my run"), name), d$x[1:3, ], ignore_attr = TRUE)
+  }
+  expect_identical(run(make(t(d$x)))$assay, 1L)
+  expect_error(run(make(counts = counts)), "`x` has counts only (assay \"counts\"), and counts are to be brought to a logarithmic",
+               fixed = TRUE)
+  expect_identical(run(make(counts = counts), assay = "counts")$assay, "counts")
+  expect_error(run(make(u = t(d$x), v = t(d$x))), "name one of \"u\", \"v\" in `assay`", fixed = TRUE)
+  expect_error(run(make(u = t(d$x)), assay = "w"), "`assay` must be one of the assays of `x` (\"u\"), not \"w\"", fixed = TRUE)
+  expect_error(integrate_data(make(u = t(d$x)), "run", "a"), "colData(x) has no such column; it has \"my run\", \"kind\"", fixed = TRUE)
+})
+
+test_that("tables of every class come back in their class, with the reference as it was", {
+  d <- two_batches(10)
+  own <- d$batch == "a"
+  wanted <- integrate_data(d$x, d$batch, "a", n_steps = 2, seed = 1, compare = FALSE)$data
+  check <- function(x, class) {
+    fit <- integrate_data(x, d$batch, "a", n_steps = 2, seed = 1, compare = FALSE)
+    expect_identical(class(fit$data)[1], class)
+    found <- as.matrix(fit$data)
+    expect_identical(unname(found), unname(wanted))
+    expect_identical(unname(found[own, ]), unname(d$x[own, ]))
+    new <- predict(fit, x[!own, ], "b")
+    expect_equal(unname(as.matrix(new)), unname(wanted[!own, ]), tolerance = tolerance$isometry)
+    expect_identical(dim(as.data.frame(fit)), c(40L, 13L))
+  }
+  check(d$x, "matrix")
+  check(as.data.frame(d$x), "data.frame")
+  skip_if_not_installed("Matrix")
+  check(methods::as(d$x, "CsparseMatrix"), "dgCMatrix")
+  check(Matrix::Matrix(d$x), "dgeMatrix")
+  skip_if_not_installed("DelayedArray")
+  check(DelayedArray::DelayedArray(d$x), "DelayedMatrix")
+  check(S4Vectors::DataFrame(d$x), "DFrame")
+  skip_if_not_installed("Biobase")
+  rownames(d$x) <- paste0("s", 1:40)
+  set <- Biobase::ExpressionSet(t(d$x), Biobase::AnnotatedDataFrame(data.frame(`my run` = d$batch, row.names = rownames(d$x),
+                                                                               check.names = FALSE)))
+  fit <- integrate_data(set, "my run", "a", n_steps = 2, seed = 1, compare = FALSE)
+  expect_identical(unname(t(Biobase::exprs(fit$data))), unname(wanted))
+  expect_equal(unname(t(Biobase::exprs(predict(fit, set[, 21:23], "my run")))), unname(wanted[21:23, ]), tolerance = tolerance$isometry)
+  Biobase::exprs(set) <- round(abs(10 * t(d$x)))
+  expect_warning(integrate_data(set, "my run", "a", n_steps = 0, compare = FALSE), "holds whole numbers only: if these are counts")
+})
+
+test_that("genes x samples are noticed", {
+  d <- two_batches(10)
+  expect_error(integrate_data(t(d$x), d$batch, "a"), "`x` seems to be genes x samples; give t(x).", fixed = TRUE)
+  expect_error(integrate_data(as.data.frame(t(d$x)), d$batch, "a"), "give t(x)", fixed = TRUE)
+})
+
+test_that("groups with too few samples are left as they are, and the rest is moved", {
+  d <- two_batches(12)
+  d$label[c(1, 25:27)] <- "rare" # one sample in the reference
+  d$batch[48] <- "lonely"
+  expect_warning(fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1),
+                 '"b: rare" \\(1 sample in the reference "a"\\), "lonely: y" \\(1 sample\\)')
+  left <- d$batch == "a" | d$label == "rare" | d$batch == "lonely"
+  expect_identical(fit$data[left, ], d$x[left, ])
+  expect_true(all(fit$data[!left, ] != d$x[!left, ]))
+  expect_identical(names(fit$flows), c("b: x", "b: y"))
+  r <- fit$report
+  expect_identical(r$label, c("x", "y", "rare", "y"))
+  expect_identical(r$n[3:4], c(3L, 1L))
+  expect_identical(r$stopped_by[3:4], c("left as it is: 1 sample in the reference \"a\"", "left as it is: 1 sample"))
+  expect_true(all(is.na(r$w2_latent_after[3:4])))
+  expect_output(print(fit), "left as it is: b: rare (1 sample in the reference \"a\")", fixed = TRUE)
+  expect_output(print(summary(fit)), "left as it is: 1 sample")
+  expect_warning(new <- predict(fit, d$x, d$batch, d$label), "Rows 25, 26, 27, 48 are left as they are")
+  expect_equal(new, fit$data, tolerance = tolerance$isometry)
+  # reference rows that are all equal
+  d <- two_batches(12)
+  flat <- d$x
+  flat[d$batch == "a" & d$label == "x", ] <- flat[rep(1, sum(d$batch == "a" & d$label == "x")), ]
+  expect_warning(fit <- integrate_data(flat, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE), "of the reference are all equal")
+  expect_identical(fit$data[d$label == "x", ], flat[d$label == "x", ])
+})
+
+test_that("no two groups are taken for one", {
+  d <- two_batches(12)
+  batch <- rep(c("r", "a", "a: b"), c(24, 12, 12))
+  label <- c(rep(c("c", "b: c"), 12), rep("b: c", 12), rep("c", 12))
+  fit <- integrate_data(d$x, batch, "r", label, n_steps = 2, seed = 1, compare = FALSE)
+  expect_identical(names(fit$flows), c("\"a\": \"b: c\"", "\"a: b\": \"c\""))
+  expect_identical(rowSums(fit$data != d$x) > 0, batch != "r")
+  expect_equal(predict(fit, d$x, batch, label), fit$data, tolerance = tolerance$isometry)
+})
+
+test_that("batches and labels of every class are found, an empty string too", {
+  d <- two_batches(10)
+  run <- function(batch, reference, label = NULL) {
+    integrate_data(d$x, batch, reference, label, n_steps = 2, seed = 1, compare = FALSE)
+  }
+  wanted <- run(d$batch, "a")$data
+  before <- options(scipen = 0)
+  on.exit(options(before))
+  for (penalty in c(0, -10)) {
+    options(scipen = penalty)
+    for (pair in list(c(1e5, 2e5), c("", "b"), c("b", ""), c(0.1, 0.25), c(TRUE, FALSE), list(as.Date("2020-01-01"), as.Date("2020-01-02")))) {
+      batch <- do.call(c, lapply(pair, rep, 20))
+      fit <- run(batch, pair[[1]])
+      expect_identical(fit$data, wanted)
+      expect_identical(as.data.frame(fit)$batch, batch)
+      expect_equal(predict(fit, d$x[21:22, ], pair[[2]]), wanted[21:22, ], tolerance = tolerance$isometry)
+    }
+    expect_identical(run(rep(c(100000L, 200000L), each = 20), 1e5)$data, wanted)
+    expect_identical(run(rep(c("1e+05", "2"), each = 20), 100000)$data, wanted)
+    expect_error(run(rep(c(1e5, 2e5), each = 20), 3), "one of the batches \"100000\", \"200000\", not 3")
+    expect_identical(run(d$batch, "a", ifelse(d$label == "x", "", "y"))$data, run(d$batch, "a", d$label)$data)
+  }
+})
+
+test_that("`lower` holds moved values up, and leaves the reference alone", {
+  d <- two_batches(10)
+  free <- integrate_data(d$x, d$batch, "a", n_steps = 2, seed = 1, compare = FALSE)
+  fit <- integrate_data(d$x, d$batch, "a", n_steps = 2, seed = 1, compare = FALSE, lower = -1)
+  own <- d$batch == "a"
+  expect_identical(fit$data[own, ], d$x[own, ])
+  expect_lt(min(free$data[!own, ]), -1)
+  expect_identical(fit$data[!own, ], pmax(free$data[!own, ], -1))
+  expect_identical(fit$raised, sum(free$data[!own, ] < -1))
+  expect_output(print(fit), sprintf("%d values of moved samples were below -1 (`lower`) and were set to it", fit$raised), fixed = TRUE)
+  expect_equal(predict(fit, d$x, d$batch), fit$data, tolerance = tolerance$isometry)
+  expect_error(integrate_data(d$x, d$batch, "a", lower = "zero"), "`lower` must be one finite number")
+})
+
 test_that("mistakes are told in one sentence", {
   d <- two_batches(6)
   expect_error(integrate_data(d$x, d$batch, "c"), '`reference` must be one of the batches "a", "b", not "c"', fixed = TRUE)
@@ -183,12 +330,9 @@ test_that("mistakes are told in one sentence", {
   expect_error(integrate_data(replace(d$x, 3, NA), d$batch, "a"), "NA, NaN or infinite values")
   expect_error(integrate_data(data.frame(d$x, k = "u"), d$batch, "a"), 'column "k" is of class "character"')
   expect_error(integrate_data(as.data.frame(d$x), "lab", "a"), 'no such column')
-  lonely <- replace(d$batch, 13, "z")
-  expect_error(integrate_data(d$x, lonely, "a"), 'Batch "z" has 1 row; at least 2 are needed.', fixed = TRUE)
-  expect_error(integrate_data(d$x, d$batch, "a", replace(d$label, 13:15, "new")),
-               'Label "new" of batch "b" is missing from the reference "a"', fixed = TRUE)
-  few <- replace(d$label, c(1, 13:15), "new")
-  expect_error(integrate_data(d$x, d$batch, "a", few), 'reference "a" has 1 row of label "new"', fixed = TRUE)
+  expect_error(integrate_data(d$x, rep(c("a", "b"), c(23, 1)), "a"),
+               'No batch can be moved: "b" (1 sample). At least 2 samples are needed', fixed = TRUE)
+  expect_error(integrate_data(d$x, rep(c("a", "b"), c(3, 21)), "a"), '"b" (3 samples in the reference "a")', fixed = TRUE)
   expect_error(integrate_data(d$x, d$batch, "a", widths = 3), "`widths` is no argument")
   expect_error(integrate_data(rbind(d$x[rep(1, 12), ], d$x[13:24, ]), d$batch, "a"), "12 rows of the reference are all equal")
   expect_error(integrate_data(matrix(1, 8, 2), rep(1:2, 4), 1), "no column that varies")

@@ -1,0 +1,112 @@
+# Experiments whose samples are columns: opened as a matrix of samples, and closed again.
+
+#' @rdname integrate_data
+#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone. `NULL`:
+#'   the only assay, or the one on a logarithmic scale (`logcounts`, `vst`, `rlog` and their like, else the only one
+#'   with fractions or negative values). Assays of counts are not moved unless they are named here.
+#' @export
+integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = NULL, ...) {
+  integrate_experiment(x, batch, reference, label, assay, match.call(), ...)
+}
+
+#' @rdname integrate_data
+#' @export
+integrate_data.ExpressionSet <- function(x, batch, reference, label = NULL, ...) {
+  integrate_experiment(x, batch, reference, label, NULL, match.call(), ...)
+}
+
+integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
+  opened <- open_experiment(x, batch, label, "x", assay)
+  fit <- integrate_data(opened$x, opened$batch, reference, opened$label, ...)
+  fit$data <- opened$close(fit$data)
+  fit$call <- call
+  fit$assay <- opened$assay
+  fit
+}
+
+# x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved
+# values. NULL for anything else.
+open_experiment <- function(x, batch, label, what, assay = NULL) {
+  if (inherits(x, "SummarizedExperiment")) {
+    need_package("SummarizedExperiment", class(x)[1])
+    about <- SummarizedExperiment::colData(x)
+    assay <- choose_assay(x, assay, what)
+    values <- SummarizedExperiment::assay(x, assay)
+    close <- function(moved) {
+      SummarizedExperiment::assay(x, assay) <- like_assay(t(moved), values)
+      x
+    }
+  } else if (inherits(x, "ExpressionSet")) {
+    need_package("Biobase", "ExpressionSet")
+    about <- Biobase::pData(x)
+    assay <- "exprs"
+    values <- Biobase::exprs(x)
+    close <- function(moved) {
+      Biobase::exprs(x) <- like_assay(t(moved), values)
+      x
+    }
+    if (looks_counted(values)) warn_counts(what)
+  } else {
+    return(NULL)
+  }
+  where <- if (inherits(x, "ExpressionSet")) "pData" else "colData"
+  list(x = t(full_matrix(values, what)), batch = sample_column(batch, about, "batch", sprintf("%s(%s)", where, what)),
+       label = sample_column(label, about, "label", sprintf("%s(%s)", where, what)), assay = assay, close = close)
+}
+
+# A vector, or the column of the samples' table that it names.
+sample_column <- function(value, about, what, where) {
+  if (!is.character(value) || length(value) != 1 || nrow(about) == 1 && !value %in% names(about)) return(value)
+  if (!value %in% names(about)) {
+    fail("`%s` is \"%s\", but %s has no such column; it has %s.", what, value, where, quoted(names(about)))
+  }
+  column <- about[[value]]
+  if (isS4(column)) as.vector(column) else column
+}
+
+like_assay <- function(moved, values) {
+  dimnames(moved) <- dimnames(values)
+  matrix_like(moved, values)
+}
+
+# The assay to move, see ?integrate_data.
+choose_assay <- function(x, assay, what) {
+  names <- SummarizedExperiment::assayNames(x)
+  count <- length(SummarizedExperiment::assays(x))
+  if (count == 0) fail("`%s` has no assay.", what)
+  listed <- if (is.null(names)) sprintf("1 to %d", count) else quoted(names)
+  if (!is.null(assay)) {
+    known <- if (is_count(assay)) assay %in% seq_len(count) else is.character(assay) && all(assay %in% names)
+    if (length(assay) != 1 || !known) {
+      fail("`assay` must be one of the assays of `%s` (%s), not %s.", what, listed, describe(assay))
+    }
+    return(if (is.numeric(assay)) assay_name(names, assay) else assay)
+  }
+  at <- grep("^(log|vst|rlog|variance)", names, ignore.case = TRUE)
+  if (length(at) > 1 && "logcounts" %in% names) at <- match("logcounts", names)
+  if (!length(at)) at <- which(!vapply(SummarizedExperiment::assays(x), looks_counted, NA))
+  if (!length(at)) {
+    fail("`%s` has counts only (assay%s %s), and counts are to be brought to a logarithmic scale first (%s); %s.", what,
+         if (count > 1) "s" else "", listed, "logNormCounts(), vst()", "name one in `assay` to move it as it is")
+  }
+  if (length(at) > 1) {
+    fail("`%s` has several assays that could be moved; name one of %s in `assay`.", what,
+         if (is.null(names)) listed else quoted(names[at]))
+  }
+  assay_name(names, at)
+}
+
+# The name of an assay, its number where it has none.
+assay_name <- function(names, at) if (is.null(names) || names[at] == "") unname(at) else names[at]
+
+# Whole numbers of at least 0 in up to 50 samples.
+looks_counted <- function(values) {
+  if (prod(dim(values)) == 0) return(FALSE)
+  seen <- as.matrix(values[, seq_len(min(ncol(values), 50)), drop = FALSE])
+  is.numeric(seen) && all(seen >= 0 & seen == round(seen), na.rm = TRUE) && any(seen > 1, na.rm = TRUE)
+}
+
+warn_counts <- function(what) {
+  warning(sprintf("`%s` holds whole numbers only: if these are counts, bring them to a logarithmic scale first.", what),
+          call. = FALSE)
+}

@@ -1,0 +1,132 @@
+# Classes of tables: what is taken, and in which class new rows come back.
+
+# A matrix, or a data frame without groups, for anything that is taken as a table.
+plain_table <- function(x, what) {
+  if (inherits(x, c("grouped_df", "rowwise_df"))) return(ungroup(x))
+  if (is.data.frame(x) || (is.matrix(x) && is.numeric(x))) return(x)
+  for (class in names(samples_in_columns)) {
+    if (inherits(x, class)) {
+      fail("`%s` is of class \"%s\", whose samples are columns; give a matrix of samples x genes, such as %s.", what,
+           class(x)[1], samples_in_columns[[class]])
+    }
+  }
+  if (inherits(x, c("Matrix", "DelayedArray"))) return(full_matrix(x, what))
+  if (inherits(x, "DataFrame")) return(as_data_frame(x))
+  fail("`%s` must be a numeric matrix or a data frame of numeric columns, not %s.", what, describe(x))
+}
+
+samples_in_columns <- c(
+  SummarizedExperiment = "t(as.matrix(SummarizedExperiment::assay(x, \"logcounts\")))",
+  ExpressionSet = "t(Biobase::exprs(x))"
+)
+
+ungroup <- function(x) {
+  attr(x, "groups") <- NULL
+  class(x) <- c("tbl_df", "tbl", "data.frame")
+  x
+}
+
+# A full matrix takes 8 bytes per cell: at most 512 MB.
+most_cells <- 2^26
+
+# The full matrix of a sparse or delayed one.
+full_matrix <- function(x, what) {
+  if (is.matrix(x)) return(x)
+  size <- as.double(dim(x))
+  if (length(size) != 2) fail("`%s` must have rows and columns, not %d dimensions.", what, length(size))
+  if (prod(size) > most_cells) {
+    stop_size("`%s` is of class \"%s\" and would take %.1f GB as a full matrix of %.0f x %.0f; %s.", what, class(x)[1],
+              8 * prod(size) / 2^30, size[1], size[2], "choose fewer columns first")
+  }
+  need_package(if (inherits(x, "Matrix")) "Matrix" else "DelayedArray", class(x)[1])
+  as.matrix(x)
+}
+
+as_data_frame <- function(x) {
+  need_package("S4Vectors", "DataFrame")
+  columns <- lapply(seq_len(ncol(x)), function(j) {
+    column <- x[[j]]
+    if (isS4(column) && inherits(column, "Rle")) as.vector(column) else column
+  })
+  new_frame(columns, names(x), nrow(x), rownames(x))
+}
+
+need_package <- function(package, class) {
+  if (!requireNamespace(package, quietly = TRUE)) {
+    fail("Objects of class \"%s\" need the package %s; install it.", class, package)
+  }
+}
+
+# In which class rows come back.
+form_of <- function(x) {
+  if (!is.data.frame(x)) return("matrix")
+  if (inherits(x, "data.table")) "data.table" else if (inherits(x, "tbl_df")) "tibble" else "data.frame"
+}
+
+# A data frame of columns as they are: names may occur twice.
+new_frame <- function(columns, names, n, row_names = NULL) {
+  names(columns) <- names
+  if (is.null(row_names)) row_names <- .set_row_names(n)
+  structure(columns, names = names, class = "data.frame", row.names = row_names)
+}
+
+# Columns as a table of this form.
+shape_table <- function(columns, names, n, form) {
+  if (form == "matrix") {
+    values <- unlist(columns, use.names = FALSE)
+    return(matrix(values, n, length(columns), dimnames = if (!is.null(names)) list(NULL, names)))
+  }
+  frame <- new_frame(columns, names, n)
+  if (form == "tibble") class(frame) <- c("tbl_df", "tbl", "data.frame")
+  if (form == "data.table") {
+    known <- requireNamespace("data.table", quietly = TRUE)
+    if (known) data.table::setDT(frame) else class(frame) <- c("data.table", "data.frame")
+  }
+  frame
+}
+
+# A data frame (or DataFrame) of any class with some rows of some columns replaced.
+replace_columns <- function(x, columns, at, rows) {
+  if (inherits(x, c("grouped_df", "rowwise_df"))) x <- ungroup(x)
+  if (inherits(x, "data.table") && requireNamespace("data.table", quietly = TRUE)) x <- data.table::copy(x)
+  whole <- lapply(at, function(j) x[[j]])
+  for (i in seq_along(at)) {
+    new <- columns[[i]]
+    if (inherits(whole[[i]], "difftime")) units(new) <- attr(whole[[i]], "units")
+    whole[[i]][rows] <- new[rows]
+  }
+  if (inherits(x, "data.table")) {
+    for (i in seq_along(at)) data.table::set(x, j = at[i], value = whole[[i]])
+  } else if (isS4(x)) {
+    for (i in seq_along(at)) x[[at[i]]] <- whole[[i]]
+  } else {
+    shape <- attributes(x)
+    x <- unclass(x)
+    x[at] <- whole
+    attributes(x) <- shape
+  }
+  x
+}
+
+# A full matrix in the class of x.
+matrix_like <- function(full, x) {
+  if (inherits(x, "DelayedArray")) return(DelayedArray::DelayedArray(full))
+  if (!inherits(x, "Matrix")) return(full)
+  sparse <- Find(function(class) methods::is(x, class), c("CsparseMatrix", "RsparseMatrix", "TsparseMatrix"))
+  if (is.null(sparse)) Matrix::Matrix(full, sparse = FALSE, doDiag = FALSE) else methods::as(full, sparse)
+}
+
+# The values of column j.
+column_at <- function(x, j) if (is.data.frame(x)) x[[j]] else x[, j]
+
+# Names of columns, NULL where there are none.
+column_names <- function(x) {
+  names <- if (is.data.frame(x)) names(x) else colnames(x)
+  if (!length(names) || all(is.na(names) | names == "")) NULL else names
+}
+
+# Row names that somebody gave, NULL where rows are only numbered.
+row_labels <- function(x) {
+  if (!is.data.frame(x)) return(rownames(x))
+  if (.row_names_info(x) > 0L) row.names(x)
+}

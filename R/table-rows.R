@@ -1,0 +1,96 @@
+# New rows: read in the order of the template, and written in the form of the table.
+
+# Coordinates of the varying columns of new rows [n, sum(dims)]; the column of the group may be there too.
+read_new_rows <- function(newdata, template, what = "newdata") encode_rows(newdata, template, what)$points
+
+# The same, and the margin of each row [n].
+encode_rows <- function(newdata, template, what = "newdata") {
+  x <- plain_table(newdata, what)
+  check_extent(x, what, 0L)
+  at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), what, template$group$name)
+  codes <- lapply(template$columns, column_code)
+  found <- lapply(which(varying(template)), function(j) {
+    k <- template$of[j]
+    name <- column_name(template$names, j)
+    values <- unbox(column_at(x, at[j]))
+    column <- template$columns[[k]]
+    list(column = column, z = encode_part(column, values, codes[[k]], what, name),
+         margin = column_margin(column, values, codes[[k]]))
+  })
+  points <- bind_coordinates(found, nrow(x))
+  check_finite(points, what, template$names, rep(which(varying(template)), template$dims[varying(template)]))
+  labels <- coordinate_names(template$names, template$dims)
+  list(points = with_dimnames(points, list(row_labels(x), labels)), margin = total_margin(found, nrow(x)))
+}
+
+# New rows in the form of the table: all columns, original types and names.
+write_table <- function(points, template, group = NULL, bounds = FALSE) {
+  points <- unname(points)
+  if (bounds) points <- reflect_into(points, template$range)
+  columns <- decode_columns(points, template)
+  names <- template$names
+  if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
+  label <- label_values(group, template$group)
+  if (template$form == "matrix") {
+    rows <- shape_table(columns, names, nrow(points), "matrix")
+    attr(rows, "group") <- label
+    return(rows)
+  }
+  before <- if (is.na(template$group$position)) length(columns) else template$group$position - 1L
+  columns <- append(columns, list(label), before)
+  shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
+}
+
+# Coordinates [n, sum(dims)] as a list of the values of each measured column.
+decode_columns <- function(points, template) {
+  codes <- lapply(template$columns, column_code)
+  last <- cumsum(template$dims)
+  columns <- lapply(seq_along(template$of), function(j) {
+    k <- template$of[j]
+    at <- seq_len(template$dims[j]) + last[j] - template$dims[j]
+    decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]])
+  })
+  for (box in template$boxes) {
+    columns[[box$at]] <- matrix(columns[[box$at]], ncol = 1, dimnames = if (!is.null(box$name)) list(NULL, box$name))
+  }
+  columns
+}
+
+# [n], what is added to the log-density of drawn coordinates to get that of the rows.
+point_margin <- function(points, template) {
+  codes <- lapply(template$columns, column_code)
+  told <- which(!vapply(codes, function(code) is.null(code$margin), NA))
+  total <- numeric(nrow(points))
+  if (!any(template$of %in% told)) return(total)
+  values <- decode_columns(unname(points), template)
+  for (j in which(template$of %in% told)) {
+    margin <- column_margin(template$columns[[template$of[j]]], values[[j]], codes[[template$of[j]]])
+    if (!is.null(margin)) total <- total + margin
+  }
+  total
+}
+
+# Reflects coordinates at the ends of [range[1, c], range[2, c]]; what lies more than a width beyond is set to the end.
+reflect_into <- function(x, range) {
+  for (column in seq_len(ncol(x))) {
+    low <- range[1, column]
+    high <- range[2, column]
+    value <- x[, column]
+    value <- ifelse(value < low, 2 * low - value, value)
+    value <- ifelse(value > high, 2 * high - value, value)
+    x[, column] <- pmin(pmax(value, low), high)
+  }
+  x
+}
+
+# x with the coordinates of some rows replaced, in the class of x. positions: where the measured columns stand in x;
+# points: coordinates of all rows [n, sum(dims)]; rows: those that are replaced.
+replace_rows <- function(x, template, positions, points, rows) {
+  columns <- decode_columns(unname(points), template)[varying(template)]
+  at <- positions[varying(template)]
+  if (is.data.frame(x) || inherits(x, "DataFrame")) return(replace_columns(x, columns, at, rows))
+  full <- plain_table(x, "x")
+  moved <- matrix(unlist(columns, use.names = FALSE), nrow(full))
+  full[rows, at] <- moved[rows, ]
+  matrix_like(full, x)
+}
