@@ -84,9 +84,9 @@ read_samples <- function(x, batch, label) {
   )
 }
 
-# Tables of which all columns are taken as numbers, in the unit and the order of the first table.
+# Tables of which all columns are numbers, taken in the unit and the order of the first table.
 read_numbers <- function(tables, min_rows = 1L, grouped = FALSE) {
-  kinds <- column_kinds()
+  kinds <- Filter(function(kind) kind$numeric, column_kinds())
   kinds$number <- column_number(rescale = FALSE)
   read_tables(tables, min_rows, kinds, constants = FALSE, grouped = grouped)
 }
