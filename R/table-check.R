@@ -3,7 +3,7 @@
 # Why a column cannot be read, and what to do.
 refuse_column <- function(values, what, name, grouped, kind = NULL) {
   if (!is.null(kind) && is_number(values)) {
-    fail("Column %s of `%s` must be %s, not plain numbers.", name, what, kind$name)
+    fail("Column %s of `%s` must be of the kind \"%s\", not plain numbers.", name, what, kind$name)
   }
   if (length(dim(values)) == 2) {
     fail("`%s` must have numeric columns only, but column %s is a %s of %d column%s; make %s of its own.", what, name,
@@ -51,6 +51,13 @@ check_finite <- function(points, what, names, owner = seq_len(ncol(points))) {
        if (length(rows) == 1) "" else "s", some(rows), if (length(rows) == 1) "es" else "",
        if (length(columns) == 1) "" else "s", some(vapply(columns, column_name, "", names = names)),
        "drop or impute them first")
+}
+
+# Of each table, where the columns of the first stand.
+align_columns <- function(tables) {
+  wanted <- column_names(tables[[1]])
+  p <- ncol(tables[[1]])
+  Map(function(x, what) match_columns(column_names(x), wanted, ncol(x), p, what), tables, names(tables))
 }
 
 # Where the wanted columns stand among those of a table: by name where both have names, by position otherwise. `known`

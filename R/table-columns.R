@@ -51,7 +51,7 @@ read_columns <- function(tables, names, kinds, grouped) {
       if (is.null(kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j), grouped)
     }
   }
-  at <- Map(function(x, what) match_columns(column_names(x), names, ncol(x), p, what), tables, names(tables))
+  at <- align_columns(tables)
   lapply(seq_len(p), function(j) {
     parts <- lapply(seq_along(tables), function(i) column_at(tables[[i]], at[[i]][j]))
     read_column(stats::setNames(parts, names(tables)), column_name(names, j), kinds, grouped)

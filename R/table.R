@@ -84,9 +84,9 @@ read_samples <- function(x, batch, label) {
   )
 }
 
-# Tables of which all columns are taken as numbers, in the unit and the order of the first table.
+# Tables of which all columns are numbers, taken in the unit and the order of the first table.
 read_numbers <- function(tables, min_rows = 1L, grouped = FALSE) {
-  kinds <- column_kinds()
+  kinds <- Filter(function(kind) kind$numeric, column_kinds())
   kinds$number <- column_number(rescale = FALSE)
   read_tables(tables, min_rows, kinds, constants = FALSE, grouped = grouped)
 }
@@ -94,13 +94,10 @@ read_numbers <- function(tables, min_rows = 1L, grouped = FALSE) {
 # Tables that are compared, as matrices.
 read_alike <- function(tables, min_rows = 1L) {
   if (!all(vapply(tables, is_plain_matrix, NA))) return(read_numbers(tables, min_rows)$points)
-  names <- Find(Negate(is.null), lapply(tables, column_names))
-  p <- ncol(tables[[1]])
-  stats::setNames(Map(function(x, what, rows) {
-    x <- check_matrix(x, what, rows)
-    at <- match_columns(column_names(x), names, ncol(x), p, what)
-    if (identical(at, seq_len(p))) x else x[, at, drop = FALSE]
-  }, tables, names(tables), rep_len(min_rows, length(tables))), names(tables))
+  points <- Map(check_matrix, tables, names(tables), rep_len(min_rows, length(tables)))
+  points <- Map(function(x, at) if (identical(at, seq_len(ncol(x)))) x else x[, at, drop = FALSE], points,
+                align_columns(tables))
+  stats::setNames(points, names(tables))
 }
 
 check_two_samples <- function(x, y, min_rows = 1L) lapply(read_alike(list(x = x, y = y), min_rows), unname)
@@ -112,6 +109,12 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "
   points <- read_numbers(stats::setNames(list(x), what), min_rows, grouped)$points[[1]]
   check_extent(points, what, min_rows, dim)
   points
+}
+
+# Points with columns of these names, matched by name where both have names.
+check_named_points <- function(x, what, names, dim) {
+  points <- check_points(x, what, min_rows = 0L)
+  points[, match_columns(column_names(points), names, ncol(points), dim, what), drop = FALSE]
 }
 
 # A plain matrix as one of doubles without further attributes.

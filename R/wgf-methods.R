@@ -147,7 +147,7 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   threads <- thread_count(threads)
   rule <- object$rule
   own <- unname(object$particles)
-  query <- if (!missing(newdata)) unname(check_points(newdata, "newdata", min_rows = 0L, dim = rule$dim))
+  query <- if (!missing(newdata)) unname(check_named_points(newdata, "newdata", colnames(object$particles), rule$dim))
   if (!is.null(query) && nrow(query) == 0) return(if (type == "velocity") query else numeric())
   estimate <- kernel_estimate(query, own, rule$kernel, object$diagnostics$bandwidth, type == "velocity", threads)
   if (type == "log_density") return(estimate$log_density)

@@ -2,7 +2,10 @@
 two_batches <- function(n = 30, seed = 1) {
   set.seed(seed)
   loading <- matrix(rnorm(36), 3)
-  draw <- function(label) (matrix(rnorm(3 * length(label)), ncol = 3) + 2 * (label == "y")) %*% loading + rnorm(12 * length(label), sd = 0.3)
+  draw <- function(label) {
+    factors <- matrix(rnorm(3 * length(label)), ncol = 3)
+    (factors + 2 * (label == "y")) %*% loading + rnorm(12 * length(label), sd = 0.3)
+  }
   label <- rep(c("x", "y"), n)
   a <- draw(label)
   b <- sweep(draw(label) * 1.3, 2, 4 * rnorm(12), "+")
@@ -38,7 +41,8 @@ test_that("run to the end the rows are copies, which the report shows", {
 
 test_that("novelty never falls below the floor where it began above it", {
   d <- two_batches(12)
-  fit <- integrate_data(d$x, d$batch, "a", adjust = "mean", target = 0, floor = 0.9, n_steps = 500, check = 25, seed = 1)
+  fit <- integrate_data(d$x, d$batch, "a", adjust = "mean", target = 0, floor = 0.9, n_steps = 500, check = 25,
+                        seed = 1)
   expect_identical(fit$report$stopped_by, "novelty")
   expect_gte(fit$report$novelty_after, 0.9)
   expect_gte(min(fit$flows$b$trace$novelty), 0.9)
@@ -74,14 +78,15 @@ test_that("the same seed gives the same table, and the stream of random numbers 
 test_that("predict() moves the rows of the fit where the fit has moved them", {
   d <- two_batches(10)
   for (residual in c("adjust", "keep", "drop")) {
-    fit <- integrate_data(d$x, d$batch, "a", d$label, latent = latent_pca(4), residual = residual, target = 0, floor = 0,
-                          n_steps = 30, seed = 1, compare = FALSE)
+    fit <- integrate_data(d$x, d$batch, "a", d$label, latent = latent_pca(4), residual = residual, target = 0,
+                          floor = 0, n_steps = 30, seed = 1, compare = FALSE)
     expect_equal(predict(fit, d$x, d$batch, d$label), fit$data, tolerance = tolerance$isometry)
   }
   whole <- integrate_data(d$x, d$batch, "a", n_steps = 10, target = 0, floor = 0, seed = 1, compare = FALSE)
   expect_equal(predict(whole, d$x, d$batch), whole$data, tolerance = tolerance$isometry)
   # one by one, in another order of columns, by name
-  expect_equal(predict(fit, d$x[25, 12:1, drop = FALSE], "b", d$label[25])[, colnames(d$x)], fit$data[25, ], tolerance = tolerance$isometry)
+  expect_equal(predict(fit, d$x[25, 12:1, drop = FALSE], "b", d$label[25])[, colnames(d$x)], fit$data[25, ],
+               tolerance = tolerance$isometry)
   frame <- data.frame(lab = d$batch, kind = d$label, as.data.frame(d$x))
   expect_equal(predict(fit, frame[21:23, ], "lab", "kind")[1:2, ], replace(frame[21:22, ], 3:14, fit$data[21:22, ]),
                tolerance = tolerance$isometry)
@@ -99,7 +104,8 @@ test_that("what is outside the latent space is adjusted, kept or dropped", {
   spread <- apply(d$x, 2, sd)
   largest <- max(abs(d$x))
   expect_lt(max(abs(outside(fits$drop$data[moved, ], fits$drop))), tolerance$isometry * largest)
-  expect_equal(outside(fits$keep$data[moved, ], fits$keep), outside(d$x[moved, ], fits$keep), tolerance = tolerance$isometry)
+  expect_equal(outside(fits$keep$data[moved, ], fits$keep), outside(d$x[moved, ], fits$keep),
+               tolerance = tolerance$isometry)
   expect_equal(colMeans(outside(fits$adjust$data[moved, ], fits$adjust)), colMeans(outside(d$x[!moved, ], fits$adjust)),
                tolerance = tolerance$isometry)
   # with no step taken "adjust" is the adjustment of the mean, gene by gene
@@ -109,7 +115,8 @@ test_that("what is outside the latent space is adjusted, kept or dropped", {
   r <- fits$drop$report
   expect_lte(r$w2_full_after, r$w2_latent_after + r$residual_reference)
   z <- fits$drop$points$after[moved, ]
-  expect_equal(as.vector(dist(scale(fits$drop$data[moved, ], FALSE, spread))), as.vector(dist(z)), tolerance = tolerance$isometry)
+  expect_equal(as.vector(dist(scale(fits$drop$data[moved, ], FALSE, spread))), as.vector(dist(z)),
+               tolerance = tolerance$isometry)
 })
 
 test_that("standard deviations are brought to those of the reference, shrunk where rows are few", {
@@ -148,15 +155,16 @@ test_that("scores of the report agree with plain R", {
   rows <- which(d$batch == "b" & d$label == "x")
   goal <- which(d$batch == "a" & d$label == "x")
   diag(own) <- Inf
-  expect_equal(fit$report$novelty_after[1], median(apply(own[rows, goal], 1, min)) / median(apply(own[goal, goal], 1, min)),
-               tolerance = tolerance$isometry)
+  nearest <- function(from) median(apply(own[from, goal], 1, min))
+  expect_equal(fit$report$novelty_after[1], nearest(rows) / nearest(goal), tolerance = tolerance$isometry)
 })
 
 test_that("distances with more columns than rows are those of the columns", {
   set.seed(2)
   x <- matrix(rnorm(8 * 60), 8)
   y <- matrix(rnorm(6 * 60, mean = 0.5), 6)
-  expect_equal(quiet_distance(x, y, 1), as.numeric(wasserstein2(x, y, tolerance = 0.01)), tolerance = tolerance$transport)
+  expect_equal(quiet_distance(x, y, 1), as.numeric(wasserstein2(x, y, tolerance = 0.01)),
+               tolerance = tolerance$transport)
   expect_identical(quiet_distance(x[c(1, 1), ], x[c(1, 1), ], 1), 0)
 })
 
@@ -171,7 +179,8 @@ test_that("a SummarizedExperiment comes back as one", {
   expect_equal(t(SummarizedExperiment::assay(fit$data, "expression")), plain$data, ignore_attr = TRUE)
   expect_identical(SummarizedExperiment::assay(fit$data, "counts"), SummarizedExperiment::assay(se, "counts"))
   new <- predict(fit, se[, 21:24], "lab", "kind")
-  expect_equal(SummarizedExperiment::assay(new, "expression"), SummarizedExperiment::assay(fit$data, "expression")[, 21:24],
+  expect_equal(SummarizedExperiment::assay(new, "expression"),
+               SummarizedExperiment::assay(fit$data, "expression")[, 21:24],
                tolerance = tolerance$isometry)
   expect_identical(names(as.data.frame(fit))[1:3], c("batch", "label", "g1"))
 })
@@ -199,12 +208,15 @@ test_that("of several assays the logarithmic one is moved, and print() names it"
     expect_identical(values(predict(fit, cases[[name]][, 1:3], "my run"), name), d$x[1:3, ], ignore_attr = TRUE)
   }
   expect_identical(run(make(t(d$x)))$assay, 1L)
-  expect_error(run(make(counts = counts)), "`x` has counts only (assay \"counts\"), and counts are to be brought to a logarithmic",
+  expect_error(run(make(counts = counts)),
+               "`x` has counts only (assay \"counts\"), and counts are to be brought to a logarithmic",
                fixed = TRUE)
   expect_identical(run(make(counts = counts), assay = "counts")$assay, "counts")
   expect_error(run(make(u = t(d$x), v = t(d$x))), "name one of \"u\", \"v\" in `assay`", fixed = TRUE)
-  expect_error(run(make(u = t(d$x)), assay = "w"), "`assay` must be one of the assays of `x` (\"u\"), not \"w\"", fixed = TRUE)
-  expect_error(integrate_data(make(u = t(d$x)), "run", "a"), "colData(x) has no such column; it has \"my run\", \"kind\"", fixed = TRUE)
+  expect_error(run(make(u = t(d$x)), assay = "w"), "`assay` must be one of the assays of `x` (\"u\"), not \"w\"",
+               fixed = TRUE)
+  expect_error(integrate_data(make(u = t(d$x)), "run", "a"),
+               "colData(x) has no such column; it has \"my run\", \"kind\"", fixed = TRUE)
 })
 
 test_that("tables of every class come back in their class, with the reference as it was", {
@@ -231,13 +243,15 @@ test_that("tables of every class come back in their class, with the reference as
   check(S4Vectors::DataFrame(d$x), "DFrame")
   skip_if_not_installed("Biobase")
   rownames(d$x) <- paste0("s", 1:40)
-  set <- Biobase::ExpressionSet(t(d$x), Biobase::AnnotatedDataFrame(data.frame(`my run` = d$batch, row.names = rownames(d$x),
-                                                                               check.names = FALSE)))
+  about <- data.frame(`my run` = d$batch, row.names = rownames(d$x), check.names = FALSE)
+  set <- Biobase::ExpressionSet(t(d$x), Biobase::AnnotatedDataFrame(about))
   fit <- integrate_data(set, "my run", "a", n_steps = 2, seed = 1, compare = FALSE)
   expect_identical(unname(t(Biobase::exprs(fit$data))), unname(wanted))
-  expect_equal(unname(t(Biobase::exprs(predict(fit, set[, 21:23], "my run")))), unname(wanted[21:23, ]), tolerance = tolerance$isometry)
+  expect_equal(unname(t(Biobase::exprs(predict(fit, set[, 21:23], "my run")))), unname(wanted[21:23, ]),
+               tolerance = tolerance$isometry)
   Biobase::exprs(set) <- round(abs(10 * t(d$x)))
-  expect_warning(integrate_data(set, "my run", "a", n_steps = 0, compare = FALSE), "holds whole numbers only: if these are counts")
+  expect_warning(integrate_data(set, "my run", "a", n_steps = 0, compare = FALSE),
+                 "holds whole numbers only: if these are counts")
 })
 
 test_that("genes x samples are noticed", {
@@ -269,7 +283,8 @@ test_that("groups with too few samples are left as they are, and the rest is mov
   d <- two_batches(12)
   flat <- d$x
   flat[d$batch == "a" & d$label == "x", ] <- flat[rep(1, sum(d$batch == "a" & d$label == "x")), ]
-  expect_warning(fit <- integrate_data(flat, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE), "of the reference are all equal")
+  expect_warning(fit <- integrate_data(flat, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE),
+                 "of the reference are all equal")
   expect_identical(fit$data[d$label == "x", ], flat[d$label == "x", ])
 })
 
@@ -293,7 +308,8 @@ test_that("batches and labels of every class are found, an empty string too", {
   on.exit(options(before))
   for (penalty in c(0, -10)) {
     options(scipen = penalty)
-    for (pair in list(c(1e5, 2e5), c("", "b"), c("b", ""), c(0.1, 0.25), c(TRUE, FALSE), list(as.Date("2020-01-01"), as.Date("2020-01-02")))) {
+    for (pair in list(c(1e5, 2e5), c("", "b"), c("b", ""), c(0.1, 0.25), c(TRUE, FALSE),
+                      list(as.Date("2020-01-01"), as.Date("2020-01-02")))) {
       batch <- do.call(c, lapply(pair, rep, 20))
       fit <- run(batch, pair[[1]])
       expect_identical(fit$data, wanted)
@@ -316,25 +332,30 @@ test_that("`lower` holds moved values up, and leaves the reference alone", {
   expect_lt(min(free$data[!own, ]), -1)
   expect_identical(fit$data[!own, ], pmax(free$data[!own, ], -1))
   expect_identical(fit$raised, sum(free$data[!own, ] < -1))
-  expect_output(print(fit), sprintf("%d values of moved samples were below -1 (`lower`) and were set to it", fit$raised), fixed = TRUE)
+  expect_output(print(fit), sprintf("%d values of moved samples were below -1 (`lower`) and were set to it",
+                                    fit$raised), fixed = TRUE)
   expect_equal(predict(fit, d$x, d$batch), fit$data, tolerance = tolerance$isometry)
   expect_error(integrate_data(d$x, d$batch, "a", lower = "zero"), "`lower` must be one finite number")
 })
 
 test_that("mistakes are told in one sentence", {
   d <- two_batches(6)
-  expect_error(integrate_data(d$x, d$batch, "c"), '`reference` must be one of the batches "a", "b", not "c"', fixed = TRUE)
+  expect_error(integrate_data(d$x, d$batch, "c"), '`reference` must be one of the batches "a", "b", not "c"',
+               fixed = TRUE)
   expect_error(integrate_data(d$x, rep("a", 24), "a"), "nothing to move")
   expect_error(integrate_data(d$x, d$batch[-1], "a"), "`batch` must have one entry for each of the 24 samples")
-  expect_error(integrate_data(d$x, replace(d$batch, 2, NA), "a"), "`batch` must not contain NA (sample 2)", fixed = TRUE)
+  expect_error(integrate_data(d$x, replace(d$batch, 2, NA), "a"), "`batch` must not contain NA (sample 2)",
+               fixed = TRUE)
   expect_error(integrate_data(replace(d$x, 3, NA), d$batch, "a"), "NA, NaN or infinite values")
   expect_error(integrate_data(data.frame(d$x, k = "u"), d$batch, "a"), 'column "k" is of class "character"')
   expect_error(integrate_data(as.data.frame(d$x), "lab", "a"), 'no such column')
   expect_error(integrate_data(d$x, rep(c("a", "b"), c(23, 1)), "a"),
                'No batch can be moved: "b" (1 sample). At least 2 samples are needed', fixed = TRUE)
-  expect_error(integrate_data(d$x, rep(c("a", "b"), c(3, 21)), "a"), '"b" (3 samples in the reference "a")', fixed = TRUE)
+  expect_error(integrate_data(d$x, rep(c("a", "b"), c(3, 21)), "a"), '"b" (3 samples in the reference "a")',
+               fixed = TRUE)
   expect_error(integrate_data(d$x, d$batch, "a", widths = 3), "`widths` is no argument")
-  expect_error(integrate_data(rbind(d$x[rep(1, 12), ], d$x[13:24, ]), d$batch, "a"), "12 rows of the reference are all equal")
+  expect_error(integrate_data(rbind(d$x[rep(1, 12), ], d$x[13:24, ]), d$batch, "a"),
+               "12 rows of the reference are all equal")
   expect_error(integrate_data(matrix(1, 8, 2), rep(1:2, 4), 1), "no column that varies")
   expect_error(integrate_data(d$x, d$batch, "a", residual = "lose"), "`residual` must be one of")
   fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE)

@@ -8,9 +8,10 @@ plain <- function(rows) lapply(seq_along(rows), function(j) rows[[j]])
 
 test_that("a label comes back with its class and values, whatever classes are drawn", {
   labels <- list(
-    c("T", "F"), c("01", "02"), c("1e3", "1e4"), c("", "(empty)"), c("a", "b"), c(0.1, 0.3), c(100000, 2e5), c(0.1 + 0.2, 0.3),
-    2:1, c(TRUE, FALSE), factor(c("x", "y"), levels = c("z", "y", "x")), factor(c("lo", "hi"), levels = c("lo", "hi"), ordered = TRUE),
-    as.Date("2020-01-01") + 0:1, as.POSIXct(c("2020-10-25 01:30:00", "2020-10-25 02:30:00"), tz = "Europe/Berlin") + c(0.25, 0),
+    c("T", "F"), c("01", "02"), c("1e3", "1e4"), c("", "(empty)"), c("a", "b"), c(0.1, 0.3), c(100000, 2e5),
+    c(0.1 + 0.2, 0.3), 2:1, c(TRUE, FALSE), factor(c("x", "y"), levels = c("z", "y", "x")),
+    factor(c("lo", "hi"), levels = c("lo", "hi"), ordered = TRUE), as.Date("2020-01-01") + 0:1,
+    as.POSIXct(c("2020-10-25 01:30:00", "2020-10-25 02:30:00"), tz = "Europe/Berlin") + c(0.25, 0),
     as.difftime(c(1, 2), units = "mins")
   )
   for (label in labels) {
@@ -42,7 +43,8 @@ test_that("a label comes back with its class and values, whatever classes are dr
 })
 
 test_that("labels are in the order of their values, and flows with them", {
-  expect_identical(levels(read_label(list(value = c(10, 9, 10, 1e5), position = NA), 4, "group")$group), c("9", "10", "100000"))
+  expect_identical(levels(read_label(list(value = c(10, 9, 10, 1e5), position = NA), 4, "group")$group),
+                   c("9", "10", "100000"))
   expect_identical(levels(read_label(list(value = c("b", "a"), position = NA), 2, "group")$group), c("a", "b"))
   many <- factor(c("u", "w"), levels = c("w", "v", "u"))
   expect_identical(levels(read_label(list(value = many, position = NA), 2, "group")$group), c("w", "u"))
@@ -58,7 +60,8 @@ test_that("integer columns are integer from every function", {
     moved$particles, predict(moved, x), predict(moved), simulate(moved, 5, seed = 1), both$data, predict(both, y, 2),
     simulate(fit, 5, seed = 1), predict(fit, predict(fit), type = "data"), interpolate(fit, 1, 2, n = 3),
     simulate(pushforward(x, "energy", n_steps = 3), 5, seed = 1),
-    simulate(distill(fit, n_sample = 100, n_steps = 3), 5, seed = 1), simulate(distill(moved, n_sample = 100, n_steps = 3), 5, seed = 1)
+    simulate(distill(fit, n_sample = 100, n_steps = 3), 5, seed = 1),
+    simulate(distill(moved, n_sample = 100, n_steps = 3), 5, seed = 1)
   )
   for (one in rows) expect_identical(vapply(one, class, ""), vapply(x, class, ""))
   # not where the other table has fractions in the column
@@ -109,7 +112,8 @@ test_that("matrices of one column count as columns", {
   expect_equal(predict(fit, x), predict(fit), tolerance = tolerance$kernel)
   both <- integrate_data(x, rep(1:2, 20), 1, n_steps = 2, seed = 1, compare = FALSE)
   expect_identical(dim(both$data$a), c(40L, 1L))
-  expect_error(efs(transform(x, a = I(matrix(1:80, 40)))), "column \"a\" is a matrix of 2 columns; make each a column of its own")
+  expect_error(efs(transform(x, a = I(matrix(1:80, 40)))),
+               "column \"a\" is a matrix of 2 columns; make each a column of its own")
 })
 
 test_that("a measured column named group keeps its place beside a label", {
@@ -141,7 +145,8 @@ test_that("columns of one name are told apart by their place", {
   expect_identical(names(new), c("a", "a", "k"))
   expect_gt(min(new[[2]]), 25)
   expect_error(predict(fit, stats::setNames(x, c("a", "b"))), "`newdata` has the unknown column \"b\"", fixed = TRUE)
-  expect_error(predict(fit, stats::setNames(x[c(1, 2, 1)], c("a", "a", "a"))), "in this order, because the name \"a\" occurs more than once")
+  expect_error(predict(fit, stats::setNames(x[c(1, 2, 1)], c("a", "a", "a"))),
+               "in this order, because the name \"a\" occurs more than once")
   expect_error(efs(stats::setNames(x, c("k", "k")), group = "k"), "`x` has 2 columns of that name")
 })
 
@@ -159,7 +164,8 @@ test_that("new rows are matched by name everywhere, by position without names", 
     first <- if (is.null(colnames(new))) 1 else 3
     expect_identical(unname(as.matrix(predict(both, new, 2))[, 1]), unname(as.matrix(predict(both, x, 2))[, first]))
     other <- small(seed = 2)
-    for (score in list(energy_distance, mmd, sliced_wasserstein, function(a, b) novelty(a, b)$ratio, function(a, b) c2st(a, b, seed = 1)$auc,
+    for (score in list(energy_distance, mmd, sliced_wasserstein, function(a, b) novelty(a, b)$ratio,
+                       function(a, b) c2st(a, b, seed = 1)$auc,
                        prdc, wasserstein2, function(a, b) fidelity(a, b)$scores$all)) {
       set.seed(1)
       one <- score(other, new)
@@ -167,13 +173,21 @@ test_that("new rows are matched by name everywhere, by position without names", 
       expect_equal(one, score(other, x))
     }
   }
+  # without names in the first table the others go by position
+  expect_error(fidelity(unname(m), x[1:2]), "`synthetic` has 2 columns; 3 are wanted")
+  expect_identical(energy_distance(unname(m), turned), energy_distance(m, unname(as.matrix(turned))))
+  set.seed(1)
+  particles <- wgf(target_ring(dim = 3), start = m[, c("a", "b", "n")] / 50, n_steps = 2)
+  expect_identical(predict(particles, m), predict(particles, m[, c("a", "b", "n")]))
   # a fit to a matrix with names
   expect_identical(predict(efs_by_rule(m), m[, 3:1]), predict(efs_by_rule(m), m))
   unknown <- stats::setNames(cbind(x, x), c("a", "n", LETTERS[1:4]))
-  calls <- list(function(d) predict(fit, d), function(d) predict(moved, d), function(d) predict(both, d, 2), function(d) gpa(x, d),
-                function(d) energy_distance(x, d), function(d) novelty(d, x), function(d) fidelity(x, d), function(d) c2st(x, d))
+  calls <- list(function(d) predict(fit, d), function(d) predict(moved, d), function(d) predict(both, d, 2),
+                function(d) gpa(x, d), function(d) energy_distance(x, d), function(d) novelty(d, x),
+                function(d) fidelity(x, d), function(d) c2st(x, d))
   for (call in calls) {
-    expect_error(call(unknown), "lacks the column \"b\" and has the unknown columns \"A\", \"B\", \"C\", \"D\".", fixed = TRUE)
+    expect_error(call(unknown), "lacks the column \"b\" and has the unknown columns \"A\", \"B\", \"C\", \"D\".",
+                 fixed = TRUE)
     expect_error(call(x["a"]), "lacks the columns \"n\", \"b\"", fixed = TRUE)
     expect_error(call(m[, c("a", "n")]), "lacks the column \"b\"", fixed = TRUE)
     expect_error(call(unname(m[, 1:2])), "has 2 columns; 3 are wanted")
@@ -185,14 +199,16 @@ test_that("new rows are matched by name everywhere, by position without names", 
 test_that("numbers with a class are read with their meaning or refused", {
   x <- small()
   refused <- list(
-    Date = as.Date("2020-01-01") + 1:40, POSIXct = Sys.time() + 1:40, haven_labelled = structure(x$a, labels = c(no = 1),
-    class = c("haven_labelled", "vctrs_vctr", "double")), factor = factor(x$n), odd = structure(x$a, class = "odd"),
-    labelled = structure(x$a, labels = c(no = 1), class = "labelled"), list = as.list(1:40), complex = as.complex(1:40)
+    Date = as.Date("2020-01-01") + 1:40, POSIXct = Sys.time() + 1:40, factor = factor(x$n),
+    haven_labelled = structure(x$a, labels = c(no = 1), class = c("haven_labelled", "vctrs_vctr", "double")),
+    labelled = structure(x$a, labels = c(no = 1), class = "labelled"), odd = structure(x$a, class = "odd"),
+    list = as.list(1:40), complex = as.complex(1:40)
   )
   for (class in names(refused)) {
     x$n <- refused[[class]]
     said <- sprintf("must have numeric columns only, but column \"n\" is of class \"%s\";", class)
-    for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) novelty(d, d), function(d) integrate_data(d, rep(1:2, 20), 1))) {
+    for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) novelty(d, d),
+                      function(d) integrate_data(d, rep(1:2, 20), 1))) {
       expect_error(call(x), said, fixed = TRUE)
     }
   }
@@ -213,7 +229,8 @@ test_that("numbers with a class are read with their meaning or refused", {
   expect_error(predict(efs_by_rule(small()), x), "column \"n\" is of class \"difftime\"", fixed = TRUE)
   both <- integrate_data(minutes, rep(1:2, 20), 1, n_steps = 2, seed = 1, compare = FALSE)
   expect_identical(attributes(both$data$n), attributes(minutes$n))
-  expect_equal(as.double(predict(both, x, 2)$n, units = "mins")[2 * 1:20], as.double(both$data$n)[2 * 1:20], tolerance = tolerance$isometry)
+  expect_equal(as.double(predict(both, x, 2)$n, units = "mins")[2 * 1:20], as.double(both$data$n)[2 * 1:20],
+               tolerance = tolerance$isometry)
 })
 
 test_that("integer64 and units of their packages come back", {
@@ -238,7 +255,8 @@ test_that("integer64 and units of their packages come back", {
   metres <- x
   metres$b <- units::set_units(metres$b, "m")
   expect_equal(predict(fit, metres), predict(fit, x), tolerance = tolerance$kernel)
-  expect_error(predict(fit, transform(x, b = as.difftime(as.double(b), units = "mins"))), "Column \"b\" of `newdata`", fixed = TRUE)
+  expect_error(predict(fit, transform(x, b = as.difftime(as.double(b), units = "mins"))), "Column \"b\" of `newdata`",
+               fixed = TRUE)
 })
 
 test_that("what is not a table is refused in one sentence", {
@@ -249,7 +267,8 @@ test_that("what is not a table is refused in one sentence", {
   for (one in odd) {
     said <- "must be a numeric matrix or a data frame of numeric columns, not"
     for (call in list(efs, pushforward, function(d) gpa(x, d), function(d) novelty(d, x), function(d) novelty(x, d),
-                      function(d) fidelity(x, d), function(d) energy_distance(x, d), function(d) integrate_data(d, 1:2, 1))) {
+                      function(d) fidelity(x, d), function(d) energy_distance(x, d),
+                      function(d) integrate_data(d, 1:2, 1))) {
       expect_error(call(one), said, class = "particleflow_input")
     }
   }
@@ -260,13 +279,18 @@ test_that("missing values are named by row and column", {
   x <- small()
   x$a[3] <- NA
   x$b[c(5, 9)] <- Inf
-  expect_error(efs(x), "`x` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do, in columns \"a\", \"b\"; drop", fixed = TRUE)
-  expect_error(gpa(small(), x), "`target` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do", fixed = TRUE)
+  expect_error(efs(x),
+               "`x` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do, in columns \"a\", \"b\"; drop",
+               fixed = TRUE)
+  expect_error(gpa(small(), x), "`target` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do",
+               fixed = TRUE)
   expect_error(efs(unname(as.matrix(x))), "in columns 1, 3;", fixed = TRUE)
-  expect_error(predict(efs_by_rule(small()), x), "`newdata` must not contain NA, NaN or infinite values, but rows 3, 5, 9", fixed = TRUE)
+  expect_error(predict(efs_by_rule(small()), x),
+               "`newdata` must not contain NA, NaN or infinite values, but rows 3, 5, 9", fixed = TRUE)
   x <- small()
   x$n[7] <- NA
-  expect_error(novelty(small(), x), "`train` must not contain NA, NaN or infinite values, but row 7 does, in column \"n\"", fixed = TRUE)
+  expect_error(novelty(small(), x),
+               "`train` must not contain NA, NaN or infinite values, but row 7 does, in column \"n\"", fixed = TRUE)
 })
 
 test_that("names of any bytes are taken, and messages about them are messages", {
@@ -298,7 +322,8 @@ test_that("sparse, delayed and Bioconductor tables are read where they are small
   skip_if_not_installed("SummarizedExperiment")
   genes <- SummarizedExperiment::SummarizedExperiment(list(logcounts = t(x)))
   for (call in list(efs, function(d) gpa(d, x), function(d) novelty(x, d))) {
-    expect_error(call(genes), "whose samples are columns; give a matrix of samples x genes, such as t(as.matrix(", fixed = TRUE)
+    expect_error(call(genes), "whose samples are columns; give a matrix of samples x genes, such as t(as.matrix(",
+                 fixed = TRUE)
   }
 })
 
@@ -310,21 +335,25 @@ test_that("columns of extreme numbers are fitted in a unit of their own", {
   for (scale in c(1e-200, 1e160, 1e-310, 1e300)) {
     fit <- efs_by_rule(x * scale)
     few <- tolerance$isometry
-    expect_equal(matrix(simulate(fit, 5, seed = 1), 5) / scale, matrix(simulate(plain, 5, seed = 1), 5), tolerance = few)
+    expect_equal(matrix(simulate(fit, 5, seed = 1), 5) / scale, matrix(simulate(plain, 5, seed = 1), 5),
+                 tolerance = few)
     # the density of a multiple
     expect_equal(predict(fit, (x[1:5, ] + 0.01) * scale, type = "log_density"),
                  predict(plain, x[1:5, ] + 0.01, type = "log_density") - 3 * log(scale), tolerance = few)
     new <- simulate(fit, 5, seed = 1, log_density = TRUE)
-    expect_equal(attr(new, "log_density"), attr(simulate(plain, 5, seed = 1, log_density = TRUE), "log_density") - 3 * log(scale),
-                 tolerance = few)
+    wanted <- attr(simulate(plain, 5, seed = 1, log_density = TRUE), "log_density") - 3 * log(scale)
+    expect_equal(attr(new, "log_density"), wanted, tolerance = few)
     one <- x
     one[, 2] <- one[, 2] * scale
-    expect_equal(simulate(efs_by_rule(one), 5, seed = 1)[, 2] / scale, simulate(plain, 5, seed = 1)[, 2], tolerance = few)
+    expect_equal(simulate(efs_by_rule(one), 5, seed = 1)[, 2] / scale, simulate(plain, 5, seed = 1)[, 2],
+                 tolerance = few)
     set.seed(1)
-    expect_equal(gpa(x * scale, (x[31:60, ] + 1) * scale, n_steps = 3)$particles / scale, moved$particles, tolerance = few)
+    expect_equal(gpa(x * scale, (x[31:60, ] + 1) * scale, n_steps = 3)$particles / scale, moved$particles,
+                 tolerance = few)
   }
   # the held-out likelihood too
-  expect_equal(efs(x * 1e-200)$diagnostics$log_density, efs(x)$diagnostics$log_density + 3 * 200 * log(10), tolerance = 1e-9)
+  expect_equal(efs(x * 1e-200)$diagnostics$log_density, efs(x)$diagnostics$log_density + 3 * 200 * log(10),
+               tolerance = 1e-9)
 })
 
 test_that("options that change how numbers are written change no result", {
@@ -345,6 +374,29 @@ test_that("options that change how numbers are written change no result", {
     expect_error(efs(replace(x, 1, NA_real_)), "rows 1, 2, 3, 4, 5, ... do", fixed = TRUE)
     options(before)
   }
+})
+
+test_that("a kind may have several coordinates, and they go through reading and writing", {
+  angle <- column_kind(
+    "angle", reads = function(values) inherits(values, "angle"),
+    encode = function(values, state) cbind(cos(unclass(values)), sin(unclass(values))),
+    decode = function(z, state) structure(atan2(z[, 2], z[, 1]), class = "angle"),
+    margin = function(values, state) rep(0.5, length(values))
+  )
+  x <- small()
+  x$phase <- structure(stats::runif(40, -3, 3), class = "angle")
+  read <- read_tables(list(x = x[c(1, 4, 2)]), 2L, kinds = c(list(angle = angle), column_kinds()))
+  expect_identical(colnames(read$points$x), c("a", "phase.1", "phase.2", "n"))
+  expect_identical(read$template$dims, c(1L, 2L, 1L))
+  expect_identical(read$margin, rep(0.5, 40))
+  expect_equal(write_table(read$points$x, read$template), x[c(1, 4, 2)], tolerance = tolerance$closed_form)
+  expect_identical(point_margin(read$points$x, read$template), rep(0.5, 40))
+  new <- encode_rows(x[c(2, 4, 1)], read$template)
+  expect_identical(new$points, read$points$x)
+  expect_identical(new$margin, rep(0.5, 40))
+  x$phase <- 1
+  expect_error(read_new_rows(x[c(1, 2, 4)], read$template),
+               "Column \"phase\" of `newdata` must be of the kind \"angle\", not plain numbers", fixed = TRUE)
 })
 
 test_that("a template is small, also of a wide table", {
