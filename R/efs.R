@@ -103,31 +103,30 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   began <- proc.time()[[3]]
   if (...length() > 0) fail("efs() has no argument `%s`.", c(...names(), "unnamed")[1])
   table <- read_table(x, group)
-  control <- list(
-    s = s, epsilon = epsilon, step = step, n_steps = n_steps, time = time, max_bound = max_bound,
-    law = if (!is.null(law)) check_choice(law, law_names(), "law"), law_settings = law_settings,
-    calibrate = check_flag(calibrate, "calibrate"),
-    scale = if (identical(scale, "whiten")) scale else check_flag(scale, "scale"), bounds = check_flag(bounds, "bounds"),
-    density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
-    min_rows = check_count(min_rows, "min_rows", 2L), keep = keep,
-    backward = list(
-      method = check_choice(backward, c("exact", "paper"), "backward"),
-      tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
-      max_evaluations = 30L,
-      beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
-      n_inner = check_count(n_inner, "n_inner")
+  control <- c(
+    check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
+    list(
+      law = law, law_settings = law_settings, calibrate = check_flag(calibrate, "calibrate"),
+      scale = if (identical(scale, "whiten")) scale else check_flag(scale, "scale"),
+      bounds = check_flag(bounds, "bounds"),
+      density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
+      min_rows = check_count(min_rows, "min_rows", 2L),
+      backward = check_backward(backward, tolerance, beta, n_inner)
     )
   )
-  threads <- threads_within(threads)
-  if (length(law_settings) && is.null(law)) fail("`law_settings` belong to a `law`; name it too.")
+  laws <- check_laws(law, law_settings)
+  if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
-  latent <- choose_latent(latent, table, control$min_rows)$fit(table$points)
+  latent <- choose_latent(latent, table, control$min_rows)
+  threads <- threads_within(threads)
+  latent <- latent$fit(table$points)
+  if (!is.null(s)) check_potential(s, 0, latent$dim)
   z <- unname(latent$encode(table$points))
   rows <- split(seq_len(nrow(z)), table$group)
+  foretell(rows, latent$dim, control, laws)
   flows <- lapply(names(rows), function(class) {
-    label <- if (table$grouped) class
-    make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise", label,
-              threads, progress)
+    make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], c(control, list(laws = laws)),
+              latent$name == "standardise", if (table$grouped) class, threads, progress)
   })
   names(flows) <- names(rows)
   diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
@@ -141,12 +140,56 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
       control = control,
       diagnostics = diagnostics,
       elapsed = proc.time()[[3]] - began,
-      flows = lapply(flows, `[`, c("centre", "scale", "turn", "law", "held_out")),
+      flows = lapply(flows, `[`, stored_of_flow),
       calibration = Filter(Negate(is.null), lapply(flows, `[[`, "calibration")),
       rows = rows,
       table = table$template,
       version = as.character(utils::packageVersion("particleflow"))
     ),
     class = c("efs", "particle_flow")
+  )
+}
+
+# What a fit keeps of each flow beside its trajectory.
+stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
+
+# The laws that efs() is asked for, as kinds; NULL: all.
+check_laws <- function(law, law_settings) {
+  check_settings(law_settings, "law_settings")
+  if (!is.null(law)) return(asked_laws(law, law_settings))
+  if (length(law_settings)) fail("`law_settings` belong to a `law`; name it too.")
+  NULL
+}
+
+# The settings of a flow, before the latent dimension is known.
+check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep) {
+  if (!is.null(s)) {
+    s <- check_number(s, "s")
+    if (s <= -2) fail("`s` must lie above -2 and below the latent dimension, not be %s.", format(s))
+  }
+  if (!is.null(epsilon)) epsilon <- check_number(epsilon, "epsilon", lower = 0)
+  max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
+  if (!is.null(n_steps)) n_steps <- check_count(n_steps, "n_steps")
+  if (identical(epsilon, 0) && is.finite(max_bound) && !identical(n_steps, 0L)) check_boundable(if (is.null(s)) 0 else s)
+  list(
+    s = s, epsilon = epsilon, step = check_number(step, "step", lower = 0, open_lower = TRUE), n_steps = n_steps,
+    time = if (!is.null(time)) check_number(time, "time", lower = 0), max_bound = max_bound,
+    keep = check_choice(keep, c("all", "checkpoints"), "keep")
+  )
+}
+
+check_boundable <- function(s) {
+  if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
+  fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),
+       "give `epsilon` above 0, or `max_bound = Inf` for fixed steps")
+}
+
+check_backward <- function(method, tolerance, beta, n_inner) {
+  list(
+    method = check_choice(method, c("exact", "paper"), "backward"),
+    tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
+    max_evaluations = usual_evaluations(),
+    beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
+    n_inner = check_count(n_inner, "n_inner")
   )
 }

@@ -33,6 +33,9 @@ squared_lengths <- function(points, means, roots, threads = thread_count()) {
   -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), threads)
 }
 
+# The upper Cholesky factor; NULL: the matrix is not definite. (Of the errors of chol() none has a class.)
+cholesky <- function(covariance) tryCatch(chol(covariance), error = function(e) NULL)
+
 # The inverse of the lower Cholesky factor t(root), by rows.
 inverse_factor <- function(root) {
   d <- ncol(root)

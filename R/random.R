@@ -23,6 +23,18 @@ with_stream <- function(seed, draw) {
   draw()
 }
 
+# Runs draw() from `seed` under R's default generators, whatever is set; R's own stream and generators stay as they were.
+with_own_stream <- function(seed, draw) {
+  before <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  kinds <- RNGkind()
+  on.exit({
+    suppressWarnings(do.call(RNGkind, as.list(kinds))) # "Rounding" warns
+    if (is.null(before)) rm(".Random.seed", envir = globalenv()) else assign(".Random.seed", before, envir = globalenv())
+  })
+  set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
+  draw()
+}
+
 # New rows with the attribute "seed". A matrix becomes one that prints as its rows.
 mark_seed <- function(rows, seed) {
   attr(rows, "seed") <- seed

@@ -22,7 +22,7 @@ floors <- list(
   pictures = c("picture", "picture-.*", "trajectory-plot"),
   laws = c("law", "law-.*"),
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward", "efs-backward", "efs-augment"),
-  search = "search",
+  search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
            "generator-.*", "distill", "pushforward", "integrate", "integrate-.*"),
   reports = c("report", "report-.*")

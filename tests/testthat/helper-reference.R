@@ -96,6 +96,9 @@ two_clusters <- function(n, d, seed = 1) {
   x
 }
 
+# A law fitted to points, as after a flow of exponent s.
+fitted_law <- function(law, points, s = 0) particleflow:::fit_law(particleflow:::as_law(law), points, s)
+
 density_laws_of_package <- function() particleflow:::density_laws()
 
 # A fit by the rules of thumb: the flows are known, and nothing is searched.
