@@ -44,7 +44,7 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   latent <- choose_latent(latent, table, least_search_rows)
   threads <- threads_within(threads)
   latent <- latent$fit(table$points)
-  z <- unname(latent$encode(table$points))
+  z <- check_spread(unname(latent$encode(table$points)))
   d <- ncol(z)
   if (d > most_exact_dims) fail("The search needs at most %d latent dimensions, not %d.", most_exact_dims, d)
   if (is.null(grid$s)) grid$s <- flow_grid(nrow(z), d, list())$s else for (one in grid$s) check_potential(one, 0, d)

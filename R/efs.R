@@ -121,7 +121,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   threads <- threads_within(threads)
   latent <- latent$fit(table$points)
   if (!is.null(s)) check_potential(s, 0, latent$dim)
-  z <- unname(latent$encode(table$points))
+  z <- check_spread(unname(latent$encode(table$points)))
   rows <- split(seq_len(nrow(z)), table$group)
   foretell(rows, latent$dim, control, laws)
   flows <- lapply(names(rows), function(class) {
@@ -176,6 +176,14 @@ check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep
     time = if (!is.null(time)) check_number(time, "time", lower = 0), max_bound = max_bound,
     keep = check_choice(keep, c("all", "checkpoints"), "keep")
   )
+}
+
+# Squares of the latent rows must be numbers that differ from 0 and from infinity.
+check_spread <- function(z) {
+  width <- max(apply(z, 2, function(column) diff(range(column))))
+  if (is.finite(width) && width > 1e-150 && width < 1e150) return(z)
+  fail("The latent rows are spread over %s, whose square is no number of double precision; give `x` in other units.",
+       format(width))
 }
 
 check_boundable <- function(s) {

@@ -57,6 +57,8 @@ fit_mixture <- function(points, components, model, memo) {
   d <- ncol(points)
   colnames(points) <- NULL
   class <- ward_classes(points, components, memo)
+  # distances out of the range of numbers
+  if (!all(class %in% seq_len(components))) return(NULL)
   fit <- em_by_mclust(points, mclust::unmap(class, seq_len(components)), if (components == 1) "VVV" else model)
   if (is.null(fit) || is.null(fit$parameters$mean) || anyNA(fit$parameters$mean) || !is.finite(fit$loglik)) return(NULL)
   variance <- fit$parameters$variance
@@ -72,17 +74,20 @@ fit_mixture <- function(points, components, model, memo) {
 
 most_em_steps <- 200L
 
-# The algorithm from the classes `share` [n, components], of which it makes so many steps at a time that a call takes at
-# most a second and can be interrupted. NULL: it broke down.
-em_by_mclust <- function(points, share, model) {
+# So many steps take at most a second; between calls R can be interrupted.
+em_steps_a_call <- function(n, d, components) {
+  max(2L, min(most_em_steps, as.integer(3e8 / (as.double(n) * components * d^2))))
+}
+
+# The algorithm from the classes `share` [n, components], `steps` at a time. NULL: it broke down.
+em_by_mclust <- function(points, share, model, steps = em_steps_a_call(nrow(points), ncol(points), ncol(share))) {
   em <- if (ncol(points) == 1) mclust::meV else if (model == "VVV") mclust::meVVV else mclust::meVEE
   # mclust has no prior for VEE
   prior <- if (ncol(points) == 1 || model == "VVV") mclust::priorControl()
   data <- if (ncol(points) == 1) as.vector(points) else points
-  steps <- max(2L, min(most_em_steps, floor(3e8 / (nrow(points) * ncol(share) * ncol(points)^2))))
   made <- 0
   repeat {
-    control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(as.integer(steps), 100L), equalPro = FALSE)
+    control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(steps, 100L), equalPro = FALSE)
     # mclust throws errors without a class where a covariance is singular or a class is empty
     fit <- tryCatch(suppressWarnings(em(data, share, prior = prior, control = control)), error = function(e) NULL)
     if (is.null(fit)) return(NULL)

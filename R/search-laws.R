@@ -91,9 +91,14 @@ check_blocks <- function(blocks, n) {
   blocks
 }
 
+# Two rows have a nearest neighbour, but no spread about it.
+least_training_rows <- 3L
+
 # Held-out log-densities of one candidate in one fold: the flow of the training rows,
-# the held-out rows carried along. NULL: its steps are not one-to-one, or leave the range of numbers.
+# the held-out rows carried along. NULL: the training rows are equal or fewer than three, or the steps of the flow are not
+# one-to-one or leave the range of numbers.
 score_candidate <- function(z, train, candidate, specs, setting) {
+  if (sum(train) < least_training_rows || all(first_equal(z[train, , drop = FALSE]) == 1L)) return(NULL)
   place <- unless_unfit(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column))
   if (is.null(place)) return(NULL)
   points <- to_flow(z[train, , drop = FALSE], place)
