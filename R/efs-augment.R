@@ -5,8 +5,8 @@
 #'
 #' @param traj A [particle_trajectory].
 #' @param n Number of points to draw.
-#' @param law Name of a latent law, or a law such as `law_local(jitter = 0.5)`: see [laws]. The default is the one of the
-#'   theory.
+#' @param law Name of a latent law, or a law such as `law_local(jitter = 0.5)`: see [laws]. The default is the one
+#'   of the theory.
 #' @param ... Settings of the law, where `law` is a name. The argument `law` was called `method` once, and this name is
 #'   still taken.
 #' @param threads As in [efs_forward()].

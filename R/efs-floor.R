@@ -4,9 +4,9 @@
 floor_key <- c(0L, 0L)
 floor_draws <- 1000L
 
-# What the floor of one class is computed from, in the unit of the flow: `own`, the log-densities of the rows, and `draws`,
-# those of draws under a fixed key. A law gives the rows that it was fitted to too high a density, so their held-out
-# densities are taken if there are some, and otherwise each row is evaluated without its own particle.
+# What the floor of one class is computed from, in the unit of the flow: `own`, the log-densities of the rows, and
+# `draws`, those of draws under a fixed key. A law gives the rows that it was fitted to too high a density, so their
+# held-out densities are taken if there are some, and otherwise each row is evaluated without its own particle.
 # NULL: there is no density that could be trusted.
 floor_densities <- function(flow, control, threads) {
   trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
@@ -29,7 +29,8 @@ own_density <- function(flow, points, threads) {
   first <- first_equal(points)
   distinct <- first == seq_along(first)
   law <- if (!all(distinct) && !is.null(flow$kind)) {
-    unless_unfit(fit_law(as_law(flow$kind$law, flow$kind$settings), points[distinct, , drop = FALSE], flow$trajectory$s))
+    kind <- as_law(flow$kind$law, flow$kind$settings)
+    unless_unfit(fit_law(kind, points[distinct, , drop = FALSE], flow$trajectory$s))
   }
   if (is.null(law)) return(law_density(flow$law, points, threads, self = TRUE)[, 1])
   each <- law_density(law, points[distinct, , drop = FALSE], threads, self = TRUE)[, 1]

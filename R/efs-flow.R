@@ -1,36 +1,14 @@
 # The flow of each class of a fit.
 
-# The softening of the rule of thumb, in units of the squared spacing of the particles: the middle of the grid of a search.
-usual_softening <- 16
-
-# The rule of thumb, where nothing is calibrated: `control` with its gaps filled.
-rule_of_thumb <- function(control, n, d) {
-  if (is.null(control$s)) control$s <- 0
-  if (is.null(control$epsilon)) control$epsilon <- softening_of(usual_softening, n, d)
-  if (is.null(control$time) && is.null(control$n_steps)) control$time <- 1
-  if (is.null(control$laws)) control$laws <- list(law_local())
-  control
-}
-
-# A search needs so many rows: with fewer, the folds say nothing about the laws.
-least_search_rows <- 20L
-
-# What is left to choose can be chosen by likelihood.
-can_calibrate <- function(control, z) {
-  if (any(apply(z, 2, function(column) all(column == column[1])))) return(FALSE)
-  open <- is.null(control$s) || is.null(control$epsilon) || length(control$laws) != 1 ||
-    (is.null(control$time) && is.null(control$n_steps))
-  scored <- !any(vapply(control$laws, function(kind) is.null(kind$density), NA))
-  control$calibrate && open && scored && nrow(z) >= max(least_search_rows, control$min_rows) && ncol(z) <= most_exact_dims
-}
-
 # What the search chose for one class; NULL: there was none.
 search_class <- function(z, blocks, control, by_column, threads, progress) {
   if (!can_calibrate(control, z)) return(NULL)
   setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads)
   bar <- progress_bar("Calibrating", 20, progress)
   on.exit(bar$done())
-  calibrate_flow(z, control, blocks, setting, bar$tick)
+  calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {
+    foretell_class(nrow(z), ncol(z), control, chosen$candidate, !is.null(stack), threads)
+  })
 }
 
 # `control` with what the search found.
@@ -100,16 +78,6 @@ flow_diagnostics <- function(flow, place, label, n, found, reason) {
   )
 }
 
-no_flow_reason <- function(n, dim, min_rows) {
-  if (n < min_rows) {
-    sprintf("%d rows are too few for a flow", n)
-  } else if (n <= dim + 1) {
-    sprintf("%d rows in %d dimensions would end in a rigid figure", n, dim)
-  } else {
-    ""
-  }
-}
-
 # One (trajectory, centre, scale, law, rows) per class, whether grouped or not.
 class_flows <- function(fit) {
   trajectories <- if (inherits(fit$trajectory, "particle_trajectory")) list(fit$trajectory) else fit$trajectory
@@ -146,7 +114,9 @@ new_group <- function(fit, newdata, group, n) {
   column <- fit$table$group_column
   if (is.null(group) && !is.null(column) && is.data.frame(newdata)) group <- newdata[[column]]
   if (is.null(group)) fail("The fit has groups: `group` must give the class of each row of `newdata`.")
-  if (length(group) != n) fail("`group` must have one entry for each of the %d rows of `newdata`, not %d.", n, length(group))
+  if (length(group) != n) {
+    fail("`group` must have one entry for each of the %d rows of `newdata`, not %d.", n, length(group))
+  }
   classes <- names(fit$rows)
   unknown <- setdiff(as.character(group), classes)
   if (length(unknown)) fail("`group` has the class \"%s\", which the fit does not know.", unknown[1])

@@ -11,11 +11,10 @@
 #' @param bounds Overrides the argument of [efs()].
 #' @param log_density `TRUE` gives the log-density of each new row (see
 #'   [logLik()][logLik.efs]) as the attribute `"log_density"`.
-#' @param density_floor Draws less likely than this quantile of the training rows
-#'   (as held out in the calibration, or without one each evaluated without its own
-#'   particle) are drawn again, and their share is
-#'   the attribute `"dropped"`; 0 keeps all. A draw's own log-density accounts for
-#'   the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
+#' @param density_floor Draws less likely than this quantile of the training rows (as held out in the calibration,
+#'   or without one each evaluated without its own particle) are drawn again, and their share is the attribute
+#'   `"dropped"`; 0 keeps all. The fit holds what the quantile and the share kept are taken from. A draw's own
+#'   log-density accounts for the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
 #' @param threads,progress See [efs_forward()].
 #' @param ... Not used.
 #' @return New rows in the form of the table that [efs()] was given: a data frame
@@ -104,7 +103,8 @@ class_counts <- function(fit, nsim) {
       fail("`nsim` must be one number or counts named by classes (%s)%s.", some(classes),
            if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
     }
-    if (anyDuplicated(names(nsim))) fail("`nsim` names the class \"%s\" twice.", names(nsim)[anyDuplicated(names(nsim))])
+    twice <- anyDuplicated(names(nsim))
+    if (twice) fail("`nsim` names the class \"%s\" twice.", names(nsim)[twice])
     return(vapply(nsim, check_count, 0L, what = "nsim"))
   }
   nsim <- check_count(nsim, "nsim")

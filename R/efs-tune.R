@@ -3,10 +3,10 @@
 #' The full search of which [efs()] makes a frugal one: every combination of unit,
 #' exponent, softening and time, each with every latent law that has a density, by
 #' held-out log-likelihood; and for each combination the novelty and the closeness of
-#' rows drawn with its best law. Combinations whose steps are not one-to-one are
+#' rows drawn with its best law. Combinations whose steps are not one-to-one or leave the range of numbers are
 #' left out and counted.
 #'
-#' The folds are those of [efs()], and at most 1200 rows are searched. Novelty is that
+#' The folds are those of [efs()] (equal rows stay in one), and at most 1200 rows are searched. Novelty is that
 #' of [novelty()], closeness the energy distance to the held-out rows
 #' ([energy_distance()]) in the unit of the latent columns; both from the first fold, with as many
 #' draws as rows held out.
@@ -16,8 +16,8 @@
 #'   of [efs()].
 #' @param softening Softenings to try, in units of \eqn{n^{-2/d}} (d at least 2).
 #' @param time Total times to try; 0, no flow, is always among them.
-#' @param law Names of the latent laws to try; `NULL`: all with a density but
-#'   `"equilibrium"` and `"ball"`.
+#' @param law The latent laws to try, each with a density: a name, a law such as `law_student(df = 3)`, or a list of
+#'   names and laws. `NULL`: all that [laws] calls searched.
 #' @return An object of class `efs_tune`: a list with `table` (a data frame, a row per
 #'   combination and law: `place`, `s`, `softening`, `time`, `law`, `settings`,
 #'   `log_density` in nats a row and data units, `se`; in the row of a combination's best law
@@ -82,7 +82,9 @@ check_tune_grid <- function(s, softening, time) {
 
 check_scored <- function(kinds) {
   lacking <- vapply(kinds, function(kind) is.null(kind$density), NA)
-  if (any(lacking)) fail("The law \"%s\" has no density, so that a search cannot score it.", kinds[[which(lacking)[1]]]$name)
+  if (any(lacking)) {
+    fail("The law \"%s\" has no density, so that a search cannot score it.", kinds[[which(lacking)[1]]]$name)
+  }
   kinds
 }
 
@@ -156,8 +158,11 @@ look_at_draws <- function(z, held, scores, setting) {
 #' @export
 print.efs_tune <- function(x, ...) {
   flows <- unique(x$table[x$table$flow, c("place", "s", "softening", "time")])
-  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows, x$elapsed))
-  if (x$skipped > 0) cat(sprintf("%d combinations left out: their steps are not one-to-one or leave the range of numbers\n", x$skipped))
+  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows,
+              x$elapsed))
+  if (x$skipped > 0) {
+    cat(sprintf("%d combinations left out: their steps are not one-to-one or leave the range of numbers\n", x$skipped))
+  }
   none <- max(x$table$log_density[!x$table$flow])
   with <- max(-Inf, x$table$log_density[x$table$flow])
   cat(sprintf("held-out log-likelihood, nats a row: best without a flow %.3f, with one %.3f\n", none, with))
@@ -184,7 +189,8 @@ plot.efs_tune <- function(x, ...) {
   for (panel in names(panels)) {
     value <- rows[[panel]]
     # combinations far below the rest would leave no room for it
-    low <- if (panel == "log_density") max(min(value), max(value) - 3 * (max(value) - stats::median(value)) - 0.1) else 0
+    most <- max(value)
+    low <- if (panel == "log_density") max(min(value), most - 3 * (most - stats::median(value)) - 0.1) else 0
     graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, max(value)), type = "n", xlab = "time of the flow",
                    ylab = panels[[panel]], xaxt = "n")
     graphics::axis(1, at = sort(unique(rows$time)))
@@ -195,8 +201,9 @@ plot.efs_tune <- function(x, ...) {
     graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
     if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
     if (panel == "energy_distance" && nrow(flows)) {
-      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"), bty = "n",
-                       col = c(colours, rep("black", length(s) + 1)), pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
+      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"),
+                       bty = "n", col = c(colours, rep("black", length(s) + 1)),
+                       pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
     }
   }
   invisible(x)

@@ -10,7 +10,8 @@
 #' A search tries bandwidths of 0.7 and 1.4 with a normal base, and, with a bandwidth of 0.7, the
 #' candidates of other laws that are marked for it (see `in_scores` of [law_kind()]).
 #'
-#' @param bandwidth Bandwidth of the kernel estimate, in units of the rule of thumb [stats::bw.nrd0()]; a number above 0.
+#' @param bandwidth Bandwidth of the kernel estimate, in units of the rule of thumb [stats::bw.nrd0()]; a number
+#'   above 0.
 #' @param base Law of the scores: `"normal"`, `"student"`, `"local_covariance"`, or a law with a density, such as
 #'   `law_student(df = 3)`.
 #' @param ... Settings of `base`.
@@ -139,9 +140,10 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   list(x = x[keep], z = z[keep])
 }
 
-# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised Pareto:
-# the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values and kept
-# between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the probability, down to 1e-15.
+# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised
+# Pareto: the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values
+# and kept between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the
+# probability, down to 1e-15.
 pareto_tail <- function(x, width, knots = 40) {
   n <- length(x)
   threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)

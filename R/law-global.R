@@ -1,8 +1,8 @@
 #' The law "global": a particle plus noise shaped like all particles
 #'
 #' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times the covariance of all
-#' particles. The sum is drawn in towards the centre by \eqn{(1 + jitter^2)^{-1/2}}, so that mean and covariance stay what
-#' they are. It suits clouds without clusters.
+#' particles. The sum is drawn in towards the centre by \eqn{(1 + jitter^2)^{-1/2}}, so that mean and covariance
+#' stay what they are. It suits clouds without clusters.
 #'
 #' Few rows give a poor covariance. A share \eqn{d/(5n)} of it is therefore replaced by the sphere of the same trace.
 #' A search tries fourteen values of `jitter` between 0.03 and 2.5.

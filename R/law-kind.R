@@ -1,13 +1,12 @@
 #' A latent law of your own
 #'
-#' Makes a law from functions that fit it and draw from it. [efs()], [efs_tune()], [efs_augment()] and [law_stack()] take
-#' it like the laws of the package (see [laws]): it is fitted, tuned over its candidates by held-out log-likelihood,
-#' stacked, printed and drawn.
+#' Makes a law from functions that fit it and draw from it. [efs()], [efs_tune()], [efs_augment()] and [law_stack()]
+#' take it like the laws of the package (see [laws]): it is fitted, tuned over its candidates by held-out
+#' log-likelihood, stacked, printed and drawn.
 #'
-#' @section Errors:
-#' An error in one of the functions ends the call, because it is more likely a mistake than a property of
-#' the data. Where a law cannot be fitted to the particles that it is given (too few of them, say), `fit` returns `NULL`:
-#' a search then goes on without this candidate, and other calls stop with one sentence.
+#' @section Errors: An error in one of the functions ends the call, because it is more likely a mistake than a
+#' property of the data. Where a law cannot be fitted to the particles that it is given (too few of them, say),
+#' `fit` returns `NULL`: a search then goes on without this candidate, and other calls stop with one sentence.
 #'
 #' @section Random numbers:
 #' `draw` may use R's random numbers. They come from a stream that depends only on the seed of [simulate()] (or on R's
@@ -17,24 +16,24 @@
 #'
 #' @param name Name of the law, by which it is printed. Names of the package's laws are taken.
 #' @param fit Function of `points`, a numeric matrix `[n, d]` of the particles in the unit of the flow, and of the
-#'   settings of the law, each an argument with a default. It returns a list, which `draw` and `density` are
-#'   given, or `NULL` (see below). If it has an argument `s`, it is given the exponent of the flow. If it has an argument
+#'   settings of the law, each an argument with a default. It returns a list, which `draw` and `density` are given,
+#'   or `NULL` (see below). If it has an argument `s`, it is given the exponent of the flow. If it has an argument
 #'   `memo`, it is given an environment in which it may keep what candidates on the same points share, or `NULL`
 #'   outside a search.
 #' @param draw Function of the fitted list and a whole number `n` that returns a numeric matrix `[n, d]` of independent
 #'   draws.
-#' @param density Function of the fitted list and a numeric matrix `[m, d]` that returns the log-density at each row; `NULL`
-#'   if there is none. A law without a density can be drawn from, but no search can score it. If it has an
-#'   argument `self`, this is `TRUE` where the rows are the particles that the law was fitted to: a law that gives each
-#'   particle a part of its own then leaves that part out.
-#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions, that returns the settings to try:
-#'   a list of named lists. `NULL`: only the defaults of `fit`.
+#' @param density Function of the fitted list and a numeric matrix `[m, d]` that returns the log-density at each
+#'   row; `NULL` if there is none. A law without a density can be drawn from, but no search can score it. If it has
+#'   an argument `self`, this is `TRUE` where the rows are the particles that the law was fitted to: a law that
+#'   gives each particle a part of its own then leaves that part out.
+#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions, that returns the settings
+#'   to try: a list of named lists. `NULL`: only the defaults of `fit`.
 #' @param settings Named list of settings. They are fixed: a search tries no others.
 #' @param sweep Name of one setting of which `density` evaluates several values at once: it has an argument of this
 #'   name and returns a matrix with one column per value. A candidate may then hold several values of the
 #'   setting, and the law is fitted once for all of them. `NULL`: no setting.
-#' @param spherical `FALSE` if the law does not depend on an invertible linear map of the particles. A search then does not
-#'   try it on whitened rows, too.
+#' @param spherical `FALSE` if the law does not depend on an invertible linear map of the particles. A search then
+#'   does not try it on whitened rows, too.
 #' @param in_scores `TRUE` if a search may also fit the law to the normal scores of [law_copula()]. A function of
 #'   the settings of a candidate, which returns `TRUE` or `FALSE`, chooses among them.
 #' @return An object of class `law_kind`. `format()` gives its name and the settings given, as one string.
@@ -87,7 +86,8 @@ new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, set
                          dense = function(law) TRUE, ours = TRUE) {
   structure(
     list(name = name, settings = settings, fit = fit, draw = draw, density = density, candidates = candidates,
-         sweep = sweep, spherical = spherical, in_scores = in_scores, searched = searched, upon = upon, dense = dense, ours = ours),
+         sweep = sweep, spherical = spherical, in_scores = in_scores, searched = searched, upon = upon, dense = dense,
+         ours = ours),
     class = "law_kind"
   )
 }
@@ -97,7 +97,9 @@ check_function <- function(f, what) {
 }
 
 check_settings <- function(settings, what) {
-  if (!is.list(settings) || is.object(settings)) fail("`%s` must be a list of settings, not %s.", what, describe(settings))
+  if (!is.list(settings) || is.object(settings)) {
+    fail("`%s` must be a list of settings, not %s.", what, describe(settings))
+  }
   if (length(settings) > 0 && (is.null(names(settings)) || !all(nzchar(names(settings))))) {
     fail("`%s` must give each setting by its name.", what)
   }
@@ -198,10 +200,12 @@ check_same_names <- function(kinds) {
 }
 
 # One candidate of a search: a kind with the settings of one fit, and the values of the setting that its density
-# sweeps, as a list of one, or NULL. `key` tells it from others. The settings of our own candidates are not checked again.
+# sweeps, as a list of one, or NULL. `key` tells it from others. The settings of our own candidates are not checked
+# again.
 new_candidate <- function(kind, settings, sweep = NULL) {
   kind$settings <- settings
-  key <- paste(c(kind$name, names(settings), vapply(settings, function(one) toString(law_name(one)), "")), collapse = " ")
+  values <- vapply(settings, function(one) toString(law_name(one)), "")
+  key <- paste(c(kind$name, names(settings), values), collapse = " ")
   list(kind = kind, law = kind$name, settings = settings, sweep = sweep, key = key)
 }
 
@@ -209,7 +213,8 @@ new_candidate <- function(kind, settings, sweep = NULL) {
 open_candidates <- function(kind, n, d) {
   settings <- if (is.null(kind$candidates)) list(list()) else kind$candidates(n, d)
   if (!is.list(settings) || length(settings) == 0) {
-    fail("`candidates` of the law \"%s\" must return a list of lists of settings, not %s.", kind$name, describe(settings))
+    fail("`candidates` of the law \"%s\" must return a list of lists of settings, not %s.", kind$name,
+         describe(settings))
   }
   lapply(settings, function(one) {
     if (!kind$ours) check_candidate(kind, one, n, d)
@@ -267,7 +272,8 @@ print.law_kind <- function(x, ...) {
 # "a = 1, b = 2"
 format_settings <- function(settings) {
   shown <- vapply(settings, function(value) {
-    if (is.list(value) && !is.object(value)) sprintf("list of %d", length(value)) else toString(format(value, digits = 3))
+    if (is.list(value) && !is.object(value)) return(sprintf("list of %d", length(value)))
+    toString(format(value, digits = 3))
   }, "")
   paste(names(settings), shown, sep = " = ", collapse = ", ")
 }

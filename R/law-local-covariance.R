@@ -1,8 +1,8 @@
 #' The law "local_covariance": a particle plus noise shaped like its neighbours
 #'
-#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times that of the particle and its
-#' `k` nearest neighbours, a share `shrinkage` of it replaced by the sphere of the same trace. It suits sheets, bends and
-#' clusters.
+#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times that of the particle
+#' and its `k` nearest neighbours, a share `shrinkage` of it replaced by the sphere of the same trace. It suits
+#' sheets, bends and clusters.
 #'
 #' A search tries `k` of 10, 20 and 40, `shrinkage` of 0.03 and 0.2, both values of `keep_moments`, and seven values of
 #' `jitter` between 0.3 and 2.5.
@@ -11,8 +11,8 @@
 #'   number of dimensions.
 #' @param shrinkage Share of the sphere, a number between 0 and 1.
 #' @param jitter Width of the noise over that of the neighbours, a number of at least 0.
-#' @param keep_moments `TRUE` draws particle and noise in towards the mean of the neighbours, so that the local covariance
-#'   stays what it is. That is better on thin sheets and clusters, and worse in heavy tails.
+#' @param keep_moments `TRUE` draws particle and noise in towards the mean of the neighbours, so that the local
+#'   covariance stays what it is. That is better on thin sheets and clusters, and worse in heavy tails.
 #' @return An object of class `law_kind`, see [laws].
 #' @examples
 #' law_local_covariance(k = 10)
@@ -47,8 +47,9 @@ local_covariance_fit <- function(points, k = 20, shrinkage = 0.1, jitter = 0.7, 
          sprintf("give a `k` above %d or `shrinkage` above 0", ncol(points)))
   }
   shapes <- remembered(memo, paste("shapes", k, shrinkage), local_shapes(points, k, shrinkage))
-  list(points = points, k = k, shrinkage = as.double(shrinkage), jitter = as.double(jitter), keep_moments = keep_moments,
-       centres = shapes$centres, spread = shapes$spread, factors = shapes$factors, log_det = shapes$log_det)
+  list(points = points, k = k, shrinkage = as.double(shrinkage), jitter = as.double(jitter),
+       keep_moments = keep_moments, centres = shapes$centres, spread = shapes$spread, factors = shapes$factors,
+       log_det = shapes$log_det)
 }
 
 # For each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, C_k the

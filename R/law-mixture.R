@@ -3,11 +3,12 @@
 #' Gaussians with full covariances, fitted by the EM algorithm of package mclust with its conjugate prior. It suits
 #' clusters.
 #'
-#' The algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1, 2, 4, 8
-#' and 12 components, as many of them as there are rows for: five times the dimension plus one for each.
-#' Of more than 100,000 rows, 100,000 evenly spaced ones are fitted.
+#' The algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1,
+#' 2, 4, 8 and 12 components, as many of them as there are rows for: five times the dimension plus one for each. Of
+#' more than 100,000 rows, 100,000 evenly spaced ones are fitted.
 #'
-#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at most 12.
+#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at
+#'   most 12.
 #' @param model Model of mclust: `"VVV"`, each component has its own covariance, or `"VEE"`, all have one shape in
 #'   several sizes, as heavy tails have it.
 #' @return An object of class `law_kind`, see [laws].
@@ -38,15 +39,16 @@ most_mixture_rows <- 100000L
 mixture_fit <- function(points, components = NULL, model = "VVV", memo = NULL) {
   points <- limit_spaced(points, most_mixture_rows)
   fit <- if (is.null(components)) {
-    fits <- lapply(seq_len(most_components(nrow(points), ncol(points))), function(g) fit_mixture(points, g, model, memo))
+    most <- most_components(nrow(points), ncol(points))
+    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model, memo))
     bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
     fits[[which.max(bic)]]
   } else {
     fit_mixture(points, min(as.integer(components), nrow(points)), model, memo)
   }
   if (is.null(fit)) {
-    stop_unfit("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; take fewer `components`.",
-               format(components), nrow(points), ncol(points))
+    stop_unfit("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; %s.",
+               format(components), nrow(points), ncol(points), "take fewer `components`")
   }
   list(components = length(fit$weights), model = model, weights = fit$weights, means = fit$means, roots = fit$roots)
 }

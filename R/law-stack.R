@@ -1,7 +1,7 @@
 #' The law "stack": a mixture of other laws
 #'
-#' Draws from one of several laws, chosen at random with their weights. The search of [efs()] makes a stack where a mixture of the
-#' laws that it tried gives held-out rows more likelihood than the best of them.
+#' Draws from one of several laws, chosen at random with their weights. The search of [efs()] makes a stack where a
+#' mixture of the laws that it tried gives held-out rows more likelihood than the best of them.
 #'
 #' @param parts The laws, each with a density: a list of laws such as `law_student(df = 3)`, of names, or of
 #'   `list(law = , settings = )`.
@@ -22,8 +22,8 @@ law_stack <- structure(function(parts, weights = rep(1, length(parts))) {
 # The laws of `parts` as kinds.
 stack_kinds <- function(parts) {
   if (!is.list(parts) || inherits(parts, "law_kind") || length(parts) == 0) {
-    fail("`parts` of the law \"stack\" must be a list of laws, each a law, a name or list(law = , settings = ), not %s.",
-         describe(parts))
+    fail("`parts` of the law \"stack\" must be a list of laws, each %s, not %s.",
+         "a law, a name or list(law = , settings = )", describe(parts))
   }
   others <- setdiff(law_names(), "stack")
   lapply(parts, function(part) {

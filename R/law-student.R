@@ -1,15 +1,15 @@
 #' The law "student": a mixture of t distributions
 #'
 #' Multivariate t distributions, fitted by the EM algorithm with a conjugate prior worth `prior` rows of a sphere of
-#' the component's size, so that a component may have fewer rows than there are dimensions. It suits clusters, small tables and, with
-#' a small `df`, heavy tails.
+#' the component's size, so that a component may have fewer rows than there are dimensions. It suits clusters, small
+#' tables and, with a small `df`, heavy tails.
 #'
 #' With `df = Inf` the components are Gaussian, and the law is what their posterior predicts: t distributions with
 #' as many degrees of freedom as a component has rows, those of the prior included.
 #'
-#' A search tries, as far as there are six rows for each component, 1, 2, 3, 5, 8 and 12 components with `df = Inf` and a
-#' prior of 2, d + 2 and (for d above 5) 6; one component with 3, 6 and 12 degrees of freedom; and 2, 3 and 5 components
-#' with 5.
+#' A search tries, as far as there are six rows for each component, 1, 2, 3, 5, 8 and 12 components with `df = Inf`
+#' and a prior of 2, d + 2 and (for d above 5) 6; one component with 3, 6 and 12 degrees of freedom; and 2, 3 and 5
+#' components with 5.
 #'
 #' @param components Number of components, a whole number of at least 1.
 #' @param df Degrees of freedom, a number above 0, or `Inf`.
@@ -50,8 +50,8 @@ student_fit <- function(points, components = 1, df = Inf, prior = NULL, memo = N
   if (is.null(prior)) prior <- ncol(points) + 2
   fit <- fit_student(unname(points), ward_classes(points, components, memo), components, df, prior)
   if (is.null(fit)) {
-    stop_unfit("The EM algorithm found no mixture of %d t distributions for %d rows in %d dimensions; take fewer `components`.",
-               components, nrow(points), ncol(points))
+    stop_unfit("The EM algorithm found no mixture of %d t distributions for %d rows in %d dimensions; %s.",
+               components, nrow(points), ncol(points), "take fewer `components`")
   }
   widen <- sqrt(1 + 1 / pmax(fit$rows, 1))
   list(components = components, weights = fit$rows / nrow(points), means = fit$means,

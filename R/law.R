@@ -1,7 +1,7 @@
 #' Latent laws
 #'
-#' A latent law says where new points start. It is fitted to the last frame of a flow, or to the rows themselves if there
-#' is no flow. New points are drawn from it, and [efs_backward()] carries them to the data.
+#' A latent law says where new points start. It is fitted to the last frame of a flow, or to the rows themselves if
+#' there is no flow. New points are drawn from it, and [efs_backward()] carries them to the data.
 #'
 #' @section The laws:
 #' \describe{
@@ -17,9 +17,8 @@
 #'   \item{[law_sphere()]}{uniform on a sphere: Algorithm 1 of the paper. No density.}
 #'   \item{[law_interpolate()]}{a point between two particles. No density.}
 #'   \item{[law_neighbour()]}{a point between a particle and one of its neighbours. No density.}
-#' }
-#' "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and [efs_tune()] try the
-#' law unasked, each with several settings. [law_kind()] makes a law of your own.
+#' } "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and
+#' [efs_tune()] try the law unasked, each with several settings. [law_kind()] makes a law of your own.
 #'
 #' @section How to ask for a law:
 #' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] takes a name, `"student"`, or a law,
@@ -35,8 +34,8 @@
 #' @name laws
 NULL
 
-# A fitted law: a list of class c("law_x", "latent_law") with `name` and what its fit function returned. A law that is not
-# ours holds its kind and the number of columns.
+# A fitted law: a list of class c("law_x", "latent_law") with `name` and what its fit function returned. A law that
+# is not ours holds its kind and the number of columns.
 fit_law <- function(kind, points, s, memo = NULL) {
   ours <- kind$ours
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
@@ -86,8 +85,9 @@ check_draws <- function(points, n, law) {
   unname(points)
 }
 
-# Log-densities as a matrix of one column, or of one column per value of the setting in `...` that the law sweeps. `self`:
-# the points are those that the law was fitted to; where each has a part of its own in the law, it is left out.
+# Log-densities as a matrix of one column, or of one column per value of the setting in `...` that the law sweeps.
+# `self`: the points are those that the law was fitted to; where each has a part of its own in the law, it is left
+# out.
 law_density <- function(law, points, threads, self = FALSE, ...) {
   density <- kind_of(law)$density
   if (is.null(law$kind)) return(density(law, points, threads, self, ...))

@@ -9,4 +9,6 @@ remembered <- function(memo, key, value) {
 }
 
 # A part of `memo` whose keys meet no others.
-memo_part <- function(memo, name) if (!is.null(memo)) remembered(memo, paste("part", name), new.env(parent = emptyenv()))
+memo_part <- function(memo, name) {
+  if (!is.null(memo)) remembered(memo, paste("part", name), new.env(parent = emptyenv()))
+}

@@ -37,8 +37,8 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
   }))
 }
 
-# list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of `query`
-# is without point i.
+# list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of
+# `query` is without point i.
 kernel_estimate <- function(query, points, kernel, bandwidth, score = TRUE, threads = NULL, self = is.null(query)) {
   force(self)
   if (is.null(query)) query <- points

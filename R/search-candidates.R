@@ -68,8 +68,8 @@ run_candidate <- function(points, candidate, setting) {
   do.call(efs_forward, c(list(quote(points)), arguments))
 }
 
-# The flow of a candidate; NULL where it is none: a pair can be arbitrarily steep, equal rows meet without softening, the
-# particles leave the range of numbers, or a step is not one-to-one.
+# The flow of a candidate; NULL where it is none: a pair can be arbitrarily steep, equal rows meet without
+# softening, the particles leave the range of numbers, or a step is not one-to-one.
 try_flow <- function(points, candidate, setting) {
   epsilon <- candidate_epsilon(candidate, nrow(points), ncol(points))
   if (is.infinite(.Call(C_pf_pair_curvature, as.double(candidate$s), as.double(epsilon)))) return(NULL)

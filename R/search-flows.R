@@ -1,6 +1,7 @@
 # Flows that a search tries.
 
-# A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the others.
+# A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the
+# others.
 near_no_flow <- 0.05
 
 # The search ends where no time and no softening comes as near as this to no flow, in nats, in the first fold.

@@ -1,11 +1,8 @@
 # Laws scored on rows that they were not fitted to, fold by fold.
 
-# What `value` gives; NULL: it cannot be fitted to these rows. Other errors are faults and end the search.
-unless_unfit <- function(value) tryCatch(value, particleflow_unfit = function(e) NULL)
-
 # Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
-# `reference`, see law_reference(); `settings`; `spec`, the number of the candidate, and `key`, its name. A law that cannot
-# be fitted is left out.
+# `reference`, see law_reference(); `settings`; `spec`, the number of the candidate, and `key`, its name. A law that
+# cannot be fitted is left out.
 score_laws <- function(latent, held, s, specs, threads) {
   memo <- new.env(parent = emptyenv())
   parts <- lapply(seq_along(specs), function(number) {
@@ -94,9 +91,9 @@ check_blocks <- function(blocks, n) {
 # Two rows have a nearest neighbour, but no spread about it.
 least_training_rows <- 3L
 
-# Held-out log-densities of one candidate in one fold: the flow of the training rows,
-# the held-out rows carried along. NULL: the training rows are equal or fewer than three, or the steps of the flow are not
-# one-to-one or leave the range of numbers.
+# Held-out log-densities of one candidate in one fold: the flow of the training rows, the held-out rows carried
+# along. NULL: the training rows are equal or fewer than three, or the steps of the flow are not one-to-one or leave
+# the range of numbers.
 score_candidate <- function(z, train, candidate, specs, setting) {
   if (sum(train) < least_training_rows || all(first_equal(z[train, , drop = FALSE]) == 1L)) return(NULL)
   place <- unless_unfit(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column))
@@ -119,8 +116,8 @@ score_candidate <- function(z, train, candidate, specs, setting) {
   scores
 }
 
-# Candidates that go on after the first fold: the best of each law, and all that are as far behind the best of all as its
-# rows leave open: so many nats, plus two standard errors of a mean of terms with standard deviation 1.
+# Candidates that go on after the first fold: the best of each law, and all that are as far behind the best of all
+# as its rows leave open: so many nats, plus two standard errors of a mean of terms with standard deviation 1.
 race_margin <- 0.2
 
 still_in_race <- function(specs, scores) {

@@ -6,8 +6,9 @@
 worth_a_flow <- 2
 
 # z [n, d]: latent rows of one class. fixed: the settings that the user gave (NULL: open), and `laws`, those asked for.
+# known(scores, stack) is called when the choice among the rows searched is known.
 # Returns the settings chosen and what the search saw; NULL: no law and no flow could be fitted.
-calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
+calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, known = function(scores, stack) NULL) {
   d <- ncol(z)
   blocks <- join_repeats(z, blocks)
   searched <- search_rows(z, blocks)
@@ -23,6 +24,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL) {
   choice <- choose_flow(still, flows, none_asked, forced)
   if (is.null(choice$scores)) return(NULL)
   stack <- stack_columns(choice$scores)
+  known(choice$scores, stack)
   if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
     tick()
     choice$scores <- score_again(z, blocks, choice$scores, stack, specs, setting)

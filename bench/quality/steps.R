@@ -1,6 +1,7 @@
-# Rscript bench/quality/steps.R: what else a flow could do, on tuning families with 200 rows: steps of a quarter (what steps of
-# a better order could gain at most), a softening of each particle's own, a softening that falls or grows in time.
-# Held-out log-likelihood under the best local laws, chosen with hindsight, alike for all. results/steps.csv; ten minutes.
+# Rscript bench/quality/steps.R: what else a flow could do, on tuning families with 200 rows: steps of a quarter (what
+# steps of a better order could gain at most), a softening of each particle's own, a softening that falls or grows in
+# time. Held-out log-likelihood under the best local laws, chosen with hindsight, alike for all. results/steps.csv; ten
+# minutes.
 library(particleflow)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "families.R"))
@@ -46,9 +47,11 @@ carry <- function(x, y, s, softening, step) {
 
 best_law <- function(at, s) {
   laws <- expand.grid(k = c(10, 20, 40), keep_moments = c(FALSE, TRUE))
-  local <- inner$law_density(inner$law_local(at$x, s), at$y, 1L, jitter = exp(seq(log(0.3), log(3.4), length.out = 9)))
+  local <- inner$law_density(inner$fit_law(law_local(), at$x, s), at$y, 1L,
+                             jitter = exp(seq(log(0.3), log(3.4), length.out = 9)))
   shaped <- lapply(seq_len(nrow(laws)), function(i) {
-    law <- inner$law_local_covariance(at$x, s, k = laws$k[i], shrinkage = 0.1, keep_moments = laws$keep_moments[i])
+    law <- law_local_covariance(k = laws$k[i], shrinkage = 0.1, keep_moments = laws$keep_moments[i])
+    law <- inner$fit_law(law, at$x, s)
     inner$law_density(law, at$y, 1L, jitter = exp(seq(log(0.3), log(2.5), length.out = 7)))
   })
   max(colMeans(cbind(local, do.call(cbind, shaped)) + at$log_det))

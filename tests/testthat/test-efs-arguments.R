@@ -17,7 +17,8 @@ test_that("efs() checks all arguments before all work", {
     list(list(step = -1), "`step` must be one number above 0, not -1"), list(list(step = 0), "`step`"),
     list(list(time = Inf), "`time` must be one number of at least 0, not Inf"), list(list(time = "long"), "`time`"),
     list(list(n_steps = 2.5), "`n_steps` must be one whole number"), list(list(n_steps = -1), "`n_steps`"),
-    list(list(max_bound = "a"), "`max_bound` must be one number above 0, not \"a\""), list(list(max_bound = 0), "`max_bound`"),
+    list(list(max_bound = "a"), "`max_bound` must be one number above 0, not \"a\""),
+    list(list(max_bound = 0), "`max_bound`"),
     list(list(keep = "some"), "`keep` must be one of \"all\", \"checkpoints\""),
     list(list(scale = "unit"), "`scale`"), list(list(bounds = NA), "`bounds`"),
     list(list(calibrate = "no"), "`calibrate`"), list(list(density_floor = 0.6), "`density_floor`"),
@@ -48,7 +49,8 @@ test_that("the other functions check theirs", {
     list(list(threads = -1), "`threads`"), list(list(progress = 1), "`progress`")
   )
   for (one in wrong) {
-    expect_before_work(do.call(efs_tune, c(list(x, latent = untouched), one[[1]])), one[[2]], label = names(one[[1]])[1])
+    tune <- function() do.call(efs_tune, c(list(x, latent = untouched), one[[1]]))
+    expect_before_work(tune(), one[[2]], label = names(one[[1]])[1])
   }
   expect_before_work(efs_tune(x, s = 20), "below the dimension 2")
   expect_before_work(efs_tune(x[1:10, ]), "`x` has 10 rows; at least 20")

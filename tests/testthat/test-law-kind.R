@@ -21,7 +21,8 @@ test_that("a law is asked for by name with settings, or as an object", {
   x <- two_clusters(60, 2)
   by_name <- efs(x, law = "student", law_settings = list(df = 3), time = 0)
   expect_identical(without_call(efs(x, law = law_student(df = 3), time = 0)), without_call(by_name))
-  expect_identical(without_call(efs(x, law = law_student(), law_settings = list(df = 3), time = 0)), without_call(by_name))
+  both <- efs(x, law = law_student(), law_settings = list(df = 3), time = 0)
+  expect_identical(without_call(both), without_call(by_name))
   expect_identical(without_call(efs(x, law = law_local(), time = 0)), without_call(efs(x, law = "local", time = 0)))
   traj <- efs_forward(x, n_steps = 3)
   draw <- function(...) {
@@ -46,7 +47,8 @@ test_that("every constructor gives a law that says what it is", {
 })
 
 test_that("wrong settings are found before any work", {
-  expect_error(law_local(jitter = -1), "`jitter` must be one number of at least 0, not -1", class = "particleflow_input")
+  expect_error(law_local(jitter = -1), "`jitter` must be one number of at least 0, not -1",
+               class = "particleflow_input")
   expect_error(law_global(jitter = "a"), "`jitter`")
   expect_error(law_local_covariance(k = 0), "`k`")
   expect_error(law_local_covariance(shrinkage = 2), "`shrinkage`")
@@ -83,14 +85,16 @@ test_that("law_kind() checks what it is given", {
   law <- function(...) law_kind("x", ...)
   # what the functions return
   zero <- function(law, points) rep(0, nrow(points))
-  expect_error(efs(x, law = law(function(points) 1, draw, zero)), "`fit` of the law \"x\" must return a list or NULL, not 1")
-  expect_error(efs(x, law = law(fit, function(law, n) 1, zero), time = 0), "`draw` of the law \"x\" must return a numeric")
-  expect_error(efs(x, law = law(fit, function(law, n) matrix(NA_real_, n, 2), zero), time = 0), "returned NA, NaN or infinite")
-  expect_error(efs(x, law = law(fit, draw, function(law, points) 0)), "`density` of the law \"x\" must return 12 numbers")
+  try <- function(...) efs(x, law = law(...), time = 0)
+  expect_error(try(function(points) 1, draw, zero), "`fit` of the law \"x\" must return a list or NULL, not 1")
+  expect_error(try(fit, function(law, n) 1, zero), "`draw` of the law \"x\" must return a numeric matrix of 100 x 2")
+  expect_error(try(fit, function(law, n) matrix(NA_real_, n, 2), zero), "returned NA, NaN or infinite values")
+  expect_error(try(fit, draw, function(law, points) 0), "`density` of the law \"x\" must return 12 numbers")
   expect_error(efs(x, law = law(fit, draw, zero, function(n, d) list(list(b = 1)))), "has no setting `b`")
   expect_error(efs(x, law = law(fit, draw, zero, function(n, d) 1)), "`candidates` of the law \"x\" must return a list")
   expect_error(efs(x, law = law(function(points, a) list(), draw, zero)), "needs the setting `a`")
-  expect_error(efs(x, law = list(law(fit, draw), law(function(points) list(), draw))), "Two different laws have the name")
+  two <- list(law(fit, draw), law(function(points) list(), draw))
+  expect_error(efs(x, law = two), "Two different laws have the name \"x\"")
   # a law that cannot be fitted
   expect_error(efs(x, law = law(function(points) NULL, draw, zero)), "cannot be fitted to 60 rows in 2 dimensions",
                class = "particleflow_unfit")
@@ -114,7 +118,7 @@ test_that("a law of the user's is searched, tuned, printed and drawn like ours",
   at <- matrix(c(0.1, -0.2, 0.5, 0.4), 2)
   points <- particleflow:::to_flow(unname(fixed$latent$encode(at)), flow)
   centres <- fixed$trajectory$frames[, , 1]
-  by_hand <- apply(points, 1, function(y) log(mean(exp(-(abs(centres[, 1] - y[1]) + abs(centres[, 2] - y[2])) / 0.2) / 0.16)))
+  by_hand <- apply(points, 1, function(y) log(mean(exp(-colSums(abs(t(centres) - y)) / 0.2) / 0.16)))
   volume <- particleflow:::flow_log_volume(flow) + fixed$latent$log_volume(at)
   expect_equal(predict(fixed, at, type = "log_density"), by_hand + volume)
   expect_output(print(fit), "law laplace (width", fixed = TRUE)
@@ -174,7 +178,8 @@ test_that("user's laws can be stacked, swept and fitted to normal scores", {
   swept <- law_kind("swept", function(points, width = 1) list(centre = colMeans(points), width = width),
                     function(law, n) matrix(rnorm(2 * n), n),
                     function(law, points, width = law$width) {
-                      sapply(width, function(w) rowSums(dnorm(points, rep(law$centre, each = nrow(points)), w, log = TRUE)))
+                      centre <- rep(law$centre, each = nrow(points))
+                      sapply(width, function(w) rowSums(dnorm(points, centre, w, log = TRUE)))
                     }, candidates = function(n, d) list(list(width = c(0.5, 1, 2))), sweep = "width")
   each <- law_kind("each", swept$fit, swept$draw, swept$density,
                    candidates = function(n, d) list(list(width = 0.5), list(width = 1), list(width = 2)))
@@ -212,7 +217,7 @@ test_that("the two models of the mixture find two clusters of different size", {
     # 100 rows, sd 0.3: five standard errors of a mean
     expect_lt(max(abs(law$means[small, ] - c(6, 0))), 5 * 0.3 / 10)
   }
-  # a few steps at a time, as with many rows, it ends where it ends in one go: to its tolerance of 1e-4 of the likelihood
+  # a few steps at a time, as with many rows, it ends where it ends in one go, to its tolerance of 1e-4
   share <- outer(ifelse(x[, 1] > 0.5, 2, 1), 1:2, "==") + 0
   for (model in c("VVV", "VEE")) {
     whole <- particleflow:::em_by_mclust(x, share, model)

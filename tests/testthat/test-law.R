@@ -31,7 +31,8 @@ test_that("uniform and normal draws have their laws", {
 
 test_that("the equilibrium sampler is exact for every s", {
   # d = 1 to 15; below and above the sphere's threshold s = d - 4
-  for (case in list(c(1, 0), c(1, -1.5), c(2, 0), c(2, 1), c(3, -1), c(3, -0.5), c(5, 3), c(5, 1), c(15, 13), c(15, 0))) {
+  for (case in list(c(1, 0), c(1, -1.5), c(2, 0), c(2, 1), c(3, -1), c(3, -0.5), c(5, 3), c(5, 1), c(15, 13),
+                    c(15, 0))) {
     d <- case[1]
     s <- case[2]
     set.seed(22)
@@ -146,7 +147,8 @@ test_that("the margins of the copula are right beyond the data", {
   # exponential and t: the map to normal scores against the true one, where one in 20,000 lies
   set.seed(13)
   margins <- list(list(draw = rexp, p = function(x) pexp(x, lower.tail = FALSE), at = qexp(5e-5, lower.tail = FALSE)),
-                  list(draw = function(n) rt(n, 3), p = function(x) pt(x, 3, lower.tail = FALSE), at = qt(5e-5, 3, lower.tail = FALSE)))
+                  list(draw = function(n) rt(n, 3), p = function(x) pt(x, 3, lower.tail = FALSE),
+                       at = qt(5e-5, 3, lower.tail = FALSE)))
   for (margin in margins) {
     x <- margin$draw(2000)
     map <- particleflow:::normalising_map(x, 0.7)
@@ -168,7 +170,8 @@ test_that("what a fit calls uses no more threads than asked", {
     x
   }
   before <- getOption("particleflow.threads")
-  efs(two_clusters(60, 2), latent = latent_map(encode, identity), law = "local_covariance", calibrate = FALSE, threads = 1)
+  efs(two_clusters(60, 2), latent = latent_map(encode, identity), law = "local_covariance", calibrate = FALSE,
+      threads = 1)
   expect_identical(asked, 1L)
   expect_identical(getOption("particleflow.threads"), before)
 })
