@@ -80,7 +80,7 @@ column_kinds <- function() {
 }
 
 # The first of `kinds` that reads the values of one column, or NULL.
-kind_of <- function(values, kinds) {
+column_kind_of <- function(values, kinds) {
   if (length(dim(values)) > 1) return(NULL)
   for (kind in kinds) if (isTRUE(kind$reads(values))) return(kind)
   NULL

@@ -14,6 +14,9 @@ stop_unfit <- function(...) stop_class("particleflow_unfit", sprintf(...))
 stop_unsolved <- function(...) stop_class("particleflow_unsolved", sprintf(...))
 stop_size <- function(...) stop_class("particleflow_size", sprintf(...))
 
+# What `value` gives; NULL: it cannot be fitted to these rows. Other errors are faults and end the call.
+unless_unfit <- function(value) tryCatch(value, particleflow_unfit = function(e) NULL)
+
 # "3 (rows 2, 5, 9)": how many and the first few.
 some <- function(index) {
   shown <- utils::head(index, 5)

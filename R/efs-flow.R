@@ -1,90 +1,81 @@
 # The flow of each class of a fit.
 
-# The rule of thumb, where nothing is calibrated: `control` with its gaps filled.
-rule_of_thumb <- function(control) {
-  if (is.null(control$s)) control$s <- 0
-  if (is.null(control$time) && is.null(control$n_steps)) control$time <- 1
-  if (is.null(control$law)) control$law <- "local"
+# What the search chose for one class; NULL: there was none.
+search_class <- function(z, blocks, control, by_column, threads, progress) {
+  if (!can_calibrate(control, z)) return(NULL)
+  setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads)
+  bar <- progress_bar("Calibrating", 20, progress)
+  on.exit(bar$done())
+  calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {
+    foretell_class(nrow(z), ncol(z), control, chosen$candidate, !is.null(stack), threads)
+  })
+}
+
+# `control` with what the search found.
+with_choice <- function(control, found, n, d, reason) {
+  control$place <- unit_of_scale(control$scale)
+  if (is.null(found)) return(control)
+  chosen <- found$candidate
+  control$place <- chosen$place
+  control$laws <- asked_laws(found$law, found$law_settings)
+  control$s <- chosen$s
+  if (chosen$flow) {
+    control$epsilon <- candidate_epsilon(chosen, n, d)
+    control["time"] <- list(chosen$time)
+  } else if (!nzchar(reason)) {
+    control["n_steps"] <- list(NULL)
+    control$time <- 0
+  }
   control
 }
 
-# What is left to choose can be chosen by likelihood.
-can_calibrate <- function(control, z) {
-  n <- nrow(z)
-  d <- ncol(z)
-  if (any(apply(z, 2, function(column) all(column == column[1])))) return(FALSE)
-  open <- is.null(control$s) || is.null(control$epsilon) || is.null(control$law) ||
-    (is.null(control$time) && is.null(control$n_steps))
-  scored <- is.null(control$law) || control$law %in% density_laws()
-  control$calibrate && open && scored && n >= max(20L, control$min_rows) && d <= most_exact_dims
-}
-
-# The flow of one class, from its latent rows.
+# The flow of one class, from its latent rows. control$laws: the laws asked for, as kinds; NULL: all.
 make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   n <- nrow(z)
   dim <- ncol(z)
-  place <- if (isFALSE(control$scale)) "as_is" else if (isTRUE(control$scale)) "scaled" else "whitened"
   reason <- no_flow_reason(n, dim, control$min_rows)
-  found <- NULL
-  if (can_calibrate(control, z)) {
-    setting <- list(by_column = by_column, step = control$step, max_bound = min(control$max_bound, 0.9),
-                    min_rows = control$min_rows, threads = threads)
-    bar <- progress_bar("Calibrating", 20, progress)
-    found <- calibrate_flow(z, control, blocks, setting, bar$tick)
-    bar$done()
-  }
-  if (!is.null(found)) {
-    chosen <- found$candidate
-    place <- chosen$place
-    control$law <- found$law
-    control$law_settings <- found$law_settings
-    control$s <- chosen$s
-    if (chosen$flow) {
-      control$epsilon <- candidate_epsilon(chosen, n, dim)
-      control["time"] <- list(chosen$time)
-    } else if (!nzchar(reason)) {
-      control["n_steps"] <- list(NULL)
-      control$time <- 0
-    }
-  }
-  control <- rule_of_thumb(control)
-  placed <- place_rows(z, place, by_column)
-  points <- to_flow(z, placed)
-  epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / max(dim, 2)) else control$epsilon
-  arguments <- list(points, s = control$s, epsilon = epsilon, step = control$step, max_bound = control$max_bound,
+  found <- search_class(z, blocks, control, by_column, threads, progress)
+  control <- rule_of_thumb(with_choice(control, found, n, dim, reason), n, dim)
+  placed <- place_rows(z, control$place, by_column)
+  trajectory <- flow_of_class(to_flow(z, placed), control, reason, threads, progress)
+  kind <- control$laws[[1]]
+  law <- fit_law(kind, last_frame(trajectory), trajectory$s)
+  flow <- list(
+    trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
+    kind = list(law = law_reference(kind), settings = kind$settings),
+    calibration = found[setdiff(names(found), c("candidate", "held_out"))], held_out = found$held_out,
+    repeated = sum(duplicated(first_equal(z)))
+  )
+  if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
+  flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)
+  flow
+}
+
+flow_of_class <- function(points, control, reason, threads, progress) {
+  arguments <- list(s = control$s, epsilon = control$epsilon, step = control$step, max_bound = control$max_bound,
                     keep = control$keep, threads = threads, progress = progress)
   arguments["time"] <- list(control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   if (nzchar(reason)) arguments[c("n_steps", "time")] <- list(0L, NULL)
-  trajectory <- do.call(efs_forward, arguments)
-  law <- do.call(fit_law, c(list(control$law, trajectory), control$law_settings))
-  k <- n_steps(trajectory)
-  list(
-    trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
-    calibration = found[setdiff(names(found), c("candidate", "held_out"))], held_out = found$held_out,
-    diagnostics = data.frame(
-      group = if (is.null(label)) NA_character_ else label,
-      n = n, dim = dim, place = place, s = trajectory$s, epsilon = trajectory$epsilon, steps = k,
-      time = trajectory$times[k + 1],
-      largest_bound = summary(trajectory)$largest_bound,
-      inverse_growth = inverse_growth(trajectory),
-      law = format(law),
-      log_density = if (is.null(found)) NA_real_ else found$log_density,
-      gain = if (is.null(found)) NA_real_ else found$gain,
-      gain_se = if (is.null(found)) NA_real_ else found$gain_se,
-      note = reason
-    )
-  )
+  do.call(efs_forward, c(list(quote(points)), arguments))
 }
 
-no_flow_reason <- function(n, dim, min_rows) {
-  if (n < min_rows) {
-    sprintf("%d rows are too few for a flow", n)
-  } else if (n <= dim + 1) {
-    sprintf("%d rows in %d dimensions would end in a rigid figure", n, dim)
-  } else {
-    ""
-  }
+# One row: the settings of the flow, how well it can be undone, and what the search found.
+flow_diagnostics <- function(flow, place, label, n, found, reason) {
+  trajectory <- flow$trajectory
+  k <- n_steps(trajectory)
+  data.frame(
+    group = if (is.null(label)) NA_character_ else label,
+    n = n, dim = ncol(trajectory$frames), place = place, s = trajectory$s, epsilon = trajectory$epsilon, steps = k,
+    time = trajectory$times[k + 1],
+    largest_bound = summary(trajectory)$largest_bound,
+    inverse_growth = inverse_growth(trajectory),
+    law = format(flow$law),
+    log_density = if (is.null(found)) NA_real_ else found$log_density,
+    gain = if (is.null(found)) NA_real_ else found$gain,
+    gain_se = if (is.null(found)) NA_real_ else found$gain_se,
+    note = reason
+  )
 }
 
 # One (trajectory, centre, scale, law, rows) per class, whether grouped or not.

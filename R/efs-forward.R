@@ -116,15 +116,15 @@ check_collision <- function(points, nearest, epsilon, at) {
   if (epsilon > 0 || min(nearest) > 0) return(invisible())
   rows <- which(nearest == 0)
   if (at == 0) {
-    fail("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` above 0 or drop the duplicates.",
+    stop_unfit("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` above 0 or drop the duplicates.",
          some(rows))
   }
-  fail("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
+  stop_unfit("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
 }
 
 check_range <- function(points, curvature, at) {
   if (all(is.finite(points)) && !anyNA(curvature)) return(invisible())
-  fail("The particles left the range of numbers at step %d: take a smaller `step` or a larger `epsilon`.", at + 1L)
+  stop_unsolved("The particles left the range of numbers at step %d: take a smaller `step` or a larger `epsilon`.", at + 1L)
 }
 
 # One row of diagnostics: the state of a frame and the step taken from it.

@@ -50,12 +50,17 @@ format.efs <- function(x, ...) {
     }
     lines <- c(lines, what, calibration_line(flow, if (is_grouped(x)) "    " else ""))
   }
+  lines <- c(lines, repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
     lines <- c(lines, sprintf("largest inverse-step bound %s: some steps may have no unique inverse",
                               format(worst, digits = 2)))
   }
   c(lines, "Contains the training rows: think before you share it.")
+}
+
+repeats_line <- function(repeated, total) {
+  if (repeated > 0) sprintf("%d of %d rows %s another row", repeated, total, if (repeated == 1) "repeats" else "repeat")
 }
 
 calibration_line <- function(flow, indent) {

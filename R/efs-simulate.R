@@ -12,11 +12,10 @@
 #' @param bounds Overrides the argument of [efs()].
 #' @param log_density `TRUE` gives the log-density of each new row (see
 #'   [logLik()][logLik.efs]) as the attribute `"log_density"`.
-#' @param density_floor Draws less likely than this quantile of the training rows
-#'   (as held out in the calibration, or without one each evaluated without its own
-#'   particle) are drawn again, and their share is
-#'   the attribute `"dropped"`; 0 keeps all. A draw's own log-density accounts for
-#'   the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
+#' @param density_floor Draws less likely than this quantile of the training rows (as held out in the calibration,
+#'   or without one each evaluated without its own particle) are drawn again, and their share is the attribute
+#'   `"dropped"`; 0 keeps all. The fit holds what the quantile and the share kept are taken from. A draw's own
+#'   log-density accounts for the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
 #' @param threads,progress See [efs_forward()].
 #' @param ... Not used.
 #' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with the
@@ -66,11 +65,12 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   rows
 }
 
+# So often is a draw below the floor repeated: where half of all draws are below, one of 1e15 stays.
+most_attempts <- 50L
+
 # `n` latent rows of one class. Draws less likely than the `density_floor` quantile
 # of the training rows are drawn again: attempt t of row i depends on (key + t, i)
 # only, so the first rows do not depend on how many are drawn.
-most_attempts <- 50L
-
 draw_rows <- function(flow, n, key, control, density_floor, log_density, threads, progress) {
   floor <- flow_floor(flow, density_floor, control, threads)
   points <- latent <- matrix(0, n, ncol(flow$trajectory$frames))
@@ -96,29 +96,6 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
   list(points = from_flow(points, flow), latent = from_flow(latent, flow),
        log_density = density + flow_log_volume(flow) - log(kept),
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
-}
-
-# The level below which draws are dropped, in the unit of the flow, and the share of
-# draws that is kept, from 1000 of them under a fixed key. A law is too fond of the rows
-# that it was fitted to, so the rows' held-out densities are taken where there are some. NULL: nothing is dropped,
-# for the floor is 0 or there is no density that could be trusted.
-flow_floor <- function(flow, density_floor, control, threads) {
-  trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
-    all(flow$trajectory$diagnostics$bound < 1, na.rm = TRUE) &&
-    ncol(flow$trajectory$frames) <= most_exact_dims
-  if (density_floor == 0 || !trusted) return(NULL)
-  frames <- flow$trajectory
-  own <- if (length(flow$held_out)) {
-    flow$held_out - flow_log_volume(flow)
-  } else {
-    carried <- carry_forward(frames, NULL, threads)
-    law_density(flow$law, carried$points, threads, self = TRUE)[, 1] + carried$log_det
-  }
-  level <- stats::quantile(own, density_floor, names = FALSE)
-  y <- draw_law(flow$law, 1000L, c(0L, 0L), threads)
-  back <- run_backward(frames, y, control, threads, FALSE, log_det = TRUE)
-  kept <- mean(law_density(flow$law, y, threads)[, 1] + back$log_det >= level)
-  list(level = level, kept = max(kept, 1e-3))
 }
 
 # How many rows of which class, as a named vector.

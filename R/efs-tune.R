@@ -3,10 +3,10 @@
 #' The full search of which [efs()] makes a frugal one: every combination of unit,
 #' exponent, softening and time, each with every latent law that has a density, by
 #' held-out log-likelihood; and for each combination the novelty and the closeness of
-#' rows drawn with its best law. Combinations whose steps are not one-to-one are
+#' rows drawn with its best law. Combinations whose steps are not one-to-one or leave the range of numbers are
 #' left out and counted.
 #'
-#' The folds are those of [efs()], and at most 1200 rows are searched. Novelty is that
+#' The folds are those of [efs()] (equal rows stay in one), and at most 1200 rows are searched. Novelty is that
 #' of [novelty()], closeness the energy distance to the held-out rows
 #' ([energy_distance()]) in the unit of the latent columns; both from the first fold, with as many
 #' draws as rows held out.
@@ -16,8 +16,8 @@
 #'   of [efs()].
 #' @param softening Softenings to try, in units of \eqn{n^{-2/d}} (d at least 2).
 #' @param time Total times to try; 0, no flow, is always among them.
-#' @param law Names of the latent laws to try; `NULL`: all with a density but
-#'   `"equilibrium"` and `"ball"`.
+#' @param law The latent laws to try, each with a density: a name, a law such as `law_student(df = 3)`, or a list of
+#'   names and laws. `NULL`: all that [laws] calls searched.
 #' @return An object of class `efs_tune`: a list with `table` (a data frame, a row per
 #'   combination and law: `place`, `s`, `softening`, `time`, `law`, `settings`,
 #'   `log_density` in nats a row and data units, `se`; in the row of a combination's best law
@@ -33,58 +33,88 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   began <- proc.time()[[3]]
   table <- read_table(x, NULL)
   blocks <- check_blocks(blocks, nrow(table$points))
+  if (nrow(table$points) < least_search_rows) {
+    fail("`x` has %d rows; at least %d are needed for a search.", nrow(table$points), least_search_rows)
+  }
+  laws <- if (!is.null(law)) check_scored(asked_laws(law, choices = sort(names(searched_laws()))))
+  grid <- check_tune_grid(s, softening, time)
+  step <- check_number(step, "step", lower = 0, open_lower = TRUE)
+  max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
+  if (!is.null(progress)) check_flag(progress, "progress")
+  latent <- choose_latent(latent, table, least_search_rows)
   threads <- threads_within(threads)
-  latent <- choose_latent(latent, table, 20L)$fit(table$points)
-  z <- unname(latent$encode(table$points))
+  latent <- latent$fit(table$points)
+  z <- check_spread(unname(latent$encode(table$points)))
   d <- ncol(z)
-  if (nrow(z) < 20) fail("`x` has %d rows; at least 20 are needed for a search.", nrow(z))
   if (d > most_exact_dims) fail("The search needs at most %d latent dimensions, not %d.", most_exact_dims, d)
-  check_all <- function(values, what, ...) vapply(values, check_number, 0, what = what, ...)
-  s <- if (is.null(s)) flow_grid(nrow(z), d, list())$s else vapply(s, function(one) check_potential(one, 0, d)$s, 0)
-  softening <- check_all(softening, "softening", lower = 0, open_lower = TRUE)
-  time <- setdiff(check_all(time, "time", lower = 0), 0)
-  laws <- searched_laws()
-  if (is.null(law)) law <- laws
-  law <- vapply(law, check_choice, "", choices = laws, what = "law", USE.NAMES = FALSE)
-
-  searched <- search_rows(z, blocks)
-  z <- searched$z
-  n <- nrow(z)
-  folds <- searched$folds
-  n_train <- searched$n_train
-  specs <- Filter(function(spec) spec$law %in% law, candidate_laws(n_train, d, list()))
-  places <- c("scaled", if (n_train >= 3 * (d + 1) && d > 1) "whitened")
-  grid <- expand.grid(time = time, softening = softening, s = s, place = places, stringsAsFactors = FALSE)
-  candidates <- c(
-    lapply(places, no_flow_candidate),
-    lapply(seq_len(if (n_train > d + 1) nrow(grid) else 0), function(i) {
-      list(place = grid$place[i], flow = TRUE, s = grid$s[i], softening = grid$softening[i], epsilon = NA_real_,
-           time = grid$time[i], n_steps = NULL)
-    })
-  )
-  setting <- list(by_column = latent$name == "standardise", step = check_number(step, "step", lower = 0, open_lower = TRUE),
-                  max_bound = min(check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE), 0.9),
-                  min_rows = 20L, threads = threads)
+  if (is.null(grid$s)) grid$s <- flow_grid(nrow(z), d, list())$s else for (one in grid$s) check_potential(one, 0, d)
+  searched <- search_rows(z, join_repeats(z, blocks))
+  specs <- law_candidates(searched$n_train, d, laws)
+  setting <- search_setting(latent$name == "standardise", step, max_bound, least_search_rows, "all", threads)
+  candidates <- tune_candidates(grid, searched$n_train, d, setting)
   bar <- progress_bar("Searching", length(candidates), progress)
   on.exit(bar$done(), add = TRUE)
   scored <- lapply(candidates, function(candidate) {
-    scores <- score_folds(z, folds, candidate, specs, setting)
-    row <- if (!is.null(scores)) cbind(describe_scores(scores), look_at_draws(z, folds == 1, scores, setting))
+    one <- tune_one(candidate, searched, specs, setting, nrow(z))
     bar$tick()
-    list(row = row, best = if (!is.null(scores)) best_of(scores, nrow(table$points), d))
+    one
   })
-  rows <- lapply(scored, `[[`, "row")
-  found <- do.call(rbind, rows)
-  if (is.null(found)) fail("No law could be fitted to the rows.")
-  found$log_density <- found$log_density + mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points))))) +
-    mean(table$margin)
-  means <- vapply(rows, function(row) if (is.null(row)) -Inf else max(row$log_density), 0)
+  volume <- mean(class_volumes(latent, table$points, list(seq_len(nrow(z))))) + mean(table$margin)
+  found <- tune_result(scored, volume)
   structure(
-    list(call = match.call(), table = found[order(found$log_density, decreasing = TRUE), ],
-         best = scored[[which.max(means)]]$best, skipped = sum(vapply(rows, is.null, NA)),
-         folds = max(folds), rows = n, elapsed = proc.time()[[3]] - began),
+    list(call = match.call(), table = found$table, best = found$best, skipped = found$skipped,
+         folds = max(searched$folds), rows = nrow(searched$z), elapsed = proc.time()[[3]] - began),
     class = "efs_tune"
   )
+}
+
+check_tune_grid <- function(s, softening, time) {
+  check_all <- function(values, what, ...) {
+    if (!is.numeric(values) || length(values) == 0) fail("`%s` must be numbers, not %s.", what, describe(values))
+    vapply(values, check_number, 0, what = what, ...)
+  }
+  list(
+    s = if (!is.null(s)) check_all(s, "s"),
+    softening = check_all(softening, "softening", lower = 0, open_lower = TRUE),
+    time = setdiff(check_all(time, "time", lower = 0), 0)
+  )
+}
+
+check_scored <- function(kinds) {
+  lacking <- vapply(kinds, function(kind) is.null(kind$density), NA)
+  if (any(lacking)) {
+    fail("The law \"%s\" has no density, so that a search cannot score it.", kinds[[which(lacking)[1]]]$name)
+  }
+  kinds
+}
+
+# Every combination, and each unit without a flow first.
+tune_candidates <- function(grid, n_train, d, setting) {
+  places <- units_to_try(TRUE, n_train, d)
+  still <- lapply(places, no_flow_candidate)
+  if (!room_for_flow(n_train, d, setting$min_rows)) return(still)
+  all <- expand.grid(time = grid$time, softening = grid$softening, s = grid$s, place = places, stringsAsFactors = FALSE)
+  c(still, lapply(seq_len(nrow(all)), function(i) {
+    new_flow_candidate(all$place[i], all$s[i], all$softening[i], all$time[i])
+  }))
+}
+
+# The rows of the table for one combination, and what gives it; `n`: rows of the whole table.
+tune_one <- function(candidate, searched, specs, setting, n) {
+  scores <- score_folds(searched$z, searched$folds, candidate, specs, setting)
+  if (is.null(scores)) return(list(row = NULL, best = NULL))
+  list(row = cbind(describe_scores(scores), look_at_draws(searched$z, searched$folds == 1, scores, setting)),
+       best = best_of(scores, n, ncol(searched$z)))
+}
+
+tune_result <- function(scored, volume) {
+  rows <- lapply(scored, `[[`, "row")
+  found <- do.call(rbind, rows)
+  if (is.null(found)) stop_unfit("No law could be fitted to the rows.")
+  found$log_density <- found$log_density + volume
+  means <- vapply(rows, function(row) if (is.null(row)) -Inf else max(row$log_density), 0)
+  list(table = found[order(found$log_density, decreasing = TRUE), ], best = scored[[which.max(means)]]$best,
+       skipped = sum(vapply(rows, is.null, NA)))
 }
 
 # The arguments of efs() that give a candidate with its best law.
@@ -92,11 +122,14 @@ best_of <- function(scores, n, d) {
   column <- best_column(scores)
   candidate <- scores$candidate
   c(
-    list(time = candidate$time, law = scores$law[column], law_settings = scores$settings[[column]],
-         scale = if (candidate$place == "whitened") "whiten" else TRUE),
+    list(time = candidate$time, law = scores$reference[[column]], law_settings = scores$settings[[column]],
+         scale = scale_of_unit(candidate$place)),
     if (candidate$flow) list(s = candidate$s, epsilon = candidate_epsilon(candidate, n, d))
   )
 }
+
+# The draws are compared, not kept: this is exact enough.
+tune_tolerance <- 1e-10
 
 # Novelty of draws of the best law and their energy distance to the held-out rows, in
 # the row of that law.
@@ -108,12 +141,9 @@ look_at_draws <- function(z, held, scores, setting) {
   column <- best_column(scores)
   traj <- if (candidate$flow) suppressWarnings(run_candidate(points, candidate, setting))
   latent <- unname(if (candidate$flow) last_frame(traj) else points)
-  law <- do.call(paste0("law_", scores$law[column]), c(list(points = latent, s = candidate$s), scores$settings[[column]]))
-  draws <- draw_law(law, sum(held), c(5L, 5L), setting$threads)
-  if (candidate$flow) {
-    control <- list(method = "exact", tolerance = 1e-10, max_evaluations = 30L)
-    draws <- run_backward(traj, draws, control, setting$threads, FALSE)$points
-  }
+  law <- fit_law(as_law(scores$reference[[column]], scores$settings[[column]]), latent, candidate$s)
+  draws <- draw_law(law, sum(held), search_keys$draws, setting$threads)
+  if (candidate$flow) draws <- run_backward(traj, draws, exact_inverse(tune_tolerance), setting$threads, FALSE)$points
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]
@@ -128,8 +158,11 @@ look_at_draws <- function(z, held, scores, setting) {
 #' @export
 print.efs_tune <- function(x, ...) {
   flows <- unique(x$table[x$table$flow, c("place", "s", "softening", "time")])
-  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows, x$elapsed))
-  if (x$skipped > 0) cat(sprintf("%d combinations left out: their steps are not one-to-one\n", x$skipped))
+  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows,
+              x$elapsed))
+  if (x$skipped > 0) {
+    cat(sprintf("%d combinations left out: their steps are not one-to-one or leave the range of numbers\n", x$skipped))
+  }
   none <- max(x$table$log_density[!x$table$flow])
   with <- max(-Inf, x$table$log_density[x$table$flow])
   cat(sprintf("held-out log-likelihood, nats a row: best without a flow %.3f, with one %.3f\n", none, with))
@@ -156,7 +189,8 @@ plot.efs_tune <- function(x, ...) {
   for (panel in names(panels)) {
     value <- rows[[panel]]
     # combinations far below the rest would leave no room for it
-    low <- if (panel == "log_density") max(min(value), max(value) - 3 * (max(value) - stats::median(value)) - 0.1) else 0
+    most <- max(value)
+    low <- if (panel == "log_density") max(min(value), most - 3 * (most - stats::median(value)) - 0.1) else 0
     graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, max(value)), type = "n", xlab = "time of the flow",
                    ylab = panels[[panel]], xaxt = "n")
     graphics::axis(1, at = sort(unique(rows$time)))
@@ -167,8 +201,9 @@ plot.efs_tune <- function(x, ...) {
     graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
     if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
     if (panel == "energy_distance" && nrow(flows)) {
-      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"), bty = "n",
-                       col = c(colours, rep("black", length(s) + 1)), pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
+      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"),
+                       bty = "n", col = c(colours, rep("black", length(s) + 1)),
+                       pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
     }
   }
   invisible(x)

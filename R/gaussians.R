@@ -30,8 +30,12 @@ mixture_log_density <- function(points, means, factors, constants, widths, threa
 squared_lengths <- function(points, means, roots, threads = thread_count()) {
   d <- ncol(points)
   factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
-  -2 * .Call(C_pf_target_components, points, means, matrix(factors, ncol = length(roots)), numeric(length(roots)), threads)
+  factors <- matrix(factors, ncol = length(roots))
+  -2 * .Call(C_pf_target_components, points, means, factors, numeric(length(roots)), threads)
 }
+
+# The upper Cholesky factor; NULL: the matrix is not definite. (Of the errors of chol() none has a class.)
+cholesky <- function(covariance) tryCatch(chol(covariance), error = function(e) NULL)
 
 # The inverse of the lower Cholesky factor t(root), by rows.
 inverse_factor <- function(root) {
@@ -43,7 +47,8 @@ inverse_factor <- function(root) {
 t_log_density <- function(lengths, roots, df, d) {
   for (g in seq_along(roots)) {
     tail <- if (is.finite(df[g])) {
-      lgamma((df[g] + d) / 2) - lgamma(df[g] / 2) - d / 2 * log(df[g] * pi) - (df[g] + d) / 2 * log1p(lengths[, g] / df[g])
+      lgamma((df[g] + d) / 2) - lgamma(df[g] / 2) - d / 2 * log(df[g] * pi) -
+        (df[g] + d) / 2 * log1p(lengths[, g] / df[g])
     } else {
       -d / 2 * log(2 * pi) - lengths[, g] / 2
     }

@@ -1,22 +1,89 @@
-# Each coordinate is brought to normal scores by a monotone map; the scores follow `base`:
-# "normal" with their correlations, or another law with the settings in `...`.
-law_copula <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NULL) {
-  bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
-  base <- check_choice(base, c("normal", "student", "local_covariance"), "base")
+#' The law "copula": normal scores of each coordinate, and a law of these scores
+#'
+#' Each coordinate is brought to normal scores by a monotone map. The scores follow a normal law with their
+#' correlations, or another law (`base`). It suits skewed columns: with `base = "normal"` clouds without clusters, with
+#' another base clusters and bends.
+#'
+#' The map is \eqn{\Phi^{-1}(F(x))}, where F is the kernel estimate of the distribution function, with a
+#' generalised Pareto tail beyond the outer 5 % at either end. It is linear between 200 knots.
+#'
+#' A search tries bandwidths of 0.7 and 1.4 with a normal base, and, with a bandwidth of 0.7, the
+#' candidates of other laws that are marked for it (see `in_scores` of [law_kind()]).
+#'
+#' @param bandwidth Bandwidth of the kernel estimate, in units of the rule of thumb [stats::bw.nrd0()]; a number
+#'   above 0.
+#' @param base Law of the scores: `"normal"`, `"student"`, `"local_covariance"`, or a law with a density, such as
+#'   `law_student(df = 3)`.
+#' @param ... Settings of `base`.
+#' @return An object of class `law_kind`, see [laws].
+#' @references
+#' Hosking JRM, Wallis JR (1987). Parameter and quantile estimation for the generalized Pareto
+#' distribution. Technometrics 29. \doi{10.2307/1269343} (the tails)
+#' @examples
+#' law_copula(base = law_student(df = 3))
+#' efs(iris[51:100, 3:4], law = law_copula(bandwidth = 0.7), time = 0)
+#' @family latent laws
+#' @export
+law_copula <- structure(function(bandwidth = 1, base = "normal", ...) {
+  settings <- given_settings()
+  check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
+  check_copula_base(base, list(...))
+  new_law_kind("copula", copula_fit, copula_draw, copula_density, copula_candidates, settings, spherical = FALSE,
+               searched = 4, upon = copula_upon)
+}, class = "law_constructor")
+
+copula_candidates <- function(n, d) list(list(bandwidth = 0.7), list(bandwidth = 1.4))
+
+# The bandwidth of the maps where another law is fitted to the scores: the narrower one, because that law smooths, too.
+bandwidth_of_scores <- 0.7
+
+# Candidates of other laws among the normal scores, for skewed columns.
+copula_upon <- function(candidates) {
+  worth <- Filter(function(one) {
+    in_scores <- one$kind$in_scores
+    isTRUE(if (is.function(in_scores)) in_scores(one$settings) else in_scores)
+  }, candidates)
+  lapply(worth, function(one) {
+    base <- list(bandwidth = bandwidth_of_scores, base = law_reference(one$kind))
+    new_candidate(law_copula(), c(base, one$settings), one$sweep)
+  })
+}
+
+check_copula_base <- function(base, settings) {
+  check_settings(settings, "...")
+  if (identical(base, "normal")) {
+    if (length(settings)) fail("The law \"copula\" with `base` = \"normal\" has no further setting than `bandwidth`.")
+    return(invisible())
+  }
+  kind <- as_law(base, settings, "base", choices = c("normal", laws_in_scores()))
+  if (is.null(kind$density)) fail("The law \"%s\" has no density and cannot be the `base` of a copula.", kind$name)
+}
+
+# The law of the scores as a kind; NULL: normal.
+copula_base <- function(base, settings) {
+  if (identical(base, "normal")) return(NULL)
+  kind <- if (is.character(base)) our_law(base) else base
+  kind$settings[names(settings)] <- settings
+  kind
+}
+
+laws_in_scores <- function() {
+  names(Filter(function(kind) is.function(kind$in_scores) || kind$in_scores, searched_laws()))
+}
+
+copula_fit <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NULL) {
+  kind <- copula_base(base, list(...))
   normal <- remembered(memo, paste("copula", bandwidth), normal_scores(points, bandwidth))
   maps <- normal$maps
   scores <- normal$scores
-  if (base != "normal") {
-    check_law_settings(base, names(list(...)))
-    fitted <- do.call(paste0("law_", base), list(points = scores, s = s, ..., memo = normal$memo))
-    return(new_law("copula", maps = maps, base = fitted, bandwidth = bandwidth))
-  }
-  if (...length() > 0) fail("The law \"copula\" with `base` = \"normal\" has no further setting than `bandwidth`.")
+  if (!is.null(kind)) return(list(maps = maps, base = fit_law(kind, scores, s, normal$memo), bandwidth = bandwidth))
   correlation <- stats::cor(scores)
   # as much towards none as the noise of an entry, which also keeps it definite
   shrink <- min(1, (ncol(points) + 1) / nrow(points))
   correlation <- (1 - shrink) * correlation + shrink * diag(ncol(points))
-  new_law("copula", maps = maps, root = chol(correlation), bandwidth = bandwidth)
+  root <- cholesky(correlation)
+  if (is.null(root)) return(NULL)
+  list(maps = maps, root = root, bandwidth = bandwidth)
 }
 
 #' @export
@@ -25,7 +92,31 @@ format.law_copula <- function(x, ...) {
   sprintf("copula (bandwidth = %s) of %s", format(x$bandwidth, digits = 3), format(x$base))
 }
 
-# `memo`: for what a law of the scores wants to remember.
+copula_density <- function(law, points, threads, self = FALSE, ...) {
+  slopes <- vapply(seq_along(law$maps), function(column) {
+    log(piecewise(law$maps[[column]]$x, law$maps[[column]]$z, points[, column])$slope)
+  }, numeric(nrow(points)))
+  slopes <- rowSums(matrix(slopes, nrow(points)))
+  scores <- to_normal(law$maps, points)
+  if (!is.null(law$base)) return(law_density(law$base, scores, threads, self = self, ...) + slopes)
+  z <- backsolve(law$root, t(scores), transpose = TRUE)
+  value <- -ncol(points) / 2 * log(2 * pi) - sum(log(diag(law$root))) - colSums(z^2) / 2
+  matrix(value + slopes)
+}
+
+copula_draw <- function(law, n, key, threads) {
+  z <- if (is.null(law$base)) {
+    draw_normal(n, length(law$maps), key, stream = 1L) %*% law$root
+  } else {
+    draw_law(law$base, n, key, threads)
+  }
+  for (column in seq_along(law$maps)) {
+    z[, column] <- piecewise(law$maps[[column]]$z, law$maps[[column]]$x, z[, column])$value
+  }
+  z
+}
+
+# `memo`: what candidates for the law of these scores share.
 normal_scores <- function(points, bandwidth) {
   maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
   list(maps = maps, scores = to_normal(maps, unname(points)), memo = new.env(parent = emptyenv()))
@@ -49,9 +140,10 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   list(x = x[keep], z = z[keep])
 }
 
-# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised Pareto:
-# the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values and kept
-# between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the probability, down to 1e-15.
+# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised
+# Pareto: the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values
+# and kept between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the
+# probability, down to 1e-15.
 pareto_tail <- function(x, width, knots = 40) {
   n <- length(x)
   threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)
@@ -83,30 +175,4 @@ to_normal <- function(maps, points) {
     points[, column] <- piecewise(maps[[column]]$x, maps[[column]]$z, points[, column])$value
   }
   points
-}
-
-#' @export
-law_density.law_copula <- function(law, points, threads, self = FALSE, ...) {
-  slopes <- vapply(seq_along(law$maps), function(column) {
-    log(piecewise(law$maps[[column]]$x, law$maps[[column]]$z, points[, column])$slope)
-  }, numeric(nrow(points)))
-  slopes <- rowSums(matrix(slopes, nrow(points)))
-  scores <- to_normal(law$maps, points)
-  if (!is.null(law$base)) return(law_density(law$base, scores, threads, self = self, ...) + slopes)
-  z <- backsolve(law$root, t(scores), transpose = TRUE)
-  value <- -ncol(points) / 2 * log(2 * pi) - sum(log(diag(law$root))) - colSums(z^2) / 2
-  matrix(value + slopes)
-}
-
-#' @export
-draw_law.law_copula <- function(law, n, key, threads) {
-  z <- if (is.null(law$base)) {
-    draw_normal(n, length(law$maps), key, stream = 1L) %*% law$root
-  } else {
-    draw_law(law$base, n, key, threads)
-  }
-  for (column in seq_along(law$maps)) {
-    z[, column] <- piecewise(law$maps[[column]]$z, law$maps[[column]]$x, z[, column])$value
-  }
-  z
 }

@@ -1,22 +1,51 @@
-law_global <- function(points, s, jitter = NULL) {
+#' The law "global": a particle plus noise shaped like all particles
+#'
+#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times the covariance of all
+#' particles. The sum is drawn in towards the centre by \eqn{(1 + jitter^2)^{-1/2}}, so that mean and covariance
+#' stay what they are. It suits clouds without clusters.
+#'
+#' Few rows give a poor covariance. A share \eqn{d/(5n)} of it is therefore replaced by the sphere of the same trace.
+#' A search tries fourteen values of `jitter` between 0.03 and 2.5.
+#'
+#' @param jitter Standard deviation of the noise over that of the particles, a number of at least 0. `NULL`: the normal
+#'   reference rule, \eqn{(4/((d+2)n))^{1/(d+4)}}.
+#' @inherit law_local return references
+#' @examples
+#' law_global(jitter = 0.3)
+#' efs(iris[51:100, 3:4], law = law_global(jitter = 0.3), time = 0)
+#' @family latent laws
+#' @export
+law_global <- structure(function(jitter = NULL) {
+  settings <- given_settings()
+  if (!is.null(jitter)) check_number(jitter, "jitter", lower = 0)
+  new_law_kind("global", global_fit, global_draw, global_density, global_candidates, settings, sweep = "jitter",
+               spherical = FALSE, searched = 2)
+}, class = "law_constructor")
+
+global_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.03), log(2.5), length.out = 14))))
+
+# The share of the sphere is d/n over this: d/n is the order of the relative error of the eigenvalues, and a fifth of it
+# keeps the covariance definite without a bias that would be seen.
+sphere_divisor <- 5
+
+global_fit <- function(points, jitter = NULL) {
   d <- ncol(points)
   n <- nrow(points)
   # the normal reference rule where no width is given
   if (is.null(jitter)) jitter <- (4 / ((d + 2) * n))^(1 / (d + 4))
-  jitter <- check_number(jitter, "jitter", lower = 0)
   covariance <- stats::cov(points)
-  # as much towards the sphere as keeps it definite with few rows
   level <- sum(diag(covariance)) / d
-  shrink <- min(1, d / n / 5)
+  shrink <- min(1, d / n / sphere_divisor)
   covariance <- (1 - shrink) * covariance
   diag(covariance) <- diag(covariance) + max(shrink * level, 1e-10 * level)
-  new_law("global", points = points, centre = colMeans(points), root = chol(covariance), jitter = jitter)
+  root <- cholesky(covariance)
+  if (is.null(root)) return(NULL)
+  list(points = points, centre = colMeans(points), root = root, jitter = jitter)
 }
 
 # A draw is c + (x_a - c + h U'e) / (1 + h^2)^(1/2), so its density at y is that of the
 # plain mixture at c + (1 + h^2)^(1/2) (y - c), times (1 + h^2)^(d/2).
-#' @export
-law_density.law_global <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
+global_density <- function(law, points, threads, self = FALSE, jitter = law$jitter) {
   d <- ncol(points)
   turned <- function(x) t(backsolve(law$root, t(sweep(x, 2, law$centre)), transpose = TRUE))
   constant <- -sum(log(diag(law$root)))
@@ -28,8 +57,7 @@ law_density.law_global <- function(law, points, threads, self = FALSE, jitter = 
   matrix(each, nrow(points))
 }
 
-#' @export
-draw_law.law_global <- function(law, n, key, threads) {
+global_draw <- function(law, n, key, threads) {
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- law$jitter * draw_normal(n, ncol(law$points), key, stream = 1L) %*% law$root
   centred <- sweep(law$points[from, , drop = FALSE], 2, law$centre) + noise

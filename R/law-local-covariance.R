@@ -1,15 +1,55 @@
-law_local_covariance <- function(points, s, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE, memo = NULL) {
-  k <- min(check_count(k, "k", 1L), nrow(points) - 1L)
-  shrinkage <- check_number(shrinkage, "shrinkage", lower = 0, upper = 1)
-  jitter <- check_number(jitter, "jitter", lower = 0)
+#' The law "local_covariance": a particle plus noise shaped like its neighbours
+#'
+#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times that of the particle
+#' and its `k` nearest neighbours, a share `shrinkage` of it replaced by the sphere of the same trace. It suits
+#' sheets, bends and clusters.
+#'
+#' A search tries `k` of 10, 20 and 40, `shrinkage` of 0.03 and 0.2, both values of `keep_moments`, and seven values of
+#' `jitter` between 0.3 and 2.5.
+#'
+#' @param k Number of neighbours, a whole number of at least 1. With `shrinkage = 0` it must be above the
+#'   number of dimensions.
+#' @param shrinkage Share of the sphere, a number between 0 and 1.
+#' @param jitter Width of the noise over that of the neighbours, a number of at least 0.
+#' @param keep_moments `TRUE` draws particle and noise in towards the mean of the neighbours, so that the local
+#'   covariance stays what it is. That is better on thin sheets and clusters, and worse in heavy tails.
+#' @return An object of class `law_kind`, see [laws].
+#' @examples
+#' law_local_covariance(k = 10)
+#' efs(iris[51:100, 3:4], law = law_local_covariance(k = 10), time = 0)
+#' @family latent laws
+#' @export
+law_local_covariance <- structure(function(k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE) {
+  settings <- given_settings()
+  check_count(k, "k", 1L)
+  check_number(shrinkage, "shrinkage", lower = 0, upper = 1)
+  check_number(jitter, "jitter", lower = 0)
+  check_flag(keep_moments, "keep_moments")
+  new_law_kind("local_covariance", local_covariance_fit, local_covariance_draw, local_covariance_density,
+               local_covariance_candidates, settings, sweep = "jitter", in_scores = local_covariance_in_scores,
+               searched = 3)
+}, class = "law_constructor")
+
+local_covariance_candidates <- function(n, d) {
+  shapes <- expand.grid(k = unique(pmin(c(10L, 20L, 40L), n - 1L)), shrinkage = c(0.03, 0.2),
+                        keep_moments = c(FALSE, TRUE))
+  jitter <- exp(seq(log(0.3), log(2.5), length.out = 7))
+  lapply(seq_len(nrow(shapes)), function(i) c(as.list(shapes[i, ]), list(jitter = jitter)))
+}
+
+# The middle of the grid.
+local_covariance_in_scores <- function(settings) settings$k == 20 && settings$shrinkage < 0.1
+
+local_covariance_fit <- function(points, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE, memo = NULL) {
+  k <- min(as.integer(k), nrow(points) - 1L)
   if (shrinkage == 0 && k <= ncol(points)) {
-    fail("`k` = %d neighbours in %d dimensions have no covariance of full rank; give a `k` above %d or `shrinkage` above 0.",
-         k, ncol(points), ncol(points))
+    fail("`k` = %d neighbours in %d dimensions have no covariance of full rank; %s.", k, ncol(points),
+         sprintf("give a `k` above %d or `shrinkage` above 0", ncol(points)))
   }
   shapes <- remembered(memo, paste("shapes", k, shrinkage), local_shapes(points, k, shrinkage))
-  new_law("local_covariance", points = points, k = k, shrinkage = shrinkage, jitter = jitter,
-          keep_moments = check_flag(keep_moments, "keep_moments"), centres = shapes$centres, spread = shapes$spread,
-          factors = shapes$factors, log_det = shapes$log_det)
+  list(points = points, k = k, shrinkage = as.double(shrinkage), jitter = as.double(jitter),
+       keep_moments = keep_moments, centres = shapes$centres, spread = shapes$spread, factors = shapes$factors,
+       log_det = shapes$log_det)
 }
 
 # For each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, C_k the
@@ -24,8 +64,7 @@ local_shapes <- function(points, k, shrinkage) {
 
 # The noise is centred on the particle and has width h, or, to keep the local mean and
 # covariance, both are drawn in towards the local mean by t = (1 + h^2)^(-1/2).
-#' @export
-law_density.law_local_covariance <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
+local_covariance_density <- function(law, points, threads, self = FALSE, jitter = law$jitter) {
   constants <- law$log_det - ncol(points) / 2 * log(2 * pi)
   if (!law$keep_moments) {
     return(mixture_log_density(points, law$points, law$factors, constants, jitter, threads, self))
@@ -35,8 +74,7 @@ law_density.law_local_covariance <- function(law, points, threads, self = FALSE,
                       offsets = lower_times(law$factors, t(law$points) - law$centres), shares = share)
 }
 
-#' @export
-draw_law.law_local_covariance <- function(law, n, key, threads) {
+local_covariance_draw <- function(law, n, key, threads) {
   d <- ncol(law$points)
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- draw_normal(n, d, key, stream = 1L)

@@ -1,16 +1,37 @@
-law_local <- function(points, s, jitter = 1) {
-  jitter <- check_number(jitter, "jitter", lower = 0)
-  spacing <- typical_spacing(points)
-  new_law("local", points = points, spacing = spacing, jitter = jitter)
+#' The law "local": a particle plus round noise
+#'
+#' A particle chosen at random plus Gaussian noise, the same in all directions, about as long as the distance
+#' between neighbours. In more than three or four dimensions this is close to a smoothed bootstrap.
+#'
+#' The density is that of a kernel estimate. A search tries nine values of `jitter` between 0.3 and 3.4.
+#'
+#' @param jitter Root-mean-square length of the noise, in units of the median distance of a particle to its nearest
+#'   neighbour (equal particles count once). A number of at least 0.
+#' @return An object of class `law_kind`, see [laws].
+#' @references Silverman BW (1986). Density Estimation for Statistics and Data Analysis, section 6.4. Chapman and Hall.
+#' @examples
+#' law_local(jitter = 0.5)
+#' efs(iris[51:100, 3:4], law = law_local(jitter = 0.5), time = 0)
+#' @family latent laws
+#' @export
+law_local <- structure(function(jitter = 1) {
+  settings <- given_settings()
+  check_number(jitter, "jitter", lower = 0)
+  new_law_kind("local", local_fit, local_draw, local_density, local_candidates, settings, sweep = "jitter",
+               searched = 1)
+}, class = "law_constructor")
+
+local_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.3), log(3.4), length.out = 9))))
+
+local_fit <- function(points, jitter = 1) {
+  list(points = points, spacing = typical_spacing(points), jitter = jitter)
 }
 
-#' @export
-law_density.law_local <- function(law, points, threads, self = FALSE, jitter = law$jitter, ...) {
+local_density <- function(law, points, threads, self = FALSE, jitter = law$jitter) {
   kernel_log_density(points, law$points, jitter * law$spacing / sqrt(ncol(points)), threads, self)
 }
 
-#' @export
-draw_law.law_local <- function(law, n, key, threads) {
+local_draw <- function(law, n, key, threads) {
   dim <- ncol(law$points)
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- draw_normal(n, dim, key, stream = 1L)

@@ -1,24 +1,57 @@
-law_mixture <- function(points, s, components = NULL, model = "VVV", memo = NULL) {
-  model <- check_choice(model, c("VVV", "VEE"), "model")
-  most <- most_components(nrow(points), ncol(points))
-  if (is.null(components)) {
-    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model, memo))
-    bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
-    fit <- fits[[which.max(bic)]]
-  } else {
-    components <- check_count(components, "components", 1L)
-    fit <- fit_mixture(points, min(components, nrow(points)), model, memo)
-  }
-  if (is.null(fit)) {
-    fail("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; take fewer `components`.",
-         format(components), nrow(points), ncol(points))
-  }
-  new_law("mixture", components = length(fit$weights), model = model, weights = fit$weights, means = fit$means, roots = fit$roots)
+#' The law "mixture": a mixture of Gaussians
+#'
+#' Gaussians with full covariances, fitted by the EM algorithm of package mclust with its conjugate prior. It suits
+#' clusters.
+#'
+#' The algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1,
+#' 2, 4, 8 and 12 components, as many of them as there are rows for: five times the dimension plus one for each. Of
+#' more than 100,000 rows, 100,000 evenly spaced ones are fitted.
+#'
+#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at
+#'   most 12.
+#' @param model Model of mclust: `"VVV"`, each component has its own covariance, or `"VEE"`, all have one shape in
+#'   several sizes, as heavy tails have it.
+#' @return An object of class `law_kind`, see [laws].
+#' @examples
+#' law_mixture(components = 2)
+#' efs(iris[51:150, 3:4], law = law_mixture(components = 2), time = 0)
+#' @family latent laws
+#' @export
+law_mixture <- structure(function(components = NULL, model = "VVV") {
+  settings <- given_settings()
+  if (!is.null(components)) check_count(components, "components", 1L)
+  check_choice(model, c("VVV", "VEE"), "model")
+  new_law_kind("mixture", mixture_fit, mixture_draw, mixture_density, mixture_candidates, settings, spherical = FALSE,
+               searched = 5)
+}, class = "law_constructor")
+
+mixture_candidates <- function(n, d) {
+  lapply(intersect(c(1L, 2L, 4L, 8L, 12L), seq_len(most_components(n, d))), function(g) list(components = g))
 }
 
 # With fewer rows than five times the dimension a component has no covariance to
 # speak of.
 most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
+
+# More rows tell no more of so few components.
+most_mixture_rows <- 100000L
+
+mixture_fit <- function(points, components = NULL, model = "VVV", memo = NULL) {
+  points <- limit_spaced(points, most_mixture_rows)
+  fit <- if (is.null(components)) {
+    most <- most_components(nrow(points), ncol(points))
+    fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model, memo))
+    bic <- vapply(fits, function(fit) if (is.null(fit)) -Inf else fit$bic, 0)
+    fits[[which.max(bic)]]
+  } else {
+    fit_mixture(points, min(as.integer(components), nrow(points)), model, memo)
+  }
+  if (is.null(fit)) {
+    stop_unfit("The EM algorithm found no mixture of %s Gaussians for %d rows in %d dimensions; %s.",
+               format(components), nrow(points), ncol(points), "take fewer `components`")
+  }
+  list(components = length(fit$weights), model = model, weights = fit$weights, means = fit$means, roots = fit$roots)
+}
 
 # EM from the classes of Ward's hierarchy, so that no random number is drawn. NULL: it failed.
 fit_mixture <- function(points, components, model, memo) {
@@ -26,20 +59,14 @@ fit_mixture <- function(points, components, model, memo) {
   d <- ncol(points)
   colnames(points) <- NULL
   class <- ward_classes(points, components, memo)
-  prior <- mclust::priorControl()
-  fit <- tryCatch(
-    suppressWarnings(if (d == 1) {
-      mclust::meV(as.vector(points), mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
-    } else {
-      em <- if (model == "VVV" || components == 1) mclust::meVVV else mclust::meVEE
-      em(points, mclust::unmap(class, seq_len(components)), prior = prior, control = em_control)
-    }),
-    error = function(e) NULL
-  )
+  # distances out of the range of numbers
+  if (!all(class %in% seq_len(components))) return(NULL)
+  fit <- em_by_mclust(points, mclust::unmap(class, seq_len(components)), if (components == 1) "VVV" else model)
   if (is.null(fit) || is.null(fit$parameters$mean) || anyNA(fit$parameters$mean) || !is.finite(fit$loglik)) return(NULL)
-  sigma <- if (d == 1) array(fit$parameters$variance$sigmasq, c(1, 1, components)) else fit$parameters$variance$sigma
-  roots <- tryCatch(lapply(seq_len(components), function(g) chol(sigma[, , g])), error = function(e) NULL)
-  if (is.null(roots)) return(NULL)
+  variance <- fit$parameters$variance
+  sigma <- if (d == 1) array(variance$sigmasq, c(1, 1, components)) else variance$sigma
+  roots <- lapply(seq_len(components), function(g) cholesky(sigma[, , g]))
+  if (any(vapply(roots, is.null, NA))) return(NULL)
   weights <- if (components == 1) 1 else fit$parameters$pro
   shapes <- if (model == "VVV") components * d * (d + 1) / 2 else d * (d + 1) / 2 + components - 1
   free <- components * (1 + d) - 1 + shapes
@@ -47,10 +74,33 @@ fit_mixture <- function(points, components, model, memo) {
        bic = 2 * fit$loglik - free * log(n))
 }
 
-em_control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(200L, 100L), equalPro = FALSE)
+most_em_steps <- 200L
 
-#' @export
-law_density.law_mixture <- function(law, points, threads, self = FALSE, ...) {
+# So many steps take at most a second; between calls R can be interrupted.
+em_steps_a_call <- function(n, d, components) {
+  max(2L, min(most_em_steps, as.integer(3e8 / (as.double(n) * components * d^2))))
+}
+
+# The algorithm from the classes `share` [n, components], `steps` at a time. NULL: it broke down.
+em_by_mclust <- function(points, share, model, steps = em_steps_a_call(nrow(points), ncol(points), ncol(share))) {
+  em <- if (ncol(points) == 1) mclust::meV else if (model == "VVV") mclust::meVVV else mclust::meVEE
+  # mclust has no prior for VEE
+  prior <- if (ncol(points) == 1 || model == "VVV") mclust::priorControl()
+  data <- if (ncol(points) == 1) as.vector(points) else points
+  made <- 0
+  repeat {
+    control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(steps, 100L), equalPro = FALSE)
+    # mclust throws errors without a class where a covariance is singular or a class is empty
+    fit <- tryCatch(suppressWarnings(em(data, share, prior = prior, control = control)), error = function(e) NULL)
+    if (is.null(fit)) return(NULL)
+    taken <- abs(attr(fit, "info")[1])
+    made <- made + taken
+    if (is.na(taken) || taken < steps || made >= most_em_steps) return(fit)
+    share <- fit$z
+  }
+}
+
+mixture_density <- function(law, points, threads, self = FALSE) {
   d <- ncol(points)
   factors <- vapply(law$roots, inverse_factor, numeric(d * (d + 1) / 2))
   log_det <- vapply(law$roots, function(root) -sum(log(diag(as.matrix(root)))), 0)
@@ -58,8 +108,7 @@ law_density.law_mixture <- function(law, points, threads, self = FALSE, ...) {
                       threads, FALSE, law$weights)
 }
 
-#' @export
-draw_law.law_mixture <- function(law, n, key, threads) {
+mixture_draw <- function(law, n, key, threads) {
   from <- pick_weighted(draw_uniform(n, 1, key)[, 1], law$weights)
   component_rows(draw_normal(n, ncol(law$means), key, stream = 1L), from, law)
 }

@@ -1,17 +1,53 @@
-# A mixture of other laws: `parts`, each list(law, settings), with `weights`.
-law_stack <- function(points, s, parts = NULL, weights = rep(1 / length(parts), length(parts))) {
-  if (!is.list(parts) || length(parts) == 0) {
-    fail("`parts` of the law \"stack\" must be a list of laws, each list(law = , settings = ), not %s.", describe(parts))
+#' The law "stack": a mixture of other laws
+#'
+#' Draws from one of several laws, chosen at random with their weights. The search of [efs()] makes a stack where a
+#' mixture of the laws that it tried gives held-out rows more likelihood than the best of them.
+#'
+#' @param parts The laws, each with a density: a list of laws such as `law_student(df = 3)`, of names, or of
+#'   `list(law = , settings = )`.
+#' @param weights Their weights, numbers of at least 0. The default is the same for all.
+#' @return An object of class `law_kind`, see [laws].
+#' @references Wolpert DH (1992). Stacked generalization. Neural Networks 5. \doi{10.1016/S0893-6080(05)80023-1}
+#' @examples
+#' both <- law_stack(list(law_local(jitter = 0.5), law_student(df = 5)), weights = c(1, 3))
+#' efs(iris[51:100, 3:4], law = both, time = 0)
+#' @family latent laws
+#' @export
+law_stack <- structure(function(parts, weights = rep(1, length(parts))) {
+  settings <- given_settings()
+  if (!missing(parts)) check_stack(stack_kinds(parts), weights)
+  new_law_kind("stack", stack_fit, stack_draw, stack_density, settings = settings)
+}, class = "law_constructor")
+
+# The laws of `parts` as kinds.
+stack_kinds <- function(parts) {
+  if (!is.list(parts) || inherits(parts, "law_kind") || length(parts) == 0) {
+    fail("`parts` of the law \"stack\" must be a list of laws, each %s, not %s.",
+         "a law, a name or list(law = , settings = )", describe(parts))
   }
-  if (!is.numeric(weights) || length(weights) != length(parts) || anyNA(weights) || any(weights < 0) || sum(weights) <= 0) {
-    fail("`weights` of the law \"stack\" must be %d numbers of at least 0.", length(parts))
-  }
-  laws <- lapply(parts, function(part) {
-    name <- check_choice(part$law, setdiff(law_names(), "stack"), "law")
-    do.call(paste0("law_", name), c(list(points = points, s = s), part$settings))
+  others <- setdiff(law_names(), "stack")
+  lapply(parts, function(part) {
+    whole <- inherits(part, "law_kind") || is.character(part)
+    if (whole) as_law(part, choices = others) else as_law(part$law, as.list(part$settings), choices = others)
   })
+}
+
+check_stack <- function(kinds, weights) {
+  good <- is.numeric(weights) && length(weights) == length(kinds) && all(is.finite(weights)) && all(weights >= 0) &&
+    sum(weights) > 0
+  if (!good) {
+    fail("`weights` of the law \"stack\" must be %d numbers of at least 0, not %s.", length(kinds), describe(weights))
+  }
+  lacking <- vapply(kinds, function(kind) is.null(kind$density), NA)
+  if (any(lacking)) {
+    fail("Every law of a \"stack\" must have a density, but \"%s\" has none.", kinds[[which(lacking)[1]]]$name)
+  }
+}
+
+stack_fit <- function(points, s, parts, weights = rep(1, length(parts))) {
+  laws <- lapply(stack_kinds(parts), fit_law, points = points, s = s)
   if (!all(vapply(laws, has_density, NA))) fail("Every law of a \"stack\" must have a density.")
-  new_law("stack", laws = laws, weights = weights / sum(weights))
+  list(laws = laws, weights = weights / sum(weights))
 }
 
 #' @export
@@ -21,14 +57,12 @@ format.law_stack <- function(x, ...) {
   sprintf("stack of %d (%s)", length(x$laws), paste(sprintf("%.2f %s", weights, names(weights)), collapse = ", "))
 }
 
-#' @export
-law_density.law_stack <- function(law, points, threads, self = FALSE, ...) {
+stack_density <- function(law, points, threads, self = FALSE) {
   each <- vapply(law$laws, function(part) law_density(part, points, threads, self = self)[, 1], numeric(nrow(points)))
   matrix(log_mean_exp(matrix(each, nrow(points)), law$weights))
 }
 
-#' @export
-draw_law.law_stack <- function(law, n, key, threads) {
+stack_draw <- function(law, n, key, threads) {
   part <- pick_weighted(draw_uniform(n, 1, key, stream = 3L)[, 1], law$weights)
   points <- NULL
   for (k in seq_along(law$laws)) {
@@ -36,20 +70,4 @@ draw_law.law_stack <- function(law, n, key, threads) {
     if (is.null(points)) points <- drawn else points[part == k, ] <- drawn[part == k, ]
   }
   points
-}
-
-# The weights of densities (columns of log-densities of held-out rows) with the highest
-# mean log-likelihood, by EM; parts below `least` are dropped.
-stacking_weights <- function(each, least = 0.05, most_parts = 4L) {
-  density <- exp(each - apply(each, 1, max))
-  weights <- rep(1 / ncol(each), ncol(each))
-  fit <- function(weights, steps) {
-    for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
-    weights
-  }
-  weights <- fit(weights, 200)
-  kept <- order(weights, decreasing = TRUE)[seq_len(min(most_parts, ncol(each)))]
-  kept <- kept[weights[kept] >= min(least, max(weights))]
-  weights[-kept] <- 0
-  fit(weights / sum(weights), 100)
 }

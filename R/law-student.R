@@ -1,20 +1,62 @@
-# A mixture of multivariate t by EM with a conjugate prior: `prior` pseudo-rows of a
-# sphere as wide as the component, so that a component needs fewer rows than dimensions.
-# `df = Inf`: Gaussian components, whose predictive law is a t with as many degrees of
-# freedom as the component has rows, pseudo-rows included.
-law_student <- function(points, s, components = 1L, df = Inf, prior = ncol(points) + 2, memo = NULL) {
-  components <- min(check_count(components, "components", 1L), nrow(points))
-  if (!identical(df, Inf)) df <- check_number(df, "df", lower = 0, open_lower = TRUE)
-  prior <- check_number(prior, "prior", lower = 0, open_lower = TRUE)
+#' The law "student": a mixture of t distributions
+#'
+#' Multivariate t distributions, fitted by the EM algorithm with a conjugate prior worth `prior` rows of a sphere of
+#' the component's size, so that a component may have fewer rows than there are dimensions. It suits clusters, small
+#' tables and, with a small `df`, heavy tails.
+#'
+#' With `df = Inf` the components are Gaussian, and the law is what their posterior predicts: t distributions with
+#' as many degrees of freedom as a component has rows, those of the prior included.
+#'
+#' A search tries, as far as there are six rows for each component, 1, 2, 3, 5, 8 and 12 components with `df = Inf`
+#' and a prior of 2, d + 2 and (for d above 5) 6; one component with 3, 6 and 12 degrees of freedom; and 2, 3 and 5
+#' components with 5.
+#'
+#' @param components Number of components, a whole number of at least 1.
+#' @param df Degrees of freedom, a number above 0, or `Inf`.
+#' @param prior Weight of the prior in rows, a number above 0. `NULL`: d + 2.
+#' @return An object of class `law_kind`, see [laws].
+#' @examples
+#' law_student(df = 3)
+#' efs(iris[51:100, 3:4], law = law_student(components = 2), time = 0)
+#' @family latent laws
+#' @export
+law_student <- structure(function(components = 1, df = Inf, prior = NULL) {
+  settings <- given_settings()
+  check_count(components, "components", 1L)
+  if (!identical(df, Inf)) check_number(df, "df", lower = 0, open_lower = TRUE)
+  if (!is.null(prior)) check_number(prior, "prior", lower = 0, open_lower = TRUE)
+  new_law_kind("student", student_fit, student_draw, student_density, student_candidates, settings,
+               in_scores = student_in_scores, searched = 6)
+}, class = "law_constructor")
+
+student_candidates <- function(n, d) {
+  # six rows for each component
+  some <- function(components) intersect(components, seq_len(n %/% 6))
+  grid <- rbind(
+    expand.grid(components = some(c(1L, 2L, 3L, 5L, 8L, 12L)), df = Inf, prior = c(2, if (d > 5) 6, d + 2)),
+    expand.grid(components = 1L, df = c(3, 6, 12), prior = 2),
+    expand.grid(components = some(c(2L, 3L, 5L)), df = 5, prior = 2)
+  )
+  lapply(seq_len(nrow(grid)), function(i) as.list(grid[i, ]))
+}
+
+# Those with the weakest prior that can do what normal scores cannot: several components, or heavy tails.
+student_in_scores <- function(settings) {
+  settings$prior == 2 && (settings$components %in% c(2, 3, 5, 8) || settings$df == 6)
+}
+
+student_fit <- function(points, components = 1, df = Inf, prior = NULL, memo = NULL) {
+  components <- min(as.integer(components), nrow(points))
+  if (is.null(prior)) prior <- ncol(points) + 2
   fit <- fit_student(unname(points), ward_classes(points, components, memo), components, df, prior)
   if (is.null(fit)) {
-    fail("The EM algorithm found no mixture of %d t distributions for %d rows in %d dimensions; take fewer `components`.",
-         components, nrow(points), ncol(points))
+    stop_unfit("The EM algorithm found no mixture of %d t distributions for %d rows in %d dimensions; %s.",
+               components, nrow(points), ncol(points), "take fewer `components`")
   }
   widen <- sqrt(1 + 1 / pmax(fit$rows, 1))
-  new_law("student", components = components, weights = fit$rows / nrow(points), means = fit$means,
-          roots = Map(function(root, factor) factor * root, fit$roots, widen),
-          df = if (is.finite(df)) rep(df, components) else fit$rows + prior, prior = prior)
+  list(components = components, weights = fit$rows / nrow(points), means = fit$means,
+       roots = Map(function(root, factor) factor * root, fit$roots, widen),
+       df = if (is.finite(df)) rep(as.double(df), components) else fit$rows + prior, prior = as.double(prior))
 }
 
 # `rows`: the expected number of rows of each component. NULL: the algorithm broke down.
@@ -35,14 +77,12 @@ fit_student <- function(points, class, components, df, prior, most_steps = 80L) 
   list(rows = fit$rows, means = fit$means, roots = lapply(seq_len(components), function(g) matrix(fit$roots[, g], d)))
 }
 
-#' @export
-law_density.law_student <- function(law, points, threads, self = FALSE, ...) {
+student_density <- function(law, points, threads, self = FALSE) {
   each <- t_log_density(squared_lengths(points, law$means, law$roots, threads), law$roots, law$df, ncol(points))
   matrix(log_mean_exp(each, law$weights))
 }
 
-#' @export
-draw_law.law_student <- function(law, n, key, threads) {
+student_draw <- function(law, n, key, threads) {
   u <- draw_uniform(n, 2, key)
   from <- pick_weighted(u[, 1], law$weights)
   noise <- draw_normal(n, ncol(law$means), key, stream = 1L)

@@ -1,54 +1,118 @@
-# A latent law says where new points start. A law called "name" is a function law_name(points, s, ...) that fits it
-# to the last frame [n, d] and returns new_law("name", ...), a method draw_law.law_name(law, n, key, threads) that
-# returns an [n, d] matrix as a pure function of the law and the key, and, where it has a density, a method
-# law_density.law_name(law, points, threads, self) that returns the log-densities as a matrix of one column (or one
-# for each of several values of a setting); `self`: the points are the rows it was fitted to, and where each has a
-# part of its own in the law, that part is left out.
+#' Latent laws
+#'
+#' A latent law says where new points start. It is fitted to the last frame of a flow, or to the rows themselves if
+#' there is no flow. New points are drawn from it, and [efs_backward()] carries them to the data.
+#'
+#' @section The laws:
+#' \describe{
+#'   \item{[law_local()]}{a particle plus round noise. Density, searched.}
+#'   \item{[law_global()]}{a particle plus noise shaped like all particles. Density, searched.}
+#'   \item{[law_local_covariance()]}{a particle plus noise shaped like its neighbours. Density, searched.}
+#'   \item{[law_copula()]}{normal scores of each coordinate, and a law of these scores. Density, searched.}
+#'   \item{[law_mixture()]}{a mixture of Gaussians. Density, searched.}
+#'   \item{[law_student()]}{a mixture of t distributions. Density, searched.}
+#'   \item{[law_stack()]}{a mixture of other laws. Density; the search makes it.}
+#'   \item{[law_equilibrium()]}{the law that the flow approaches. Density, unless it lies on a sphere.}
+#'   \item{[law_ball()]}{uniform in the ball that encloses all particles. Density.}
+#'   \item{[law_sphere()]}{uniform on a sphere: Algorithm 1 of the paper. No density.}
+#'   \item{[law_interpolate()]}{a point between two particles. No density.}
+#'   \item{[law_neighbour()]}{a point between a particle and one of its neighbours. No density.}
+#' } "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and
+#' [efs_tune()] try the law unasked, each with several settings. [law_kind()] makes a law of your own.
+#'
+#' @section How to ask for a law:
+#' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] takes a name, `"student"`, or a law,
+#' `law_student(df = 3)`. Settings that are given are fixed: no others are tried. If no setting is given, [efs()] and
+#' [efs_tune()] choose all of them. Both also take a list of names and laws, and search these alone.
+#'
+#' @references
+#' Daneshmand H, Soleymani A (2025). Data generation without function
+#' estimation, Algorithm 1. \doi{10.48550/arXiv.2507.08239}
+#' @examples
+#' law_student(df = 3)
+#' efs(iris[51:100, 3:4], law = law_student(df = 3), time = 0)
+#' @name laws
+NULL
 
-new_law <- function(name, ...) {
-  structure(list(name = name, ...), class = c(paste0("law_", name), "latent_law"))
+# A fitted law: a list of class c("law_x", "latent_law") with `name` and what its fit function returned. A law that
+# is not ours holds its kind and the number of columns.
+fit_law <- function(kind, points, s, memo = NULL) {
+  ours <- kind$ours
+  offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
+  # symbols, so that an error shows the call without the numbers
+  fit <- kind$fit
+  call <- as.call(c(quote(fit), quote(points), lapply(c(offered, kind$settings), function(value) call("quote", value))))
+  fitted <- if (ours) eval(call) else with_own_stream(0L, function() eval(call))
+  if (is.null(fitted)) {
+    stop_unfit("The law \"%s\" cannot be fitted to %d rows in %d dimensions.", kind$name, nrow(points), ncol(points))
+  }
+  if (!is.list(fitted)) fail("`fit` of the law \"%s\" must return a list or NULL, not %s.", kind$name, describe(fitted))
+  extra <- if (!ours) list(kind = law_reference(kind), columns = ncol(points))
+  structure(c(list(name = kind$name), fitted, extra), class = c(paste0("law_", kind$name), "latent_law"))
 }
 
-draw_law <- function(law, n, key, threads) UseMethod("draw_law")
-
-law_density <- function(law, points, threads, self = FALSE, ...) UseMethod("law_density")
-
-density_laws <- function() {
-  has <- vapply(law_names(), function(name) {
-    !is.null(utils::getS3method("law_density", paste0("law_", name), optional = TRUE, envir = topenv()))
-  }, NA)
-  law_names()[has]
+# Those of the arguments `given` that the function f takes.
+accepted <- function(f, given) {
+  if ("..." %in% names(formals(f))) given else given[names(given) %in% names(formals(f))]
 }
 
-# Laws whose settings a search can choose.
-searched_laws <- function() setdiff(density_laws(), c("equilibrium", "ball", "stack"))
+law_kind_of <- function(law) if (is.null(law$kind)) our_law(law$name) else law$kind
 
-has_density <- function(law) {
-  law$name %in% density_laws() && !(law$name == "equilibrium" && law$exponent <= length(law$centre) - 4)
+# [n, d] draws, a pure function of the law and the key; row i does not depend on n.
+draw_law <- function(law, n, key, threads) {
+  kind <- law_kind_of(law)
+  if (is.null(law$kind)) return(kind$draw(law, n, key, threads))
+  if ("key" %in% names(formals(kind$draw))) return(check_draws(kind$draw(law, n, key = key), n, law))
+  blocks <- max(1, ceiling(n / rows_a_stream))
+  seeds <- floor(draw_uniform(blocks, 1, key)[, 1] * .Machine$integer.max)
+  parts <- lapply(seeds, function(seed) {
+    with_own_stream(seed, function() check_draws(kind$draw(law, rows_a_stream), rows_a_stream, law))
+  })
+  do.call(rbind, parts)[seq_len(n), , drop = FALSE]
 }
 
-law_names <- function() {
-  found <- sub("^law_", "", ls(topenv(), pattern = "^law_"))
-  found[!grepl("^(names$|density)", found)]
+# Laws that draw from R's generator are asked for this many rows at a time, each time from a stream of its own.
+rows_a_stream <- 100L
+
+check_draws <- function(points, n, law) {
+  good <- is.matrix(points) && is.numeric(points) && identical(dim(points), as.integer(c(n, law$columns)))
+  if (!good) {
+    fail("`draw` of the law \"%s\" must return a numeric matrix of %d x %d, not %s.", law$name, n, law$columns,
+         describe(points))
+  }
+  if (!all(is.finite(points))) fail("`draw` of the law \"%s\" returned NA, NaN or infinite values.", law$name)
+  storage.mode(points) <- "double"
+  unname(points)
 }
 
-fit_law <- function(method, traj, ...) {
-  method <- check_choice(method, law_names(), "method")
-  settings <- list(...)
-  if (length(settings) != length(names(settings))) fail("The law \"%s\" has no setting without a name.", method)
-  check_law_settings(method, names(settings))
-  do.call(paste0("law_", method), c(list(points = last_frame(traj), s = traj$s), settings))
+# Log-densities as a matrix of one column, or of one column per value of the setting in `...` that the law sweeps.
+# `self`: the points are those that the law was fitted to; where each has a part of its own in the law, it is left
+# out.
+law_density <- function(law, points, threads, self = FALSE, ...) {
+  density <- law_kind_of(law)$density
+  if (is.null(law$kind)) return(density(law, points, threads, self, ...))
+  knows_self <- "self" %in% names(formals(density))
+  value <- if (knows_self) density(law, points, self = self, ...) else density(law, points, ...)
+  wanted <- c(nrow(points), max(1L, length(c(...))))
+  if (!is.numeric(value) || length(value) != prod(wanted)) {
+    fail("`density` of the law \"%s\" must return %d numbers, one per row%s, not %s.", law$name, wanted[1],
+         if (wanted[2] > 1) sprintf(", in each of %d columns", wanted[2]) else "", describe(value))
+  }
+  matrix(as.double(value), wanted[1])
 }
 
-check_law_settings <- function(law, given) {
-  known <- setdiff(names(formals(paste0("law_", law), envir = topenv())), "memo")
-  unknown <- setdiff(given, known)
-  if (length(unknown) > 0 && !"..." %in% known) fail("The law \"%s\" has no setting `%s`.", law, unknown[1])
+has_density <- function(law, kind = law_kind_of(law)) !is.null(kind$density) && kind$dense(law)
+
+check_density <- function(law) {
+  if (has_density(law)) return(invisible())
+  fail("The law \"%s\" has no density; fit with %s for `log_density`.", law$name,
+       paste0('"', sort(names(searched_laws())), '"', collapse = ", "))
 }
 
 #' @export
 format.latent_law <- function(x, ...) {
-  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, unclass(x))
+  settings <- unclass(x)[setdiff(names(x), c("kind", "columns"))]
+  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, settings)
   if (length(settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name,
           paste(names(settings), vapply(settings, format, "", digits = 3), sep = " = ", collapse = ", "))
@@ -58,11 +122,4 @@ format.latent_law <- function(x, ...) {
 print.latent_law <- function(x, ...) {
   cat("<latent_law> ", format(x), "\n", sep = "")
   invisible(x)
-}
-
-# What is known of a draw's density when it has been carried back.
-check_density <- function(law) {
-  if (has_density(law)) return(invisible())
-  fail("The law \"%s\" has no density; fit with %s for `log_density`.", law$name,
-       paste0('"', searched_laws(), '"', collapse = ", "))
 }

@@ -7,3 +7,8 @@ remembered <- function(memo, key, value) {
   if (is.null(memo[[key]])) memo[[key]] <- value
   memo[[key]]
 }
+
+# A part of `memo` whose keys meet no others.
+memo_part <- function(memo, name) {
+  if (!is.null(memo)) remembered(memo, paste("part", name), new.env(parent = emptyenv()))
+}

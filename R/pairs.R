@@ -37,8 +37,8 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
   }))
 }
 
-# list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of `query`
-# is without point i.
+# list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of
+# `query` is without point i.
 kernel_estimate <- function(query, points, kernel, bandwidth, score = TRUE, threads = NULL, self = is.null(query)) {
   force(self)
   if (is.null(query)) query <- points
@@ -87,12 +87,29 @@ likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL,
   guess
 }
 
-# Median distance of a particle to its nearest neighbour; where most have an equal
-# one, that of those which do not.
+# Median distance of a particle to its nearest neighbour; equal particles count once. 0: all are equal.
 typical_spacing <- function(points) {
   nearest <- neighbours(points, points, 1L, self = TRUE)$distance
-  if (stats::median(nearest) > 0) return(stats::median(nearest))
-  if (any(nearest > 0)) stats::median(nearest[nearest > 0]) else 0
+  width <- max(apply(points, 2, function(column) diff(range(column))))
+  if (min(nearest) > 1e-9 * width) return(stats::median(nearest))
+  distinct <- points[first_equal(points) == seq_len(nrow(points)), , drop = FALSE]
+  if (nrow(distinct) < 2) return(0)
+  stats::median(neighbours(distinct, distinct, 1L, self = TRUE)$distance)
+}
+
+# For each row the number of the first row that equals it, to 1e-12 of the range of each column: equal rows that went
+# through a matrix product or a flow may differ in the last bits.
+first_equal <- function(points) {
+  n <- nrow(points)
+  low <- apply(points, 2, min)
+  width <- apply(points, 2, max) - low
+  key <- round(sweep(sweep(points, 2, low), 2, ifelse(width > 0, width, 1), "/") * 1e12)
+  order <- do.call(order, c(lapply(seq_len(ncol(key)), function(column) key[, column]), method = "radix"))
+  sorted <- key[order, , drop = FALSE]
+  new <- c(TRUE, rowSums(sorted[-1, , drop = FALSE] != sorted[-n, , drop = FALSE]) > 0)
+  first <- integer(n)
+  first[order] <- order[new][cumsum(new)]
+  first
 }
 
 median_rows <- 1000L

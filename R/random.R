@@ -13,13 +13,31 @@ stream_within <- function(seed, frame = parent.frame()) {
 }
 
 check_seed <- function(seed) {
-  good <- is.numeric(seed) && length(seed) == 1 && !is.na(seed) && seed == round(seed) && abs(seed) <= .Machine$integer.max
+  good <- is.numeric(seed) && length(seed) == 1 && !is.na(seed) && seed == round(seed) &&
+    abs(seed) <= .Machine$integer.max
   if (!good) fail("`seed` must be NULL or one whole number, not %s.", describe(seed))
 }
 
 # Runs draw() from `seed`; the stream is restored afterwards.
 with_stream <- function(seed, draw) {
   stream_within(seed)
+  draw()
+}
+
+# Runs draw() from `seed` under R's default generators, whatever is set; R's own stream and generators stay as they
+# were.
+with_own_stream <- function(seed, draw) {
+  before <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  kinds <- RNGkind()
+  on.exit({
+    suppressWarnings(do.call(RNGkind, as.list(kinds))) # "Rounding" warns
+    if (is.null(before)) {
+      rm(".Random.seed", envir = globalenv())
+    } else {
+      assign(".Random.seed", before, envir = globalenv())
+    }
+  })
+  set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
   draw()
 }
 

@@ -2,7 +2,7 @@
 
 # Numbers have a part in distances, labels in shares.
 report_kind <- function(column) {
-  kind <- kind_of(unbox(column), column_kinds())
+  kind <- column_kind_of(unbox(column), column_kinds())
   if (!is.null(kind) && kind$numeric) return("number")
   if (is.factor(column) || is.character(column) || is.logical(column)) "label" else "other"
 }

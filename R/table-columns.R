@@ -48,7 +48,7 @@ read_columns <- function(tables, names, kinds, grouped) {
   if (is.data.frame(first)) {
     for (j in seq_len(p)) {
       values <- unbox(first[[j]])
-      if (is.null(kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j), grouped)
+      if (is.null(column_kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j), grouped)
     }
   }
   at <- align_columns(tables)
@@ -65,7 +65,7 @@ read_column <- function(parts, name, kinds, grouped) {
   parts <- lapply(parts, unbox)
   together <- length(parts) == 1 || all(vapply(parts, is_plain_number, NA))
   values <- if (together && length(parts) > 1) join_numbers(parts) else parts[[1]]
-  kind <- kind_of(values, kinds)
+  kind <- column_kind_of(values, kinds)
   if (is.null(kind)) refuse_column(values, names(parts)[1], name, grouped)
   column <- fit_column(kind, values)
   all <- if (together) list(values) else parts

@@ -25,7 +25,7 @@ ball_scale <- function(z, by_column) {
 whitened <- function(z) {
   covariance <- stats::cov(z) * (nrow(z) - 1) / nrow(z)
   turn <- tryCatch(chol(covariance), error = function(e) NULL)
-  if (is.null(turn)) fail("The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`.")
+  if (is.null(turn)) stop_unfit("The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`.")
   turn <- turn * sqrt(ncol(z) + 2)
   list(centre = colMeans(z), scale = rep(1, ncol(z)), turn = turn)
 }

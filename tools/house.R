@@ -24,7 +24,7 @@ floors <- list(
   laws = c("law", "law-.*"),
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward",
             "efs-backward", "efs-augment"),
-  search = "search",
+  search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
            "generator-.*", "distill", "pushforward", "integrate", "integrate-.*"),
   reports = c("report", "report-.*")

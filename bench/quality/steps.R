@@ -47,9 +47,11 @@ carry <- function(x, y, s, softening, step) {
 
 best_law <- function(at, s) {
   laws <- expand.grid(k = c(10, 20, 40), keep_moments = c(FALSE, TRUE))
-  local <- inner$law_density(inner$law_local(at$x, s), at$y, 1L, jitter = exp(seq(log(0.3), log(3.4), length.out = 9)))
+  local <- inner$law_density(inner$fit_law(law_local(), at$x, s), at$y, 1L,
+                             jitter = exp(seq(log(0.3), log(3.4), length.out = 9)))
   shaped <- lapply(seq_len(nrow(laws)), function(i) {
-    law <- inner$law_local_covariance(at$x, s, k = laws$k[i], shrinkage = 0.1, keep_moments = laws$keep_moments[i])
+    law <- law_local_covariance(k = laws$k[i], shrinkage = 0.1, keep_moments = laws$keep_moments[i])
+    law <- inner$fit_law(law, at$x, s)
     inner$law_density(law, at$y, 1L, jitter = exp(seq(log(0.3), log(2.5), length.out = 7)))
   })
   max(colMeans(cbind(local, do.call(cbind, shaped)) + at$log_det))

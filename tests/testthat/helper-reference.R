@@ -100,6 +100,23 @@ two_clusters <- function(n, d, seed = 1) {
   x
 }
 
+# Runs `code` while a function of the package is replaced.
+with_binding <- function(name, value, code) {
+  room <- asNamespace("particleflow")
+  before <- get(name, room)
+  put <- function(value) {
+    unlockBinding(name, room)
+    assign(name, value, room)
+    lockBinding(name, room)
+  }
+  put(value)
+  on.exit(put(before))
+  code
+}
+
+# A law fitted to points, as after a flow of exponent s.
+fitted_law <- function(law, points, s = 0) particleflow:::fit_law(particleflow:::as_law(law), points, s)
+
 density_laws_of_package <- function() particleflow:::density_laws()
 
 # A fit by the rules of thumb: the flows are fixed, and there is no search.

@@ -69,6 +69,79 @@ test_that("rows of one block stay in one fold", {
   expect_error(efs(x, blocks = rep(1, 40)), "into one block")
 })
 
+test_that("equal rows stay in one fold, joined with the user's blocks", {
+  set.seed(7)
+  z <- matrix(rnorm(100), 50)
+  x <- z[rep(1:50, 4), ]
+  fit <- efs(x)
+  # as if the user had said so
+  by_hand <- efs(x, blocks = rep(1:50, 4))
+  expect_identical(fit$diagnostics, by_hand$diagnostics)
+  expect_output(print(fit), "150 of 200 rows repeat another row")
+  expect_output(print(efs_by_rule(iris, group = "Species")), "1 of 150 rows repeats another row")
+  expect_no_match(format(efs_by_rule(z)), "repeat")
+  # new rows are new: fresh rows have a ratio of 1, copies of 0
+  expect_gt(novelty(simulate(fit, 400, seed = 1), z)$ratio, 0.8)
+  expect_gt(novelty(simulate(efs_by_rule(x), 400, seed = 1), z)$ratio, 0.2) # spacing of the different rows
+  # what a copy would be worth: the law of the rows themselves is a spike
+  expect_lt(fit$diagnostics$log_density, 0)
+  # 1 = 4 by the row, 4 and 6 by the block, so all three are one
+  joined <- particleflow:::join_repeats(z[c(1, 2, 3, 1, 4, 5), ], c("a", "b", "c", "d", "e", "d"))
+  expect_identical(joined[c(1, 4, 6)], rep(joined[1], 3))
+  expect_identical(length(unique(joined)), 4L)
+  expect_null(particleflow:::join_repeats(z, NULL))
+  expect_identical(particleflow:::join_repeats(z, 50:1), 50:1)
+  # equal up to the last bits of a matrix product
+  expect_identical(particleflow:::first_equal(rbind(z, z * (1 + 1e-15))), rep(1:50, 2))
+  expect_identical(particleflow:::first_equal(cbind(c(0, 1e-9, 1))), 1:3)
+  expect_error(efs(x, blocks = rep(1, 200)), "`blocks`, with equal rows joined, puts all rows of a class into one block")
+})
+
+test_that("the spacing is that of the different particles", {
+  set.seed(8)
+  z <- matrix(rnorm(60), 30)
+  spacing <- particleflow:::typical_spacing(z)
+  expect_equal(spacing, median(apply(as.matrix(dist(z)) + diag(Inf, 30), 1, min)))
+  for (rows in list(rep(1:30, 4), c(1:30, 1:10), c(1:30, rep(1, 100)))) {
+    expect_equal(particleflow:::typical_spacing(z[rows, ]), spacing)
+  }
+  # equal rows that a flow has moved apart by rounding
+  expect_equal(particleflow:::typical_spacing(rbind(z, z + 1e-15)), spacing)
+  expect_identical(particleflow:::typical_spacing(z[rep(1, 5), ]), 0)
+})
+
+test_that("tables of few different rows fall back to the rule", {
+  # each training set would be one row, many times
+  fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ])
+  expect_true(is.na(fit$diagnostics$log_density))
+  expect_match(fit$diagnostics$law, "^local")
+  expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))))$diagnostics$log_density))
+})
+
+test_that("rules that efs() and efs_tune() share", {
+  expect_identical(particleflow:::units_to_try(TRUE, 100, 3), c("scaled", "whitened"))
+  expect_identical(particleflow:::units_to_try(TRUE, 11, 3), "scaled")
+  expect_identical(particleflow:::units_to_try(TRUE, 100, 1), "scaled")
+  expect_identical(particleflow:::units_to_try("whiten", 100, 3), "whitened")
+  expect_identical(particleflow:::units_to_try(FALSE, 100, 3), "as_is")
+  for (scale in list(TRUE, FALSE, "whiten")) {
+    expect_identical(particleflow:::scale_of_unit(particleflow:::unit_of_scale(scale)), scale)
+  }
+  expect_equal(particleflow:::softening_of(16, 100, 2), 0.16)
+  expect_equal(particleflow:::softening_of(16, 100, 1), 0.16)
+  expect_equal(particleflow:::softening_of(16, 100, 4), 1.6)
+  expect_identical(particleflow:::usual_evaluations(), 30L)
+  # a candidate without an inverse is none
+  x <- unname(two_clusters(40, 2))
+  setting <- particleflow:::search_setting(TRUE, 0.1, Inf, 20L, "all", 1L)
+  flow <- function(epsilon, s = 0) {
+    particleflow:::try_flow(x, particleflow:::new_flow_candidate("scaled", s, NA_real_, 1, epsilon), setting)
+  }
+  expect_null(flow(0))
+  expect_s3_class(flow(0.2), "particle_trajectory")
+  with_binding("check_range", function(points, curvature, at) particleflow:::stop_unsolved("out"), expect_null(flow(0.2)))
+})
+
 test_that("whitening is undone, and awkward tables do not stop the search", {
   set.seed(3)
   z <- matrix(rnorm(300), 100) %*% matrix(rnorm(9), 3)

@@ -1,5 +1,5 @@
 # A fitted column and the coordinates of the values, as the reader makes them.
-read_values <- function(values, kind = kind_of(values, column_kinds())) {
+read_values <- function(values, kind = column_kind_of(values, column_kinds())) {
   column <- fit_column(kind, values)
   z <- matrix(encode_column(column, values), length(values))
   column$dim <- ncol(z)

@@ -31,7 +31,8 @@ test_that("uniform and normal draws have their laws", {
 
 test_that("the equilibrium sampler is exact for every s", {
   # d = 1 to 15; below and above the sphere's threshold s = d - 4
-  for (case in list(c(1, 0), c(1, -1.5), c(2, 0), c(2, 1), c(3, -1), c(3, -0.5), c(5, 3), c(5, 1), c(15, 13), c(15, 0))) {
+  for (case in list(c(1, 0), c(1, -1.5), c(2, 0), c(2, 1), c(3, -1), c(3, -0.5), c(5, 3), c(5, 1), c(15, 13),
+                    c(15, 0))) {
     d <- case[1]
     s <- case[2]
     set.seed(22)
@@ -105,7 +106,7 @@ test_that("draws are governed by set.seed(), stable in n and free of threads", {
   expect_setequal(particleflow:::law_names(),
                   c("equilibrium", "sphere", "ball", "interpolate", "local", "neighbour", "global", "local_covariance",
                     "copula", "mixture", "stack", "student"))
-  expect_error(efs_augment(traj, 5, "nothing"), "`method` must be one of")
+  expect_error(efs_augment(traj, 5, "nothing"), "`law` must be one of")
   expect_error(efs_augment(traj, 5, "local", jiter = 1), "has no setting `jiter`")
   expect_error(efs_augment(traj, 5, "copula", width = 1), "has no further setting than `bandwidth`")
   expect_error(efs_augment(traj, 5, "copula", base = "student", width = 1), "law \"student\" has no setting `width`")
@@ -116,25 +117,25 @@ test_that("draws are governed by set.seed(), stable in n and free of threads", {
 test_that("the t mixture finds its components, has tails, and refuses nonsense", {
   set.seed(12)
   x <- rbind(matrix(rnorm(300, sd = 0.3), ncol = 3), sweep(matrix(rnorm(150, sd = 0.1), ncol = 3), 2, c(4, 0, 0), "+"))
-  law <- particleflow:::law_student(x, 0, components = 2L, prior = 2)
+  law <- fitted_law(law_student(components = 2, prior = 2), x)
   expect_equal(sort(law$weights), c(1, 2) / 3, tolerance = 1e-6)
   small <- which.min(law$weights)
   # 50 rows, sd 0.1: five standard errors of a mean
   expect_lt(max(abs(law$means[small, ] - c(4, 0, 0))), 5 * 0.1 / sqrt(50))
   expect_equal(law$df, 2 + 150 * law$weights)
   # one Gaussian component: the posterior predictive in closed form, C = (S + 2 sigma^2 I) / (n + 2)
-  one <- particleflow:::law_student(x, 0, prior = 2)
+  one <- fitted_law(law_student(prior = 2), x)
   scatter <- crossprod(sweep(x, 2, colMeans(x)))
   level <- sum(diag(scatter)) * (1 + 1 / 150) / 151 / 3
   expect_equal(crossprod(one$roots[[1]]), (scatter + 2 * level * diag(3)) / 152 * (1 + 1 / 150))
   # fewer rows than dimensions
   few <- matrix(rnorm(60), 6)
-  expect_true(all(is.finite(particleflow:::law_density(particleflow:::law_student(few, 0, 2L), few, 1L))))
+  expect_true(all(is.finite(particleflow:::law_density(fitted_law(law_student(2), few), few, 1L))))
   # heavy tails: a t law of 3 degrees of freedom beats the Gaussian one on rows not seen
   heavy <- function(n) matrix(rnorm(3 * n), n) / sqrt(rchisq(n, 3) / 3)
   seen <- heavy(300)
   unseen <- heavy(2000)
-  value <- function(df) mean(particleflow:::law_density(particleflow:::law_student(seen, 0, 1L, df = df), unseen, 1L))
+  value <- function(df) mean(particleflow:::law_density(fitted_law(law_student(df = df), seen), unseen, 1L))
   expect_gt(value(3), value(Inf) + 0.1)
   traj <- efs_forward(x, n_steps = 0)
   expect_error(efs_augment(traj, 5, "student", df = 0), "`df`")
@@ -146,7 +147,8 @@ test_that("the margins of the copula are right beyond the data", {
   # exponential and t: the map to normal scores against the true one, where one in 20,000 lies
   set.seed(13)
   margins <- list(list(draw = rexp, p = function(x) pexp(x, lower.tail = FALSE), at = qexp(5e-5, lower.tail = FALSE)),
-                  list(draw = function(n) rt(n, 3), p = function(x) pt(x, 3, lower.tail = FALSE), at = qt(5e-5, 3, lower.tail = FALSE)))
+                  list(draw = function(n) rt(n, 3), p = function(x) pt(x, 3, lower.tail = FALSE),
+                       at = qt(5e-5, 3, lower.tail = FALSE)))
   for (margin in margins) {
     x <- margin$draw(2000)
     map <- particleflow:::normalising_map(x, 0.7)
@@ -168,7 +170,8 @@ test_that("what a fit calls uses no more threads than asked", {
     x
   }
   before <- getOption("particleflow.threads")
-  efs(two_clusters(60, 2), latent = latent_map(encode, identity), law = "local_covariance", calibrate = FALSE, threads = 1)
+  efs(two_clusters(60, 2), latent = latent_map(encode, identity), law = "local_covariance", calibrate = FALSE,
+      threads = 1)
   expect_identical(asked, 1L)
   expect_identical(getOption("particleflow.threads"), before)
 })

@@ -22,15 +22,38 @@ equilibrium_radius <- function(dim, s) {
   .Call(C_pf_equilibrium_radius, dim, check_potential(s, 0, dim)$s)
 }
 
-law_equilibrium <- function(points, s) {
-  new_law("equilibrium", centre = colMeans(points),
-          radius = equilibrium_radius(ncol(points), s), exponent = s)
+#' The law "equilibrium": where the flow is heading
+#'
+#' The law at which infinitely many particles rest (see [equilibrium_radius()]), about the centre of the particles. The
+#' direction is uniform, and \eqn{|x|^2/R^2 \sim Beta(d/2, (s-d)/2+2)}, or \eqn{|x| = R} for \eqn{s \le d-4}.
+#'
+#' It is right after a long flow of many rows in few dimensions. After a short flow many draws lie where no particle
+#' is, and come back far from the data. It has no settings: the exponent \eqn{s} is that of the flow. It has a
+#' density for \eqn{s > d - 4}. [efs()] does not search it unasked.
+#'
+#' @inherit equilibrium_radius references
+#' @inherit law_local_covariance return
+#' @examples
+#' traj <- efs_forward(matrix(rnorm(400), ncol = 2), n_steps = 30)
+#' set.seed(1)
+#' y <- efs_augment(traj, 100, law_equilibrium())
+#' @family latent laws
+#' @export
+law_equilibrium <- structure(function() {
+  new_law_kind("equilibrium", equilibrium_fit, equilibrium_draw, equilibrium_density, spherical = FALSE,
+               dense = equilibrium_is_dense)
+}, class = "law_constructor")
+
+equilibrium_fit <- function(points, s) {
+  list(centre = colMeans(points), radius = equilibrium_radius(ncol(points), s), exponent = s)
 }
+
+# Otherwise all mass is on a sphere.
+equilibrium_is_dense <- function(law) law$exponent > length(law$centre) - 4
 
 # On the ball, |x|^2/R^2 ~ Beta(d/2, (s-d)/2+2) and the direction is uniform:
 # log q = log Gamma(b + d/2) - log Gamma(b) - d/2 log pi - d log R + (b-1) log(1 - |x|^2/R^2).
-#' @export
-law_density.law_equilibrium <- function(law, points, threads, self = FALSE, ...) {
+equilibrium_density <- function(law, points, threads, self = FALSE) {
   d <- ncol(points)
   b <- (law$exponent - d) / 2 + 2
   share <- rowSums(sweep(points, 2, law$centre)^2) / law$radius^2
@@ -41,34 +64,6 @@ law_density.law_equilibrium <- function(law, points, threads, self = FALSE, ...)
   matrix(value)
 }
 
-#' @export
-draw_law.law_equilibrium <- function(law, n, key, threads) {
+equilibrium_draw <- function(law, n, key, threads) {
   draw_shell(n, law$centre, law$radius, "equilibrium", law$exponent, key, threads)
-}
-
-law_sphere <- function(points, s) {
-  centre <- colMeans(points)
-  new_law("sphere", centre = centre, radius = mean(distance_to(points, centre)))
-}
-
-#' @export
-draw_law.law_sphere <- function(law, n, key, threads) {
-  draw_shell(n, law$centre, law$radius, "sphere", 0, key, threads)
-}
-
-law_ball <- function(points, s) {
-  centre <- colMeans(points)
-  new_law("ball", centre = centre, radius = max(distance_to(points, centre)))
-}
-
-#' @export
-law_density.law_ball <- function(law, points, threads, self = FALSE, ...) {
-  d <- ncol(points)
-  value <- lgamma(d / 2 + 1) - d / 2 * log(pi) - d * log(law$radius)
-  matrix(ifelse(distance_to(points, law$centre) <= law$radius, value, -Inf))
-}
-
-#' @export
-draw_law.law_ball <- function(law, n, key, threads) {
-  draw_shell(n, law$centre, law$radius, "ball", 0, key, threads)
 }

@@ -1,0 +1,57 @@
+# Flows that a search tries.
+
+# A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the
+# others.
+near_no_flow <- 0.05
+
+# The search ends where no time and no softening comes as near as this to no flow, in nats, in the first fold.
+hopeless_flow <- 0.02
+
+# Of the laws only so many, the best without a flow, are tried while flows are looked for.
+laws_at_first <- 3L
+
+# Flows worth a look, from the middle of the grid outwards along one setting after the
+# other, in the first fold; the best in all folds, and the second where it comes near no flow.
+search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
+  best <- vapply(still, best_mean, 0)
+  first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
+  least <- if (forced) -Inf else max(first_without, -Inf) - near_no_flow
+  places <- vapply(still, function(scores) scores$candidate$place, "")
+  place <- if (length(still)) places[which.max(best)] else "scaled"
+  rivals <- rival_specs(specs, still)
+  first <- look_for_flows(places, place, grid, least, function(candidate) {
+    tick()
+    best_mean(score_folds(z, folds, candidate, utils::head(rivals, laws_at_first), setting, 1L))
+  })
+  means <- vapply(first, `[[`, 0, "mean")
+  near <- max(sum(is.finite(means) & means >= least), any(is.finite(means)))
+  kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
+  full <- lapply(first[kept], function(one) {
+    tick()
+    score_folds(z, folds, one$candidate, rivals, setting)
+  })
+  full[!vapply(full, is.null, NA)]
+}
+
+# The flows looked at, each with the mean that value() gives.
+look_for_flows <- function(places, place, grid, least, value) {
+  make <- function(place, s, softening, time) {
+    new_flow_candidate(place, s, softening, if (is.null(grid$n_steps)) time, grid$epsilon, grid$n_steps)
+  }
+  first <- list()
+  look <- function(candidates) {
+    keys <- vapply(candidates, function(one) paste(unlist(one), collapse = " "), "")
+    for (i in which(!duplicated(keys) & !keys %in% names(first))) {
+      first[[keys[i]]] <<- list(candidate = candidates[[i]], mean = value(candidates[[i]]))
+    }
+    means <- vapply(first, `[[`, 0, "mean")
+    first[[which.max(means)]]$candidate
+  }
+  at <- look(lapply(grid$time, function(time) make(place, grid$s[1], grid$softening[1], time)))
+  at <- look(lapply(grid$softening, function(softening) make(place, at$s, softening, at$time)))
+  if (max(vapply(first, `[[`, 0, "mean")) < least + near_no_flow - hopeless_flow) return(first)
+  at <- look(lapply(grid$s, function(s) make(place, s, at$softening, at$time)))
+  at <- look(lapply(grid$time, function(time) make(place, at$s, at$softening, time)))
+  look(lapply(places, function(place) make(place, at$s, at$softening, at$time)))
+  first
+}

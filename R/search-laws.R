@@ -1,0 +1,192 @@
+# Laws scored on rows that they were not fitted to, fold by fold.
+
+# Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
+# `reference`, see law_reference(); `settings`; `spec`, the number of the candidate, and `key`, its name. A law that
+# cannot be fitted is left out.
+score_laws <- function(latent, held, s, specs, threads) {
+  memo <- new.env(parent = emptyenv())
+  parts <- lapply(seq_along(specs), function(number) {
+    part <- score_law(specs[[number]], latent, held, s, memo, threads)
+    if (!is.null(part)) c(part, list(spec = rep(number, length(part$law))))
+  })
+  parts <- parts[!vapply(parts, is.null, NA)]
+  joined <- function(name) unlist(lapply(parts, `[[`, name), recursive = FALSE)
+  list(value = do.call(cbind, lapply(parts, `[[`, "value")), law = joined("law"), reference = joined("reference"),
+       settings = joined("settings"), spec = joined("spec"), key = joined("key"))
+}
+
+score_law <- function(spec, latent, held, s, memo, threads) {
+  law <- unless_unfit(fit_law(spec$kind, latent, s, memo))
+  if (is.null(law) || !has_density(law, spec$kind)) return(NULL)
+  value <- do.call(law_density, c(list(law, held, threads), spec$sweep))
+  settings <- list(spec$settings)
+  if (!is.null(spec$sweep)) {
+    settings <- lapply(spec$sweep[[1]], function(one) c(spec$settings, stats::setNames(list(one), names(spec$sweep))))
+  }
+  columns <- length(settings)
+  # the names of the columns are the same in every fold
+  colnames(value) <- if (is.null(spec$sweep)) spec$key else paste(spec$key, spec$sweep[[1]])
+  list(value = value, law = rep(spec$law, columns), reference = rep(list(law_reference(spec$kind)), columns),
+       settings = settings, key = rep(spec$key, columns))
+}
+
+# Rows of z in folds; rows of one block stay together. The same for the same extents:
+# nothing is drawn from R's generator.
+make_folds <- function(n, blocks, folds) {
+  if (is.null(blocks)) blocks <- seq_len(n)
+  units <- match(blocks, unique(blocks))
+  order <- order(draw_uniform(max(units), 1, search_keys$folds)[, 1])
+  rank <- integer(max(units))
+  rank[order] <- seq_along(order)
+  rank[units] %% min(folds, max(units)) + 1L
+}
+
+# The keys of what a search draws: the same in every search, and each another.
+search_keys <- list(folds = c(7L, 7L), thinning = c(8L, 8L), draws = c(5L, 5L))
+
+# More rows than this are thinned before a search, so that it takes about a second for a few columns: a law's settings
+# are known well enough from so many.
+most_search_rows <- 1200L
+
+# Few rows are worth five folds; with more, three give training sets that are nearly as large for less work.
+rows_of_five_folds <- 400L
+
+# The rows to search, thinned, their folds, and the rows of the smallest training set.
+search_rows <- function(z, blocks) {
+  if (nrow(z) > most_search_rows) {
+    some <- sort(order(draw_uniform(nrow(z), 1, search_keys$thinning)[, 1])[seq_len(most_search_rows)])
+    z <- z[some, , drop = FALSE]
+    blocks <- blocks[some]
+  }
+  folds <- make_folds(nrow(z), blocks, if (nrow(z) <= rows_of_five_folds) 5L else 3L)
+  if (max(folds) < 2) {
+    fail("`blocks`%s puts all rows of a class into one block; at least two are needed to calibrate.",
+         if (any(first_equal(z) < seq_len(nrow(z)))) ", with equal rows joined," else "")
+  }
+  list(z = z, folds = folds, n_train = nrow(z) - max(tabulate(folds)))
+}
+
+# Blocks in which equal rows are together: blocks that share a row become one. Without equal rows `blocks`.
+join_repeats <- function(z, blocks) {
+  first <- first_equal(z)
+  if (!anyDuplicated(first)) return(blocks)
+  if (is.null(blocks)) return(first)
+  joined <- match(blocks, unique(blocks))
+  repeat {
+    before <- joined
+    joined <- stats::ave(joined, first, FUN = min)
+    joined <- stats::ave(joined, before, FUN = min)
+    if (identical(joined, before)) return(joined)
+  }
+}
+
+check_blocks <- function(blocks, n) {
+  if (is.null(blocks)) return(NULL)
+  if (!is.atomic(blocks) || length(blocks) != n || anyNA(blocks)) {
+    fail("`blocks` must say for each of the %d rows which belong together, without NA, not %s.", n, describe(blocks))
+  }
+  blocks
+}
+
+# Two rows have a nearest neighbour, but no spread about it.
+least_training_rows <- 3L
+
+# Held-out log-densities of one candidate in one fold: the flow of the training rows, the held-out rows carried
+# along. NULL: the training rows are equal or fewer than three, or the steps of the flow are not one-to-one or leave
+# the range of numbers.
+score_candidate <- function(z, train, candidate, specs, setting) {
+  if (sum(train) < least_training_rows || all(first_equal(z[train, , drop = FALSE]) == 1L)) return(NULL)
+  place <- unless_unfit(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column))
+  if (is.null(place)) return(NULL)
+  points <- to_flow(z[train, , drop = FALSE], place)
+  held <- to_flow(z[!train, , drop = FALSE], place)
+  volume <- flow_log_volume(place)
+  if (candidate$flow) {
+    traj <- try_flow(points, candidate, setting)
+    if (is.null(traj)) return(NULL)
+    carried <- carry_forward(traj, held, setting$threads)
+    if (!all(is.finite(carried$points))) return(NULL)
+    points <- last_frame(traj)
+    held <- carried$points
+    volume <- volume + carried$log_det
+  }
+  scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads)
+  if (is.null(scores$value)) return(NULL)
+  scores$value <- scores$value + volume
+  scores
+}
+
+# Candidates that go on after the first fold: the best of each law, and all that are as far behind the best of all
+# as its rows leave open: so many nats, plus two standard errors of a mean of terms with standard deviation 1.
+race_margin <- 0.2
+
+still_in_race <- function(specs, scores) {
+  means <- colMeans(scores$value)
+  means[is.na(means)] <- -Inf
+  each <- vapply(seq_along(specs), function(number) max(means[scores$spec == number], -Inf), 0)
+  law <- vapply(specs, `[[`, "", "law")
+  of_law <- each == stats::ave(each, law, FUN = max) & each > -Inf
+  specs[of_law | each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))]
+}
+
+# The columns of one candidate that all of these folds have, stacked.
+score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
+  parts <- list()
+  for (k in which_folds) {
+    part <- score_candidate(z, folds != k, candidate, specs, setting)
+    if (is.null(part)) return(NULL)
+    if (length(parts) == 0) specs <- still_in_race(specs, part)
+    parts <- c(parts, list(part))
+  }
+  shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
+  if (length(shared) == 0) return(NULL)
+  value <- do.call(rbind, lapply(parts, function(part) part$value[, shared, drop = FALSE]))
+  value[is.na(value)] <- -Inf
+  rows <- unlist(lapply(which_folds, function(k) which(folds == k)))
+  first <- parts[[1]]
+  at <- match(shared, colnames(first$value))
+  list(value = value[order(rows), , drop = FALSE], law = first$law[at], reference = first$reference[at],
+       settings = first$settings[at], key = first$key[at], candidate = candidate)
+}
+
+best_column <- function(scores) which.max(colMeans(scores$value))
+
+best_mean <- function(scores) if (is.null(scores)) -Inf else max(colMeans(scores$value))
+
+# Laws further than this from the best without a flow, in nats, are not tried with one: no flow has made up as much.
+rivals_within <- 0.5
+
+# Of each law the best settings without a flow (with all values of what it sweeps), the best law first; laws far
+# behind are left out.
+rival_specs <- function(specs, still) {
+  if (length(still) == 0) return(specs)
+  means <- unlist(lapply(still, function(scores) colMeans(scores$value)))
+  law <- unlist(lapply(still, `[[`, "law"))
+  keys <- unlist(lapply(still, `[[`, "key"))
+  spec_keys <- vapply(specs, `[[`, "", "key")
+  kept <- lapply(unique(law[order(means, decreasing = TRUE)]), function(name) {
+    rows <- which(law == name)
+    if (!(max(means[rows]) >= max(means) - rivals_within)) return(NULL)
+    specs[match(keys[rows[which.max(means[rows])]], spec_keys)]
+  })
+  unlist(kept, recursive = FALSE)
+}
+
+# One row per law of a candidate: its best settings and their mean.
+describe_scores <- function(scores) {
+  means <- colMeans(scores$value)
+  candidate <- scores$candidate
+  rows <- vapply(unique(scores$law), function(law) {
+    of <- which(scores$law == law)
+    of[which.max(means[of])]
+  }, 0L)
+  data.frame(
+    place = candidate$place, flow = candidate$flow, s = if (candidate$flow) candidate$s else NA_real_,
+    softening = if (candidate$flow) candidate$softening else NA_real_,
+    time = if (is.null(candidate$time)) NA_real_ else candidate$time,
+    law = unname(scores$law[rows]), settings = vapply(scores$settings[rows], format_settings, ""),
+    log_density = unname(means[rows]),
+    se = unname(apply(scores$value[, rows, drop = FALSE], 2, stats::sd)) / sqrt(nrow(scores$value)),
+    row.names = NULL
+  )
+}

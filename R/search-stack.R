@@ -1,0 +1,68 @@
+# A mixture of the laws that a search has scored.
+
+# The columns that a stack is made from: of each law its best settings, and the best so many of all.
+most_stack_columns <- 25L
+
+# A mixture of the laws of one candidate, where it beats the best of them by a standard
+# error of the paired difference.
+stack_columns <- function(scores) {
+  if (length(unique(scores$law)) < 2) return(NULL)
+  means <- colMeans(scores$value)
+  some <- order(means, decreasing = TRUE)
+  first <- match(unique(scores$law), scores$law[some])
+  some <- unique(some[c(seq_len(min(most_stack_columns, length(some))), first)])
+  some <- some[is.finite(means[some])]
+  if (length(some) < 2) return(NULL)
+  weights <- stacking_weights(scores$value[, some, drop = FALSE])
+  each <- log_mean_exp(scores$value[, some, drop = FALSE], weights)
+  gain <- each - scores$value[, best_column(scores)]
+  if (!isTRUE(mean(gain) > stats::sd(gain) / sqrt(length(gain)))) return(NULL)
+  used <- some[weights > 0]
+  parts <- lapply(used, function(column) {
+    list(law = scores$reference[[column]], settings = scores$settings[[column]])
+  })
+  list(each = each, settings = list(parts = parts, weights = weights[weights > 0]), keys = scores$key[used])
+}
+
+# A part of less weight is dropped: it costs as much to draw and to evaluate as any other.
+least_weight <- 0.05
+most_parts <- 4L
+
+# Steps of EM over all columns, whose weights are near their limits then, and over those that are kept.
+weighing_steps <- c(200L, 100L)
+
+# The weights of densities (columns of log-densities of held-out rows) with the highest
+# mean log-likelihood, by EM.
+stacking_weights <- function(each) {
+  density <- exp(each - apply(each, 1, max))
+  weights <- rep(1 / ncol(each), ncol(each))
+  fit <- function(weights, steps) {
+    for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
+    weights
+  }
+  weights <- fit(weights, weighing_steps[1])
+  kept <- order(weights, decreasing = TRUE)[seq_len(min(most_parts, ncol(each)))]
+  kept <- kept[weights[kept] >= min(least_weight, max(weights))]
+  weights[-kept] <- 0
+  fit(weights / sum(weights), weighing_steps[2])
+}
+
+# Held-out log-densities of the rows under the stack, or the best law alone.
+best_rows <- function(scores) {
+  stack <- stack_columns(scores)
+  if (is.null(stack)) scores$value[, best_column(scores)] else stack$each
+}
+
+# With more rows some laws gain more than others, so a stack that was chosen on thinned rows is weighed again on all
+# but some: its parts and the best settings of each law, with all their widths.
+score_again <- function(z, blocks, chosen, stack, specs, setting) {
+  folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
+  of_stack <- Filter(function(spec) spec$key %in% stack$keys, specs)
+  some <- c(of_stack, rival_specs(specs, list(chosen)))
+  some <- some[!duplicated(vapply(some, `[[`, "", "key"))]
+  scores <- score_candidate(z, folds != 1L, chosen$candidate, some, setting)
+  if (is.null(scores)) return(chosen)
+  scores$value[is.na(scores$value)] <- -Inf
+  scores$candidate <- chosen$candidate
+  scores
+}

@@ -1,0 +1,46 @@
+control <- function(...) {
+  given <- list(...)
+  usual <- list(s = NULL, epsilon = NULL, step = 0.1, n_steps = NULL, time = NULL, keep = "all", calibrate = TRUE,
+                density_floor = 0.01, min_rows = 20L, laws = NULL)
+  usual[names(given)] <- given
+  usual
+}
+
+test_that("efs() foretells a long fit in one line and is silent about a short one", {
+  x <- two_clusters(40, 2)
+  expect_no_message(efs(x))
+  with_binding("least_seconds_to_tell", 0, {
+    expect_message(efs(x, calibrate = FALSE), "^efs\\(\\): about 0 minutes and 0 MB for 40 rows in 2 dimensions on")
+    expect_message(efs(x), "^efs\\(\\), after its search: about 0 minutes")
+    said <- NULL
+    withCallingHandlers(efs(x, calibrate = FALSE), message = function(m) said <<- c(said, conditionMessage(m)))
+    expect_length(said, 1)
+  })
+})
+
+test_that("the times are those of the work", {
+  foretell <- function(n, d, ..., threads = 2) {
+    suppressMessages(particleflow:::foretell(list(seq_len(n)), d, control(...), threads))
+  }
+  # a search of 1,200 rows takes seconds, however many rows there are
+  expect_lt(foretell(1e5, 10)$seconds, 10)
+  # a flow by rule of ten steps: 100,000 x 10, ten fields of 5 s each, ten log-determinants of 20 s each, one thread
+  expect_message(particleflow:::foretell(list(1:1e5), 10, control(calibrate = FALSE), 1), "about [45] minutes")
+  expect_message(particleflow:::foretell(list(1:1e6), 10, control(calibrate = FALSE), 2), "about 3\\.[0-9] hours")
+  by_rule <- function(...) foretell(2e4, 10, calibrate = FALSE, ...)$seconds
+  # ten times the steps, half the threads, no floor
+  expect_gt(by_rule(time = 10), 5 * by_rule(time = 1))
+  expect_equal(by_rule(threads = 1), 2 * by_rule(threads = 2))
+  expect_lt(by_rule(density_floor = 0), by_rule() / 2)
+  # a stack costs more than one law; frames take memory
+  after <- function(stacked, ...) {
+    candidate <- list(flow = FALSE, time = 0, n_steps = NULL)
+    suppressMessages(particleflow:::foretell_class(1e5, 10, control(), candidate, stacked, 1))$seconds
+  }
+  expect_gt(after(TRUE), 3 * after(FALSE))
+  expect_equal(foretell(1e5, 10, calibrate = FALSE, n_steps = 99L)$bytes, 8 * 1e5 * 10 * 105)
+  expect_lt(foretell(1e5, 10, calibrate = FALSE, n_steps = 99L, keep = "checkpoints")$bytes, 8 * 1e5 * 10 * 30)
+  expect_identical(particleflow:::say_time(61), "1 minute")
+  expect_identical(particleflow:::say_time(7200), "2.0 hours")
+  expect_identical(particleflow:::say_memory(2.34e9), "2.3 GB")
+})
