@@ -52,11 +52,11 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   points <- to_flow(z, placed)
   epsilon <- if (is.null(control$epsilon)) 16 * n^(-2 / max(dim, 2)) else control$epsilon
   arguments <- list(points, s = control$s, epsilon = epsilon, step = control$step, max_bound = control$max_bound,
-                    keep = control$keep, threads = threads, progress = progress)
+                    keep = control$keep, given = !is.null(control$n_steps), threads = threads, progress = progress)
   arguments["time"] <- list(control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   if (nzchar(reason)) arguments[c("n_steps", "time")] <- list(0L, NULL)
-  trajectory <- do.call(efs_forward, arguments)
+  trajectory <- do.call(forward_flow, arguments)
   law <- do.call(fit_law, c(list(control$law, trajectory), control$law_settings))
   k <- n_steps(trajectory)
   list(

@@ -116,8 +116,9 @@ field_score <- function(run, x) {
     },
     rule = {
       points <- from_frame(run$frame, x)
-      bandwidth <- if (is.null(run$state$bandwidth)) likely_bandwidth(points, field$rule$kernel, run$control$threads) else run$state$bandwidth
-      rule_step(field$rule, points, bandwidth, run$control$threads)$record[2]
+      bandwidth <- run$state$bandwidth
+      if (is.null(bandwidth)) bandwidth <- likely_bandwidth(points, field$rule$kernel, run$control$threads)
+      rule_step(field$rule, points, bandwidth, run$control$threads)$record[["divergence"]]
     },
     kernel_score(x, field$check, score_kernel("riesz"), FALSE, run$control$threads)
   )

@@ -135,7 +135,7 @@ run_candidate <- function(points, candidate, setting) {
                     step = setting$step, max_bound = setting$max_bound, threads = setting$threads, progress = FALSE)
   if (!is.null(candidate$n_steps)) arguments$n_steps <- candidate$n_steps
   arguments["time"] <- list(candidate$time)
-  do.call(efs_forward, arguments)
+  do.call(forward_flow, arguments)
 }
 
 # Specifications that go on after the first fold: the best of each law, and all that are as far behind

@@ -97,12 +97,18 @@ new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, con
 
 component_covariances <- function(covariances, k, d) {
   if (is.list(covariances)) {
-    if (length(covariances) != k) fail("`covariances` must have one matrix for each of the %d components, not %d.", k, length(covariances))
+    if (length(covariances) != k) {
+      fail("`covariances` must have one matrix for each of the %d components, not %d.", k, length(covariances))
+    }
     return(covariances)
   }
   if (is.matrix(covariances)) return(rep(list(covariances), k))
-  good <- is.numeric(covariances) && length(covariances) %in% c(1L, k) && all(is.finite(covariances)) && all(covariances > 0)
-  if (!good) fail("`covariances` must be positive variances (one, or one a component), a matrix or a list of matrices, not %s.", describe(covariances))
+  good <- is.numeric(covariances) && length(covariances) %in% c(1L, k) && all(is.finite(covariances)) &&
+    all(covariances > 0)
+  if (!good) {
+    fail(paste("`covariances` must be positive variances (one for all components, or one for each), a matrix or a list",
+               "of matrices, not %s."), describe(covariances))
+  }
   lapply(rep_len(covariances, k), function(v) diag(v, d))
 }
 
@@ -122,7 +128,9 @@ target_field <- function(target, points, threads) {
 }
 
 #' @export
-format.wgf_target <- function(x, ...) sprintf("<wgf_target> %s in %d dimension%s", x$name, x$dim, if (x$dim == 1) "" else "s")
+format.wgf_target <- function(x, ...) {
+  sprintf("<wgf_target> %s in %d dimension%s", x$name, x$dim, if (x$dim == 1) "" else "s")
+}
 
 #' @export
 print.wgf_target <- function(x, ...) {
