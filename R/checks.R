@@ -49,12 +49,14 @@ check_choice <- function(x, choices, what) {
 
 # For a method that has `...` only because its generic has: what stands there is a mistake. `call` is the call as
 # the user wrote it, "simulate()".
-check_dots <- function(call, ...) {
+check_dots <- function(call, ..., allowed = character()) {
   given <- as.list(substitute(list(...)))[-1]
-  if (!length(given)) return(invisible())
-  name <- if (is.null(names(given)) || !nzchar(names(given)[1])) NULL else names(given)[1]
-  if (is.null(name)) fail("%s has no further argument without a name.", call)
-  fail("%s has no argument `%s`.", call, name)
+  names <- if (is.null(names(given))) character(length(given)) else names(given)
+  wrong <- names[!names %in% allowed]
+  if (!length(wrong)) return(invisible())
+  if (!nzchar(wrong[1])) fail("%s has no further argument without a name.", call)
+  fail("%s has no argument `%s`%s.", call, wrong[1],
+       if (length(allowed)) ", nor have its points and lines such a setting" else "")
 }
 
 # A numeric matrix or a data frame of numeric columns as a matrix of doubles.
@@ -104,11 +106,23 @@ check_like <- function(x, what, first, min_rows = 1L) {
   x[, wanted, drop = FALSE]
 }
 
+# Squares of lengths up to this, and their sums, are within the range of doubles.
+largest_length <- 1e150
+
 # Standard deviations; 1 for columns that do not vary.
 column_spread <- function(x) {
   spread <- apply(x, 2, stats::sd)
+  # squares of numbers beyond 1e154, or below 1e-154, leave the range of doubles
+  for (column in which(!is.finite(spread) | spread < 1 / largest_length)) spread[column] <- scaled_spread(x[, column])
   spread[!(spread > 0)] <- 1
   spread
+}
+
+# The standard deviation, with the largest distance from the first value as the unit.
+scaled_spread <- function(column) {
+  distance <- column - column[1]
+  unit <- max(abs(distance))
+  if (unit > 0 && is.finite(unit)) unit * stats::sd(distance / unit) else unit
 }
 
 # s and epsilon of the Riesz potential for points in `dim` dimensions.

@@ -85,8 +85,8 @@ finish.gpa_run <- function(run) {
   trajectory <- gpa_trajectory(run)
   if (run$ended == "diverged") {
     warning(sprintf("The run diverged at step %d (numbers out of range); the fit is the state before that step. %s",
-                    run$state$step + 1L, "Lower `lipschitz`, `step` or `rate`, or try divergence = \"alpha\"."),
-            call. = FALSE)
+                    run$state$step + 1L, paste("Lower `lipschitz`, `step` or `rate`, scale the columns, or try",
+                                                    "divergence = \"alpha\".")), call. = FALSE)
   }
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
   structure(

@@ -169,10 +169,9 @@ push_forward <- function(traj, points, threads) {
     field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
     points <- points - traj$gamma[j] * field$gradient
   }
-  if (!all(is.finite(points))) {
-    fail("A new point fell on a particle of a flow without softening (`epsilon` = 0), where the field is infinite.")
-  }
-  points
+  if (all(is.finite(points))) return(points)
+  if (traj$epsilon > 0) stop_unsolved("New points lie so far from the particles that they leave the range of numbers.")
+  fail("A new point fell on a particle of a flow without softening (`epsilon` = 0), where the field is infinite.")
 }
 
 #' @export
@@ -190,10 +189,7 @@ format.riesz_trajectory <- function(x, ...) {
   bound <- if (k > 0) max(x$diagnostics$bound[seq_len(k)])
   c(
     NextMethod(),
-    if (flow_share(x) < short_share) {
-      sprintf("steps were shortened to a mean of %s of the %s given, so that they can be undone",
-              format(x$times[k + 1L] / k, digits = 2), format(x$control$step, digits = 2))
-    },
+    short_line(x),
     if (k > 0) {
       sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
               if (bound < 1) "each step can be undone" else "1 or more: some steps may have no unique inverse")
@@ -217,6 +213,14 @@ flow_share <- function(traj) {
   k <- n_steps(traj)
   if (k == 0 || !is.null(traj$control$time)) return(1)
   traj$times[k + 1L] / (traj$control$step * k)
+}
+
+# A line that says so, or NULL.
+short_line <- function(traj) {
+  if (!(flow_share(traj) < short_share)) return(NULL)
+  k <- n_steps(traj)
+  sprintf("steps were shortened so that they can be undone: time %s instead of %d x %s = %s",
+          format(traj$times[k + 1L], digits = 3), k, format(traj$control$step), format(k * traj$control$step, digits = 3))
 }
 
 # Says so where a flow is much shorter than the user asked for.

@@ -31,7 +31,7 @@ wgf_rule <- function(log_density, gradient, dim, start, control) {
 
 # log p [n] and its gradient [n, d] at the points, checked: errors name what is wrong.
 rule_values <- function(rule, points, threads) {
-  if (!is.null(rule$target)) return(check_target_values(target_field(rule$target, points, threads)))
+  if (!is.null(rule$target)) return(check_target_values(target_field(rule$target, points, threads), largest_length))
   value <- check_log_density(rule$log_density(points), nrow(points))
   gradient <- if (is.null(rule$gradient)) {
     difference_gradient(rule$log_density, points)
@@ -39,14 +39,6 @@ rule_values <- function(rule, points, threads) {
     check_gradient(rule$gradient(points), points)
   }
   list(log_density = value, gradient = gradient)
-}
-
-# A target that ships with the package is finite, but its values may leave the range of doubles.
-check_target_values <- function(values) {
-  bad <- !is.finite(values$log_density) | rowSums(!is.finite(values$gradient)) > 0
-  if (!any(bad)) return(values)
-  stop_unsolved(paste("The log-density of the target, or its gradient, leaves the range of numbers at %d of %d",
-                      "particles: give a `start` nearer to the target, or change its units."), sum(bad), length(bad))
 }
 
 check_log_density <- function(value, n) {
@@ -96,6 +88,21 @@ difference_gradient <- function(log_density, points, size = 1) {
   out
 }
 
+# The kernel estimate at the particles, whose exponents may leave the range of doubles.
+check_estimate <- function(estimate, bandwidth) {
+  if (all(is.finite(estimate$log_density)) && all(is.finite(estimate$score))) return(estimate)
+  stop_unsolved(paste("The particles lie so far from each other that a kernel estimate of bandwidth %s leaves the",
+                      "range of numbers."), format(bandwidth, digits = 3))
+}
+
+# A bandwidth can be chosen where squared distances between the particles are numbers.
+check_distances <- function(points) {
+  spread <- column_spread(points)
+  if (all(spread >= 1 / largest_length & spread <= largest_length)) return(invisible())
+  stop_unsolved(paste("The particles have standard deviations of %s, whose squares leave the range of numbers: choose",
+                      "other units, or another `start`."), some(format(spread, digits = 3)))
+}
+
 # Before the first step: the functions work row by row, and the gradient is one.
 check_rule <- function(rule, points, values) {
   if (!is.null(rule$target)) return(invisible())
@@ -106,7 +113,16 @@ check_rule <- function(rule, points, values) {
     fail("`log_density` must treat each row by itself, but its value at a row depends on the other rows.")
   }
   by_differences <- difference_gradient(rule$log_density, few, if (is.null(rule$gradient)) 8 else 1)
+  if (is.null(rule$gradient)) warn_rounding(again, by_differences)
   compare_gradients(rule, rows, values$gradient[rows, , drop = FALSE], by_differences)
+}
+
+# Differences over a step h of a log-density of size |v| are off by about eps |v| / h.
+warn_rounding <- function(values, by_differences) {
+  off <- max(abs(values)) * .Machine$double.eps^(2 / 3)
+  if (off <= 0.1 * max(abs(by_differences)) || off < 1e-3) return(invisible())
+  warning(sprintf(paste("`log_density` is as large as %.1e, so that its differences are lost in rounding: give",
+                        "`gradient`, or take a constant off."), max(abs(values))), call. = FALSE)
 }
 
 compare_gradients <- function(rule, rows, given, by_differences) {
@@ -169,7 +185,7 @@ wgf_record <- c("log_z", "divergence", "kinetic_energy", "gamma", "largest_move"
 # One step from points that have no history.
 rule_step <- function(rule, points, bandwidth, threads) {
   values <- rule_values(rule, points, threads)
-  estimate <- kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads)
+  estimate <- check_estimate(kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads), bandwidth)
   stiffness <- first_stiffness(rule, points, values, bandwidth, threads)
   move_points(rule, points, values, estimate, bandwidth, stiffness, NULL)
 }

@@ -24,6 +24,10 @@ check_bandwidths <- function(bandwidth) {
   if (!good) {
     fail("`bandwidth` must be one positive number, or two to anneal between, not %s.", describe(bandwidth))
   }
+  if (any(bandwidth < 1 / largest_length | bandwidth > largest_length)) {
+    fail("`bandwidth` must lie between %s and %s, whose squares are numbers, not be %s.", format(1 / largest_length),
+         format(largest_length), some(format(bandwidth)))
+  }
   as.double(bandwidth)
 }
 
@@ -130,16 +134,14 @@ close_block <- function(run, block) {
 # target that fails ends in one error, which holds the fit of all steps before; `block`: those not yet in the history.
 look_wgf <- function(run, block = list()) {
   state <- run$state
-  known <- tryCatch(guarded_values(run), error = function(e) stop(wgf_error(close_block(run, block), e)))
-  bandwidth <- wgf_bandwidth(run)
-  estimate <- kernel_estimate(NULL, state$points, run$rule$kernel, bandwidth, TRUE, run$threads)
-  moved <- move_points(run$rule, state$points, known$values, estimate, bandwidth, known$stiffness, run$control$step)
-  list(values = known$values, stiffness = known$stiffness, bandwidth = bandwidth, estimate = estimate, moved = moved,
-       masses = if (!is.null(run$modes)) mode_masses(run$modes, state$points, run$threads))
+  known <- tryCatch(values_here(run), error = function(e) stop(wgf_error(close_block(run, block), e)))
+  moved <- move_points(run$rule, state$points, known$values, known$estimate, known$bandwidth, known$stiffness,
+                       run$control$step)
+  c(known, list(moved = moved, masses = if (!is.null(run$modes)) mode_masses(run$modes, state$points, run$threads)))
 }
 
 # The functions of the user are called here, and may throw whatever they like.
-guarded_values <- function(run) {
+values_here <- function(run) {
   state <- run$state
   values <- rule_values(run$rule, state$points, run$threads)
   if (state$step == 0L) check_rule(run$rule, state$points, values)
@@ -150,7 +152,9 @@ guarded_values <- function(run) {
   } else {
     target_stiffness(state$before, values, state$points, state$stiffness)
   }
-  list(values = values, stiffness = stiffness)
+  bandwidth <- wgf_bandwidth(run)
+  estimate <- kernel_estimate(NULL, state$points, run$rule$kernel, bandwidth, TRUE, run$threads)
+  list(values = values, stiffness = stiffness, bandwidth = bandwidth, estimate = check_estimate(estimate, bandwidth))
 }
 
 # One error of class wgf_error and of the classes of the first, with the last good state.
@@ -192,7 +196,9 @@ wgf_bandwidth <- function(run) {
     share <- min(1, state$step / max(1, control$n_steps / 2))
     return(control$bandwidth[1]^(1 - share) * control$bandwidth[2]^share)
   }
-  if (is.null(state$bandwidth)) likely_bandwidth(state$points, control$kernel, run$threads) else state$bandwidth
+  if (!is.null(state$bandwidth)) return(state$bandwidth)
+  check_distances(state$points)
+  likely_bandwidth(state$points, control$kernel, run$threads)
 }
 
 # The bandwidth of the next step, from the estimate in this one.

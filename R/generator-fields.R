@@ -91,6 +91,7 @@ rule_pull <- function(run, x) {
   threads <- run$control$threads
   bandwidth <- run$state$bandwidth
   if (is.null(bandwidth)) {
+    check_distances(points)
     bandwidth <- likely_bandwidth(points, rule$kernel, threads)
   } else if (run$state$step %% bandwidth_every == 0) {
     tried <- bandwidth * bandwidth_ratio^(-1:1)

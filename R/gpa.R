@@ -110,9 +110,16 @@ gpa <- function(source, target, divergence = c("kl", "alpha", "reverse_kl", "js"
   latent <- choose_pooled_latent(latent, control$scale, tables$pooled)$fit(tables$pooled)
   start <- unname(latent$encode(tables$source))
   goal <- unname(latent$encode(tables$target))
+  check_encoded_range(start, goal)
   run <- new_gpa_run(start, goal, control, call = record_call(match.call(), "gpa"),
                      source = if (is.function(source)) source, table = tables$template, latent = latent)
   complete(take_seconds(run, began), progress)
+}
+
+check_encoded_range <- function(start, goal) {
+  if (all(is.finite(start)) && all(is.finite(goal))) return(invisible())
+  stop_unsolved(paste("The encoded rows leave the range of numbers: bring the columns of `source` and `target` to",
+                      "smaller units."))
 }
 
 gpa_control <- function(divergence, alpha, lipschitz, step, n_steps, solver, hidden, smoothing, normalisation,

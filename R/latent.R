@@ -55,7 +55,7 @@ new_fitted_latent <- function(name, dim, encode, decode, description, explained 
 latent_standardise <- function() {
   new_latent("standardise", function(x) {
     centre <- colMeans(x)
-    spread <- apply(x, 2, stats::sd)
+    spread <- column_spread(x)
     new_fitted_latent(
       "standardise", ncol(x),
       encode = function(x) unscale_columns(x, centre, spread, inverse = TRUE),

@@ -158,6 +158,7 @@ checkpoint_seconds <- 30
 # A function that saves a run, if the last time was checkpoint_seconds ago or `at_once`. A file that cannot be written
 # costs one warning, never the run.
 checkpoint_writer <- function(path) {
+  force(path)
   last <- seconds_now()
   warned <- FALSE
   function(run, at_once = FALSE) {

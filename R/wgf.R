@@ -4,8 +4,8 @@
 #' particles and \eqn{r = p/q},
 #' \deqn{\frac{dx}{dt} = w(r)\, \nabla \log r,}{dx/dt = w(r) grad log r,}
 #' the direction of steepest descent of a divergence \eqn{D_f = \int q f(p/q)}{D_f = integral of q f(p/q)} in
-#' Wasserstein space, with \eqn{w(r) = r^2 f''(r)}. The direction is the same for all divergences: they differ in where the particles are moved
-#' most. `q` is a kernel estimate from the particles, each left out of its own.
+#' Wasserstein space, with \eqn{w(r) = r^2 f''(r)}. The direction is the same for all divergences: they differ in where
+#' the particles are moved most. `q` is a kernel estimate from the particles, each left out of its own.
 #'
 #' @section Divergences:
 #' \tabular{lll}{
@@ -26,9 +26,10 @@
 #' }
 #' As in [gpa()], the divergence is that of the moving particles from the target, so that `"kl"` is
 #' \eqn{KL(q\|p)}{KL(q||p)} (often called reverse in the literature on sampling). Weights are computed from
-#' \eqn{\log r}{log r}. The constant of `p` is estimated by the mean of \eqn{p/q} over the particles, expectations under `p` by weights proportional to `r`. Weights over that at \eqn{r = 1}
-#' are kept between `1/cap` and `cap`: without a lower end, particles far from the target would stand still under most
-#' divergences. The weights of the log-variance change sign; they are kept between `-cap` and `cap`.
+#' \eqn{\log r}{log r}. The constant of `p` is estimated by the mean of \eqn{p/q} over the particles, expectations under
+#' `p` by weights proportional to `r`. Weights over that at \eqn{r = 1} are kept between `1/cap` and `cap`: without a
+#' lower end, particles far from the target would stand still under most divergences. The weights of the log-variance
+#' change sign; they are kept between `-cap` and `cap`.
 #'
 #' @section What is guaranteed, and what is not:
 #' The flow is local: where the kernels of two groups of particles do not overlap, no mass passes between them. Each
@@ -65,8 +66,8 @@
 #' ends in one error of class `wgf_error`, whose field `fit` is the fit of all steps before. So it is after Ctrl-C:
 #' [resume()] without arguments goes on from there.
 #'
-#' @param log_density Function that takes a numeric matrix with one row per point and returns the log-density of each row,
-#'   up to a constant; or a target such as [target_mixture()].
+#' @param log_density Function that takes a numeric matrix with one row per point and returns the log-density of each
+#'   row, up to a constant; or a target such as [target_mixture()].
 #' @param gradient Function of the same matrix that returns a matrix: the gradient of the log-density at each row. It is
 #'   compared with differences at some starting points. `NULL`: central differences, two evaluations a column.
 #' @param dim Number of columns. Not needed where `log_density` is a target or `start` a matrix.
@@ -101,8 +102,8 @@
 #'   `divergence`, `log_z` (log of the integral of `p`), `kinetic_energy`, `largest_move`, `log_r_5`, `log_r_50`,
 #'   `log_r_95` (percentiles of the normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that
 #'   `cap` changed), `births` (share of particles that died and began again elsewhere after the step)), `masses` (a
-#'   matrix with one row per step and one column per mode, or `NULL`), `latent` (`NULL`), `control`, `diagnostics` (one row),
-#'   `elapsed` (seconds). Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf],
+#'   matrix with one row per step and one column per mode, or `NULL`), `latent` (`NULL`), `control`, `diagnostics` (one
+#'   row), `elapsed` (seconds). Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf],
 #'   [plot()][plot.wgf], [summary()][summary.wgf], `as.data.frame()`, `tidy()`, `glance()`, [resume()], [distill()].
 #' @references
 #' Lu Y, Lu J, Nolen J (2019). Accelerating Langevin sampling with birth-death. arXiv 1905.09863.
