@@ -24,8 +24,8 @@ check_count <- function(x, what, lower = 0L) {
   bad <- !is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x) ||
     x < lower || x > .Machine$integer.max
   if (bad) {
-    fail("`%s` must be one whole number of at least %d, not %s.", what, lower,
-         describe(x))
+    upper <- if (is_count(x) && x > .Machine$integer.max) sprintf(" and at most %d", .Machine$integer.max) else ""
+    fail("`%s` must be one whole number of at least %d%s, not %s.", what, lower, upper, describe(x))
   }
   as.integer(x)
 }
@@ -37,19 +37,45 @@ check_flag <- function(x, what) {
   x
 }
 
+# One of `choices`, which is also the default value of the argument: left alone, it means the first.
 check_choice <- function(x, choices, what) {
-  if (!is.character(x) || length(x) < 1 || is.na(x[1]) || !x[1] %in% choices) {
+  if (length(x) > 1 && identical(x, choices)) return(x[1])
+  if (!is.character(x) || length(x) != 1 || is.na(x) || !x %in% choices) {
     fail("`%s` must be one of %s, not %s.", what,
          paste0('"', choices, '"', collapse = ", "), describe(x))
   }
-  x[1]
+  x
 }
+
+# For a method that has `...` only because its generic has: what stands there is a mistake. `call` is the call as
+# the user wrote it, "simulate()".
+check_dots <- function(call, ..., allowed = character()) {
+  given <- as.list(substitute(list(...)))[-1]
+  names <- if (is.null(names(given))) character(length(given)) else names(given)
+  wrong <- names[!names %in% allowed]
+  if (!length(wrong)) return(invisible())
+  if (!nzchar(wrong[1])) fail("%s has no further argument without a name.", call)
+  fail("%s has no argument `%s`%s.", call, wrong[1],
+       if (length(allowed)) ", nor have its points and lines such a setting" else "")
+}
+
+# Squares of lengths up to this, and their sums, are within the range of doubles.
+largest_length <- 1e150
 
 # Standard deviations; 1 for columns that do not vary.
 column_spread <- function(x) {
   spread <- apply(x, 2, stats::sd)
+  # squares of numbers beyond 1e154, or below 1e-154, leave the range of doubles
+  for (column in which(!is.finite(spread) | spread < 1 / largest_length)) spread[column] <- scaled_spread(x[, column])
   spread[!(spread > 0)] <- 1
   spread
+}
+
+# The standard deviation, with the largest distance from the first value as the unit.
+scaled_spread <- function(column) {
+  distance <- column - column[1]
+  unit <- max(abs(distance))
+  if (unit > 0 && is.finite(unit)) unit * stats::sd(distance / unit) else unit
 }
 
 # s and epsilon of the Riesz potential for points in `dim` dimensions.
@@ -79,16 +105,38 @@ check_shares <- function(weights, k) {
 check_widths <- function(hidden) {
   good <- is.numeric(hidden) && length(hidden) >= 1 && !anyNA(hidden) && all(hidden == round(hidden)) &&
     all(hidden >= 1 & hidden <= 1e4)
-  if (!good) fail("`hidden` must be the widths of the hidden layers, whole numbers from 1 to 10000, not %s.", describe(hidden))
+  if (!good) {
+    fail("`hidden` must be the widths of the hidden layers, whole numbers from 1 to 10000, not %s.", describe(hidden))
+  }
   as.integer(hidden)
 }
 
+# The path of a checkpoint, in full. A file that is there already must be a checkpoint: a run would write over it.
 check_path <- function(checkpoint) {
   if (is.null(checkpoint)) return(NULL)
-  if (!is.character(checkpoint) || length(checkpoint) != 1 || is.na(checkpoint) || !dir.exists(dirname(checkpoint))) {
-    fail("`checkpoint` must be the path of a file in a directory that exists, not %s.", describe(checkpoint))
+  if (!is.character(checkpoint) || length(checkpoint) != 1 || is.na(checkpoint) || !nzchar(checkpoint)) {
+    fail("`checkpoint` must be the path of a file, not %s.", describe(checkpoint))
+  }
+  checkpoint <- path.expand(checkpoint)
+  if (dir.exists(checkpoint)) fail("`checkpoint` must be the path of a file, but \"%s\" is a directory.", checkpoint)
+  if (!dir.exists(dirname(checkpoint))) {
+    fail("`checkpoint` must be the path of a file in a directory that exists, but \"%s\" does not.",
+         dirname(checkpoint))
+  }
+  if (file.access(dirname(checkpoint), 2) != 0) {
+    fail("`checkpoint` must be the path of a file that can be written, but the directory \"%s\" is read-only.",
+         dirname(checkpoint))
+  }
+  if (file.exists(checkpoint) && !looks_saved(checkpoint)) {
+    fail("`checkpoint` is \"%s\", a file that is not a checkpoint and would be lost; give another path.", checkpoint)
   }
   normalizePath(checkpoint, mustWork = FALSE)
+}
+
+# An uncompressed file of saveRDS() begins with these two bytes. An empty file holds nothing that could be lost.
+looks_saved <- function(path) {
+  first <- readBin(path, "raw", 2L)
+  length(first) == 0 || identical(first, charToRaw("X\n"))
 }
 
 # Every how many steps a frame is kept.

@@ -51,20 +51,38 @@
 efs_backward <- function(traj, y, method = c("exact", "paper"), tolerance = 1e-12,
                          max_evaluations = 30, beta = 0.1, n_inner = 300,
                          details = FALSE, threads = NULL, progress = NULL) {
+  check_progress(progress)
+  details <- check_flag(details, "details")
+  control <- backward_control(method, tolerance, max_evaluations, beta, n_inner)
+  threads <- thread_count(threads)
   check_trajectory(traj)
   y <- check_latent_points(y, dim(traj$frames)[2])
-  method <- check_choice(method, c("exact", "paper"), "method")
-  details <- check_flag(details, "details")
-  control <- list(
-    method = method,
+  result <- run_backward(traj, y, control, threads, progress)
+  if (control$method == "exact") warn_inexact(result, limit = 1e-8)
+  if (details) result else result$points
+}
+
+# The settings of the inverse as a plain list, checked.
+backward_control <- function(method = "exact", tolerance = 1e-12, max_evaluations = 30, beta = 0.1, n_inner = 300,
+                             what = "method") {
+  list(
+    method = check_choice(method, c("exact", "paper"), what),
     tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
     max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
     beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
     n_inner = check_count(n_inner, "n_inner")
   )
-  result <- run_backward(traj, y, control, thread_count(threads), progress)
-  if (method == "exact") warn_inexact(result, limit = 1e-8)
-  if (details) result else result$points
+}
+
+# A whole trajectory that has an inverse.
+check_trajectory <- function(traj, what = "traj") {
+  if (!inherits(traj, "particle_trajectory")) {
+    fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
+  }
+  if (!is.null(traj$maker) && !inherits(traj, "riesz_trajectory")) {
+    fail("`%s` must be a trajectory from efs_forward(), not one from %s(), which has no inverse.", what, traj$maker)
+  }
+  check_whole(traj, what)
 }
 
 check_latent_points <- function(y, dim) {
@@ -80,35 +98,32 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   # the step from frame j to j + 1 is undone at frame j; the paper starts one later
   steps <- if (exact) rev(seq_along(traj$gamma)) else rev(seq_len(n_steps(traj) + 1L))
   if (n_steps(traj) == 0) steps <- integer()
+  check_backward_time(traj, y, control, length(steps))
   bar <- progress_bar("Backward", length(steps), progress)
-  on.exit(bar$done())
   names <- list(rownames(y), dimnames(traj$frames)[[2]])
   points <- unname(y)
   velocity <- velocity_store()
-  residual <- numeric(nrow(y))
-  evaluations <- 0
-  error <- 0
+  residual <- volume <- numeric(nrow(y))
+  evaluations <- error <- 0
   growth <- step_growth(traj)
-  volume <- numeric(nrow(y))
   frame_at <- frame_reader(traj, threads)
   for (j in steps) {
     at <- unname(frame_at(j))
-    radius <- sqrt(mean(rowSums(sweep(at, 2, colMeans(at))^2)))
-    scale <- if (radius > 0) radius else 1
+    scale <- frame_scale(at)
+    gamma <- traj$gamma[min(j, length(traj$gamma))]
     if (exact) {
-      gamma <- traj$gamma[j]
       solved <- undo_step(points, points + gamma * velocity$guess(gamma), at, gamma, traj, scale, control, threads)
       velocity$add((solved$points - points) / gamma, gamma)
       evaluations <- evaluations + mean(solved$evaluations)
     } else {
-      gamma <- traj$gamma[min(j, length(traj$gamma))]
       solved <- undo_step_paper(points, at, gamma, traj, control, threads)
     }
     points <- solved$points
     if (!all(is.finite(points))) {
-      fail("Points left the range of numbers while step %d was undone; the flow cannot be inverted with these settings.", j)
+      stop_unsolved(paste("Points left the range of numbers while step %d was undone; the flow cannot be inverted with",
+                          "these settings."), j)
     }
-    if (log_det) volume <- volume + step_log_det(points, at, traj$gamma[j], traj, FALSE, threads)$value
+    if (log_det) volume <- volume + step_log_det(points, at, gamma, traj, FALSE, threads)$value
     residual <- pmax(residual, solved$residual / scale)
     if (exact) error <- (error + max(control$tolerance, solved$residual / scale)) * growth[j]
     bar$tick()
@@ -122,6 +137,20 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
     evaluations = if (exact && length(steps)) evaluations / length(steps) else NA_real_,
     error_estimate = if (exact) error else NA_real_
   )
+}
+
+# The root-mean-square radius of the particles, by which residuals are measured; 1 where they are all equal.
+frame_scale <- function(at) {
+  radius <- sqrt(mean(rowSums(sweep(at, 2, colMeans(at))^2)))
+  if (radius > 0) radius else 1
+}
+
+# Each step takes one kernel value for each pair of a point and a particle, Algorithm 3 `n_inner` of them.
+check_backward_time <- function(traj, y, control, steps) {
+  exact <- control$method == "exact"
+  rounds <- if (exact) 1 else control$n_inner
+  seconds <- rounds * steps * nrow(y) * as.numeric(dim(traj$frames)[1]) / most_pairs_per_second
+  check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")
 }
 
 # The velocities of the last two steps, and the one that a straight line through
@@ -160,16 +189,18 @@ undo_step_paper <- function(points, at, gamma, traj, control, threads) {
 warn_inexact <- function(result, limit) {
   stuck <- sum(!result$converged)
   if (stuck > 0) {
-    warning(sprintf("%d of %d points did not reach the tolerance at every step (largest relative residual %.1e); see `details = TRUE`.",
-                    stuck, length(result$converged), max(result$residual)), call. = FALSE)
+    warning(sprintf(paste("%d of %d points did not reach the tolerance at every step (largest relative residual %.1e);",
+                          "see `details = TRUE`."), stuck, length(result$converged), max(result$residual)),
+            call. = FALSE)
   }
   if (!(result$error_estimate <= limit)) {
     warning(
       if (is.finite(result$error_estimate)) {
-        sprintf("The points may be off by up to %.1e of the data's radius: small errors grow on the way back (see \"How exact\" in ?efs_backward).",
-                result$error_estimate)
+        sprintf(paste("The points may be off by up to %.1e of the data's radius: small errors grow on the way back",
+                      "(see \"How exact\" in ?efs_backward)."), result$error_estimate)
       } else {
-        "The error of the points cannot be bounded (estimated error: Inf): at least one step has an inverse-step bound of 1 or more (see \"How exact\" in ?efs_backward)."
+        paste("The error of the points cannot be bounded (estimated error: Inf): at least one step has an inverse-step",
+              "bound of 1 or more (see \"How exact\" in ?efs_backward).")
       },
       call. = FALSE
     )

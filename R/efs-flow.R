@@ -53,11 +53,11 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
 
 flow_of_class <- function(points, control, reason, threads, progress) {
   arguments <- list(s = control$s, epsilon = control$epsilon, step = control$step, max_bound = control$max_bound,
-                    keep = control$keep, threads = threads, progress = progress)
+                    keep = control$keep, given = !is.null(control$n_steps), threads = threads, progress = progress)
   arguments["time"] <- list(control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   if (nzchar(reason)) arguments[c("n_steps", "time")] <- list(0L, NULL)
-  do.call(efs_forward, c(list(quote(points)), arguments))
+  do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
 # One row: the settings of the flow, how well it can be undone, and what the search found.

@@ -37,7 +37,7 @@ class_bytes <- function(n, d, searched, control, steps) {
 }
 
 # What is known before the searches.
-foretell <- function(rows, d, control, threads) {
+foretell_fit <- function(rows, d, control, threads) {
   seconds <- bytes <- 0
   for (n in lengths(rows)) {
     searched <- can_search(control, n, d)

@@ -43,6 +43,8 @@
 #'   the cost of one more forward flow.
 #' @param every For `"checkpoints"`, a whole number of at least 1; `NULL` takes
 #'   the root of the number of steps, which needs the least memory.
+#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]; `NULL`
+#'   for none. If it cannot be written, a warning says so and the run goes on.
 #' @param threads Number of threads; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive
 #'   session.
@@ -61,113 +63,49 @@
 efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
                         n_steps = if (is.null(time)) 10 else 1000, time = NULL,
                         max_bound = 0.5, keep = c("all", "checkpoints"), every = NULL,
-                        threads = NULL, progress = NULL) {
+                        checkpoint = NULL, threads = NULL, progress = NULL) {
+  check_progress(progress)
+  given <- is.null(time) && !missing(n_steps)
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads)
+  complete(run, progress)
+}
+
+# The same for other functions, which see to it themselves that a run which is stopped is not lost. `given`: the user
+# gave the number of steps and is told where they are short.
+forward_flow <- function(x, s, epsilon, step, n_steps = if (is.null(time)) 10 else 1000, time = NULL, max_bound = 0.5,
+                         keep = c("all", "checkpoints"), given = FALSE, threads = NULL, progress = NULL) {
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads)
+  finish(go_on(run, progress, remember = FALSE))
+}
+
+# The arguments of efs_forward() as a run of which no step is taken.
+forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads) {
   x <- check_points(x, "x", min_rows = 2L)
-  n <- nrow(x)
   potential <- check_potential(s, epsilon, ncol(x))
-  s <- potential$s
-  epsilon <- potential$epsilon
-  step <- check_number(step, "step", lower = 0, open_lower = TRUE)
-  if (!is.null(time)) time <- check_number(time, "time", lower = 0)
-  n_steps <- check_count(n_steps, "n_steps")
-  max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
-  planned <- if (is.null(time)) n_steps else min(n_steps, ceiling(time / step))
-  every <- check_every(check_choice(keep, c("all", "checkpoints"), "keep"), every, planned)
-  check_memory(x, planned, every)
-  threads <- thread_count(threads)
-  kappa <- .Call(C_pf_pair_curvature, s, epsilon)
-  if (is.finite(max_bound) && is.infinite(kappa) && n_steps > 0) {
-    fail("With `epsilon` = 0 and `s` = %s no step can be bounded; give `epsilon` above 0, or `max_bound = Inf` for fixed steps.",
-         format(s))
-  }
-
-  labels <- dimnames(x)
-  points <- unname(x)
-  frames <- frame_store(points, planned, every, labels)
-  history <- list()
-  elapsed <- 0
-  bar <- progress_bar("Forward", n_steps, progress)
-  on.exit(bar$done())
-  repeat {
-    at <- length(history)
-    field <- field_at(points, points, s, epsilon, TRUE, threads)
-    check_collision(points, field$nearest, epsilon, at)
-    check_range(field$gradient, field$curvature, at)
-    left <- if (is.null(time)) Inf else time - elapsed
-    finished <- at >= n_steps || left <= 1e-12 * max(time, 0)
-    curvature <- .Call(C_pf_largest_curvature, points, field$curvature, s, epsilon, threads)
-    steepest <- curvature + kappa / (n - 1)
-    gamma <- if (finished) NA_real_ else min(step, left)
-    if (!finished && is.finite(max_bound) && steepest > 0) gamma <- min(gamma, max_bound / steepest)
-    history[[at + 1]] <- frame_diagnostics(points, field, s, gamma, elapsed, at, curvature, steepest, kappa)
-    if (finished) break
-    points <- points - gamma * field$gradient
-    check_range(points, 0, at)
-    frames$add(points, at + 1L)
-    elapsed <- elapsed + gamma
-    bar$tick()
-  }
-  history <- as.data.frame(do.call(rbind, history))
-  warn_short_flow(history, step, n_steps, time)
-  new_trajectory(frames$close(points), history, list(s = s, epsilon = epsilon))
-}
-
-check_collision <- function(points, nearest, epsilon, at) {
-  if (epsilon > 0 || min(nearest) > 0) return(invisible())
-  rows <- which(nearest == 0)
-  if (at == 0) {
-    stop_unfit("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` above 0 or drop the duplicates.",
-         some(rows))
-  }
-  stop_unfit("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
-}
-
-check_range <- function(points, curvature, at) {
-  if (all(is.finite(points)) && !anyNA(curvature)) return(invisible())
-  stop_unsolved("The particles left the range of numbers at step %d: take a smaller `step` or a larger `epsilon`.", at + 1L)
-}
-
-# One row of diagnostics: the state of a frame and the step taken from it.
-frame_diagnostics <- function(points, field, s, gamma, elapsed, at, curvature, steepest, kappa) {
-  n <- nrow(points)
-  centred <- sweep(points, 2, colMeans(points))
-  attraction <- n * sum(centred^2)            # sum over ordered pairs of |z|^2 / 2
-  speed2 <- rowSums(field$gradient^2)
-  c(
-    step = at, time = elapsed, gamma = gamma,
-    energy = (attraction + sum(field$repulsion)) / (n * (n - 1)),
-    kinetic_energy = mean(speed2),
-    largest_move = gamma * sqrt(max(speed2)),
-    closest_pair = sqrt(min(field$nearest)),
-    curvature = curvature,
-    bound = gamma * steepest,
-    certificate = gamma * kappa * n / (n - 1)
+  keep <- check_choice(keep, c("all", "checkpoints"), "keep")
+  control <- list(
+    step = check_number(step, "step", lower = 0, open_lower = TRUE),
+    time = if (!is.null(time)) check_number(time, "time", lower = 0),
+    max_bound = check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE),
+    every = 1L, given = given, checkpoint = check_path(checkpoint)
   )
+  planned <- check_count(n_steps, "n_steps")
+  expected <- expected_steps(control, planned)
+  control$every <- check_every(keep, every, expected)
+  threads <- thread_count(threads)
+  check_steep(potential, control$max_bound, planned)
+  advice <- sprintf("give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows",
+                    if (control$every > 1) " with a larger `every`" else "")
+  needs <- forward_needs(x, expected, control$every)
+  check_memory(needs[["bytes"]], "The trajectory", advice)
+  check_time(needs[["seconds"]], "The flow", "give fewer `n_steps` or fewer rows")
+  new_riesz_run(x, potential, control, planned, threads)
 }
 
-warn_short_flow <- function(history, step, n_steps, time) {
-  covered <- history$time[nrow(history)]
-  if (!is.null(time)) {
-    if (covered < time * (1 - 1e-9)) {
-      warning(sprintf("The flow covered a time of %.3g of the %.3g asked for in `n_steps` = %d steps: raise `epsilon`, `n_steps` or `max_bound`.",
-                      covered, time, n_steps), call. = FALSE)
-    }
-  } else if (n_steps > 0 && covered < 0.01 * step * n_steps) {
-    warning(sprintf("Steps that can be undone were so short that the flow covered a time of only %.2g instead of %.2g: raise `epsilon`, or give `max_bound = Inf` for fixed steps.",
-                    covered, step * n_steps), call. = FALSE)
-  }
-}
-
-# New points moved along with the stored flow, without moving it: the map that
-# efs_backward() inverts.
-push_forward <- function(traj, points, threads) {
-  frame_at <- frame_reader(traj, threads)
-  for (j in seq_along(traj$gamma)) {
-    field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
-    points <- points - traj$gamma[j] * field$gradient
-  }
-  if (!all(is.finite(points))) {
-    fail("A new point fell on a particle of a flow without softening (`epsilon` = 0), where the field is infinite.")
-  }
-  points
+# Where a single pair of particles can be arbitrarily steep, no step is short enough.
+check_steep <- function(potential, max_bound, n_steps) {
+  steepest <- .Call(C_pf_pair_curvature, potential$s, potential$epsilon)
+  if (is.infinite(max_bound) || is.finite(steepest) || n_steps == 0) return(invisible())
+  fail(paste("With `epsilon` = 0 and `s` = %s no step can be bounded; give `epsilon` above 0, or `max_bound = Inf` for",
+             "fixed steps."), format(potential$s))
 }

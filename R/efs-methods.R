@@ -48,7 +48,9 @@ format.efs <- function(x, ...) {
     } else {
       if (!startsWith(what, "no flow")) what <- paste0("flow: ", what)
     }
-    lines <- c(lines, what, calibration_line(flow, if (is_grouped(x)) "    " else ""))
+    short <- short_line(class_flows(x)[[i]]$trajectory)
+    lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
+               calibration_line(flow, if (is_grouped(x)) "    " else ""))
   }
   lines <- c(lines, repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)

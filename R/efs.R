@@ -128,7 +128,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   if (!is.null(s)) check_potential(s, 0, latent$dim)
   z <- check_spread(unname(latent$encode(table$points)))
   rows <- split(seq_len(nrow(z)), table$group)
-  foretell(rows, latent$dim, control, threads)
+  foretell_fit(rows, latent$dim, control, threads)
   flows <- lapply(names(rows), function(class) {
     make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
               if (table$grouped) class, threads, progress)

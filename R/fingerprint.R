@@ -1,20 +1,25 @@
-# A hash of numbers, words and lists of them, by which a fit that was changed by hand is noticed. Functions enter by
-# their text, environments by nothing: what they hold may change without any hand on the fit.
+# Fingerprints: hashes by which a change of an object by hand is noticed.
+
+# A hash of all numbers, words, calls and functions in a plain object, with the extents of arrays, the levels of factors
+# and the names of lists. A function enters by its text. What environments hold is passed over, because it may change
+# without any hand on the object.
 fingerprint <- function(x) {
   if (is.list(x)) {
-    x <- unclass(x)
-    return(hash_text(c("list", names(x), vapply(x, fingerprint, ""))))
+    parts <- vapply(x, fingerprint, "")
+    return(hash_words(c(names(x), parts)))
   }
+  if (is.language(x)) return(hash_words(deparse(x)))
+  if (is.function(x)) return(hash_words(c(deparse(args(x)), deparse(body(x)))))
+  if (is.factor(x)) return(hash_words(c(levels(x), as.character(x))))
+  if (is.character(x)) return(hash_words(x))
   if (is.numeric(x) || is.logical(x)) {
-    return(hash_text(c(format(dim(x), scientific = FALSE), .Call(C_pf_fingerprint, as.double(x)))))
+    numbers <- if (is.double(x)) x else as.double(x)
+    return(paste0(.Call(C_pf_fingerprint, numbers), if (!is.null(dim(x))) .Call(C_pf_fingerprint, as.double(dim(x)))))
   }
-  if (is.factor(x)) return(hash_text(c(levels(x), .Call(C_pf_fingerprint, as.double(x)))))
-  if (is.function(x)) return(hash_text(c("function", deparse(args(x)), deparse(body(x)))))
-  if (is.character(x)) return(hash_text(c("words", ifelse(is.na(x), "NA", x))))
-  hash_text(class(x))
+  ""
 }
 
-hash_text <- function(text) {
-  bytes <- charToRaw(enc2utf8(paste(text, collapse = "\n")))
-  .Call(C_pf_fingerprint, as.double(as.integer(bytes)))
+hash_words <- function(words) {
+  words <- paste(ifelse(is.na(words), "NA", enc2utf8(as.character(words))), collapse = "\n")
+  .Call(C_pf_fingerprint, as.double(utf8ToInt(words)))
 }

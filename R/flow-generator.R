@@ -1,28 +1,34 @@
-# A generator is a network that turns draws of a normal base law into points. distill() and pushforward() train
-# one; what distinguishes them is the field that says where points should move (generator-fields.R).
+# A generator is a network that turns draws of a normal base law into points. distill() and pushforward() train one.
+# What distinguishes them is the field that says where points should move (generator-fields.R).
 
-new_generator_run <- function(what, call, dim, centre, spread, field, control, write = NULL) {
+default_generator <- c(64L, 64L, 64L)
+
+# what: "distill" or "pushforward". place: list(centre, spread) [dim], the units in which the field works. field: what
+# field_gradient() and field_score() need. write: how draws are given back.
+new_generator_run <- function(what, call, place, field, control, write) {
+  dim <- length(place$centre)
   base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
   hidden <- if (is.null(control$hidden)) default_generator else control$hidden
   network <- list(widths = as.integer(c(base_dim, hidden, dim)), smoothing = control$smoothing)
   key <- draw_key()
-  parameters <- .Call(C_pf_network_start, network$widths, key)
-  last <- network$widths[length(network$widths) - 1]
-  final <- seq(length(parameters) - dim * (last + 1L) + 1L, length(parameters))
-  parameters[final] <- 0.1 * parameters[final]
-  list(
-    kind = "generator", what = what, call = call, network = network, field = field, control = control, write = write,
-    frame = list(centre = centre, spread = spread, start = control$start, pin = control$pin, bounds = control$bounds), key = key,
-    learner = cbind(parameters, 0, 0, deparse.level = 0), state = list(step = 0L, bandwidth = NULL),
-    best = list(score = Inf, step = 0L, parameters = parameters), trace = list(), since = 0L,
-    planned = control$n_steps, ended = 0L, elapsed = 0, version = as.character(utils::packageVersion("particleflow"))
-  )
+  parameters <- small_outputs(.Call(C_pf_network_start, network$widths, key), network$widths)
+  state <- list(step = 0L, learner = cbind(parameters, 0, 0, deparse.level = 0), bandwidth = NULL,
+                best = list(score = Inf, step = 0L, parameters = parameters), trace = list(), since = 0L)
+  new_run("generator", "Generator", control, state, control$n_steps, what = what, call = call, network = network,
+          field = field, write = write, key = key,
+          frame = c(place, list(start = control$start, pin = control$pin, bounds = control$bounds)))
 }
 
-default_generator <- c(64L, 64L, 64L)
+# A tenth of the usual start in the last layer, so that training starts near the identity.
+small_outputs <- function(parameters, widths) {
+  layer <- widths[length(widths)] * (widths[length(widths) - 1] + 1L)
+  last <- seq(length(parameters) - layer + 1L, length(parameters))
+  parameters[last] <- 0.1 * parameters[last]
+  parameters
+}
 
-generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint, threads,
-                              start = 1, pin = NULL, bounds = NULL) {
+generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint,
+                              threads, start = 1, pin = NULL, bounds = NULL) {
   list(
     n_steps = check_count(n_steps, "n_steps"), batch = check_count(batch, "batch", 2L),
     rate = check_number(rate, "rate", lower = 0, open_lower = TRUE),
@@ -34,37 +40,26 @@ generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim,
   )
 }
 
-advance_generator <- function(run, progress) {
-  began <- proc.time()[[3]]
-  before <- run$elapsed
-  saved <- began
-  complete <- FALSE
-  bar <- progress_bar("Generator", run$planned - run$state$step, progress)
-  on.exit({
-    bar$done()
-    if (!complete && run$state$step > 0L) remember_run(run)
-  })
-  if (run$state$step == 0L) run <- check_generator(run)
-  while (run$state$step < run$planned && run$ended == 0L) {
-    run <- generator_step(run)
-    run$elapsed <- before + proc.time()[[3]] - began
-    if (run$state$step %% run$control$check_every == 0L || run$state$step == run$planned) run <- check_generator(run)
-    bar$tick(1)
-    if (!is.null(run$control$checkpoint) && proc.time()[[3]] - saved > checkpoint_seconds) {
-      write_checkpoint(run)
-      saved <- proc.time()[[3]]
-    }
+# Every check_every steps the network is scored; training ends where `patience` scores in a row brought nothing better.
+#' @export
+advance.generator_run <- function(run, most) {
+  if (!length(run$state$trace)) run$state <- score_generator(run)
+  taken <- 0
+  while (taken < most && run$state$since < run$control$patience) {
+    run$state <- generator_step(run)
+    if (run$state$step %% run$control$check_every == 0L) run$state <- score_generator(run)
+    taken <- taken + 1
   }
-  complete <- TRUE
-  if (!is.null(run$control$checkpoint)) write_checkpoint(run)
+  if (run$state$since >= run$control$patience) run$ended <- "stopped early"
   run
 }
 
+# The state after one update of the network towards where the field moves a batch of its points.
 generator_step <- function(run) {
-  step <- run$state$step
+  state <- run$state
   n <- run$control$batch
   z <- base_draws(n, run$network$widths[1], run$key, step_stream(run, 1L), stratified = TRUE)
-  x <- generate(z, run$learner[, 1], run$network, run$frame)
+  x <- generate(z, state$learner[, 1], run$network, run$frame)
   pull <- field_gradient(run, x)
   gradient <- pull$gradient / n
   if (!is.null(run$frame$bounds)) gradient <- gradient * squash_slope(x, run$frame$bounds)
@@ -72,11 +67,12 @@ generator_step <- function(run) {
     z <- rbind(z, run$frame$pin$z)
     gradient <- rbind(gradient, -colSums(gradient))
   }
-  run$learner <- .Call(C_pf_network_update, run$learner, as.double(step), run$network$widths, run$network$smoothing, z,
-                       gradient, run$control$rate * cosine_decay(step / max(1, run$control$n_steps)))
-  run$state[names(pull$state)] <- pull$state
-  run$state$step <- step + 1L
-  run
+  rate <- run$control$rate * cosine_decay(state$step / max(1, run$control$n_steps))
+  state$learner <- .Call(C_pf_network_update, state$learner, as.double(state$step), run$network$widths,
+                         run$network$smoothing, z, gradient, rate)
+  state[names(pull$state)] <- pull$state
+  state$step <- state$step + 1L
+  state
 }
 
 # From 1 to 1/100.
@@ -84,36 +80,67 @@ cosine_decay <- function(t) 0.01 + 0.99 * 0.5 * (1 + cos(pi * min(t, 1)))
 
 check_points_count <- 2000L
 
-# The score on draws that are the same at every look; the best network so far is kept.
-check_generator <- function(run) {
+# The state after a score of the network, on draws that are the same each time; the best network so far is kept.
+score_generator <- function(run) {
+  state <- run$state
   z <- base_draws(check_points_count, run$network$widths[1], run$key, 1L, stratified = TRUE)
-  score <- field_score(run, generate(z, run$learner[, 1], run$network, run$frame))
-  run$trace <- c(run$trace, list(c(run$state$step, score)))
-  if (score < run$best$score) {
-    run$best <- list(score = score, step = run$state$step, parameters = run$learner[, 1])
-    run$since <- 0L
-  } else {
-    run$since <- run$since + 1L
-    if (run$since >= run$control$patience) run$ended <- 3L
+  score <- field_score(run, generate(z, state$learner[, 1], run$network, run$frame))
+  if (is.na(score)) {
+    stop_unsolved("The points of the network left the range of numbers at step %d: take a smaller `rate`.", state$step)
   }
-  run
+  state$trace <- c(state$trace, list(c(state$step, score)))
+  if (score < state$best$score) {
+    state$best <- list(score = score, step = state$step, parameters = state$learner[, 1])
+    state$since <- 0L
+  } else {
+    state$since <- state$since + 1L
+  }
+  state
 }
 
-finish_generator <- function(run) {
-  status <- if (run$ended == 3L) "stopped early" else if (run$state$step < run$planned) "interrupted" else "all steps done"
-  trace <- as.data.frame(do.call(rbind, run$trace))
+# The last network is scored too. The run does not see this score, so that it goes on as if it had not ended here.
+#' @export
+finish.generator_run <- function(run) {
+  state <- run$state
+  scored <- length(state$trace) && state$trace[[length(state$trace)]][1] == state$step
+  if (!scored) state <- score_generator(run)
+  trace <- as.data.frame(do.call(rbind, state$trace))
   names(trace) <- c("step", "score")
+  rule <- run$field$rule
   structure(
     list(
-      call = run$call, what = run$what, network = c(run$network, list(parameters = run$best$parameters)), frame = run$frame,
-      noise = if (run$field$type == "rule") list(kernel = run$field$rule$kernel, bandwidth = run$state$bandwidth),
+      call = run$call, what = run$what, network = c(run$network, list(parameters = state$best$parameters)),
+      frame = run$frame,
+      noise = if (run$field$type == "rule") list(kernel = rule$kernel, bandwidth = state$bandwidth),
       trace = trace, control = run$control, write = run$write,
       diagnostics = data.frame(
-        dim = length(run$frame$centre), base_dim = run$network$widths[1], parameters = length(run$best$parameters),
-        steps = run$state$step, status = status, field = run$field$type, score = run$best$score, best_step = run$best$step
+        dim = length(run$frame$centre), base_dim = run$network$widths[1], parameters = length(state$best$parameters),
+        steps = state$step, status = run_status(run), field = run$field$type, score = state$best$score,
+        best_step = state$best$step
       ),
       elapsed = run$elapsed, version = run$version
     ),
     class = c(run$what, "generator", "particle_flow")
   )
+}
+
+#' @export
+as_run.generator <- function(object) {
+  fail(paste("`object` is a generator, which does not hold the rows that it was trained on and cannot be trained",
+             "further: give the path of its `checkpoint`."))
+}
+
+# Scores are counted anew.
+#' @export
+reopen.generator_run <- function(run) {
+  run$state$since <- 0L
+  NextMethod()
+}
+
+# The scores; the products of an update, forwards and backwards.
+#' @export
+foretell.generator_run <- function(run) {
+  steps <- as.numeric(run$planned)
+  c(bytes = 80 * steps / run$control$check_every,
+    seconds = steps * 6 * nrow(run$state$learner) * run$control$batch / most_products_per_second)
 }

@@ -1,4 +1,6 @@
-# The steps of gpa(). A run is a plain list: what the core needs to go on, and what it left behind so far.
+# The flow of gpa(): particles [n, d] follow the gradient of a potential, a network that is trained on the way.
+
+divergence_names <- c("kl", "alpha", "reverse_kl", "js")
 
 # The hidden layers of the reference experiments.
 default_hidden <- function(dim) rep(if (dim <= 10) 32L else if (dim <= 100) 64L else 128L, 3)
@@ -36,6 +38,14 @@ gpa_every <- function(control, n, plan) {
 
 most_batch <- 4096L
 
+# start [n, d], target [m, d]: in the units of the flow. `...`: what the fit gives back (table, latent, source, call).
+new_gpa_run <- function(start, target, control, ...) {
+  plan <- gpa_plan(control, ncol(start))
+  key <- draw_key()
+  new_run("gpa", "Particles", control, new_gpa_state(start, plan, control, key), control$n_steps, start = start,
+          target = target, plan = plan, every = gpa_every(control, nrow(start), plan), ...)
+}
+
 new_gpa_state <- function(start, plan, control, key) {
   first <- .Call(C_pf_gpa_start, plan$widths, plan$settings, key)
   list(
@@ -46,68 +56,37 @@ new_gpa_state <- function(start, plan, control, key) {
   )
 }
 
-# A run goes on until its steps are done or something ends it. What was done when it is
-# interrupted is kept for resume().
-advance_gpa <- function(run, progress) {
-  began <- proc.time()[[3]]
-  before <- run$elapsed
-  saved <- began
-  complete <- FALSE
-  bar <- progress_bar("Particles", run$planned - run$state$step, progress)
-  on.exit({
-    bar$done()
-    if (!complete) remember_run(run)
-  })
+# What ends a run, in the order of the numbers that the core gives.
+gpa_endings <- c("", "diverged", "divergence below tolerance", "kinetic energy below tolerance")
+
+#' @export
+advance.gpa_run <- function(run, most) {
+  state <- run$state
   batch <- if (is.null(run$control$batch)) most_batch else run$control$batch
-  count <- 1L
-  while (run$state$step < run$planned && run$ended == 0L) {
-    state <- run$state
-    count <- min(count, run$planned - state$step)
-    clock <- proc.time()[[3]]
-    block <- .Call(C_pf_gpa_advance, state$particles, run$target, state$learner, state$directions, state$updates,
-                   run$plan$widths, run$plan$settings, state$key, batch, state$step, as.integer(count), run$every,
-                   state$stop)
-    run <- add_block(run, block)
-    now <- proc.time()[[3]]
-    run$elapsed <- before + now - began
-    bar$tick(block$done)
-    count <- as.integer(max(1, min(1e5, count * min(4, block_seconds / max(now - clock, 0.001)))))
-    if (!is.null(run$control$checkpoint) && now - saved > checkpoint_seconds) {
-      write_checkpoint(run)
-      saved <- now
-    }
-  }
-  complete <- TRUE
-  if (!is.null(run$control$checkpoint)) write_checkpoint(run)
-  run
-}
-
-add_block <- function(run, block) {
-  first <- run$state$step
-  done <- block$done
-  steps <- first + seq_len(done)
-  nets <- sum((steps - 1L) %% run$every[1] == 0)
-  frames <- steps[steps %% run$every[2] == 0]
-  run$history[[length(run$history) + 1]] <- list(
-    records = block$records[, seq_len(done), drop = FALSE],
-    networks = block$networks[, seq_len(nets), drop = FALSE],
-    frames = block$frames[, seq_along(frames), drop = FALSE], kept = frames
+  block <- .Call(C_pf_gpa_advance, state$particles, run$target, state$learner, state$directions, state$updates,
+                 run$plan$widths, run$plan$settings, state$key, batch, state$step, as.integer(most), run$every,
+                 state$stop)
+  steps <- state$step + seq_len(block$done)
+  kept <- steps[steps %% run$every[2] == 0]
+  entry <- list(
+    records = block$records[, seq_len(block$done), drop = FALSE],
+    networks = block$networks[, seq_len(sum((steps - 1L) %% run$every[1] == 0)), drop = FALSE],
+    frames = block$frames[, seq_along(kept), drop = FALSE], kept = kept
   )
-  run$state[c("particles", "learner", "directions", "updates", "stop")] <-
-    block[c("particles", "learner", "directions", "updates", "stop")]
-  run$state$step <- first + done
-  run$ended <- block$ended
-  run
+  changed <- c("particles", "learner", "directions", "updates", "stop")
+  state[changed] <- block[changed]
+  state$step <- state$step + block$done
+  run$ended <- gpa_endings[block$ended + 1L]
+  add_history(run, entry, state)
 }
 
-gpa_endings <- c("all steps done", "diverged", "divergence below tolerance", "kinetic energy below tolerance")
-
-finish_gpa <- function(run) {
+#' @export
+finish.gpa_run <- function(run) {
   trajectory <- gpa_trajectory(run)
-  status <- if (run$ended == 0L && run$state$step < run$planned) "interrupted" else gpa_endings[run$ended + 1L]
-  if (run$ended == 1L) {
+  if (run$ended == "diverged") {
     warning(sprintf("The run diverged at step %d (numbers out of range); the fit is the state before that step. %s",
-                    run$state$step + 1L, "Lower `lipschitz`, `step` or `rate`, or try divergence = \"alpha\"."), call. = FALSE)
+                    run$state$step + 1L, paste("Lower `lipschitz`, `step` or `rate`, scale the columns, or try",
+                                                    "divergence = \"alpha\".")), call. = FALSE)
   }
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
   structure(
@@ -115,24 +94,27 @@ finish_gpa <- function(run) {
       call = run$call, trajectory = trajectory, latent = run$latent, control = run$control,
       diagnostics = data.frame(
         n = nrow(run$start), n_target = nrow(run$target), dim = ncol(run$start), steps = run$state$step,
-        time = last$time, status = status, divergence = last$divergence, kinetic_energy = last$kinetic_energy,
-        updates = run$state$updates, parameters = nrow(run$state$learner), networks = ncol(trajectory$networks)
+        time = last$time, status = run_status(run), divergence = last$divergence,
+        kinetic_energy = last$kinetic_energy, updates = run$state$updates, parameters = nrow(run$state$learner),
+        networks = ncol(trajectory$networks)
       ),
       elapsed = run$elapsed,
       particles = write_table(run$latent$decode(run$state$particles), run$table),
       source = run$source, target = run$target, table = run$table,
-      run = run[setdiff(names(run), c("history", "start"))], version = run$version
+      run = run[setdiff(names(run), c("history", "start", gpa_in_fit))], version = run$version
     ),
     class = c("gpa", "particle_flow")
   )
 }
 
+# Parts of a run that are parts of its fit too.
+gpa_in_fit <- c("call", "latent", "control", "elapsed", "source", "target", "table", "version")
+
 # Diagnostics: the dual before each step; after the last one that of the last network.
 gpa_trajectory <- function(run) {
   k <- run$state$step
-  pick <- function(what) do.call(cbind, c(list(NULL), lapply(run$history, `[[`, what)))
-  records <- pick("records")
-  networks <- pick("networks")
+  records <- join_history(run, "records")
+  networks <- join_history(run, "networks")
   if (is.null(networks)) networks <- matrix(0, nrow(run$state$learner), 0)
   last <- if (k > 0) {
     .Call(C_pf_gpa_measure, run$state$particles, run$target, run$state$learner[, 1], run$plan$widths, run$plan$settings)
@@ -145,20 +127,22 @@ gpa_trajectory <- function(run) {
     largest_move = c(records[3, ], NA)
   )
   kept <- c(0L, unlist(lapply(run$history, `[[`, "kept")))
-  frames <- c(run$start, pick("frames"))
+  frames <- c(run$start, join_history(run, "frames"))
   if (kept[length(kept)] != k) {
     kept <- c(kept, k)
     frames <- c(frames, run$state$particles)
   }
   stored <- list(frames = array(frames, c(dim(run$start), length(kept))), kept = as.integer(kept))
-  new_trajectory(stored, diagnostics, list(networks = networks, plan = c(run$plan, every = run$every[1])))
+  new_trajectory("gpa", "gpa", stored, diagnostics, list(networks = networks, plan = c(run$plan, every = run$every[1])))
 }
 
 # The run behind a fit, whose trajectory holds what it left behind.
-run_of_fit <- function(fit) {
-  run <- fit$run
-  traj <- fit$trajectory
+#' @export
+as_run.gpa <- function(object) {
+  traj <- object$trajectory
+  check_whole(traj, "object$trajectory")
   k <- n_steps(traj)
+  run <- structure(c(object$run, object[intersect(gpa_in_fit, names(object))]), class = c("gpa_run", "particle_run"))
   on_grid <- which(traj$kept > 0 & traj$kept %% run$every[2] == 0)
   run$start <- frame(traj, 1L)
   run$history <- list(list(
@@ -169,27 +153,66 @@ run_of_fit <- function(fit) {
   run
 }
 
-# All steps, in calls of about block_seconds; many rows in parts, so that one step is short.
+# Steps in a row below a tolerance are counted anew.
+#' @export
+reopen.gpa_run <- function(run) {
+  run$state$stop[4:5] <- 0
+  NextMethod()
+}
+
+# Records, kept networks and kept frames; the products of the updates, forwards and twice backwards.
+#' @export
+foretell.gpa_run <- function(run) {
+  steps <- as.numeric(run$planned)
+  size <- plan_parameters(run$plan)
+  rows <- nrow(run$start) + nrow(run$target)
+  seen <- min(rows, 2 * if (is.null(run$control$batch)) most_batch else run$control$batch)
+  kept <- ceiling(steps / run$every)
+  c(bytes = 24 * steps + 8 * size * kept[1] + 8 * length(run$start) * kept[2],
+    seconds = steps * size * (3 * run$control$updates * seen + 2 * rows) / most_products_per_second)
+}
+
+# ---- its trajectory --------------------------------------------------------------------------------------
+
+#' @export
+describe_field.gpa_trajectory <- function(traj) {
+  sprintf("potential: networks %s, %d kept", paste(traj$plan$widths, collapse = "-"), ncol(traj$networks))
+}
+
+#' @rdname particle_trajectory
+#' @export
+format.gpa_trajectory <- function(x, ...) c(NextMethod(), "contains the source rows (frame 1)")
+
+#' @export
+replay.gpa_trajectory <- function(traj, points, first, last, threads) {
+  lapply(seq(first, last - 1L), function(step) points <<- carry_steps(traj, points, step, 1L))
+}
+
+# Passive points moved by steps from + 1 .. from + count.
+carry_steps <- function(traj, points, from, count) {
+  .Call(C_pf_gpa_carry, points, traj$networks, traj$plan$widths, traj$plan$settings, traj$plan$every,
+        as.integer(from), as.integer(count))
+}
+
+# Many rows go in parts, so that one step is short.
 most_carried <- 8192L
 
-carry_all <- function(traj, points, progress = FALSE) {
+#' @export
+carry.gpa_trajectory <- function(traj, points, progress = FALSE, ...) {
   k <- n_steps(traj)
   parts <- split(seq_len(nrow(points)), (seq_len(nrow(points)) - 1L) %/% most_carried)
   bar <- progress_bar("Carrying", k * length(parts), progress)
-  on.exit(bar$done())
   for (rows in parts) {
     from <- 0L
-    count <- 1L
+    count <- 1
     while (from < k) {
-      count <- min(count, k - from)
-      began <- proc.time()[[3]]
+      count <- floor(max(1, min(count, k - from)))
+      began <- seconds_now()
       points[rows, ] <- carry_steps(traj, points[rows, , drop = FALSE], from, count)
       from <- from + count
       bar$tick(count)
-      count <- max(1L, as.integer(count * min(4, block_seconds / max(proc.time()[[3]] - began, 0.001))))
+      count <- next_count(count, seconds_now() - began)
     }
   }
   points
 }
-
-divergence_names <- c("kl", "alpha", "reverse_kl", "js")

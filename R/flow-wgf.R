@@ -1,129 +1,71 @@
-# The steps of wgf(): the rule that gives a velocity, birth and death, and the run.
+# The flow of wgf(): particles [n, d] follow the rule (flow-wgf-rule.R), and some die and begin again elsewhere.
 
-wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
-                     "log_variance_q", "log_variance_p")
+# ---- settings --------------------------------------------------------------------------------------------
 
-# target, or log_density and gradient; the divergence and the kernel.
-wgf_rule <- function(log_density, gradient, dim, start, control) {
-  is_target <- inherits(log_density, "wgf_target")
-  if (!is_target && !is.function(log_density)) {
-    fail("`log_density` must be a function of a matrix or a target such as target_mixture(), not %s.", describe(log_density))
-  }
-  if (is_target && !is.null(gradient)) fail("`gradient` belongs to a `log_density` that is a function.")
-  if (!is.null(gradient) && !is.function(gradient)) fail("`gradient` must be a function of a matrix, not %s.", describe(gradient))
-  given <- if (is_target) log_density$dim else if (is.matrix(start)) ncol(start)
-  if (is.null(dim)) dim <- given
-  if (is.null(dim)) fail("`dim` must give the number of columns of the points.")
-  dim <- check_count(dim, "dim", 1L)
-  if (!is.null(given) && dim != given) fail("`dim` is %d, but %s %d.", dim, if (is_target) "the target has" else "the columns of `start` are", given)
-  c(list(target = if (is_target) log_density, log_density = if (!is_target) log_density, gradient = gradient, dim = dim),
-    control[c("divergence", "alpha", "kernel", "cap", "floor")])
+wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every,
+                        checkpoint = NULL) {
+  divergence <- check_choice(divergence, wgf_divergences, "divergence")
+  alpha <- check_number(alpha, "alpha")
+  if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
+  list(
+    divergence = divergence, alpha = if (divergence == "alpha") alpha else NA_real_,
+    kernel = check_choice(kernel, c("gaussian", "laplace"), "kernel"),
+    bandwidth = if (!is.null(bandwidth)) check_bandwidths(bandwidth),
+    step = if (!is.null(step)) check_number(step, "step", lower = 0, open_lower = TRUE),
+    n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
+    floor = check_number(floor, "floor", lower = 0),
+    birth_death = if (!is.null(birth_death)) check_number(birth_death, "birth_death", lower = 0),
+    every = if (!is.null(every)) check_count(every, "every", 1L), checkpoint = check_path(checkpoint)
+  )
 }
 
-# log p [n] and its gradient [n, d] at the points, checked: errors name what is wrong.
-rule_values <- function(rule, points, threads) {
-  if (!is.null(rule$target)) return(target_field(rule$target, points, threads))
-  value <- check_log_density(rule$log_density(points), nrow(points))
-  gradient <- if (is.null(rule$gradient)) {
-    difference_gradient(rule$log_density, points)
-  } else {
-    check_gradient(rule$gradient(points), points)
+check_bandwidths <- function(bandwidth) {
+  good <- is.numeric(bandwidth) && length(bandwidth) %in% 1:2 && all(is.finite(bandwidth)) && all(bandwidth > 0)
+  if (!good) {
+    fail("`bandwidth` must be one positive number, or two to anneal between, not %s.", describe(bandwidth))
   }
-  list(log_density = value, gradient = gradient)
+  if (any(bandwidth < 1 / largest_length | bandwidth > largest_length)) {
+    fail("`bandwidth` must lie between %s and %s, whose squares are numbers, not be %s.", format(1 / largest_length),
+         format(largest_length), some(format(bandwidth)))
+  }
+  as.double(bandwidth)
 }
 
-check_log_density <- function(value, n) {
-  if (!is.numeric(value) || length(value) != n) {
-    fail("`log_density` must return one number for each of the %d rows, but it returned %s.", n, describe(value))
+# `start` and `n` before anything is drawn or computed; n where it is used.
+check_start <- function(start, n, rule) {
+  if (is.numeric(start) && length(start) == 1 && is.null(dim(start))) {
+    check_number(start, "start", lower = 0, open_lower = TRUE)
+  } else if (!is.null(start) && !is.function(start)) {
+    return(nrow(check_points(start, "start", min_rows = 2L, dim = rule$dim)))
   }
-  bad <- !is.finite(value)
-  if (any(bad)) {
-    fail("`log_density` must return finite numbers, but it returned %s for %d of %d rows (the first is row %d).",
-         format(value[bad][1]), sum(bad), n, which(bad)[1])
-  }
-  as.double(value)
+  check_rows(n, "n", rule$dim, lower = 2L)
 }
 
-check_gradient <- function(value, points) {
-  if (is.numeric(value) && ncol(points) == 1 && length(value) == nrow(points)) value <- matrix(value)
-  if (!is.numeric(value) || !identical(dim(value), dim(points))) {
-    fail("`gradient` must return a matrix of %d x %d, but it returned %s.", nrow(points), ncol(points), describe(value))
+# Where the particles start, [n, d].
+wgf_start <- function(start, rule, n) {
+  if (is.function(start)) {
+    points <- start(n)
+    if (!is.matrix(points) || nrow(points) != n) {
+      fail("`start` must be a function that returns a matrix of %d rows for n = %d, not %s.", n, n, describe(points))
+    }
+    return(check_points(points, "start(n)", dim = rule$dim))
   }
-  bad <- which(rowSums(!is.finite(value)) > 0)
-  if (length(bad)) fail("`gradient` must return finite numbers, but %d of %d rows are not (the first is row %d).", length(bad), nrow(value), bad[1])
-  value <- unname(value)
-  storage.mode(value) <- "double"
-  value
+  if (!is.null(start) && (length(start) > 1 || !is.null(dim(start)))) return(check_points(start, "start"))
+  z <- draw_normal(n, rule$dim, draw_key())
+  if (!is.null(start)) return(z * start)
+  if (is.null(rule$target)) return(z)
+  unscale_columns(z, rule$target$centre, rule$target$spread)
 }
 
-# Central differences; `size` times the best step of double precision.
-difference_gradient <- function(log_density, points, size = 1) {
-  out <- points
-  for (column in seq_len(ncol(points))) {
-    h <- size * .Machine$double.eps^(1 / 3) * pmax(1, abs(points[, column]))
-    above <- below <- points
-    above[, column] <- points[, column] + h
-    below[, column] <- points[, column] - h
-    out[, column] <- (check_log_density(log_density(above), nrow(points)) - check_log_density(log_density(below), nrow(points))) /
-      (above[, column] - below[, column])
-  }
-  out
-}
-
-# Before the first step: the functions work row by row, and the gradient is one.
-check_rule <- function(rule, points, values) {
-  if (!is.null(rule$target)) return(invisible())
-  few <- points[spaced_rows(nrow(points), 5L), , drop = FALSE]
-  rows <- spaced_rows(nrow(points), 5L)
-  again <- check_log_density(rule$log_density(few), nrow(few))
-  if (max(abs(again - values$log_density[rows])) > 1e-8 * max(1, abs(again))) {
-    fail("`log_density` must treat each row by itself, but its value at a row depends on the other rows.")
-  }
-  coarse <- difference_gradient(rule$log_density, few, if (is.null(rule$gradient)) 8 else 1)
-  given <- values$gradient[rows, , drop = FALSE]
-  off <- sqrt(rowSums((coarse - given)^2))
-  size <- sqrt(rowSums(coarse^2))
-  bad <- off > 0.01 * size + 1e-4 * max(size) + 1e-8
-  if (any(bad) && is.null(rule$gradient)) {
-    warning("Differences of `log_density` depend on their step, so the gradient is not reliable: is it smooth? Give `gradient`.", call. = FALSE)
-  } else if (any(bad)) {
-    fail("`gradient` does not agree with differences of `log_density`: at row %d it is %s, by differences %s.", rows[bad][1],
-         paste(format(utils::head(given[bad, ][1:min(3, ncol(given))]), digits = 3), collapse = ", "),
-         paste(format(utils::head(coarse[bad, ][1:min(3, ncol(given))]), digits = 3), collapse = ", "))
-  }
-}
-
-# Steps between looks at the likelihood, and the ratio of the bandwidths that are compared.
-bandwidth_every <- 5L
-
-bandwidth_ratio <- 1.15
-
-wgf_bandwidth <- function(run) {
-  control <- run$control
-  state <- run$state
-  if (length(control$bandwidth) == 1) return(control$bandwidth)
-  if (length(control$bandwidth) == 2) {
-    share <- min(1, state$step / max(1, control$n_steps / 2))
-    return(control$bandwidth[1]^(1 - share) * control$bandwidth[2]^share)
-  }
-  if (is.null(state$bandwidth)) likely_bandwidth(state$points, control$kernel, run$threads) else state$bandwidth
-}
-
-# The bandwidth of the next step, from the estimate in this one.
-next_bandwidth <- function(run, estimate) {
-  h <- run$state$bandwidth
-  if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(h)
-  likely_bandwidth(run$state$points, run$control$kernel, run$threads, bandwidth_ratio, h, mean(estimate$log_density))
-}
+# ---- modes -----------------------------------------------------------------------------------------------
 
 most_modes <- 100L
 
 # NULL, or how mass is counted: by components, or by nearest centres.
 wgf_modes <- function(modes, rule) {
   if (!is.null(modes)) return(list(centres = unname(check_points(modes, "modes", dim = rule$dim))))
-  target <- rule$target
-  if (is.null(target) || is.null(target$means) || nrow(target$means) < 2 || nrow(target$means) > most_modes) return(NULL)
-  list(target = target)
+  count <- NROW(rule$target$means) # 0 for a target that is no mixture
+  if (count >= 2 && count <= most_modes) list(target = rule$target)
 }
 
 # Beyond this quantile of the distance from the mean a particle is outside of all components.
@@ -140,125 +82,143 @@ mode_masses <- function(modes, points, threads) {
   terms <- .Call(C_pf_target_components, points, target$means, target$factors, target$constants, threads)
   likeliest <- max.col(terms, "first")
   at <- cbind(seq_len(n), likeliest)
-  far <- 2 * (target$constants[likeliest] - terms[at]) > stats::qchisq(outside_share, ncol(points), lower.tail = FALSE)
+  limit <- stats::qchisq(outside_share, ncol(points), lower.tail = FALSE)
+  far <- 2 * (target$constants[likeliest] - terms[at]) > limit
   c(tabulate(likeliest[!far], ncol(terms)) / n, mean(far))
 }
 
-# A record of one step: time and bandwidth, what C gives, quantiles of log r, births.
-wgf_columns <- c("time", "bandwidth", "log_z", "divergence", "kinetic_energy", "gamma", "largest_move", "capped",
-                 "log_r_5", "log_r_50", "log_r_95", "births")
+# ---- the run ---------------------------------------------------------------------------------------------
 
-most_relative_move <- 1
-
-advance_wgf <- function(run, progress) {
-  began <- proc.time()[[3]]
-  before <- run$elapsed
-  complete <- FALSE
-  bar <- progress_bar("Particles", run$planned - run$state$step, progress)
-  on.exit({
-    bar$done()
-    if (!complete && run$state$step > 0L) remember_run(run)
-  })
-  repeat {
-    run$state <- utils::modifyList(run$state, guarded_values(run))
-    run$state$bandwidth <- wgf_bandwidth(run)
-    estimate <- kernel_estimate(NULL, run$state$points, run$rule$kernel, run$state$bandwidth, TRUE, run$threads)
-    moved <- move_wgf(run, estimate)
-    run$pending <- c(list(record = moved$record), wgf_row(run, moved))
-    run$elapsed <- before + proc.time()[[3]] - began
-    if (moved$diverged) run$ended <- 1L
-    if (run$state$step >= run$planned || run$ended != 0L) break
-    following <- next_bandwidth(run, estimate)
-    exchange <- birth_death(run, moved)
-    run$pending$births <- length(exchange$dead) / nrow(moved$points)
-    run <- take_step(run, moved, exchange)
-    run$state$bandwidth <- following
-    bar$tick(1)
-  }
-  complete <- TRUE
-  run
+# points [n, d]: where the particles start.
+new_wgf_run <- function(points, rule, control, modes, threads, call) {
+  every <- if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every
+  columns <- colnames(points)
+  points <- unname(points)
+  new_run("wgf", "Particles", control, list(step = 0L, points = points, time = 0), control$n_steps, call = call,
+          rule = rule, modes = modes, key = draw_key(), columns = columns, start = points, every = every,
+          threads = threads)
 }
 
-# The target at the particles, and how stiff it is there; an error keeps the state.
-guarded_values <- function(run) {
-  state <- run$state
-  tryCatch({
-    values <- rule_values(run$rule, state$points, run$threads)
-    if (state$step == 0L) check_rule(run$rule, state$points, values)
-    stiffness <- if (!is.null(run$control$step)) {
-      1
-    } else if (is.null(state$before)) {
-      first_stiffness(run$rule, state$points, values, wgf_bandwidth(run), run$threads)
-    } else {
-      target_stiffness(state$before, values, state$points, state$stiffness)
+# A record of one step: time and bandwidth, what the core gives, quantiles of log r, births.
+wgf_columns <- c("time", "bandwidth", wgf_record, "log_r_5", "log_r_50", "log_r_95", "births")
+
+#' @export
+advance.wgf_run <- function(run, most) {
+  block <- list()
+  for (i in seq_len(most)) {
+    seen <- look_wgf(run, block)
+    if (seen$moved$diverged) {
+      run$ended <- "diverged"
+      break
     }
-    list(values = values, stiffness = stiffness)
-  }, error = function(e) stop(wgf_error(run, conditionMessage(e))))
+    following <- next_bandwidth(run, seen)
+    exchange <- birth_death(run, seen)
+    births <- length(exchange$dead) / nrow(seen$moved$points)
+    kept <- if (run$state$step %% run$every == 0) run$state$points
+    block[[i]] <- list(record = wgf_entry(run, seen, births), masses = seen$masses, frame = kept)
+    run$state <- after_step(run$state, seen, exchange, following)
+  }
+  close_block(run, block)
 }
 
-# One error, with the last good state.
-wgf_error <- function(run, message) {
-  run["pending"] <- list(NULL)
-  run$ended <- 2L
-  fit <- finish_wgf(run)
-  structure(
-    class = c("wgf_error", "error", "condition"),
-    list(message = sprintf("%s (At step %d of %d; the condition's field `fit` holds the particles there.)", message, run$state$step, run$planned),
-         call = NULL, fit = fit)
-  )
+# One entry of the history from those of the steps of a block.
+close_block <- function(run, block) {
+  part <- function(name) Filter(Negate(is.null), lapply(block, `[[`, name))
+  frames <- part("frame")
+  entry <- list(records = do.call(cbind, part("record")), masses = do.call(rbind, part("masses")),
+                frames = do.call(cbind, lapply(frames, as.vector)))
+  add_history(run, entry, run$state)
 }
 
-# How fast the score of the target changes, by the move from `before` to here: a quantile over the particles that lets a
-# quarter of them be where it changes faster.
-target_stiffness <- function(before, values, points, otherwise) {
-  moved <- sqrt(rowSums((points - before$points)^2))
-  change <- sqrt(rowSums((values$gradient - before$values$gradient)^2))
-  usable <- moved > 1e-12 * (1 + sqrt(rowSums(points^2)))
-  if (mean(usable) < 0.5) return(otherwise)
-  max(stats::quantile(change[usable] / moved[usable], 0.75, names = FALSE), 1e-300)
+# What the step from here depends on: the target, how stiff it is, the bandwidth, the estimate, and the points moved. A
+# target that fails ends in one error, which holds the fit of all steps before; `block`: those not yet in the history.
+look_wgf <- function(run, block = list()) {
+  state <- run$state
+  known <- tryCatch(values_here(run), error = function(e) stop(wgf_error(close_block(run, block), e)))
+  moved <- move_points(run$rule, state$points, known$values, known$estimate, known$bandwidth, known$stiffness,
+                       run$control$step)
+  c(known, list(moved = moved, masses = if (!is.null(run$modes)) mode_masses(run$modes, state$points, run$threads)))
 }
 
-# At the start, by a small move along the score.
-first_stiffness <- function(rule, points, values, bandwidth, threads) {
-  size <- sqrt(rowSums(values$gradient^2))
-  ahead <- points + 1e-4 * bandwidth * values$gradient / pmax(size, 1e-300)
-  target_stiffness(list(points = points, values = values), rule_values(rule, ahead, threads), ahead, 1e-300)
+# The functions of the user are called here, and may throw whatever they like.
+values_here <- function(run) {
+  state <- run$state
+  values <- rule_values(run$rule, state$points, run$threads)
+  if (state$step == 0L) check_rule(run$rule, state$points, values)
+  stiffness <- if (!is.null(run$control$step)) {
+    1
+  } else if (is.null(state$before)) {
+    first_stiffness(run$rule, state$points, values, wgf_bandwidth(run), run$threads)
+  } else {
+    target_stiffness(state$before, values, state$points, state$stiffness)
+  }
+  bandwidth <- wgf_bandwidth(run)
+  estimate <- kernel_estimate(NULL, state$points, run$rule$kernel, bandwidth, TRUE, run$threads)
+  list(values = values, stiffness = stiffness, bandwidth = bandwidth, estimate = check_estimate(estimate, bandwidth))
 }
 
-move_wgf <- function(run, estimate) {
-  rule <- run$rule
-  scale2 <- kernel_variance(rule$kernel, rule$dim) * run$state$bandwidth^2
-  fixed <- !is.null(run$control$step)
-  stable2 <- min(scale2, 1 / run$state$stiffness)
-  log_own <- -log_kernel_volume(rule$kernel, run$state$bandwidth, rule$dim) - log(nrow(run$state$points))
-  plan <- c(rule$cap, rule$floor, log_own, if (fixed) run$control$step else 0, 0.5, stable2,
-            if (fixed) Inf else most_relative_move * sqrt(scale2 * rule$dim))
-  .Call(C_pf_wgf_move, run$state$points, run$state$values$log_density, run$state$values$gradient, estimate$log_density,
-        estimate$score, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha, as.double(plan))
+# One error of class wgf_error and of the classes of the first, with the last good state.
+wgf_error <- function(run, error) {
+  run$ended <- "target failed"
+  message <- sprintf("%s (At step %d of %d; the condition's field `fit` holds the particles there.)",
+                     conditionMessage(error), run$state$step, run$planned)
+  own <- grep("^particleflow_", class(error), value = TRUE)
+  structure(class = unique(c("wgf_error", own, "particleflow_error", "error", "condition")),
+            list(message = message, call = NULL, fit = finish(run)))
 }
 
-rule_step <- function(rule, points, bandwidth, threads) {
-  values <- rule_values(rule, points, threads)
-  here <- list(rule = rule, control = list(step = NULL),
-               state = list(points = points, bandwidth = bandwidth, values = values,
-                            stiffness = first_stiffness(rule, points, values, bandwidth, threads)))
-  move_wgf(here, kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads))
+after_step <- function(state, seen, exchange, following) {
+  before <- list(points = state$points, values = seen$values)
+  points <- seen$moved$points
+  # for the rows that were born this is no move
+  points[exchange$dead, ] <- before$points[exchange$dead, ] <- exchange$born
+  list(step = state$step + 1L, points = points, time = state$time + seen$moved$record[["gamma"]],
+       bandwidth = following, stiffness = seen$stiffness, before = before)
 }
 
-# What is kept of the state before a step.
-wgf_row <- function(run, moved) {
-  list(quantiles = stats::quantile(moved$log_r, c(0.05, 0.5, 0.95), names = FALSE),
-       masses = if (!is.null(run$modes)) mode_masses(run$modes, run$state$points, run$threads))
+wgf_entry <- function(run, seen, births) {
+  quantiles <- stats::quantile(seen$moved$log_r, c(0.05, 0.5, 0.95), names = FALSE)
+  c(run$state$time, seen$bandwidth, unname(seen$moved$record), quantiles, births)
 }
+
+# ---- the bandwidth ---------------------------------------------------------------------------------------
+
+# Steps between looks at the likelihood, and the ratio of the bandwidths that are compared.
+bandwidth_every <- 5L
+
+bandwidth_ratio <- 1.15
+
+wgf_bandwidth <- function(run) {
+  control <- run$control
+  state <- run$state
+  if (length(control$bandwidth) == 1) return(control$bandwidth)
+  if (length(control$bandwidth) == 2) {
+    share <- min(1, state$step / max(1, control$n_steps / 2))
+    return(control$bandwidth[1]^(1 - share) * control$bandwidth[2]^share)
+  }
+  if (!is.null(state$bandwidth)) return(state$bandwidth)
+  check_distances(state$points)
+  likely_bandwidth(state$points, control$kernel, run$threads)
+}
+
+# The bandwidth of the next step, from the estimate in this one.
+next_bandwidth <- function(run, seen) {
+  if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(seen$bandwidth)
+  likely_bandwidth(run$state$points, run$control$kernel, run$threads, bandwidth_ratio, seen$bandwidth,
+                   mean(seen$estimate$log_density))
+}
+
+# ---- birth and death -------------------------------------------------------------------------------------
 
 # Who dies and what is born instead after a step: list(dead, born [length(dead), d]).
-birth_death <- function(run, moved) {
+birth_death <- function(run, seen) {
+  moved <- seen$moved
   none <- list(dead = integer(), born = moved$points[0L, , drop = FALSE])
   if (run$control$birth_death == 0) return(none)
   n <- nrow(moved$points)
   growth <- wgf_weights(run$rule, moved$log_r, reference_mean(run$rule, moved$log_r))[, 3]
   growth <- pmax(growth, -1e100) # far outside Neyman's leaves the range of numbers
-  rate <- run$control$birth_death * moved$record[4] * (growth - mean(growth))
+  rate <- run$control$birth_death * moved$record[["gamma"]] * (growth - mean(growth))
   offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
   stream <- 3L * run$state$step
   # in order of growth, so that as many die as should, within one
@@ -270,137 +230,103 @@ birth_death <- function(run, moved) {
   if (!length(dead)) return(none)
   parents <- rep(seq_len(n), pmax(children - 1, 0))
   noise <- draw_kernel(run$rule$kernel, length(dead), ncol(moved$points), run$key, stream + 1L)
-  list(dead = dead, born = moved$points[parents, , drop = FALSE] + run$state$bandwidth * noise)
+  list(dead = dead, born = moved$points[parents, , drop = FALSE] + seen$bandwidth * noise)
 }
 
-take_step <- function(run, moved, exchange) {
-  state <- run$state
-  run$records <- c(run$records, list(wgf_column(run)))
-  run$masses <- c(run$masses, list(run$pending$masses))
-  if (state$step %% run$every == 0) {
-    run$frames <- c(run$frames, list(state$points))
-    run$kept <- c(run$kept, state$step)
-  }
-  run$state$before <- state[c("points", "values")]
-  run$state$points <- moved$points
-  # for the rows that were born this is no move
-  run$state$points[exchange$dead, ] <- run$state$before$points[exchange$dead, ] <- exchange$born
-  run$state$step <- state$step + 1L
-  run$state$time <- state$time + moved$record[4]
-  run["pending"] <- list(NULL)
-  run
-}
+# ---- the fit ---------------------------------------------------------------------------------------------
 
-wgf_column <- function(run) {
-  c(run$state$time, run$state$bandwidth, run$pending$record, run$pending$quantiles,
-    if (is.null(run$pending$births)) NA_real_ else run$pending$births)
-}
-
-finish_wgf <- function(run) {
+#' @export
+finish.wgf_run <- function(run) {
   k <- run$state$step
-  last <- if (is.null(run$pending)) c(run$state$time, rep(NA_real_, 11)) else wgf_column(run)
-  last[6] <- last[7] <- NA # no step was taken from here
-  records <- do.call(cbind, c(run$records, list(last)))
-  diagnostics <- data.frame(step = 0:k, t(unname(records)))
-  names(diagnostics)[-1] <- wgf_columns
-  diagnostics <- diagnostics[c("step", "time", "gamma", "bandwidth", "divergence", "log_z", "kinetic_energy", "largest_move",
-                               "log_r_5", "log_r_50", "log_r_95", "capped", "births")]
-  rownames(diagnostics) <- NULL
-  frames <- c(run$frames, list(run$state$points))
-  kept <- c(run$kept, k)
-  stored <- list(frames = array(unlist(frames), c(dim(run$start), length(kept))), kept = as.integer(kept))
-  if (!is.null(run$columns)) dimnames(stored$frames) <- list(NULL, run$columns, NULL)
-  trajectory <- new_trajectory(stored, diagnostics, list(kernel = run$rule$kernel))
-  masses <- if (!is.null(run$modes)) {
-    end <- if (is.null(run$pending)) mode_masses(run$modes, run$state$points, run$threads) else run$pending$masses
-    all <- do.call(rbind, c(run$masses, list(end)))
-    dimnames(all) <- list(NULL, c(paste0("mode", seq_len(ncol(all) - 1)), "outside"))
-    all
+  # a target that failed is not asked again
+  seen <- if (run$ended != "target failed") look_wgf(run)
+  diagnostics <- wgf_diagnostics(run, seen)
+  masses <- wgf_masses(run, seen)
+  if (run$ended == "diverged") {
+    warning(sprintf(paste("The run diverged at step %d (numbers out of range); the fit is the state before that step.",
+                          "Lower `step` or `cap`."), k + 1L), call. = FALSE)
   }
-  if (run$ended == 1L) {
-    warning(sprintf("The run diverged at step %d (numbers out of range); the fit is the state before that step. Lower `step` or `cap`.", k + 1L), call. = FALSE)
-  }
-  status <- c("all steps done", "diverged", "target failed")[run$ended + 1L]
-  if (run$ended == 0L && k < run$planned) status <- "interrupted"
   end <- diagnostics[k + 1L, ]
   particles <- run$state$points
   colnames(particles) <- run$columns
+  bandwidth <- if (is.null(seen)) run$state$bandwidth else seen$bandwidth
   structure(
     list(
-      call = run$call, particles = particles, trajectory = trajectory, masses = masses, latent = NULL, control = run$control,
+      call = run$call, particles = particles, trajectory = wgf_trajectory(run, diagnostics), masses = masses,
+      latent = NULL, control = run$control,
       diagnostics = data.frame(
-        n = nrow(particles), dim = run$rule$dim, steps = k, time = end$time, status = status, divergence = end$divergence,
-        kinetic_energy = end$kinetic_energy, bandwidth = if (is.null(run$state$bandwidth)) NA_real_ else run$state$bandwidth,
-        log_z = end$log_z
+        n = nrow(particles), dim = run$rule$dim, steps = k, time = end$time, status = run_status(run),
+        divergence = end$divergence, kinetic_energy = end$kinetic_energy,
+        bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth, log_z = end$log_z
       ),
       elapsed = run$elapsed, rule = run$rule, modes = run$modes,
-      run = run[setdiff(names(run), c("records", "masses", "frames", "kept", "pending", "rule", "modes", "control"))], version = run$version
+      run = run[setdiff(names(run), c("history", wgf_in_fit))], version = run$version
     ),
     class = c("wgf", "particle_flow")
   )
 }
 
-# The run behind a fit.
-run_of_wgf <- function(fit) {
-  run <- c(fit$run, list(rule = fit$rule, modes = fit$modes, control = fit$control))
-  traj <- fit$trajectory
+# Parts of a run that are parts of its fit too.
+wgf_in_fit <- c("call", "control", "elapsed", "rule", "modes", "version")
+
+# One row per step, and one for the end, from which no step was taken.
+wgf_diagnostics <- function(run, seen) {
+  last <- if (is.null(seen)) c(run$state$time, rep(NA_real_, 11)) else wgf_entry(run, seen, NA_real_)
+  last[match(c("gamma", "largest_move"), wgf_columns)] <- NA
+  records <- cbind(join_history(run, "records"), last, deparse.level = 0)
+  diagnostics <- data.frame(step = 0:run$state$step, t(records))
+  names(diagnostics)[-1] <- wgf_columns
+  rownames(diagnostics) <- NULL
+  diagnostics[c("step", "time", "gamma", "bandwidth", "divergence", "log_z", "kinetic_energy", "largest_move",
+                "log_r_5", "log_r_50", "log_r_95", "capped", "births")]
+}
+
+# [k + 1, modes + 1], or NULL where no modes are known.
+wgf_masses <- function(run, seen) {
+  if (is.null(run$modes)) return(NULL)
+  end <- if (is.null(seen)) mode_masses(run$modes, run$state$points, run$threads) else seen$masses
+  all <- rbind(join_history(run, "masses", rbind), end, deparse.level = 0)
+  dimnames(all) <- list(NULL, c(paste0("mode", seq_len(ncol(all) - 1)), "outside"))
+  all
+}
+
+wgf_trajectory <- function(run, diagnostics) {
+  k <- run$state$step
+  kept <- c(if (k > 0) seq(0L, k - 1L, by = as.integer(run$every)), k)
+  frames <- array(c(join_history(run, "frames"), run$state$points), c(dim(run$start), length(kept)))
+  if (!is.null(run$columns)) dimnames(frames) <- list(NULL, run$columns, NULL)
+  new_trajectory("wgf", "wgf", list(frames = frames, kept = as.integer(kept)), diagnostics,
+                 list(kernel = run$rule$kernel))
+}
+
+#' @export
+as_run.wgf <- function(object) {
+  traj <- object$trajectory
+  check_whole(traj, "object$trajectory")
+  run <- structure(c(object$run, object[intersect(wgf_in_fit, names(object))]), class = c("wgf_run", "particle_run"))
   k <- n_steps(traj)
-  on_grid <- which(traj$kept < k & traj$kept %% run$every == 0)
-  run$kept <- traj$kept[on_grid]
-  run$frames <- lapply(on_grid, function(j) matrix(traj$frames[, , j], nrow(run$start)))
-  table <- unname(as.matrix(traj$diagnostics[wgf_columns]))
-  run$records <- lapply(seq_len(k), function(j) table[j, ])
-  run$masses <- lapply(seq_len(if (is.null(fit$masses)) 0 else k), function(j) unname(fit$masses[j, ]))
+  if (k == 0) return(run)
+  kept <- which(traj$kept < k & traj$kept %% run$every == 0)
+  steps <- seq_len(k)
+  entry <- list(records = t(unname(as.matrix(traj$diagnostics[steps, wgf_columns]))),
+                masses = if (!is.null(object$masses)) unname(object$masses[steps, , drop = FALSE]),
+                frames = matrix(traj$frames[, , kept], ncol = length(kept)))
+  run$history <- list(entry)
   run
 }
 
-# The mean of log r under the reference of the log-variance, from its values at the particles.
-reference_mean <- function(rule, log_r) {
-  switch(rule$divergence, log_variance_q = mean(log_r), log_variance_p = sum(exp(log_r) * log_r) / sum(exp(log_r)), 0)
+# Records, masses and kept frames; in each step the estimate takes one kernel value for each pair.
+#' @export
+foretell.wgf_run <- function(run) {
+  steps <- as.numeric(run$planned)
+  n <- nrow(run$start)
+  modes <- if (is.null(run$modes)) 0 else if (is.null(run$modes$centres)) nrow(run$modes$target$means) else
+    nrow(run$modes$centres)
+  c(bytes = 8 * steps * (length(wgf_columns) + modes) + 8 * length(run$start) * (steps / run$every + 1),
+    seconds = steps * n * (n - 1) / 2 / most_pairs_per_second)
 }
 
-# Three columns: w, f and the rate of growth g at each log r, without cap.
-wgf_weights <- function(rule, log_r, mean = 0) {
-  .Call(C_pf_wgf_weights, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
-        as.double(log_r), as.double(mean))
-}
+# ---- its trajectory --------------------------------------------------------------------------------------
 
-wgf_start <- function(start, rule, n) {
-  d <- rule$dim
-  if (is.null(start) || (is.numeric(start) && length(start) == 1 && is.null(dim(start)))) {
-    z <- draw_normal(n, d, draw_key())
-    if (!is.null(start)) return(z * check_number(start, "start", lower = 0, open_lower = TRUE))
-    if (is.null(rule$target)) return(z)
-    return(unscale_columns(z, rule$target$centre, rule$target$spread))
-  }
-  if (is.function(start)) {
-    points <- start(n)
-    if (!is.matrix(points) || nrow(points) != n) {
-      fail("`start` must be a function that returns a matrix of %d rows for n = %d, not %s.", n, n, describe(points))
-    }
-    return(check_points(points, "start(n)", dim = d))
-  }
-  check_points(start, "start", min_rows = 2L, dim = d)
-}
-
-wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every) {
-  divergence <- check_choice(divergence, wgf_divergences, "divergence")
-  alpha <- check_number(alpha, "alpha")
-  if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
-  list(
-    divergence = divergence, alpha = if (divergence == "alpha") alpha else NA_real_,
-    kernel = check_choice(kernel, c("gaussian", "laplace"), "kernel"),
-    bandwidth = if (!is.null(bandwidth)) check_bandwidths(bandwidth),
-    step = if (!is.null(step)) check_number(step, "step", lower = 0, open_lower = TRUE),
-    n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
-    floor = check_number(floor, "floor", lower = 0),
-    birth_death = if (!is.null(birth_death)) check_number(birth_death, "birth_death", lower = 0),
-    every = if (!is.null(every)) check_count(every, "every", 1L)
-  )
-}
-
-check_bandwidths <- function(bandwidth) {
-  good <- is.numeric(bandwidth) && length(bandwidth) %in% 1:2 && all(is.finite(bandwidth)) && all(bandwidth > 0)
-  if (!good) fail("`bandwidth` must be one positive number, or two to anneal between, not %s.", describe(bandwidth))
-  as.double(bandwidth)
-}
+#' @export
+describe_field.wgf_trajectory <- function(traj) sprintf("density of the particles: %s kernel", traj$kernel)

@@ -91,6 +91,7 @@ rule_pull <- function(run, x) {
   threads <- run$control$threads
   bandwidth <- run$state$bandwidth
   if (is.null(bandwidth)) {
+    check_distances(points)
     bandwidth <- likely_bandwidth(points, rule$kernel, threads)
   } else if (run$state$step %% bandwidth_every == 0) {
     tried <- bandwidth * bandwidth_ratio^(-1:1)
@@ -116,8 +117,9 @@ field_score <- function(run, x) {
     },
     rule = {
       points <- from_frame(run$frame, x)
-      bandwidth <- if (is.null(run$state$bandwidth)) likely_bandwidth(points, field$rule$kernel, run$control$threads) else run$state$bandwidth
-      rule_step(field$rule, points, bandwidth, run$control$threads)$record[2]
+      bandwidth <- run$state$bandwidth
+      if (is.null(bandwidth)) bandwidth <- likely_bandwidth(points, field$rule$kernel, run$control$threads)
+      rule_step(field$rule, points, bandwidth, run$control$threads)$record[["divergence"]]
     },
     kernel_score(x, field$check, score_kernel("riesz"), FALSE, run$control$threads)
   )

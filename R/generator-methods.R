@@ -1,10 +1,10 @@
 #' Generators: networks from a normal law to points
 #'
-#' What [distill()] and [pushforward()] return. `simulate()` is one pass through the network for all rows; `predict()` maps given
-#' base points; `plot()` shows draws, the scores during training or, in one dimension, the map.
+#' What [distill()] and [pushforward()] return. `simulate()` is one pass through the network for all rows; `predict()`
+#' maps given base points; `plot()` shows draws, the scores during training or, in one dimension, the map.
 #'
-#' A generator is a plain list of numbers: [saveRDS()] and [readRDS()] keep it whole. It holds no training rows, but what
-#' it learnt from them.
+#' A generator is a plain list of numbers: [saveRDS()] and [readRDS()] keep it whole. It holds no training rows, but
+#' what it learnt from them.
 #'
 #' @param object,x A generator.
 #' @param nsim Number of rows.
@@ -18,9 +18,9 @@
 #' @param col Colours; `NULL`: a palette that colour-blind people can tell apart.
 #' @param row.names,optional Ignored.
 #' @param ... For plots as in [plot.particle_trajectory()]; otherwise not used.
-#' @return `simulate()`, `sample()`: rows, with the attribute `"seed"` of [stats::simulate()]; in the form of the table where the
-#'   generator was distilled from a fit to one. `predict()`: a matrix. `tidy()`: the scores (`step`, `score`); `glance()`: one row;
-#'   `summary()` a list. `as.data.frame()`: as `tidy()`.
+#' @return `simulate()`, `sample()`: rows, with the attribute `"seed"` of [stats::simulate()]; in the form of the table
+#'   where the generator was distilled from a fit to one. `predict()`: a matrix. `tidy()`: the scores (`step`, `score`);
+#'   `glance()`: one row; `summary()` a list. `as.data.frame()`: as `tidy()`.
 #' @examples
 #' set.seed(1)
 #' fit <- pushforward(matrix(rexp(500)), n_steps = 100)
@@ -36,7 +36,8 @@ generator_block <- 8192L
 #' @rdname generator
 #' @export
 simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
-  nsim <- check_count(nsim, "nsim")
+  check_dots("simulate()", ...)
+  nsim <- check_rows(nsim, "nsim", length(object$frame$centre))
   state <- stream_within(seed)
   key <- draw_key()
   starts <- seq(0, by = generator_block, length.out = ceiling(nsim / generator_block))
@@ -50,9 +51,7 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
       out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * noise
     }
   }
-  out <- write_points(object, out)
-  out <- mark_seed(out, state)
-  out
+  mark_seed(write_points(object, out), state)
 }
 
 map_points <- function(object, z) {
@@ -70,6 +69,7 @@ write_points <- function(object, points) {
 #' @rdname generator
 #' @export
 predict.generator <- function(object, newdata, ...) {
+  check_dots("predict()", ...)
   z <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$diagnostics$base_dim))
   if (nrow(z) == 0) return(matrix(0, 0, length(object$frame$centre)))
   write_points(object, map_points(object, z))
@@ -80,15 +80,20 @@ predict.generator <- function(object, newdata, ...) {
 format.generator <- function(x, ...) {
   run <- x$diagnostics
   c(
-    sprintf("<%s> a generator: %d normal number%s to %d column%s, network %s", x$what, run$base_dim, if (run$base_dim == 1) "" else "s",
-            run$dim, if (run$dim == 1) "" else "s", paste(x$network$widths, collapse = "-")),
-    sprintf("trained by %s: %s after %d steps, score %s at step %d",
-            c(energy = "the energy distance", mmd = "maximum mean discrepancy", characteristic = "characteristic functions",
-              sliced = "pairs along random lines", rule = "its own moved points")[[run$field]],
-            run$status, run$steps, format(run$score, digits = 3), run$best_step),
-    if (!is.null(x$noise)) sprintf("draws carry noise of the %s kernel, bandwidth %s", x$noise$kernel, format(x$noise$bandwidth, digits = 3))
+    sprintf("<%s> a generator: %d normal number%s to %d column%s, network %s", x$what, run$base_dim,
+            if (run$base_dim == 1) "" else "s", run$dim, if (run$dim == 1) "" else "s",
+            paste(x$network$widths, collapse = "-")),
+    sprintf("trained by %s: %s after %d steps, score %s at step %d", field_words[[run$field]], run$status, run$steps,
+            format(run$score, digits = 3), run$best_step),
+    if (!is.null(x$noise)) {
+      sprintf("draws carry noise of the %s kernel, bandwidth %s", x$noise$kernel, format(x$noise$bandwidth, digits = 3))
+    }
   )
 }
+
+field_words <- c(energy = "the energy distance", mmd = "maximum mean discrepancy",
+                 characteristic = "characteristic functions", sliced = "pairs along random lines",
+                 rule = "its own moved points")
 
 #' @rdname generator
 #' @export
@@ -100,7 +105,8 @@ print.generator <- function(x, ...) {
 #' @rdname generator
 #' @export
 summary.generator <- function(object, ...) {
-  structure(list(call = object$call, lines = format(object), trace = object$trace, elapsed = object$elapsed, version = object$version),
+  structure(list(call = object$call, lines = format(object), trace = object$trace, elapsed = object$elapsed,
+                 version = object$version),
             class = "summary.generator")
 }
 

@@ -1,7 +1,7 @@
 # The network of a generator as a map from base draws to points:
-# G(z) = centre + spread * (start * z + N(z)): N starts near 0, so that training starts from a normal law, with start = 1
-# that with the moments of the goal. With bounds that is a logit, and values are between them. If there are more base
-# dimensions than columns, the first ones enter by themselves, the others through N.
+# G(z) = centre + spread * (start * z + N(z)). N starts near 0, so that training starts from a normal law; with
+# start = 1 this law has the moments of the goal. With bounds G(z) is a logit, and values lie between the bounds. If
+# there are more base dimensions than columns, the first ones enter by themselves and the others through N.
 
 # Points [n, d] over centre and spread.
 generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
@@ -37,8 +37,8 @@ from_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread)
 
 to_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread, inverse = TRUE)
 
-# Base draws of one step or one block: a pure function of the key. In one dimension they are stratified, one in each of n
-# intervals of equal probability, for training alone.
+# Base draws of one step or one block, a pure function of the key. For training in one dimension they are stratified:
+# one in each of n intervals of equal probability.
 base_draws <- function(n, dim, key, stream, stratified = FALSE) {
   if (!stratified || dim > 1) return(draw_normal(n, dim, key, stream))
   matrix(stats::qnorm((seq_len(n) - draw_uniform(n, 1L, key, stream)[, 1]) / n))

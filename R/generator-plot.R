@@ -10,7 +10,8 @@ generator_picture <- function(x, type, n, data, col) {
   check_belongs(type, "points", data = data)
   if (type == "points") return(draws_picture(x, n, data, col))
   if (type == "map") {
-    if (x$diagnostics$base_dim != 1) fail("type = \"map\" is for one base dimension; this generator has %d.", x$diagnostics$base_dim)
+    base_dim <- x$diagnostics$base_dim
+    if (base_dim != 1) fail("type = \"map\" is for one base dimension; this generator has %d.", base_dim)
     z <- seq(-3, 3, length.out = 241)
     values <- as.matrix(predict(x, matrix(z)))
     line_picture("map", z, values, "z", col)

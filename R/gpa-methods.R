@@ -27,8 +27,9 @@ format.gpa <- function(x, ...) {
   c(
     sprintf("<gpa> %d particles towards %d target rows of %d columns", run$n, run$n_target, n_columns(x$table)),
     sprintf("latent: %s", x$latent$description),
-    sprintf("flow: %s, slope at most %s (%s), %d steps of %s (%s), %d network updates each", describe_divergence(control),
-            number(control$lipschitz), control$normalisation, run$steps, number(control$step), control$solver, control$updates),
+    sprintf("flow: %s, slope at most %s (%s), %d steps of %s (%s), %d network updates each",
+            describe_divergence(control), number(control$lipschitz), control$normalisation, run$steps,
+            number(control$step), control$solver, control$updates),
     sprintf("network: %s, %d kept of %d", paste(x$trajectory$plan$widths, collapse = "-"), run$networks, run$steps),
     sprintf("%s: divergence %s, kinetic energy %s (now %s)", run$status,
             number(run$divergence), number(x$trajectory$diagnostics$kinetic_energy[1]), number(run$kinetic_energy)),
@@ -37,7 +38,8 @@ format.gpa <- function(x, ...) {
 }
 
 describe_divergence <- function(control) {
-  switch(control$divergence, kl = "Kullback-Leibler divergence", alpha = sprintf("alpha-divergence (%s)", format(control$alpha)),
+  switch(control$divergence, kl = "Kullback-Leibler divergence",
+         alpha = sprintf("alpha-divergence (%s)", format(control$alpha)),
          reverse_kl = "reverse Kullback-Leibler divergence", js = "Jensen-Shannon divergence")
 }
 
@@ -79,7 +81,8 @@ print.summary.gpa <- function(x, ...) {
       sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
   run <- x$diagnostics
   cat(sprintf("%s, slope at most %s; %d particles, %d target rows, %d dimensions; %s after %d steps.\n",
-              describe_divergence(x$control), format(x$control$lipschitz), run$n, run$n_target, run$dim, run$status, run$steps))
+              describe_divergence(x$control), format(x$control$lipschitz), run$n, run$n_target, run$dim, run$status,
+              run$steps))
   print(x$progress, digits = 3, row.names = FALSE)
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
@@ -93,8 +96,9 @@ tidy.gpa <- function(x, ...) x$trajectory$diagnostics
 #' @export
 glance.gpa <- function(x, ...) {
   run <- x$diagnostics
-  data.frame(n = run$n, n_target = run$n_target, columns = n_columns(x$table), latent_dim = run$dim, steps = run$steps,
-             time = run$time, status = run$status, divergence = run$divergence, kinetic_energy = run$kinetic_energy,
+  data.frame(n = run$n, n_target = run$n_target, columns = n_columns(x$table), latent_dim = run$dim,
+             steps = run$steps, time = run$time, status = run$status, divergence = run$divergence,
+             kinetic_energy = run$kinetic_energy,
              reconstruction_error = x$latent$reconstruction_error, elapsed = x$elapsed)
 }
 
@@ -112,7 +116,7 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #'   position. Missing: the source rows, whose end is known.
 #' @param type `"data"`: the moved rows in the form of the table; `"latent"`: a matrix in the units of the flow.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
-#' @param ... Not used.
+#' @param ... Not used: what stands there is an error.
 #' @return The moved rows, see `type`.
 #' @examples
 #' set.seed(1)
@@ -121,13 +125,15 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' all.equal(predict(fit, source), predict(fit))
 #' @export
 predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = NULL, ...) {
+  check_dots("predict()", ...)
   type <- check_choice(type, c("data", "latent"), "type")
+  check_progress(progress)
   moved <- if (missing(newdata)) {
     object$run$state$particles
   } else {
     rows <- read_new_rows(newdata, object$table)
     z <- if (nrow(rows)) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
-    carry_all(object$trajectory, z, progress)
+    carry(check_whole(object$trajectory, "object$trajectory"), z, progress = progress)
   }
   if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
 }
@@ -151,16 +157,18 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 #' simulate(fit, 3, seed = 1)
 #' @export
 simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
-  nsim <- check_count(nsim, "nsim")
+  check_dots("simulate()", ...)
+  nsim <- check_rows(nsim, "nsim", n_columns(object$table))
+  check_progress(progress)
+  traj <- check_whole(object$trajectory, "object$trajectory")
   state <- stream_within(seed)
   if (is.null(object$source)) {
-    start <- frame(object$trajectory, 1L)
+    start <- frame(traj, 1L)
     start <- start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE]
   } else {
     rows <- read_new_rows(draw_source(object$source, nsim), object$table, "source(n)")
     start <- if (nsim > 0) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
   }
-  rows <- write_table(decode_points(object, carry_all(object$trajectory, start, progress)), object$table)
-  rows <- mark_seed(rows, state)
-  rows
+  moved <- carry(traj, start, progress = progress)
+  mark_seed(write_table(decode_points(object, moved), object$table), state)
 }

@@ -6,8 +6,8 @@
 #' @section What is shown:
 #' Tables of one or two columns are shown in their own units, others in the units of the flow: as they are up to two
 #' dimensions, on the first two principal components of source and target together beyond. The curves are those of
-#' every step; values that are not positive are left out on a logarithmic axis. Divergences are estimates that may be below
-#' 0 where the network lags behind.
+#' every step; values that are not positive are left out on a logarithmic axis. Divergences are estimates that may be
+#' below 0 where the network lags behind.
 #'
 #' @param x,object A fit from [gpa()].
 #' @param type `"frames"`: the particles at chosen times, over the target; `"trace"`: divergence and kinetic energy

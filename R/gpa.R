@@ -17,8 +17,8 @@
 #' from where the last one ended; a Cholesky factorisation then proves the value to be an
 #' upper bound within 1e-5, so that the slope is never above `lipschitz`. With `"frobenius"` it is the
 #' Frobenius norm, which keeps the slope well below.
-#' \eqn{\nu} is found as the root of \eqn{E_Q[f^{*\prime}(\phi - \nu)] = 1}{E_Q[f*'(phi - nu)] = 1}, in closed form for `"kl"`
-#' (the formula of Donsker and Varadhan).
+#' \eqn{\nu} is found as the root of \eqn{E_Q[f^{*\prime}(\phi - \nu)] = 1}{E_Q[f*'(phi - nu)] = 1}, in closed form for
+#' `"kl"` (the formula of Donsker and Varadhan).
 #'
 #' @section Units:
 #' `step`, `lipschitz`, the divergence and the kinetic energy are in the units in which
@@ -37,16 +37,17 @@
 #' @section When a run goes wrong:
 #' Where a number leaves the range of doubles (as may happen with `lipschitz = Inf` or
 #' heavy tails) the run stops at the last good step, with a warning; particles are never
-#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there.
+#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there. A network with layers of
+#' more than a thousand units may take seconds for one update, and Ctrl-C is heard between updates only.
 #'
 #' @param source Numeric matrix or data frame (see `x` of [efs()]), `M` rows to be moved; or a function of `n`
 #'   that returns `n` of them, such as `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing values.
 #' @param target Numeric matrix or data frame, `N` rows of the same columns; at least two. Columns are matched by name
 #'   where both have names, otherwise by position; unknown and missing names are an error. A column is one of whole
 #'   numbers, and comes back as such, where it has type integer in both tables.
-#' @param divergence `"kl"`, `"alpha"` (\eqn{f(x) = (x^\alpha - 1)/(\alpha(\alpha - 1))}, for heavy tails), `"reverse_kl"`
-#'   (\eqn{D(Q\|P)} as a function of `P`) or `"js"` (twice Jensen's and Shannon's); always
-#'   of the moving particles from the target.
+#' @param divergence `"kl"`, `"alpha"` (\eqn{f(x) = (x^\alpha - 1)/(\alpha(\alpha - 1))}, for heavy tails),
+#'   `"reverse_kl"` (\eqn{D(Q\|P)} as a function of `P`) or `"js"` (twice Jensen's and Shannon's); always of the moving
+#'   particles from the target.
 #' @param alpha Order of `"alpha"`, above 1.
 #' @param lipschitz Largest slope `L` of the potential, which is the largest speed; above 0, `Inf` for none.
 #' @param step Time step of the particles, above 0.
@@ -74,13 +75,11 @@
 #' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()];
 #'   `NULL` for none.
-#' @param threads Accepted for uniformity: networks of this size gain nothing from threads of ours, and the result does
-#'   not depend on it. A threaded BLAS has its own settings.
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
 #' @return An object of class `c("gpa", "particle_flow")`: a list with `call`, `particles` (the
-#'   moved source rows in units and form of the table), `trajectory` (a [particle_trajectory], in the units of the flow), `latent`
-#'   (the fitted map), `control` (the settings), `diagnostics` (a data frame of one row: rows, dimensions, steps, `status`,
-#'   the last divergence and kinetic energy), `elapsed` (seconds), and what [resume()] and
+#'   moved source rows in units and form of the table), `trajectory` (a [particle_trajectory], in the units of the
+#'   flow), `latent` (the fitted map), `control` (the settings), `diagnostics` (a data frame of one row: rows,
+#'   dimensions, steps, `status`, the last divergence and kinetic energy), `elapsed` (seconds), and what [resume()] and
 #'   [predict()][predict.gpa] need. The same seed gives the same particles, to the last bit on one BLAS. Methods:
 #'   [simulate()][simulate.gpa], [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa],
 #'   [summary()][summary.gpa], `as.data.frame()`, `tidy()`, `glance()`.
@@ -103,26 +102,25 @@ gpa <- function(source, target, divergence = c("kl", "alpha", "reverse_kl", "js"
                 updates = 5, rate = 0.001, batch = NULL,
                 tolerance = 0, kinetic_tolerance = 0, patience = 10,
                 latent = NULL, scale = TRUE, n_source = NULL,
-                keep = NULL, every = NULL, checkpoint = NULL, threads = NULL, progress = NULL) {
-  began <- proc.time()[[3]]
+                keep = NULL, every = NULL, checkpoint = NULL, progress = NULL) {
+  began <- seconds_now()
+  check_progress(progress)
   control <- gpa_control(divergence, alpha, lipschitz, step, n_steps, solver, hidden, smoothing, normalisation,
                          updates, rate, batch, tolerance, kinetic_tolerance, patience, scale, keep, every, checkpoint)
-  threads <- thread_count(threads)
   tables <- read_pair(source, target, n_source)
   latent <- choose_pooled_latent(latent, control$scale, tables$pooled)$fit(tables$pooled)
   start <- unname(latent$encode(tables$source))
   goal <- unname(latent$encode(tables$target))
-  plan <- gpa_plan(control, ncol(start))
-  every <- gpa_every(control, nrow(start), plan)
-  key <- draw_key()
-  run <- list(
-    call = match.call(), source = if (is.function(source)) source, table = tables$template, latent = latent,
-    control = control, plan = plan, every = every, start = start, target = goal,
-    state = new_gpa_state(start, plan, control, key),
-    planned = control$n_steps, history = list(), ended = 0L, elapsed = proc.time()[[3]] - began,
-    version = as.character(utils::packageVersion("particleflow"))
-  )
-  finish_gpa(advance_gpa(run, progress))
+  check_encoded_range(start, goal)
+  run <- new_gpa_run(start, goal, control, call = record_call(match.call(), "gpa"),
+                     source = if (is.function(source)) source, table = tables$template, latent = latent)
+  complete(take_seconds(run, began), progress)
+}
+
+check_encoded_range <- function(start, goal) {
+  if (all(is.finite(start)) && all(is.finite(goal))) return(invisible())
+  stop_unsolved(paste("The encoded rows leave the range of numbers: bring the columns of `source` and `target` to",
+                      "smaller units."))
 }
 
 gpa_control <- function(divergence, alpha, lipschitz, step, n_steps, solver, hidden, smoothing, normalisation,

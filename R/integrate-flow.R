@@ -91,14 +91,14 @@ move_group <- function(z, goal, control, threads, tick) {
   while (is.null(status)) {
     before <- run
     run$planned <- min(run$state$step + control$check, control$n_steps)
-    run <- advance_gpa(run, FALSE)
+    run <- go_on(run, FALSE, remember = FALSE)
     tick(run$state$step - before$state$step)
     now <- compare_run(run, start, end, bar, control, threads)
-    status <- if (run$ended == 1L) "diverged" else stop_reason(now, control)
+    status <- if (run$ended == "diverged") "diverged" else stop_reason(now, control)
     if (identical(status, "novelty")) run <- before else trace[[length(trace) + 1]] <- now
   }
   tick(control$n_steps - run$state$step)
-  fit <- finish_gpa(run)
+  fit <- finish(run)
   moved <- if (run$state$step == 0L) start else unname(as.matrix(predict(fit)))
   list(moved = moved * unit, unit = unit, halves = bar * unit, status = status, steps = run$state$step,
        trace = do.call(rbind, trace), fit = fit)
@@ -107,7 +107,7 @@ move_group <- function(z, goal, control, threads, tick) {
 # A run of gpa() of which no step is taken yet.
 start_run <- function(start, end, control) {
   settings <- list(start, end, n_steps = 0, latent = "none", scale = FALSE, every = max(1L, control$n_steps))
-  run <- run_of_fit(do.call(gpa, c(settings, control$flow)))
+  run <- as_run(do.call(gpa, c(settings, control$flow)))
   run$control$n_steps <- control$n_steps
   run$every <- gpa_every(run$control, nrow(start), run$plan)
   run

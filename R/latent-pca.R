@@ -15,7 +15,7 @@ pca_latent <- function(rank, scale, most = 50) {
 
 fit_pca <- function(x, rank, scale, largest) {
   centre <- colMeans(x)
-  spread <- if (scale) apply(x, 2, stats::sd) else rep(1, ncol(x))
+  spread <- if (scale) column_spread(x) else rep(1, ncol(x))
   centred <- unscale_columns(x, centre, spread, inverse = TRUE)
   most <- min(nrow(x) - 1L, ncol(x))
   if (!is.null(rank) && rank > most) {

@@ -78,7 +78,7 @@ latent_volume <- function(map, x) UseMethod("latent_volume")
 #' @export
 latent_standardise <- function() {
   new_latent("standardise", function(x) {
-    new_fitted_latent("columns", "standardise", ncol(x), centre = colMeans(x), spread = apply(x, 2, stats::sd),
+    new_fitted_latent("columns", "standardise", ncol(x), centre = colMeans(x), spread = column_spread(x),
                       description = "standardised columns", volume = TRUE)
   })
 }

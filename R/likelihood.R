@@ -39,7 +39,8 @@ step_log_det_estimate <- function(points, at, gamma, traj, self, probes = 8L) {
     # M v at each row's own M: sum_a scale (y - x_a) ((y - x_a).v)
     apply_m <- function(directions, shared) {
       # directions [rows, d]
-      inner <- rowSums(y * directions) - (if (is.null(shared)) directions %*% t(at) else matrix(shared, length(rows), n, byrow = TRUE))
+      to_source <- if (is.null(shared)) directions %*% t(at) else matrix(shared, length(rows), n, byrow = TRUE)
+      inner <- rowSums(y * directions) - to_source
       weighted <- scale * inner
       y * rowSums(weighted) - weighted %*% at
     }
@@ -84,7 +85,9 @@ carry_forward <- function(traj, points = NULL, threads) {
 # log volume of the encoding. Without `z` the training rows, own particle left out.
 flow_log_density <- function(flow, z = NULL, threads) {
   check_density(flow$law)
-  if (any(flow$scale == 0)) fail("A column does not vary within a class, whose rows have no density then; leave it out.")
+  if (any(flow$scale == 0)) {
+    fail("A column does not vary within a class, whose rows have no density then; leave it out.")
+  }
   carried <- carry_forward(flow$trajectory, if (!is.null(z)) to_flow(z, flow), threads)
   density <- law_density(flow$law, carried$points, threads, self = is.null(z))
   structure(density[, 1] + carried$log_det + flow_log_volume(flow), error = carried$error)

@@ -1,6 +1,10 @@
 # Pictures drawn with base graphics.
 
+# Settings that points() and lines() understand, besides those that a picture decides.
+base_settings <- c("pch", "cex", "bg", "lwd", "lty", "type", "font", "family", "lend", "ljoin", "lmitre", "xpd")
+
 draw_base <- function(picture, ...) {
+  check_dots("plot()", ..., allowed = base_settings)
   entries <- legend_entries(picture)
   titles <- levels(if (picture$kind == "panels") picture$panels$panel else picture$curves$panel)
   lines <- legend_lines(entries)

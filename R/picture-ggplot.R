@@ -2,7 +2,12 @@
 
 utils::globalVariables(".data") # the pronoun in ggplot2::aes()
 
+# Settings of the layers of points and lines, besides those that a picture decides.
+ggplot_settings <- c("size", "alpha", "shape", "stroke", "fill", "linewidth", "linetype", "lineend", "linejoin",
+                     "linemitre", "arrow", "na.rm", "show.legend", "key_glyph", "position")
+
 draw_ggplot <- function(picture, ...) {
+  check_dots("autoplot()", ..., allowed = ggplot_settings)
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
 }
 

@@ -3,18 +3,47 @@
 # Seconds that one .Call() should take.
 block_seconds <- 0.2
 
-# A progress bar over `total` units, shown when `progress` says so, or, where it
-# is NULL, in an interactive session. Returns functions tick(units) and done().
-progress_bar <- function(label, total, progress) {
-  if (is.null(progress)) progress <- interactive()
-  if (!check_flag(progress, "progress") || total <= 0) {
-    return(list(tick = function(units = 1) NULL, done = function() NULL))
-  }
-  bar <- cli::cli_progress_bar(label, total = total, clear = TRUE, .auto_close = FALSE)
-  list(
-    tick = function(units = 1) cli::cli_progress_update(units, id = bar),
-    done = function() cli::cli_progress_done(id = bar)
+# Seconds on a clock.
+seconds_now <- function() proc.time()[[3]]
+
+# How many units of work to do next where `count` of them took `seconds`: as many as block_seconds allows, but at
+# most four times as many.
+next_count <- function(count, seconds) count * min(4, block_seconds / max(seconds, 0.001))
+
+# `progress` as the user gave it: TRUE, FALSE, or NULL for a bar in an interactive session.
+check_progress <- function(progress) if (!is.null(progress)) check_flag(progress, "progress")
+
+shows_progress <- function(progress) {
+  check_progress(progress)
+  if (is.null(progress)) interactive() else progress
+}
+
+# A progress bar over `total` units, shown when `progress` says so. Returns functions tick(units) and done(); the bar
+# is closed when the function of `frame` ends, at the latest.
+#
+# cli keeps the bars of a session in one list. An interrupt in the middle of a call of cli would leave this list half
+# written, and every later bar would fail. So interrupts wait until cli has returned. An error of cli gives up the bar
+# and never ends a computation.
+progress_bar <- function(label, total, progress, frame = parent.frame()) {
+  id <- NULL
+  guarded <- function(work) suspendInterrupts(tryCatch(work(), error = function(e) id <<- NULL))
+  bar <- list(
+    tick = function(units = 1) {
+      if (!is.null(id)) guarded(function() cli::cli_progress_update(units, id = id))
+      invisible()
+    },
+    done = function() {
+      if (!is.null(id)) guarded(function() cli::cli_progress_done(id = id))
+      id <<- NULL
+      invisible()
+    }
   )
+  if (!shows_progress(progress) || total <= 0) return(bar)
+  guarded(function() {
+    id <<- cli::cli_progress_bar(label, total = total, clear = TRUE, current = FALSE, .auto_close = FALSE)
+    do.call(on.exit, list(as.call(list(bar$done)), add = TRUE), envir = frame)
+  })
+  bar
 }
 
 # Calls work(from, count) over consecutive blocks of `n` rows (from counts from
@@ -30,11 +59,10 @@ in_blocks <- function(n, pairs_per_row, work, chunk = 32, least = 2 * chunk) {
   from <- 0
   while (from < n) {
     count <- min(rows, n - from)
-    began <- proc.time()[[3]]
+    began <- seconds_now()
     results[[length(results) + 1]] <- work(as.integer(from), as.integer(count))
-    seconds <- max(proc.time()[[3]] - began, 0.001)
     from <- from + count
-    rows <- whole_chunks(count * min(4, block_seconds / seconds))
+    rows <- whole_chunks(next_count(count, seconds_now() - began))
   }
   results
 }
@@ -58,11 +86,38 @@ in_columns <- function(n, rows, work) {
   unlist(lapply(seq(1, n, by = each), function(first) work(first:min(n, first + each - 1))))
 }
 
-# Half of the memory is for other things than one trajectory.
-check_memory <- function(x, planned, every) {
+# Stops before work whose result of `bytes` would not fit: the rest of the session needs the other half of the memory.
+# `what` begins the sentence, `advice` says what to do instead.
+check_memory <- function(bytes, what, advice) {
   memory <- .Call(C_pf_memory)
-  wanted <- 8 * length(x) * (planned / every + 1)
-  if (is.na(memory) || wanted <= memory / 2) return(invisible())
-  fail("The trajectory would take %.1f GB, more than half of this machine's %.1f GB; give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows.",
-       wanted / 1e9, memory / 1e9, if (every > 1) " with a larger `every`" else "")
+  if (is.na(memory) || bytes <= memory / 2) return(invisible())
+  stop_size("%s would take %.1f GB, more than half of this machine's %.1f GB; %s.", what, bytes / 1e9, memory / 1e9,
+            advice)
+}
+
+# A number of rows of `columns` numbers, of which some copies must fit into memory at once.
+check_rows <- function(x, what, columns, lower = 0L) {
+  x <- check_count(x, what, lower)
+  check_memory(8 * copies_of_rows * as.numeric(x) * columns, sprintf("A table of `%s` = %d rows", what, x),
+               "draw fewer at a time")
+  x
+}
+
+# Draws, points, the same decoded and as a table.
+copies_of_rows <- 4
+
+# Work that would take longer than this is taken for a slip of the pen.
+most_days <- 30
+
+# What a processor does at most in a second: kernel values of pairs, and operations in matrix products. Estimates with
+# these rates are lower bounds.
+most_pairs_per_second <- 1e10
+most_products_per_second <- 1e12
+
+# Stops before work that takes at least `seconds`, if that is longer than most_days.
+check_time <- function(seconds, what, advice) {
+  days <- seconds / 86400
+  if (days <= most_days) return(invisible())
+  long <- if (days < 2 * 365) sprintf("%.0f days", days) else sprintf("%s years", format(signif(days / 365, 2)))
+  stop_size("%s would take at least %s; %s.", what, long, advice)
 }

@@ -65,7 +65,7 @@ run_candidate <- function(points, candidate, setting) {
                     progress = FALSE)
   if (!is.null(candidate$n_steps)) arguments$n_steps <- candidate$n_steps
   arguments["time"] <- list(candidate$time)
-  do.call(efs_forward, c(list(quote(points)), arguments))
+  do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
 # The flow of a candidate; NULL where it is none: a pair can be arbitrarily steep, equal rows meet without

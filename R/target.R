@@ -14,7 +14,8 @@
 #' @param modes Number of modes on the ring.
 #' @param side Number of modes along each side of the grid.
 #' @param radius,spacing Of the ring; between neighbours on the grid.
-#' @param sd Standard deviation of each mode in each direction; for the funnel that of the first column, \eqn{a}.
+#' @param sd Standard deviation of each mode in each direction; for the funnel that of the first column, \eqn{a}, at
+#'   most 100. Beyond 20 the other columns are too wide for [wgf()] to start from.
 #' @param width,bend \eqn{a} and \eqn{b} of the banana.
 #' @param dim Number of columns.
 #' @return An object of class `wgf_target`: [simulate()] gives exact draws, `predict(target, x)` the log-density of
@@ -78,16 +79,26 @@ target_banana <- function(width = 2, bend = 0.5, dim = 2) {
              spread = c(width, sqrt(1 + 2 * bend^2 * width^4), rep(1, dim - 2L)))
 }
 
+# The standard deviation exp(x_1 / 2) of each draw is a number with this one, and with none of much more.
+widest_funnel <- 100
+
 #' @rdname target_mixture
 #' @export
 target_funnel <- function(dim = 2, sd = 1) {
   dim <- check_count(dim, "dim", 2L)
-  sd <- check_number(sd, "sd", lower = 0, open_lower = TRUE)
-  new_target("funnel", dim, 2L, c(sd, 0), centre = rep(0, dim), spread = c(sd, rep(exp(sd^2 / 4), dim - 1L)))
+  sd <- check_number(sd, "sd", lower = 0, upper = widest_funnel, open_lower = TRUE)
+  spread <- min(exp(sd^2 / 4), largest_length)
+  new_target("funnel", dim, 2L, c(sd, 0), centre = rep(0, dim), spread = c(sd, rep(spread, dim - 1L)))
 }
 
+# centre, spread [dim]: means and standard deviations of the columns.
 new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, constants = NULL, roots = NULL,
                        weights = NULL, centre, spread) {
+  wide <- !(abs(centre) + spread <= largest_length)
+  if (any(wide) || any(spread < 1 / largest_length)) {
+    fail(paste("The target has means of %s and standard deviations of %s, whose squares leave the range of numbers:",
+               "choose other units."), some(format(centre, digits = 3)), some(format(spread, digits = 3)))
+  }
   structure(
     list(name = name, dim = dim, kind = kind, shape = as.double(shape), means = means, factors = factors,
          constants = constants, roots = roots, weights = weights, centre = centre, spread = spread),
@@ -97,12 +108,18 @@ new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, con
 
 component_covariances <- function(covariances, k, d) {
   if (is.list(covariances)) {
-    if (length(covariances) != k) fail("`covariances` must have one matrix for each of the %d components, not %d.", k, length(covariances))
+    if (length(covariances) != k) {
+      fail("`covariances` must have one matrix for each of the %d components, not %d.", k, length(covariances))
+    }
     return(covariances)
   }
   if (is.matrix(covariances)) return(rep(list(covariances), k))
-  good <- is.numeric(covariances) && length(covariances) %in% c(1L, k) && all(is.finite(covariances)) && all(covariances > 0)
-  if (!good) fail("`covariances` must be positive variances (one, or one a component), a matrix or a list of matrices, not %s.", describe(covariances))
+  good <- is.numeric(covariances) && length(covariances) %in% c(1L, k) && all(is.finite(covariances)) &&
+    all(covariances > 0)
+  if (!good) {
+    fail(paste("`covariances` must be positive variances (one for all components, or one for each), a matrix or a list",
+               "of matrices, not %s."), describe(covariances))
+  }
   lapply(rep_len(covariances, k), function(v) diag(v, d))
 }
 
@@ -122,7 +139,9 @@ target_field <- function(target, points, threads) {
 }
 
 #' @export
-format.wgf_target <- function(x, ...) sprintf("<wgf_target> %s in %d dimension%s", x$name, x$dim, if (x$dim == 1) "" else "s")
+format.wgf_target <- function(x, ...) {
+  sprintf("<wgf_target> %s in %d dimension%s", x$name, x$dim, if (x$dim == 1) "" else "s")
+}
 
 #' @export
 print.wgf_target <- function(x, ...) {
@@ -147,12 +166,20 @@ print.wgf_target <- function(x, ...) {
 #' predict(target, x, type = "gradient")
 #' @export
 simulate.wgf_target <- function(object, nsim = 1, seed = NULL, ...) {
-  nsim <- check_count(nsim, "nsim")
+  check_dots("simulate()", ...)
+  nsim <- check_rows(nsim, "nsim", object$dim)
   state <- stream_within(seed)
   key <- draw_key()
   out <- draw_target(object, draw_normal(nsim, object$dim, key, 1L), draw_uniform(nsim, 1L, key, 0L)[, 1])
-  out <- mark_seed(out, state)
-  out
+  mark_seed(out, state)
+}
+
+# Values of a target, finite and with gradients of at most `largest`: they may leave the range of doubles.
+check_target_values <- function(values, largest = Inf) {
+  bad <- !is.finite(values$log_density) | rowSums(!(abs(values$gradient) < largest)) > 0
+  if (!any(bad)) return(values)
+  stop_unsolved(paste("The log-density of the target, or its gradient, leaves the range of numbers at %d of %d points,",
+                      "because they lie too far from it."), sum(bad), length(bad))
 }
 
 # From independent standard normals [n, d] and uniforms [n].
@@ -183,7 +210,8 @@ sample.wgf_target <- function(x, size = 1, replace = FALSE, prob = NULL, ...) si
 #' @rdname simulate.wgf_target
 #' @export
 predict.wgf_target <- function(object, newdata, type = c("log_density", "gradient"), ...) {
+  check_dots("predict()", ...)
   type <- check_choice(type, c("log_density", "gradient"), "type")
   points <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$dim))
-  target_field(object, points, thread_count())[[type]]
+  check_target_values(target_field(object, points, thread_count()))[[type]]
 }

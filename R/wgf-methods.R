@@ -1,13 +1,14 @@
 #' Summaries of a flow towards a density
 #'
-#' `summary()` gives the settings and what the run ended with; `tidy()` one row per step; `glance()` one row for the fit;
-#' `as.data.frame()` the kept particles over time.
+#' `summary()` gives the settings and what the run ended with; `tidy()` one row per step; `glance()` one row for the
+#' fit; `as.data.frame()` the kept particles over time.
 #'
 #' @param object,x A fit from [wgf()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.wgf` with `diagnostics`, `control`, `masses` (at the end, or `NULL`) and `progress` (a data
-#'   frame: the diagnostics at five steps). `tidy()`, `glance()` and `as.data.frame()`: data frames.
+#' @return `summary()`: a list of class `summary.wgf` with `diagnostics`, `control`, `masses` (at the end, or `NULL`)
+#'   and `progress` (a data frame: the diagnostics at five steps). `tidy()`, `glance()` and `as.data.frame()`: data
+#'   frames.
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)
@@ -23,7 +24,8 @@ format.wgf <- function(x, ...) {
   run <- x$diagnostics
   number <- function(value) format(value, digits = 3)
   target <- if (is.null(x$rule$target)) "a log-density of your own" else x$rule$target$name
-  births <- if (x$control$birth_death > 0) sprintf(", birth and death at rate %s", number(x$control$birth_death)) else ""
+  rate <- x$control$birth_death
+  births <- if (rate > 0) sprintf(", birth and death at rate %s", number(rate)) else ""
   lines <- c(
     sprintf("<wgf> %d particles in %d dimension%s towards %s", run$n, run$dim, if (run$dim == 1) "" else "s", target),
     sprintf("%s; %s kernel, bandwidth %s (%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
@@ -43,8 +45,9 @@ mass_sentence <- function(x) {
 }
 
 describe_wgf <- function(control) {
-  switch(control$divergence, kl = "KL(q||p)", reverse_kl = "KL(p||q)", jeffreys = "Jeffreys divergence", js = "Jensen-Shannon divergence",
-         pearson = "Pearson's chi-square", neyman = "Neyman's chi-square", hellinger = "squared Hellinger distance",
+  switch(control$divergence, kl = "KL(q||p)", reverse_kl = "KL(p||q)", jeffreys = "Jeffreys divergence",
+         js = "Jensen-Shannon divergence", pearson = "Pearson's chi-square", neyman = "Neyman's chi-square",
+         hellinger = "squared Hellinger distance",
          alpha = sprintf("alpha-divergence (%s)", format(control$alpha)), log_variance_q = "log-variance under q",
          log_variance_p = "log-variance under p")
 }
@@ -64,7 +67,8 @@ summary.wgf <- function(object, ...) {
   structure(
     list(call = object$call, diagnostics = object$diagnostics, control = object$control,
          masses = if (!is.null(object$masses)) object$masses[nrow(object$masses), ],
-         weights = object$rule$target$weights, progress = steps[at, ], elapsed = object$elapsed, version = object$version),
+         weights = object$rule$target$weights, progress = steps[at, ], elapsed = object$elapsed,
+         version = object$version),
     class = "summary.wgf"
   )
 }
@@ -74,13 +78,14 @@ summary.wgf <- function(object, ...) {
 print.summary.wgf <- function(x, ...) {
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   run <- x$diagnostics
-  cat(sprintf("%s, %s kernel; %d particles, %d dimensions; %s after %d steps.\n", describe_wgf(x$control), x$control$kernel,
-              run$n, run$dim, run$status, run$steps))
-  print(x$progress[c("step", "time", "bandwidth", "divergence", "log_z", "kinetic_energy", "log_r_5", "log_r_95", "capped")],
-        digits = 3, row.names = FALSE)
+  cat(sprintf("%s, %s kernel; %d particles, %d dimensions; %s after %d steps.\n", describe_wgf(x$control),
+              x$control$kernel, run$n, run$dim, run$status, run$steps))
+  shown <- c("step", "time", "bandwidth", "divergence", "log_z", "kinetic_energy", "log_r_5", "log_r_95", "capped")
+  print(x$progress[shown], digits = 3, row.names = FALSE)
   if (!is.null(x$masses) && length(x$masses) <= 13) {
     cat("Mass of each mode:\n")
-    print(rbind(particles = x$masses, target = if (length(x$weights) == length(x$masses) - 1) c(x$weights, 0)), digits = 2)
+    weights <- if (length(x$weights) == length(x$masses) - 1) c(x$weights, 0)
+    print(rbind(particles = x$masses, target = weights), digits = 2)
   }
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
@@ -100,13 +105,15 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 
 #' Draws from a flow towards a density
 #'
-#' New points are drawn from the kernel estimate of the particles at the end: a particle and noise from the kernel. At rest it is this
-#' law that matches the target, not that of the particles. Every particle is used as often as any other, or once more, in random order (less varied
-#' sums than by independent draws); the number of points may be far above that of the particles, but they know no more than these. For a generator without particles see [distill()].
+#' New points are drawn from the kernel estimate of the particles at the end: a particle and noise from the kernel. At
+#' rest it is this law that matches the target, not that of the particles. Every particle is used as often as any other,
+#' or once more, in random order (less varied sums than by independent draws); the number of points may be far above
+#' that of the particles, but they know no more than these. For a generator without particles see [distill()].
 #'
 #' @param object A fit from [wgf()].
 #' @param nsim Number of rows.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream is restored afterwards.
+#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream is
+#'   restored afterwards.
 #' @param ... Not used.
 #' @return A matrix with the attribute `"seed"` of [stats::simulate()].
 #' @examples
@@ -115,11 +122,11 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' simulate(fit, 3, seed = 1)
 #' @export
 simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
-  nsim <- check_count(nsim, "nsim")
+  check_dots("simulate()", ...)
+  nsim <- check_rows(nsim, "nsim", ncol(object$particles))
   state <- stream_within(seed)
   out <- draw_estimate(object$particles, object$rule$kernel, object$diagnostics$bandwidth, nsim, draw_key())
-  out <- mark_seed(out, state)
-  out
+  mark_seed(out, state)
 }
 
 draw_estimate <- function(points, kernel, bandwidth, n, key) {
@@ -132,8 +139,8 @@ draw_estimate <- function(points, kernel, bandwidth, n, key) {
 #'
 #' @param object A fit from [wgf()].
 #' @param newdata Matrix of points, a column a dimension. Missing: the particles, each without itself.
-#' @param type `"log_density"`: of the kernel estimate `q` (normalised); `"log_ratio"`: \eqn{\log r}{log r}, the target over it, with
-#'   the constant estimated over the particles; `"velocity"`: \eqn{w(r) \nabla \log r}, as a matrix.
+#' @param type `"log_density"`: of the kernel estimate `q` (normalised); `"log_ratio"`: \eqn{\log r}{log r}, the target
+#'   over it, with the constant estimated over the particles; `"velocity"`: \eqn{w(r) \nabla \log r}, as a matrix.
 #' @param threads See [efs_forward()].
 #' @param ... Not used.
 #' @return A number a row, or a matrix.
@@ -143,6 +150,7 @@ draw_estimate <- function(points, kernel, bandwidth, n, key) {
 #' predict(fit, rbind(c(4, 0), c(0, 0)))
 #' @export
 predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "velocity"), threads = NULL, ...) {
+  check_dots("predict()", ...)
   type <- check_choice(type, c("log_density", "log_ratio", "velocity"), "type")
   threads <- thread_count(threads)
   rule <- object$rule

@@ -1,8 +1,8 @@
 #' Plots of a flow towards a density
 #'
-#' The particles on their way as a row of panels; divergence and kinetic energy over time; the mass of each mode over time, which shows how
-#' a mode that starts under-covered is repaired; or the range of \eqn{\log r}{log r} over the particles. `plot()` draws with base graphics,
-#' `autoplot()` returns the same picture as a ggplot.
+#' The particles on their way as a row of panels; divergence and kinetic energy over time; the mass of each mode over
+#' time, which shows how a mode that starts under-covered is repaired; or the range of \eqn{\log r}{log r} over the
+#' particles. `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section Several fits:
 #' With `type = "masses"` and further fits, the panels show one fit each: the same modes under different divergences.
@@ -12,7 +12,8 @@
 #' @param times For `"frames"`, flow times; the nearest kept frames are shown. `NULL`: five kept frames evenly spread
 #'   over the steps.
 #' @param others For `"masses"`, a named list of further fits of the same target; the names are the titles.
-#' @param target For `"frames"`, the number of exact draws shown in grey below the particles, where the target can give them.
+#' @param target For `"frames"`, the number of exact draws shown in grey below the particles, where the target can give
+#'   them.
 #' @param col Colours; `NULL`: a palette that colour-blind people can tell apart.
 #' @param ... As in [plot.particle_trajectory()].
 #' @inherit plot.particle_trajectory return
@@ -29,7 +30,8 @@
 #' ggplot2::autoplot(fit, type = "masses", others = list("with birth and death" = other))
 #' @order 1
 #' @export
-plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500, col = NULL, ...) {
+plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500,
+                     col = NULL, ...) {
   draw_base(wgf_picture(x, type, times, others, target, col), ...)
   invisible(x)
 }
@@ -55,7 +57,8 @@ wgf_frames_picture <- function(fit, times, target, col) {
     sort(unique(vapply(times, function(time) which.min(abs(clock - time)), 1L)))
   }
   goal <- if (!is.null(fit$rule$target) && check_count(target, "target") > 0) {
-    draw_target(fit$rule$target, draw_normal(target, fit$rule$dim, c(1L, 1L), 1L), draw_uniform(target, 1L, c(1L, 1L), 0L)[, 1])
+    key <- c(1L, 1L)
+    draw_target(fit$rule$target, draw_normal(target, fit$rule$dim, key, 1L), draw_uniform(target, 1L, key, 0L)[, 1])
   }
   if (!is.null(goal)) attributes(goal) <- list(dim = dim(goal))
   kinds <- c("target", "particles")[c(!is.null(goal), TRUE)]
@@ -73,13 +76,16 @@ wgf_frames_picture <- function(fit, times, target, col) {
 
 # One panel a fit, one curve a mode; the steps are the common clock, for times of different divergences are not.
 masses_picture <- function(fit, others, col) {
-  if (!is.null(others) && (!is.list(others) || inherits(others, "wgf") || is.null(names(others)))) fail("`others` must be a named list of fits.")
+  if (!is.null(others) && (!is.list(others) || inherits(others, "wgf") || is.null(names(others)))) {
+    fail("`others` must be a named list of fits.")
+  }
   fits <- c(stats::setNames(list(fit), fit$control$divergence), others)
   if (anyDuplicated(names(fits))) names(fits) <- make.unique(names(fits))
   counted <- vapply(fits, function(one) inherits(one, "wgf") && !is.null(one$masses), NA)
-  if (!all(counted)) fail("The masses of modes were not counted in fit %s: give `modes` to wgf().", some(which(!counted)))
-  modes <- colnames(fit$masses)
-  if (any(fit$masses[, "outside"] > 0)) modes <- c(setdiff(modes, "outside"), "outside") else modes <- setdiff(modes, "outside")
+  if (!all(counted)) {
+    fail("The masses of modes were not counted in fit %s: give `modes` to wgf().", some(which(!counted)))
+  }
+  modes <- c(setdiff(colnames(fit$masses), "outside"), if (any(fit$masses[, "outside"] > 0)) "outside")
   curves <- do.call(rbind, lapply(names(fits), function(name) {
     masses <- fits[[name]]$masses
     if (!identical(colnames(masses), colnames(fit$masses))) fail("Fit \"%s\" has other modes.", name)
@@ -94,7 +100,8 @@ masses_picture <- function(fit, others, col) {
 
 ratio_picture <- function(fit, col) {
   d <- fit$trajectory$diagnostics
-  curves <- data.frame(panel = factor("log r over the particles"), time = rep(d$step, 3), value = c(d$log_r_5, d$log_r_50, d$log_r_95),
+  curves <- data.frame(panel = factor("log r over the particles"), time = rep(d$step, 3),
+                       value = c(d$log_r_5, d$log_r_50, d$log_r_95),
                        group = rep(c("5 %", "50 %", "95 %"), each = nrow(d)), alone = nrow(d) == 1)
   curves <- curves[is.finite(curves$value), ]
   curves$group <- factor(curves$group, levels = c("95 %", "50 %", "5 %"))
@@ -106,7 +113,7 @@ ratio_picture <- function(fit, col) {
 #' @method autoplot wgf
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, wgf)
-autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500,
-                         col = NULL, ...) {
+autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL,
+                         target = 500, col = NULL, ...) {
   draw_ggplot(wgf_picture(object, type, times, others, target, col), ...)
 }

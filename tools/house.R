@@ -14,7 +14,8 @@
 
 # From the ground up. A regular expression stands for the names of files without ".R".
 floors <- list(
-  ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "fingerprint"),
+  ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "call",
+             "fingerprint"),
   table = c("column", "column-.*", "table", "table-.*"),
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),

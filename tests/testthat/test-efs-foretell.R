@@ -20,13 +20,13 @@ test_that("efs() foretells a long fit in one line and is silent about a short on
 
 test_that("the times are those of the work", {
   foretell <- function(n, d, ..., threads = 2) {
-    suppressMessages(particleflow:::foretell(list(seq_len(n)), d, control(...), threads))
+    suppressMessages(particleflow:::foretell_fit(list(seq_len(n)), d, control(...), threads))
   }
   # a search of 1,200 rows takes seconds, however many rows there are
   expect_lt(foretell(1e5, 10)$seconds, 10)
   # a flow by rule of ten steps: 100,000 x 10, ten fields of 5 s each, ten log-determinants of 20 s each, one thread
-  expect_message(particleflow:::foretell(list(1:1e5), 10, control(calibrate = FALSE), 1), "about [45] minutes")
-  expect_message(particleflow:::foretell(list(1:1e6), 10, control(calibrate = FALSE), 2), "about 3\\.[0-9] hours")
+  expect_message(particleflow:::foretell_fit(list(1:1e5), 10, control(calibrate = FALSE), 1), "about [45] minutes")
+  expect_message(particleflow:::foretell_fit(list(1:1e6), 10, control(calibrate = FALSE), 2), "about 3\\.[0-9] hours")
   by_rule <- function(...) foretell(2e4, 10, calibrate = FALSE, ...)$seconds
   # ten times the steps, half the threads, no floor
   expect_gt(by_rule(time = 10), 5 * by_rule(time = 1))

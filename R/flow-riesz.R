@@ -1,0 +1,245 @@
+# The forward flow of efs_forward(): gradient descent of the Riesz energy, in steps short enough to be undone.
+
+# Half of the time that the steps would cover at full length: below it the flow is announced as short. Distances to
+# the rest state shrink like exp(-time), so that two flows whose times differ by less than a factor of 2 are much alike.
+short_share <- 0.5
+
+# Below this share the particles have hardly moved, which is rarely what anybody wants.
+standing_share <- 0.01
+
+# points [n, d]. potential: list(s, epsilon). control: list(step, time, max_bound, every, given, checkpoint); `given`:
+# the user gave the number of steps.
+new_riesz_run <- function(points, potential, control, planned, threads) {
+  labels <- dimnames(points)
+  points <- unname(points)
+  new_run(
+    "riesz", "Forward", control, list(step = 0L, points = points, time = 0), planned,
+    potential = potential, kappa = .Call(C_pf_pair_curvature, potential$s, potential$epsilon), threads = threads,
+    store = frame_store(points, expected_steps(control, planned), control$every, labels)
+  )
+}
+
+# How many steps there will be if none is shortened.
+expected_steps <- function(control, planned) {
+  as.numeric(if (is.null(control$time)) planned else min(planned, ceiling(control$time / control$step)))
+}
+
+# One step of x_i <- x_i - gamma / (n - 1) sum_(a != i) grad W(x_i - x_a) after the other, gamma as long as allowed.
+#' @export
+advance.riesz_run <- function(run, most) {
+  state <- run$state
+  rows <- list()
+  for (i in seq_len(most)) {
+    left <- time_left(run$control, state)
+    if (left == 0) {
+      run$ended <- "time covered"
+      break
+    }
+    seen <- look_riesz(run, state)
+    bounded <- is.finite(run$control$max_bound) && seen$steepest > 0
+    longest <- if (bounded) run$control$max_bound / seen$steepest else Inf
+    gamma <- min(run$control$step, left, longest)
+    rows[[i]] <- riesz_record(run, state, seen, gamma)
+    points <- state$points - gamma * seen$field$gradient
+    check_range(points, 0, state$step)
+    state <- list(step = state$step + 1L, points = points, time = state$time + gamma)
+    put_frame(run$store, points, state$step)
+  }
+  add_history(run, list(records = do.call(rbind, rows)), state)
+}
+
+# The time that is left to cover, 0 where only rounding is left; Inf where the number of steps alone counts.
+time_left <- function(control, state) {
+  if (is.null(control$time)) return(Inf)
+  left <- control$time - state$time
+  if (left <= 1e-12 * control$time) 0 else left
+}
+
+# The field at the particles, its largest curvature, and what bounds the step.
+look_riesz <- function(run, state) {
+  s <- run$potential$s
+  epsilon <- run$potential$epsilon
+  field <- field_at(state$points, state$points, s, epsilon, TRUE, run$threads)
+  check_collision(field$nearest, epsilon, state$step)
+  check_range(field$gradient, field$curvature, state$step)
+  curvature <- .Call(C_pf_largest_curvature, state$points, field$curvature, s, epsilon, run$threads)
+  list(field = field, curvature = curvature, steepest = curvature + run$kappa / (nrow(state$points) - 1))
+}
+
+check_collision <- function(nearest, epsilon, at) {
+  if (epsilon > 0 || min(nearest) > 0) return(invisible())
+  rows <- which(nearest == 0)
+  if (at == 0) {
+    stop_unfit(paste0("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` above ",
+                      "0 or drop the duplicates."), some(rows))
+  }
+  stop_unfit("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
+}
+
+check_range <- function(points, curvature, at) {
+  if (all(is.finite(points)) && !anyNA(curvature)) return(invisible())
+  stop_unsolved(paste("The particles left the range of numbers at step %d: take a smaller `step` or a larger",
+                      "`epsilon`, or scale the columns."), at + 1L)
+}
+
+# One row of diagnostics: the state of a frame and the step taken from it.
+riesz_record <- function(run, state, seen, gamma) {
+  points <- state$points
+  n <- nrow(points)
+  centred <- sweep(points, 2, colMeans(points))
+  attraction <- n * sum(centred^2) # sum over ordered pairs of |z|^2 / 2
+  speed2 <- rowSums(seen$field$gradient^2)
+  c(
+    step = state$step, time = state$time, gamma = gamma,
+    energy = (attraction + sum(seen$field$repulsion)) / (n * (n - 1)),
+    kinetic_energy = mean(speed2),
+    largest_move = gamma * sqrt(max(speed2)),
+    closest_pair = sqrt(min(seen$field$nearest)),
+    curvature = seen$curvature,
+    bound = gamma * seen$steepest,
+    certificate = gamma * run$kappa * n / (n - 1)
+  )
+}
+
+#' @export
+finish.riesz_run <- function(run) {
+  last <- riesz_record(run, run$state, look_riesz(run, run$state), NA_real_)
+  records <- rbind(join_history(run, "records", rbind), last, deparse.level = 0)
+  rownames(records) <- NULL
+  diagnostics <- as.data.frame(records)
+  settings <- c(run$control[c("step", "time", "max_bound", "every", "given")], list(planned = run$planned))
+  traj <- new_trajectory("riesz", "efs_forward", stored_frames(run$store, run$state$points, run$state$step),
+                         diagnostics, c(run$potential, list(control = settings)))
+  if (run_status(run) != "interrupted") announce_short(traj)
+  traj
+}
+
+#' @export
+foretell.riesz_run <- function(run) {
+  forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control$every)
+}
+
+# The frames and ten diagnostics; each pair of particles takes one kernel value in each step.
+forward_needs <- function(points, steps, every) {
+  n <- nrow(points)
+  c(bytes = 8 * length(points) * (steps / every + 1) + 80 * (steps + 1),
+    seconds = steps * n * (n - 1) / 2 / most_pairs_per_second)
+}
+
+# A trajectory goes on where it ended, with as many threads as are in force now.
+#' @export
+as_run.riesz_trajectory <- function(object) {
+  check_whole(object, "object")
+  k <- n_steps(object)
+  control <- object$control[setdiff(names(object$control), "planned")]
+  run <- new_riesz_run(frame(object, 1L), object[c("s", "epsilon")], control, object$control$planned, thread_count())
+  for (slot in seq_along(object$kept)) put_frame(run$store, matrix(object$frames[, , slot], nrow(object$frames)),
+                                                 object$kept[slot])
+  records <- as.matrix(object$diagnostics[seq_len(k), ])
+  run <- add_history(run, list(records = records),
+                     list(step = k, points = unname(last_frame(object)), time = object$times[k + 1L]))
+  if (time_left(control, run$state) == 0) run$ended <- "time covered"
+  run
+}
+
+# After the time that was asked for, further steps are counted.
+#' @export
+reopen.riesz_run <- function(run) {
+  run$control["time"] <- list(NULL)
+  NextMethod()
+}
+
+# ---- its trajectory --------------------------------------------------------------------------------------
+
+#' @export
+replay.riesz_trajectory <- function(traj, points, first, last, threads) {
+  lapply(seq(first + 1L, last), function(step) {
+    field <- field_at(points, points, traj$s, traj$epsilon, TRUE, threads)
+    points <<- points - traj$gamma[step] * field$gradient
+  })
+}
+
+#' @export
+carry.riesz_trajectory <- function(traj, points, threads = thread_count(), ...) push_forward(traj, points, threads)
+
+# New points moved along with the stored flow, without moving it: the map that efs_backward() inverts.
+push_forward <- function(traj, points, threads) {
+  frame_at <- frame_reader(traj, threads)
+  for (j in seq_along(traj$gamma)) {
+    field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
+    points <- points - traj$gamma[j] * field$gradient
+  }
+  if (all(is.finite(points))) return(points)
+  if (traj$epsilon > 0) stop_unsolved("New points lie so far from the particles that they leave the range of numbers.")
+  fail("A new point fell on a particle of a flow without softening (`epsilon` = 0), where the field is infinite.")
+}
+
+#' @export
+flow_height.riesz_trajectory <- function(traj) "energy"
+
+#' @export
+describe_field.riesz_trajectory <- function(traj) {
+  sprintf("potential: s = %s, epsilon = %s", format(traj$s), format(traj$epsilon, digits = 3))
+}
+
+#' @rdname particle_trajectory
+#' @export
+format.riesz_trajectory <- function(x, ...) {
+  k <- n_steps(x)
+  bound <- if (k > 0) max(x$diagnostics$bound[seq_len(k)])
+  c(
+    NextMethod(),
+    short_line(x),
+    if (k > 0) {
+      sprintf("largest inverse-step bound %s (%s)", format(bound, digits = 2),
+              if (bound < 1) "each step can be undone" else "1 or more: some steps may have no unique inverse")
+    },
+    "contains the training rows (frame 1)"
+  )
+}
+
+#' @rdname particle_trajectory
+#' @export
+summary.riesz_trajectory <- function(object, ...) {
+  k <- n_steps(object)
+  c(NextMethod(), list(largest_bound = if (k > 0) max(object$diagnostics$bound[seq_len(k)]) else 0,
+                       inverse_growth = inverse_growth(object)))
+}
+
+# ---- short flows -----------------------------------------------------------------------------------------
+
+# The share of step * n_steps that the steps covered, 1 where a time was asked for.
+flow_share <- function(traj) {
+  k <- n_steps(traj)
+  if (k == 0 || !is.null(traj$control$time)) return(1)
+  traj$times[k + 1L] / (traj$control$step * k)
+}
+
+# A line that says so, or NULL.
+short_line <- function(traj) {
+  if (!(flow_share(traj) < short_share)) return(NULL)
+  k <- n_steps(traj)
+  sprintf("steps were shortened so that they can be undone: time %s instead of %d x %s = %s",
+          format(traj$times[k + 1L], digits = 3), k, format(traj$control$step), format(k * traj$control$step, digits = 3))
+}
+
+# Says so where a flow is much shorter than the user asked for.
+announce_short <- function(traj) {
+  control <- traj$control
+  k <- n_steps(traj)
+  covered <- traj$times[k + 1L]
+  if (!is.null(control$time)) {
+    if (covered < control$time * (1 - 1e-9)) {
+      warning(sprintf(paste("The flow covered a time of %.3g of the %.3g asked for in `n_steps` = %d steps: raise",
+                            "`epsilon`, `n_steps` or `max_bound`."), covered, control$time, k), call. = FALSE)
+    }
+  } else if (flow_share(traj) < standing_share) {
+    warning(sprintf(paste("Steps that can be undone were so short that the flow covered a time of only %.2g instead of",
+                          "%.2g: raise `epsilon`, or give `max_bound = Inf` for fixed steps."), covered,
+                    control$step * k), call. = FALSE)
+  } else if (control$given && flow_share(traj) < short_share) {
+    message(sprintf(paste("Steps were shortened so that they can be undone: %d steps cover a time of %.2g, not %.2g.",
+                          "Give `time` for a flow of that length, or raise `epsilon` or `max_bound`."), k, covered,
+                    control$step * k))
+  }
+}

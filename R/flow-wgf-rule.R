@@ -1,0 +1,202 @@
+# The rule of wgf(): what is known of the target p at the particles, and the velocity w(r) grad log r, r = p / q, that
+# follows from it and from the kernel estimate q.
+
+wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
+                     "log_variance_q", "log_variance_p")
+
+# target, or log_density and gradient; the divergence and the kernel.
+wgf_rule <- function(log_density, gradient, dim, start, control) {
+  is_target <- inherits(log_density, "wgf_target")
+  if (!is_target && !is.function(log_density)) {
+    fail("`log_density` must be a function of a matrix or a target such as target_mixture(), not %s.",
+         describe(log_density))
+  }
+  if (is_target && !is.null(gradient)) fail("`gradient` belongs to a `log_density` that is a function.")
+  if (!is.null(gradient) && !is.function(gradient)) {
+    fail("`gradient` must be a function of a matrix, not %s.", describe(gradient))
+  }
+  given <- if (is_target) log_density$dim else if (is.matrix(start)) ncol(start)
+  if (is.null(dim)) dim <- given
+  if (is.null(dim)) fail("`dim` must give the number of columns of the points.")
+  dim <- check_count(dim, "dim", 1L)
+  if (!is.null(given) && dim != given) {
+    fail("`dim` is %d, but %s %d.", dim, if (is_target) "the target has" else "the columns of `start` are", given)
+  }
+  c(list(target = if (is_target) log_density, log_density = if (!is_target) log_density, gradient = gradient,
+         dim = dim),
+    control[c("divergence", "alpha", "kernel", "cap", "floor")])
+}
+
+# ---- the target at the particles -------------------------------------------------------------------------
+
+# log p [n] and its gradient [n, d] at the points, checked: errors name what is wrong.
+rule_values <- function(rule, points, threads) {
+  if (!is.null(rule$target)) return(check_target_values(target_field(rule$target, points, threads), largest_length))
+  value <- check_log_density(rule$log_density(points), nrow(points))
+  gradient <- if (is.null(rule$gradient)) {
+    difference_gradient(rule$log_density, points)
+  } else {
+    check_gradient(rule$gradient(points), points)
+  }
+  list(log_density = value, gradient = gradient)
+}
+
+check_log_density <- function(value, n) {
+  if (!is.numeric(value) || length(value) != n) {
+    fail("`log_density` must return one number for each of the %d rows, but it returned %s.", n, describe(value))
+  }
+  bad <- !is.finite(value)
+  if (any(bad)) {
+    fail("`log_density` must return finite numbers, but it returned %s for %d of %d rows (the first is row %d).",
+         format(value[bad][1]), sum(bad), n, which(bad)[1])
+  }
+  as.double(value)
+}
+
+check_gradient <- function(value, points) {
+  if (is.numeric(value) && ncol(points) == 1 && length(value) == nrow(points)) value <- matrix(value)
+  if (!is.numeric(value) || !identical(dim(value), dim(points))) {
+    fail("`gradient` must return a matrix of %d x %d, but it returned %s.", nrow(points), ncol(points), describe(value))
+  }
+  bad <- which(rowSums(!is.finite(value)) > 0)
+  if (length(bad)) {
+    fail("`gradient` must return finite numbers, but %d of %d rows are not (the first is row %d).", length(bad),
+         nrow(value), bad[1])
+  }
+  value <- unname(value)
+  storage.mode(value) <- "double"
+  value
+}
+
+# Central differences; `size` times the best step of double precision.
+difference_gradient <- function(log_density, points, size = 1) {
+  out <- points
+  n <- nrow(points)
+  for (column in seq_len(ncol(points))) {
+    h <- size * .Machine$double.eps^(1 / 3) * pmax(1, abs(points[, column]))
+    above <- below <- points
+    above[, column] <- points[, column] + h
+    below[, column] <- points[, column] - h
+    rise <- check_log_density(log_density(above), n) - check_log_density(log_density(below), n)
+    out[, column] <- rise / (above[, column] - below[, column])
+  }
+  bad <- which(rowSums(!is.finite(out)) > 0)
+  if (length(bad)) {
+    stop_unsolved(paste("Differences of `log_density` leave the range of numbers at %d of %d rows (the first is row",
+                        "%d): give `gradient`, or bring the log-density to a smaller scale."), length(bad), n, bad[1])
+  }
+  out
+}
+
+# The kernel estimate at the particles, whose exponents may leave the range of doubles.
+check_estimate <- function(estimate, bandwidth) {
+  if (all(is.finite(estimate$log_density)) && all(is.finite(estimate$score))) return(estimate)
+  stop_unsolved(paste("The particles lie so far from each other that a kernel estimate of bandwidth %s leaves the",
+                      "range of numbers."), format(bandwidth, digits = 3))
+}
+
+# A bandwidth can be chosen where squared distances between the particles are numbers.
+check_distances <- function(points) {
+  spread <- column_spread(points)
+  if (all(spread >= 1 / largest_length & spread <= largest_length)) return(invisible())
+  stop_unsolved(paste("The particles have standard deviations of %s, whose squares leave the range of numbers: choose",
+                      "other units, or another `start`."), some(format(spread, digits = 3)))
+}
+
+# Before the first step: the functions work row by row, and the gradient is one.
+check_rule <- function(rule, points, values) {
+  if (!is.null(rule$target)) return(invisible())
+  rows <- spaced_rows(nrow(points), 5L)
+  few <- points[rows, , drop = FALSE]
+  again <- check_log_density(rule$log_density(few), nrow(few))
+  if (max(abs(again - values$log_density[rows])) > 1e-8 * max(1, abs(again))) {
+    fail("`log_density` must treat each row by itself, but its value at a row depends on the other rows.")
+  }
+  by_differences <- difference_gradient(rule$log_density, few, if (is.null(rule$gradient)) 8 else 1)
+  if (is.null(rule$gradient)) warn_rounding(again, by_differences)
+  compare_gradients(rule, rows, values$gradient[rows, , drop = FALSE], by_differences)
+}
+
+# Differences over a step h of a log-density of size |v| are off by about eps |v| / h.
+warn_rounding <- function(values, by_differences) {
+  off <- max(abs(values)) * .Machine$double.eps^(2 / 3)
+  if (off <= 0.1 * max(abs(by_differences)) || off < 1e-3) return(invisible())
+  warning(sprintf(paste("`log_density` is as large as %.1e, so that its differences are lost in rounding: give",
+                        "`gradient`, or take a constant off."), max(abs(values))), call. = FALSE)
+}
+
+compare_gradients <- function(rule, rows, given, by_differences) {
+  off <- sqrt(rowSums((by_differences - given)^2))
+  size <- sqrt(rowSums(by_differences^2))
+  bad <- off > 0.01 * size + 1e-4 * max(size) + 1e-8
+  if (!any(bad)) return(invisible())
+  if (is.null(rule$gradient)) {
+    warning(paste("Differences of `log_density` depend on their step, so the gradient is not reliable: is it smooth?",
+                  "Give `gradient`."), call. = FALSE)
+    return(invisible())
+  }
+  first <- seq_len(min(3, ncol(given)))
+  shown <- function(gradient) paste(format(gradient[bad, , drop = FALSE][1, first], digits = 3), collapse = ", ")
+  fail("`gradient` does not agree with differences of `log_density`: at row %d it is %s, by differences %s.",
+       rows[bad][1], shown(given), shown(by_differences))
+}
+
+# ---- how stiff the target is -----------------------------------------------------------------------------
+
+# How fast the score of the target changes, by the move from `before` to here: a quantile over the particles that lets a
+# quarter of them be where it changes faster.
+target_stiffness <- function(before, values, points, otherwise) {
+  moved <- sqrt(rowSums((points - before$points)^2))
+  change <- sqrt(rowSums((values$gradient - before$values$gradient)^2))
+  usable <- moved > 1e-12 * (1 + sqrt(rowSums(points^2)))
+  if (mean(usable) < 0.5) return(otherwise)
+  max(stats::quantile(change[usable] / moved[usable], 0.75, names = FALSE), 1e-300)
+}
+
+# At the start, by a small move along the score.
+first_stiffness <- function(rule, points, values, bandwidth, threads) {
+  size <- sqrt(rowSums(values$gradient^2))
+  ahead <- points + 1e-4 * bandwidth * values$gradient / pmax(size, 1e-300)
+  target_stiffness(list(points = points, values = values), rule_values(rule, ahead, threads), ahead, 1e-300)
+}
+
+# ---- one step --------------------------------------------------------------------------------------------
+
+# In a step of chosen length no particle moves further than this times the root-mean-square length of the kernel's
+# noise.
+most_relative_move <- 1
+
+# Points [n, d] moved by one step; step: NULL chooses its length. Also log r, a record and whether it diverged.
+move_points <- function(rule, points, values, estimate, bandwidth, stiffness, step) {
+  scale2 <- kernel_variance(rule$kernel, rule$dim) * bandwidth^2
+  log_own <- -log_kernel_volume(rule$kernel, bandwidth, rule$dim) - log(nrow(points))
+  furthest <- if (is.null(step)) most_relative_move * sqrt(scale2 * rule$dim) else Inf
+  plan <- c(rule$cap, rule$floor, log_own, if (is.null(step)) 0 else step, 0.5, min(scale2, 1 / stiffness), furthest)
+  moved <- .Call(C_pf_wgf_move, points, values$log_density, values$gradient, estimate$log_density, estimate$score,
+                 match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
+                 as.double(plan))
+  names(moved$record) <- wgf_record
+  moved
+}
+
+# What the core records of a step.
+wgf_record <- c("log_z", "divergence", "kinetic_energy", "gamma", "largest_move", "capped")
+
+# One step from points that have no history.
+rule_step <- function(rule, points, bandwidth, threads) {
+  values <- rule_values(rule, points, threads)
+  estimate <- check_estimate(kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads), bandwidth)
+  stiffness <- first_stiffness(rule, points, values, bandwidth, threads)
+  move_points(rule, points, values, estimate, bandwidth, stiffness, NULL)
+}
+
+# The mean of log r under the reference of the log-variance, from its values at the particles.
+reference_mean <- function(rule, log_r) {
+  switch(rule$divergence, log_variance_q = mean(log_r), log_variance_p = sum(exp(log_r) * log_r) / sum(exp(log_r)), 0)
+}
+
+# Three columns: w, f and the rate of growth g at each log r, without cap.
+wgf_weights <- function(rule, log_r, mean = 0) {
+  .Call(C_pf_wgf_weights, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
+        as.double(log_r), as.double(mean))
+}
