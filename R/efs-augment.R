@@ -79,7 +79,7 @@
 #' @export
 efs_augment <- function(traj, n, method = "equilibrium", ..., threads = NULL) {
   check_trajectory(traj)
-  n <- check_count(n, "n")
+  n <- check_rows(n, "n", dim(traj$frames)[2])
   threads <- threads_within(threads)
   law <- fit_law(method, traj, ...)
   points <- draw_law(law, n, draw_key(), threads)
