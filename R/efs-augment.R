@@ -30,7 +30,7 @@ efs_augment <- function(traj, n, law = "equilibrium", ..., threads = NULL) {
   check_settings(settings, "...")
   kind <- as_law(law, settings)
   check_trajectory(traj)
-  n <- check_count(n, "n")
+  n <- check_rows(n, "n", dim(traj$frames)[2])
   threads <- threads_within(threads)
   points <- draw_law(fit_law(kind, last_frame(traj), traj$s), n, draw_key(), threads)
   colnames(points) <- dimnames(traj$frames)[[2]]

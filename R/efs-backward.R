@@ -148,8 +148,8 @@ frame_scale <- function(at) {
 # Each step takes one kernel value for each pair of a point and a particle, Algorithm 3 `n_inner` of them.
 check_backward_time <- function(traj, y, control, steps) {
   exact <- control$method == "exact"
-  rounds <- if (exact) 1 else control$n_inner
-  seconds <- rounds * steps * nrow(y) * as.numeric(dim(traj$frames)[1]) / most_pairs_per_second
+  pairs <- as.numeric(nrow(y)) * dim(traj$frames)[1] * steps * if (exact) 1 else control$n_inner
+  seconds <- pairs / most_pairs_per_second
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")
 }
 

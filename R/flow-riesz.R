@@ -220,7 +220,8 @@ short_line <- function(traj) {
   if (!(flow_share(traj) < short_share)) return(NULL)
   k <- n_steps(traj)
   sprintf("steps were shortened so that they can be undone: time %s instead of %d x %s = %s",
-          format(traj$times[k + 1L], digits = 3), k, format(traj$control$step), format(k * traj$control$step, digits = 3))
+          format(traj$times[k + 1L], digits = 3), k, format(traj$control$step),
+          format(k * traj$control$step, digits = 3))
 }
 
 # Says so where a flow is much shorter than the user asked for.

@@ -99,7 +99,7 @@ check_memory <- function(bytes, what, advice) {
 check_rows <- function(x, what, columns, lower = 0L) {
   x <- check_count(x, what, lower)
   check_memory(8 * copies_of_rows * as.numeric(x) * columns, sprintf("A table of `%s` = %d rows", what, x),
-               "draw fewer at a time")
+               "ask for fewer at a time")
   x
 }
 
@@ -116,8 +116,13 @@ most_products_per_second <- 1e12
 
 # Stops before work that takes at least `seconds`, if that is longer than most_days.
 check_time <- function(seconds, what, advice) {
-  days <- seconds / 86400
-  if (days <= most_days) return(invisible())
-  long <- if (days < 2 * 365) sprintf("%.0f days", days) else sprintf("%s years", format(signif(days / 365, 2)))
-  stop_size("%s would take at least %s; %s.", what, long, advice)
+  if (seconds <= most_days * 86400) return(invisible())
+  stop_size("%s would take at least %s; %s.", what, describe_time(seconds), advice)
+}
+
+# "7 minutes", "30 hours", "40 days", "12 years"
+describe_time <- function(seconds) {
+  units <- c(minutes = 60, hours = 3600, days = 86400, years = 365 * 86400)
+  unit <- max(1, sum(seconds >= 2 * units))
+  sprintf("%s %s", format(signif(ceiling(seconds / units[[unit]]), 2), scientific = FALSE), names(units)[unit])
 }

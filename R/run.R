@@ -120,22 +120,29 @@ check_room <- function(run) {
   check_time(needs[["seconds"]], steps, "give fewer `n_steps`")
 }
 
-# A script without a bar is told once, after some seconds, how long the rest will take, if that is long.
+# After told_after seconds a script without a bar is told once how long the rest will take, if that is longer than
+# told_from. Steps that would take longer than longest_run are not taken.
 told_after <- 5
 told_from <- 60
+longest_run <- 365 * 86400
 
 time_teller <- function(progress, run) {
-  if (!is.null(progress) || interactive()) return(function(run) NULL)
+  silent <- shows_progress(progress) || isFALSE(progress)
   began <- seconds_now()
   first <- run$state$step
-  told <- FALSE
+  done <- FALSE
   function(run) {
     spent <- seconds_now() - began
-    if (told || spent < told_after) return(invisible())
-    told <<- TRUE
-    left <- spent * (run$planned - run$state$step) / max(1, run$state$step - first)
-    if (left > told_from) message(sprintf("About %.0f minutes for the %d steps that are left.", ceiling(left / 60),
-                                          run$planned - run$state$step))
+    left <- run$planned - run$state$step
+    if (done || spent < told_after || left == 0) return(invisible())
+    done <<- TRUE
+    seconds <- spent * left / max(1, run$state$step - first)
+    if (seconds > longest_run) {
+      stop_size("The %d steps that are left would take %s; give fewer `n_steps`.", left, describe_time(seconds))
+    }
+    if (!silent && seconds > told_from) {
+      message(sprintf("About %s for the %d steps that are left.", describe_time(seconds), left))
+    }
   }
 }
 
