@@ -25,6 +25,9 @@ number_power <- function(values) {
   if (abs(power) > largest_power) list(power = power)
 }
 
+# Whether a column of extreme numbers is among the columns of a template.
+is_rescaled <- function(template) any(vapply(template$columns, function(column) !is.null(column$state$power), NA))
+
 # x * 2^(sign * power), exact unless the result is smaller than normal numbers; x itself without a power.
 times_power <- function(x, power, sign = 1) {
   if (is.null(power)) return(x)

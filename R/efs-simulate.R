@@ -21,9 +21,9 @@
 #' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with the
 #'   same columns in the same order, under the same names, on the original scale. Integer columns come back as integers,
 #'   numbers with a unit in their unit; columns of type double come back unrounded, whatever the number of decimals they
-#'   were recorded to. A tibble comes back without groups, a sparse or delayed matrix as a plain matrix, a `DataFrame` as
-#'   a data frame. The class of each row comes back with its R class and values: as the column it came from, as a column
-#'   `group` (`group.1` where the table has a column `group`) where it was a vector beside a data frame, and as the
+#'   were recorded to. A tibble comes back without groups, a sparse or delayed matrix as a plain matrix, a `DataFrame`
+#'   as a data frame. The class of each row comes back with its R class and values: as the column it came from, as a
+#'   column `group` (`group.1` where the table has a column `group`) where it was a vector beside a data frame, and as the
 #'   attribute `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
 #'   Columns of integers are rounded after the density was taken.
 #' @examples

@@ -25,8 +25,8 @@ integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
 }
 
 # x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved
-# values. NULL for anything else.
-open_experiment <- function(x, batch, label, what, assay = NULL) {
+# values. NULL for anything else. new: batch and label may be one value for all samples.
+open_experiment <- function(x, batch, label, what, assay = NULL, new = FALSE) {
   if (inherits(x, "SummarizedExperiment")) {
     need_package("SummarizedExperiment", class(x)[1])
     about <- SummarizedExperiment::colData(x)
@@ -49,15 +49,16 @@ open_experiment <- function(x, batch, label, what, assay = NULL) {
   } else {
     return(NULL)
   }
-  where <- if (inherits(x, "ExpressionSet")) "pData" else "colData"
-  list(x = t(full_matrix(values, what)), batch = sample_column(batch, about, "batch", sprintf("%s(%s)", where, what)),
-       label = sample_column(label, about, "label", sprintf("%s(%s)", where, what)), assay = assay, close = close)
+  where <- sprintf(if (inherits(x, "ExpressionSet")) "pData(%s)" else "colData(%s)", what)
+  list(x = t(full_matrix(values, what)), batch = sample_column(batch, about, "batch", where, new),
+       label = sample_column(label, about, "label", where, new), assay = assay, close = close)
 }
 
 # A vector, or the column of the samples' table that it names.
-sample_column <- function(value, about, what, where) {
-  if (!is.character(value) || length(value) != 1 || nrow(about) == 1 && !value %in% names(about)) return(value)
+sample_column <- function(value, about, what, where, new) {
+  if (!is.character(value) || length(value) != 1) return(value)
   if (!value %in% names(about)) {
+    if (new) return(value)
     fail("`%s` is \"%s\", but %s has no such column; it has %s.", what, value, where, quoted(names(about)))
   }
   column <- about[[value]]

@@ -6,8 +6,8 @@
 #' @section Columns of the report:
 #' One row for each batch and label. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
 #' moved rows came as near as halves of the reference are), `"novelty"` (nearer would have been copies; at the start
-#' already: `"novelty at the start"`) or `"all steps done"`. For a group that was left as it is, `stopped_by` says why, and the
-#' scores are `NA`. Each `_before` and `_after`:
+#' already: `"novelty at the start"`) or `"all steps done"`. For a group that was left as it is, `stopped_by` says why,
+#' and the scores are `NA`. Each `_before` and `_after`:
 #' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units;
 #'   `w2_latent_halves` and `w2_full_halves` the same between random halves of these (root mean square of 10 and 5
 #'   splits): what to divide by. Below 1 is no better than 1.
@@ -23,8 +23,8 @@
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent`, `groups` and
-#'   `control`. `as.data.frame()`: a data frame of the moved table, with the columns `batch` and `label` in front where the
-#'   table has no columns of these names.
+#'   `control`. `as.data.frame()`: a data frame of the moved table, with the columns `batch` and `label` in front where
+#'   the table has no columns of these names.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(600), 60)
@@ -176,7 +176,7 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' predict(fit, new, batch = 2)
 #' @export
 predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
-  opened <- open_experiment(newdata, batch, label, "newdata", object$assay)
+  opened <- open_experiment(newdata, batch, label, "newdata", object$assay, new = TRUE)
   if (!is.null(opened)) {
     return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))
   }

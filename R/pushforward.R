@@ -53,7 +53,13 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   began <- seconds_now()
   check_progress(progress)
   statistic <- check_choice(statistic, c("characteristic", "mmd", "energy"), "statistic")
-  read <- read_numbers(list(x = x), 2L)
+  read <- read_numbers(list(x = x), 2L, rescale = TRUE)
+  in_units <- c(frequencies = !is.null(frequencies) && !is_count(frequencies), pin = !is.null(pin),
+                bounds = !is.null(bounds))
+  if (is_rescaled(read$template) && any(in_units)) {
+    fail("`%s` must be left out where `x` has columns of numbers beyond 1e100 or below 1e-100; %s.",
+         names(which(in_units))[1], "or bring these columns to another unit")
+  }
   points <- unname(read$points$x)
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint,
                                threads, start, check_pin(pin, ncol(points), base_dim), check_bounds(bounds, points))

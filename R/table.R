@@ -85,9 +85,9 @@ read_samples <- function(x, batch, label) {
 }
 
 # Tables of which all columns are numbers, taken in the unit and the order of the first table.
-read_numbers <- function(tables, min_rows = 1L, grouped = FALSE) {
+read_numbers <- function(tables, min_rows = 1L, grouped = FALSE, rescale = FALSE) {
   kinds <- Filter(function(kind) kind$numeric, column_kinds())
-  kinds$number <- column_number(rescale = FALSE)
+  kinds$number <- column_number(rescale)
   read_tables(tables, min_rows, kinds, constants = FALSE, grouped = grouped)
 }
 

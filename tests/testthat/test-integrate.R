@@ -207,6 +207,8 @@ test_that("of several assays the logarithmic one is moved, and print() names it"
     expect_output(print(fit), sprintf("assay \"%s\" was read, and holds the moved values", name))
     expect_identical(values(predict(fit, cases[[name]][, 1:3], "my run"), name), d$x[1:3, ], ignore_attr = TRUE)
   }
+  expect_identical(values(predict(fit, cases[[name]][, 21:22], "b"), name),
+                   values(predict(fit, cases[[name]][, 21:22], "my run"), name))
   expect_identical(run(make(t(d$x)))$assay, 1L)
   expect_error(run(make(counts = counts)),
                "`x` has counts only (assay \"counts\"), and counts are to be brought to a logarithmic",

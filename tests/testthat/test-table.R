@@ -351,6 +351,15 @@ test_that("columns of extreme numbers are fitted in a unit of their own", {
     expect_equal(gpa(x * scale, (x[31:60, ] + 1) * scale, n_steps = 3)$particles / scale, moved$particles,
                  tolerance = few)
   }
+  set.seed(1)
+  pushed <- simulate(pushforward(x, "energy", n_steps = 3), 5, seed = 1)
+  set.seed(1)
+  expect_equal(simulate(pushforward(x * 1e160, "energy", n_steps = 3), 5, seed = 1) / 1e160, pushed, tolerance = few,
+               ignore_attr = TRUE)
+  expect_error(pushforward(x * 1e160, bounds = c(0, 1e161)), "`bounds` must be left out where `x` has columns of numbers beyond")
+  batch <- rep(1:2, 30)
+  expect_equal(integrate_data(x * 1e-200, batch, 1, n_steps = 2, seed = 1)$data / 1e-200,
+               integrate_data(x, batch, 1, n_steps = 2, seed = 1)$data, tolerance = few)
   # the held-out likelihood too
   expect_equal(efs(x * 1e-200)$diagnostics$log_density, efs(x)$diagnostics$log_density + 3 * 200 * log(10),
                tolerance = 1e-9)
