@@ -356,7 +356,8 @@ test_that("columns of extreme numbers are fitted in a unit of their own", {
   set.seed(1)
   expect_equal(simulate(pushforward(x * 1e160, "energy", n_steps = 3), 5, seed = 1) / 1e160, pushed, tolerance = few,
                ignore_attr = TRUE)
-  expect_error(pushforward(x * 1e160, bounds = c(0, 1e161)), "`bounds` must be left out where `x` has columns of numbers beyond")
+  expect_error(pushforward(x * 1e160, bounds = c(0, 1e161)),
+               "`bounds` must be left out where `x` has columns of numbers beyond")
   batch <- rep(1:2, 30)
   expect_equal(integrate_data(x * 1e-200, batch, 1, n_steps = 2, seed = 1)$data / 1e-200,
                integrate_data(x, batch, 1, n_steps = 2, seed = 1)$data, tolerance = few)
