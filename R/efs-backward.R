@@ -26,15 +26,11 @@
 #' @param traj A [particle_trajectory].
 #' @param y Numeric matrix, `m` rows by `d` columns: latent points, in the unit
 #'   of the trajectory. A vector is one point, or `m` points where `d = 1`.
-#' @param method `"exact"` or `"paper"`.
-#' @param tolerance Largest residual of the proximal problem, relative to the
-#'   root-mean-square radius of the particles before the step.
-#' @param max_evaluations Evaluations of the field in one quasi-Newton solve
-#'   before Newton's method takes over.
-#' @param beta,n_inner Size and number of the inner gradient steps, for
-#'   `"paper"`.
+#' @param control Settings of the inverse from `efs_control()`, or `"exact"` or `"paper"` alone.
 #' @param details `TRUE` returns a list instead of the points alone.
 #' @param threads,progress As in [efs_forward()].
+#' @param ... Single settings of `efs_control()`, which replace those of `control`. `method` is an older name of
+#'   `backward`.
 #' @return A matrix like `y` of points on the data side. With `details = TRUE` a
 #'   list with `points`, `converged` (logical, one a point), `residual` (largest
 #'   relative residual of each point over the steps), `evaluations` (mean number
@@ -47,13 +43,12 @@
 #' traj <- efs_forward(x, n_steps = 10)
 #' back <- efs_backward(traj, traj$frames[, , 11])
 #' max(abs(back - x))
+#' efs_backward(traj, traj$frames[, , 11], control = efs_control(tolerance = 1e-6), details = TRUE)$evaluations
 #' @export
-efs_backward <- function(traj, y, method = c("exact", "paper"), tolerance = 1e-12,
-                         max_evaluations = 30, beta = 0.1, n_inner = 300,
-                         details = FALSE, threads = NULL, progress = NULL) {
+efs_backward <- function(traj, y, control = efs_control(), details = FALSE, threads = NULL, progress = NULL, ...) {
   check_progress(progress)
   details <- check_flag(details, "details")
-  control <- backward_control(method, tolerance, max_evaluations, beta, n_inner)
+  control <- gather_control(control, list(...), "efs_backward()")
   threads <- thread_count(threads)
   check_trajectory(traj)
   y <- check_latent_points(y, dim(traj$frames)[2])
@@ -62,16 +57,49 @@ efs_backward <- function(traj, y, method = c("exact", "paper"), tolerance = 1e-1
   if (details) result else result$points
 }
 
-# The settings of the inverse as a plain list, checked.
-backward_control <- function(method = "exact", tolerance = 1e-12, max_evaluations = 30, beta = 0.1, n_inner = 300,
-                             what = "method") {
-  list(
-    method = check_choice(method, c("exact", "paper"), what),
-    tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
-    max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
-    beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
-    n_inner = check_count(n_inner, "n_inner")
+#' @rdname efs_backward
+#' @param backward `"exact"` or `"paper"`, see below.
+#' @param tolerance Largest residual of the proximal problem, relative to the
+#'   root-mean-square radius of the particles before the step.
+#' @param max_evaluations Evaluations of the field in one quasi-Newton solve
+#'   before Newton's method takes over.
+#' @param beta,n_inner Size and number of the inner gradient steps, for
+#'   `"paper"`.
+#' @export
+efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_evaluations = 30, beta = 0.1,
+                        n_inner = 300) {
+  structure(
+    list(
+      method = check_choice(backward, c("exact", "paper"), "backward"),
+      tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
+      max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
+      beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
+      n_inner = check_count(n_inner, "n_inner")
+    ),
+    class = "efs_control"
   )
+}
+
+#' @export
+print.efs_control <- function(x, ...) {
+  used <- if (x$method == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
+  cat("<efs_control> backward = \"", x$method, "\"", sprintf(", %s = %s", used, vapply(x[used], format, "")), "\n", sep = "")
+  invisible(x)
+}
+
+# `control` with single settings in `given`, the arguments in `...` of the function `what`.
+gather_control <- function(control, given, what) {
+  if (is.character(control)) control <- efs_control(control)
+  if (!inherits(control, "efs_control")) fail("`control` must come from efs_control(), not be %s.", describe(control))
+  names(given)[names(given) == "method"] <- "backward"
+  known <- names(formals(efs_control))
+  stray <- setdiff(if (is.null(names(given))) rep("", length(given)) else names(given), known)
+  if (length(stray)) {
+    fail("%s has no %s.", what, if (nzchar(stray[1])) sprintf("argument `%s`", stray[1]) else "further argument without a name")
+  }
+  set <- unclass(control)
+  names(set)[names(set) == "method"] <- "backward"
+  do.call(efs_control, utils::modifyList(set, given))
 }
 
 # A whole trajectory that has an inverse.

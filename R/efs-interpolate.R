@@ -24,6 +24,7 @@ interpolate <- function(object, ...) UseMethod("interpolate")
 #' @rdname interpolate
 #' @export
 interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
+  check_dots("interpolate()", ...)
   total <- sum(lengths(object$rows))
   from <- check_row(from, "from", total)
   to <- check_row(to, "to", total)

@@ -62,6 +62,7 @@ plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL
 }
 
 efs_picture <- function(fit, type, times, new, path, group, col) {
+  check_fit(fit, "x")
   type <- check_choice(type, c("trajectory", "latent", "energy"), "type")
   check_belongs(type, "trajectory", times = times)
   check_belongs(type, "latent", new = new, path = path)

@@ -24,6 +24,8 @@
 #' @export
 predict.efs <- function(object, newdata, type = c("latent", "data", "log_density"), group = NULL,
                         threads = NULL, ...) {
+  check_dots("predict()", ...)
+  check_fit(object)
   type <- check_choice(type, c("latent", "data", "log_density"), "type")
   threads <- threads_within(threads)
   flows <- class_flows(object)

@@ -33,6 +33,8 @@
 #' @export
 simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$bounds, log_density = FALSE,
                          density_floor = object$control$density_floor, threads = NULL, progress = NULL, ...) {
+  check_dots("simulate()", ...)
+  check_fit(object)
   counts <- class_counts(object, nsim)
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")

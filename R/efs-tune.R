@@ -62,7 +62,7 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   volume <- mean(class_volumes(latent, table$points, list(seq_len(nrow(z))))) + mean(table$margin)
   found <- tune_result(scored, volume)
   structure(
-    list(call = match.call(), table = found$table, best = found$best, skipped = found$skipped,
+    list(call = record_call(match.call(), "efs_tune"), table = found$table, best = found$best, skipped = found$skipped,
          folds = max(searched$folds), rows = nrow(searched$z), elapsed = proc.time()[[3]] - began),
     class = "efs_tune"
   )
@@ -143,7 +143,7 @@ look_at_draws <- function(z, held, scores, setting) {
   latent <- unname(if (candidate$flow) last_frame(traj) else points)
   law <- fit_law(as_law(scores$reference[[column]], scores$settings[[column]]), latent, candidate$s)
   draws <- draw_law(law, sum(held), search_keys$draws, setting$threads)
-  if (candidate$flow) draws <- run_backward(traj, draws, exact_inverse(tune_tolerance), setting$threads, FALSE)$points
+  if (candidate$flow) draws <- run_backward(traj, draws, efs_control(tolerance = tune_tolerance), setting$threads, FALSE)$points
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]

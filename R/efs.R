@@ -44,7 +44,7 @@
 #' @param x Numeric matrix, or data frame of numeric columns (a tibble, a data.table or a `DataFrame` too), at least two
 #'   rows. No missing values. Each column is read by its kind, see [column_kind]. A sparse or delayed matrix is made
 #'   full, which may take 512 MB at most.
-#' @param ... Passed to methods.
+#' @param ... Single settings of [efs_control()], such as `backward = "paper"`: they replace those of `control`.
 #' @param group One flow per class: a vector with one entry per row, or the name of a column of the data frame `x`. It
 #'   comes back with the new rows: as that column, or as a column `group` (`group.1` where the table has a column
 #'   `group`), with its class and values.
@@ -73,8 +73,7 @@
 #' @param bounds `TRUE` keeps new rows within the observed range of each column
 #'   (values beyond are reflected at its ends).
 #' @param density_floor See [simulate()][simulate.efs].
-#' @param backward,tolerance,beta,n_inner The inverse: `method`, and the rest, of
-#'   [efs_backward()].
+#' @param control Settings of the inverse, see [efs_control()].
 #' @param min_rows Classes with fewer rows get no flow.
 #' @param keep,threads,progress See [efs_forward()].
 #' @return An object of class `c("efs", "particle_flow")`: a list with `call`, `trajectory` (a
@@ -103,10 +102,8 @@ efs <- function(x, ...) UseMethod("efs")
 efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks = NULL, s = NULL, epsilon = NULL,
                         step = 0.1, n_steps = NULL, time = NULL, max_bound = 0.5,
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
-                        backward = "exact", tolerance = 1e-12, beta = 0.1, n_inner = 300,
-                        min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
+                        control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  if (...length() > 0) fail("efs() has no argument `%s`.", c(...names(), "unnamed")[1])
   table <- read_table(x, group)
   control <- c(
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
@@ -116,7 +113,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
       bounds = check_flag(bounds, "bounds"),
       density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
       min_rows = check_count(min_rows, "min_rows", 2L),
-      backward = check_backward(backward, tolerance, beta, n_inner)
+      backward = gather_control(control, list(...), "efs()")
     )
   )
   control$laws <- check_laws(law, law_settings)
@@ -138,9 +135,9 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
     vapply(rows, function(some) mean(table$margin[some]), 0, USE.NAMES = FALSE)
 
-  structure(
+  seal(structure(
     list(
-      call = match.call(),
+      call = record_call(match.call(), "efs"),
       trajectory = if (table$grouped) lapply(flows, `[[`, "trajectory") else flows[[1]]$trajectory,
       latent = latent,
       control = control[setdiff(names(control), "laws")],
@@ -153,7 +150,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
       version = as.character(utils::packageVersion("particleflow"))
     ),
     class = c("efs", "particle_flow")
-  )
+  ))
 }
 
 # What a fit keeps of each flow beside its trajectory.
@@ -197,14 +194,4 @@ check_boundable <- function(s) {
   if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
   fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),
        "give `epsilon` above 0, or `max_bound = Inf` for fixed steps")
-}
-
-check_backward <- function(method, tolerance, beta, n_inner) {
-  list(
-    method = check_choice(method, c("exact", "paper"), "backward"),
-    tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
-    max_evaluations = usual_evaluations(),
-    beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
-    n_inner = check_count(n_inner, "n_inner")
-  )
 }

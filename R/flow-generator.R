@@ -107,7 +107,7 @@ finish.generator_run <- function(run) {
   trace <- as.data.frame(do.call(rbind, state$trace))
   names(trace) <- c("step", "score")
   rule <- run$field$rule
-  structure(
+  seal(structure(
     list(
       call = run$call, what = run$what, network = c(run$network, list(parameters = state$best$parameters)),
       frame = run$frame,
@@ -121,7 +121,7 @@ finish.generator_run <- function(run) {
       elapsed = run$elapsed, version = run$version
     ),
     class = c(run$what, "generator", "particle_flow")
-  )
+  ))
 }
 
 #' @export

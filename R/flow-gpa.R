@@ -89,7 +89,7 @@ finish.gpa_run <- function(run) {
                                                     "divergence = \"alpha\".")), call. = FALSE)
   }
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
-  structure(
+  seal(structure(
     list(
       call = run$call, trajectory = trajectory, latent = run$latent, control = run$control,
       diagnostics = data.frame(
@@ -104,7 +104,7 @@ finish.gpa_run <- function(run) {
       run = run[setdiff(names(run), c("history", "start", gpa_in_fit))], version = run$version
     ),
     class = c("gpa", "particle_flow")
-  )
+  ))
 }
 
 # Parts of a run that are parts of its fit too.
@@ -139,8 +139,8 @@ gpa_trajectory <- function(run) {
 # The run behind a fit, whose trajectory holds what it left behind.
 #' @export
 as_run.gpa <- function(object) {
+  check_fit(object)
   traj <- object$trajectory
-  check_whole(traj, "object$trajectory")
   k <- n_steps(traj)
   run <- structure(c(object$run, object[intersect(gpa_in_fit, names(object))]), class = c("gpa_run", "particle_run"))
   on_grid <- which(traj$kept > 0 & traj$kept %% run$every[2] == 0)

@@ -250,7 +250,7 @@ finish.wgf_run <- function(run) {
   particles <- run$state$points
   colnames(particles) <- run$columns
   bandwidth <- if (is.null(seen)) run$state$bandwidth else seen$bandwidth
-  structure(
+  seal(structure(
     list(
       call = run$call, particles = particles, trajectory = wgf_trajectory(run, diagnostics), masses = masses,
       latent = NULL, control = run$control,
@@ -263,7 +263,7 @@ finish.wgf_run <- function(run) {
       run = run[setdiff(names(run), c("history", wgf_in_fit))], version = run$version
     ),
     class = c("wgf", "particle_flow")
-  )
+  ))
 }
 
 # Parts of a run that are parts of its fit too.
@@ -301,8 +301,8 @@ wgf_trajectory <- function(run, diagnostics) {
 
 #' @export
 as_run.wgf <- function(object) {
+  check_fit(object)
   traj <- object$trajectory
-  check_whole(traj, "object$trajectory")
   run <- structure(c(object$run, object[intersect(wgf_in_fit, names(object))]), class = c("wgf_run", "particle_run"))
   k <- n_steps(traj)
   if (k == 0) return(run)

@@ -36,6 +36,7 @@ generator_block <- 8192L
 #' @rdname generator
 #' @export
 simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
+  check_fit(object)
   check_dots("simulate()", ...)
   nsim <- check_rows(nsim, "nsim", length(object$frame$centre))
   state <- stream_within(seed)
@@ -69,6 +70,7 @@ write_points <- function(object, points) {
 #' @rdname generator
 #' @export
 predict.generator <- function(object, newdata, ...) {
+  check_fit(object)
   check_dots("predict()", ...)
   z <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$diagnostics$base_dim))
   if (nrow(z) == 0) return(matrix(0, 0, length(object$frame$centre)))

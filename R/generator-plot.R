@@ -6,6 +6,7 @@ plot.generator <- function(x, type = c("points", "trace", "map"), n = 1000, data
 }
 
 generator_picture <- function(x, type, n, data, col) {
+  check_fit(x, "x")
   type <- check_choice(type, c("points", "trace", "map"), "type")
   check_belongs(type, "points", data = data)
   if (type == "points") return(draws_picture(x, n, data, col))

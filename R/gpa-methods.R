@@ -125,6 +125,7 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' all.equal(predict(fit, source), predict(fit))
 #' @export
 predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = NULL, ...) {
+  check_fit(object)
   check_dots("predict()", ...)
   type <- check_choice(type, c("data", "latent"), "type")
   check_progress(progress)
@@ -133,7 +134,7 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
   } else {
     rows <- read_new_rows(newdata, object$table)
     z <- if (nrow(rows)) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
-    carry(check_whole(object$trajectory, "object$trajectory"), z, progress = progress)
+    carry(object$trajectory, z, progress = progress)
   }
   if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
 }
@@ -157,10 +158,11 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 #' simulate(fit, 3, seed = 1)
 #' @export
 simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
+  check_fit(object)
   check_dots("simulate()", ...)
   nsim <- check_rows(nsim, "nsim", n_columns(object$table))
   check_progress(progress)
-  traj <- check_whole(object$trajectory, "object$trajectory")
+  traj <- object$trajectory
   state <- stream_within(seed)
   if (is.null(object$source)) {
     start <- frame(traj, 1L)

@@ -36,6 +36,7 @@ plot.gpa <- function(x, type = c("frames", "trace"), times = NULL, group = NULL,
 }
 
 gpa_picture <- function(fit, type, times, group, col) {
+  check_fit(fit, "x")
   type <- check_choice(type, c("frames", "trace"), "type")
   check_belongs(type, "frames", times = times, group = group)
   traj <- fit$trajectory

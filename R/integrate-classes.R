@@ -19,9 +19,9 @@ integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
   opened <- open_experiment(x, batch, label, "x", assay)
   fit <- integrate_data(opened$x, opened$batch, reference, opened$label, ...)
   fit$data <- opened$close(fit$data)
-  fit$call <- call
+  fit$call <- record_call(call, "integrate_data")
   fit$assay <- opened$assay
-  fit
+  seal(fit)
 }
 
 # x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved

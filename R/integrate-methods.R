@@ -176,6 +176,7 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' predict(fit, new, batch = 2)
 #' @export
 predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
+  check_fit(object)
   opened <- open_experiment(newdata, batch, label, "newdata", object$assay, new = TRUE)
   if (!is.null(opened)) {
     return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))

@@ -29,6 +29,7 @@ plot.integration <- function(x, type = c("points", "trace"), by = c("batch", "la
 }
 
 integration_picture <- function(fit, type, by, axes, col) {
+  check_fit(fit, "x")
   type <- check_choice(type, c("points", "trace"), "type")
   if (type == "trace") return(integration_curves(fit, col))
   by <- check_choice(by, c("batch", "label"), "by")

@@ -141,7 +141,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   rows <- unlist(lapply(groups$moved, `[[`, "rows"))
   fit <- structure(
     list(
-      call = match.call(), data = replace_rows(x, table$template, table$positions, moved$points, rows),
+      call = record_call(match.call(), "integrate_data"), data = replace_rows(x, table$template, table$positions, moved$points, rows),
       batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
       left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
       outside = outside_rms(outside, table$points, groups$moved, control),
@@ -155,7 +155,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
     fit$report <- add_left(fit$report, groups$left)
   }
   fit$elapsed <- proc.time()[[3]] - began
-  fit
+  seal(fit)
 }
 
 # flows: of each group; latent, points: all samples with the moved ones in their places; raised: how many values were

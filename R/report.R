@@ -178,7 +178,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
     correlation = compare_correlations(tables$real, tables$synthetic),
     shares = tables$shares, notes = tables$notes,
     n = c(real = nrow(tables$real), synthetic = nrow(tables$synthetic), holdout = NROW(tables$holdout)),
-    elapsed = proc.time()[[3]] - began, call = match.call()
+    elapsed = proc.time()[[3]] - began, call = record_call(match.call(), "fidelity")
   )
   report$verdict <- verdict_of(report)
   structure(report, class = "fidelity")

@@ -115,7 +115,8 @@ finish_or_remember <- function(run) {
 # Refuses steps that would not fit into memory or would not end.
 check_room <- function(run) {
   needs <- foretell(run)
-  steps <- sprintf("A run of %s steps", format(run$planned, big.mark = ",", scientific = FALSE))
+  steps <- sprintf("A run of %s steps", format(run$planned, big.mark = ",", decimal.mark = ".",
+                                              scientific = FALSE))
   check_memory(needs[["bytes"]], steps, "give fewer `n_steps`")
   check_time(needs[["seconds"]], steps, "give fewer `n_steps`")
 }

@@ -49,13 +49,6 @@ search_setting <- function(by_column, step, max_bound, min_rows, keep, threads) 
        keep = keep, threads = threads)
 }
 
-# The control of run_backward() for exact inverses.
-exact_inverse <- function(tolerance) {
-  list(method = "exact", tolerance = tolerance, max_evaluations = usual_evaluations())
-}
-
-usual_evaluations <- function() as.integer(formals(efs_backward)$max_evaluations)
-
 # A flow of the training rows would not end in a rigid figure.
 room_for_flow <- function(n_train, d, min_rows) n_train > d + 1 && n_train >= min_rows / 2
 

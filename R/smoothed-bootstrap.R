@@ -30,7 +30,7 @@ smoothed_bootstrap <- function(x, bandwidth = NULL, covariance = c("global", "lo
   fit <- efs.default(x, group = group, latent = latent, blocks = blocks, time = 0, s = -1, law = law,
                      law_settings = if (is.null(bandwidth)) list() else list(jitter = bandwidth),
                      density_floor = density_floor, threads = threads, progress = progress)
-  fit$call <- match.call()
+  fit$call <- record_call(match.call(), "smoothed_bootstrap")
   class(fit) <- c("smoothed_bootstrap", class(fit))
   fit
 }

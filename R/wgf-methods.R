@@ -122,6 +122,7 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 #' simulate(fit, 3, seed = 1)
 #' @export
 simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
+  check_fit(object)
   check_dots("simulate()", ...)
   nsim <- check_rows(nsim, "nsim", ncol(object$particles))
   state <- stream_within(seed)
@@ -150,6 +151,7 @@ draw_estimate <- function(points, kernel, bandwidth, n, key) {
 #' predict(fit, rbind(c(4, 0), c(0, 0)))
 #' @export
 predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "velocity"), threads = NULL, ...) {
+  check_fit(object)
   check_dots("predict()", ...)
   type <- check_choice(type, c("log_density", "log_ratio", "velocity"), "type")
   threads <- thread_count(threads)

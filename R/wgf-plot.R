@@ -37,6 +37,7 @@ plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = 
 }
 
 wgf_picture <- function(fit, type, times, others, target, col) {
+  check_fit(fit, "x")
   type <- check_choice(type, c("frames", "trace", "masses", "ratio"), "type")
   check_belongs(type, "frames", times = times)
   check_belongs(type, "masses", others = others)

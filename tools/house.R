@@ -20,7 +20,7 @@ floors <- list(
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),
   scores = c("score", "score-.*", "novelty"),
-  trajectory = "trajectory",
+  trajectory = c("trajectory", "seal"),
   pictures = c("picture", "picture-.*", "trajectory-plot"),
   laws = c("law", "law-.*"),
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward",

@@ -130,7 +130,7 @@ test_that("rules that efs() and efs_tune() share", {
   expect_equal(particleflow:::softening_of(16, 100, 2), 0.16)
   expect_equal(particleflow:::softening_of(16, 100, 1), 0.16)
   expect_equal(particleflow:::softening_of(16, 100, 4), 1.6)
-  expect_identical(particleflow:::usual_evaluations(), 30L)
+  expect_identical(efs_control()$max_evaluations, 30L)
   # a candidate without an inverse is none
   x <- unname(two_clusters(40, 2))
   setting <- particleflow:::search_setting(TRUE, 0.1, Inf, 20L, "all", 1L)

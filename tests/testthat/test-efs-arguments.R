@@ -64,11 +64,16 @@ test_that("the other functions check theirs", {
   expect_error(efs_augment(1, 2), "`traj` must be a trajectory")
 })
 
-test_that("rows whose squares leave the range of numbers get one true sentence", {
+test_that("tables of extreme numbers are fitted in another unit, and latent rows of extreme numbers are refused", {
   x <- two_clusters(60, 2)
-  for (factor in c(1e200, 1e-200)) {
-    expect_error(efs(factor * x, latent = "none"), "The latent rows are spread over", class = "particleflow_input")
-    expect_error(efs_tune(factor * x, latent = "none"), "The latent rows are spread over")
+  for (power in c(-660, 530)) {
+    factor <- 2^power
+    fit <- efs(factor * x, calibrate = FALSE)
+    expect_identical(unclass(simulate(fit, 5, seed = 1))[1:10] / factor,
+                     unclass(simulate(efs(x, calibrate = FALSE), 5, seed = 1))[1:10])
+    own <- latent_map(function(x) factor * x, function(z) z / factor)
+    expect_error(efs(x, latent = own), "The latent rows are spread over", class = "particleflow_input")
+    expect_error(efs_tune(x, latent = own), "The latent rows are spread over")
   }
   expect_no_error(efs(1e120 * x, latent = "none", calibrate = FALSE))
 })

@@ -12,6 +12,7 @@ test_that("the density floor is computed once, in the fit, and answers for any q
     # as a fit without it was, and as each call of simulate() had to compute it
     old <- fit
     old$flows <- lapply(old$flows, function(flow) flow[setdiff(names(flow), "floor")])
+    old <- particleflow:::seal(old)
     for (floor in c(0, 0.01, 0.2)) {
       draw <- function(fit) simulate(fit, 15, seed = 1, density_floor = floor)
       expect_identical(draw(fit), draw(old), label = name)

@@ -1,0 +1,62 @@
+fits <- function() {
+  set.seed(1)
+  x <- as.matrix(iris[1:40, 1:2])
+  list(
+    efs = efs(x, calibrate = FALSE),
+    grouped = efs(iris[c(1:30, 51:80), ], group = "Species", calibrate = FALSE),
+    gpa = gpa(x, x + 1, n_steps = 3),
+    wgf = wgf(target_ring(), n = 30, n_steps = 3),
+    pushforward = pushforward(x, "energy", n_steps = 3, batch = 20),
+    integration = integrate_data(rbind(x, x + 1), rep(1:2, each = 40), 1, n_steps = 2, compare = FALSE)
+  )
+}
+answer <- function(fit) if (inherits(fit, "integration")) predict(fit, matrix(1:2, 1), 2) else simulate(fit, 2, seed = 1)
+
+test_that("a fit that was changed by hand gives no answer", {
+  for (fit in fits()) {
+    expect_no_error(answer(fit))
+    again <- unserialize(serialize(fit, NULL))
+    expect_identical(answer(again), answer(fit))
+    maker <- if (inherits(fit, "integration")) "integrate_data" else class(fit)[1]
+    said <- sprintf("`object` was changed after %s\\(\\) made it", maker)
+    for (part in setdiff(names(fit), c("call", "elapsed", "version", "fingerprint", "report", "scores"))) {
+      broken <- fit
+      broken[[part]] <- if (is.list(fit[[part]])) c(fit[[part]], list(added = 1)) else list("another")
+      if (part == "trajectory") {
+        broken$trajectory <- fit$trajectory
+        one <- if (inherits(fit$trajectory, "particle_trajectory")) broken$trajectory else broken$trajectory[[1]]
+        one$frames[1] <- one$frames[1] + 1e-9
+        if (inherits(fit$trajectory, "particle_trajectory")) broken$trajectory <- one else broken$trajectory[[1]] <- one
+      }
+      expect_error(answer(broken), said, class = "particleflow_input", info = paste(class(fit)[1], part))
+    }
+    # what an answer does not depend on may be changed
+    fit$elapsed <- 0
+    fit$call <- quote(efs(x))
+    expect_no_error(answer(fit))
+  }
+})
+
+test_that("fits of versions that cannot be read are refused in one sentence", {
+  fit <- fits()$efs
+  for (version in c("0.1.0", "99.0.0")) {
+    fit$version <- version
+    expect_error(simulate(fit, 1), sprintf("was made by particleflow %s, whose fits particleflow .* cannot read", version))
+  }
+  fit$version <- NULL
+  expect_error(predict(fit, iris[1:2, 1:2]), "of an unknown version")
+})
+
+test_that("a fingerprint depends on numbers, names, words and functions, not on the session", {
+  x <- list(a = c(1, NA, NaN, -0), b = "word", c = list(f = function(x) x + 1, g = factor("u")), d = NULL, e = TRUE)
+  print_of <- function(x) particleflow:::fingerprint(x)
+  expect_identical(print_of(x), print_of(unserialize(serialize(x, NULL))))
+  others <- list(
+    list(a = 1), modifyList(x, list(b = "other")), stats::setNames(x, letters[2:6]),
+    modifyList(x, list(c = list(f = function(x) x + 2))), modifyList(x, list(c = list(g = factor("v")))),
+    modifyList(x, list(e = FALSE))
+  )
+  prints <- vapply(c(list(x), others), print_of, "")
+  expect_false(anyDuplicated(prints) > 0)
+  expect_false(print_of(matrix(1:6, 2)) == print_of(matrix(1:6, 3)))
+})
