@@ -205,7 +205,7 @@ check_same_names <- function(kinds) {
 new_candidate <- function(kind, settings, sweep = NULL) {
   kind$settings <- settings
   values <- vapply(settings, function(one) toString(law_name(one)), "")
-  key <- paste(c(kind$name, names(settings), values), collapse = " ")
+  key <- paste(kind$name, paste(names(settings), values, collapse = " "))
   list(kind = kind, law = kind$name, settings = settings, sweep = sweep, key = key)
 }
 
