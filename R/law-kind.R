@@ -40,8 +40,8 @@
 #' @seealso [laws]
 #' @examples
 #' # a particle plus Laplace noise
-#' laplace <- law_kind(
-#'   "laplace",
+#' mine <- law_kind(
+#'   "my_laplace",
 #'   fit = function(points, width = 0.3) list(points = points, width = width * mean(apply(points, 2, sd))),
 #'   draw = function(law, n) {
 #'     noise <- matrix(rexp(n * ncol(law$points)) - rexp(n * ncol(law$points)), n)
@@ -53,7 +53,7 @@
 #'   },
 #'   candidates = function(n, d) list(list(width = 0.1), list(width = 0.3), list(width = 1))
 #' )
-#' fit <- efs(iris[51:100, 3:4], law = laplace, time = 0)
+#' fit <- efs(iris[51:100, 3:4], law = mine, time = 0)
 #' fit
 #' simulate(fit, 3, seed = 1)
 #' @export
@@ -205,7 +205,7 @@ check_same_names <- function(kinds) {
 new_candidate <- function(kind, settings, sweep = NULL) {
   kind$settings <- settings
   values <- vapply(settings, function(one) toString(law_name(one)), "")
-  key <- paste(c(kind$name, names(settings), values), collapse = " ")
+  key <- paste(kind$name, paste(names(settings), values, collapse = " "))
   list(kind = kind, law = kind$name, settings = settings, sweep = sweep, key = key)
 }
 

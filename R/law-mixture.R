@@ -76,6 +76,9 @@ fit_mixture <- function(points, components, model, memo) {
 
 most_em_steps <- 200L
 
+# Of the log-likelihood, relative, and of the shape of VEE: a stop a little early costs less than the noise of the rows.
+em_tolerance <- c(1e-4, 1e-5)
+
 # So many steps take at most a second; between calls R can be interrupted.
 em_steps_a_call <- function(n, d, components) {
   max(2L, min(most_em_steps, as.integer(3e8 / (as.double(n) * components * d^2))))
@@ -89,13 +92,14 @@ em_by_mclust <- function(points, share, model, steps = em_steps_a_call(nrow(poin
   data <- if (ncol(points) == 1) as.vector(points) else points
   made <- 0
   repeat {
-    control <- list(eps = .Machine$double.eps, tol = c(1e-4, 1e-5), itmax = c(steps, 100L), equalPro = FALSE)
+    control <- list(eps = .Machine$double.eps, tol = em_tolerance, itmax = c(steps, 100L), equalPro = FALSE)
     # mclust throws errors without a class where a covariance is singular or a class is empty
     fit <- tryCatch(suppressWarnings(em(data, share, prior = prior, control = control)), error = function(e) NULL)
     if (is.null(fit)) return(NULL)
-    taken <- abs(attr(fit, "info")[1])
-    made <- made + taken
-    if (is.na(taken) || taken < steps || made >= most_em_steps) return(fit)
+    info <- attr(fit, "info") # steps (negative at the limit) and the last relative change of the log-likelihood
+    made <- made + abs(info[1])
+    going_on <- isTRUE(info[[2]] >= em_tolerance[1]) && isTRUE(made < most_em_steps) && isTRUE(is.finite(fit$loglik))
+    if (!going_on) return(fit)
     share <- fit$z
   }
 }

@@ -25,7 +25,8 @@ score_law <- function(spec, latent, held, s, memo, threads) {
   }
   columns <- length(settings)
   # the names of the columns are the same in every fold
-  colnames(value) <- if (is.null(spec$sweep)) spec$key else paste(spec$key, spec$sweep[[1]])
+  swept <- if (!is.null(spec$sweep)) paste(names(spec$sweep), spec$sweep[[1]])
+  colnames(value) <- paste0(spec$key, if (length(spec$settings) && length(swept)) " ", swept)
   list(value = value, law = rep(spec$law, columns), reference = rep(list(law_reference(spec$kind)), columns),
        settings = settings, key = rep(spec$key, columns))
 }

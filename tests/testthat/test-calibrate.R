@@ -94,7 +94,7 @@ test_that("equal rows stay in one fold, joined with the user's blocks", {
   # equal up to the last bits of a matrix product
   expect_identical(particleflow:::first_equal(rbind(z, z * (1 + 1e-15))), rep(1:50, 2))
   expect_identical(particleflow:::first_equal(cbind(c(0, 1e-9, 1))), 1:3)
-  expect_error(efs(x, blocks = rep(1, 200)), "`blocks`, with equal rows joined, puts all rows of a class into one block")
+  expect_error(efs(x, blocks = rep(1, 200)), "`blocks`, with equal rows joined, puts all rows of a class into one")
 })
 
 test_that("the spacing is that of the different particles", {
@@ -139,7 +139,8 @@ test_that("rules that efs() and efs_tune() share", {
   }
   expect_null(flow(0))
   expect_s3_class(flow(0.2), "particle_trajectory")
-  with_binding("check_range", function(points, curvature, at) particleflow:::stop_unsolved("out"), expect_null(flow(0.2)))
+  out <- function(points, curvature, at) particleflow:::stop_unsolved("out")
+  with_binding("check_range", out, expect_null(flow(0.2)))
 })
 
 test_that("whitening is undone, and awkward tables do not stop the search", {

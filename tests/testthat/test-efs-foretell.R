@@ -10,11 +10,15 @@ test_that("efs() foretells a long fit in one line and is silent about a short on
   x <- two_clusters(40, 2)
   expect_no_message(efs(x))
   with_binding("least_seconds_to_tell", 0, {
-    expect_message(efs(x, calibrate = FALSE), "^efs\\(\\): about 0 minutes and 0 MB for 40 rows in 2 dimensions on")
-    expect_message(efs(x), "^efs\\(\\), after its search: about 0 minutes")
-    said <- NULL
-    withCallingHandlers(efs(x, calibrate = FALSE), message = function(m) said <<- c(said, conditionMessage(m)))
-    expect_length(said, 1)
+    said <- function(...) {
+      lines <- NULL
+      suppressMessages(withCallingHandlers(efs(x, ...), message = function(m) lines <<- c(lines, conditionMessage(m))))
+      lines
+    }
+    by_rule <- said(calibrate = FALSE)
+    expect_length(by_rule, 1)
+    expect_match(by_rule, "^efs\\(\\): about 0 minutes and 0 MB for 40 rows in 2 dimensions on")
+    expect_match(said(), "^efs\\(\\)(, after its search)?: about 0 minutes")
   })
 })
 

@@ -52,13 +52,26 @@ test_that("the equilibrium sampler is exact for every s", {
   }
 })
 
+test_that("the law of the theory has the exponent of the flow, and no density on a sphere", {
+  set.seed(23)
+  x <- matrix(rnorm(600), ncol = 6)
+  dense <- fitted_law(law_equilibrium(), x, s = 3)
+  expect_equal(dense$radius, equilibrium_radius(6, 3))
+  expect_equal(dense$centre, colMeans(x))
+  expect_true(particleflow:::has_density(dense))
+  expect_false(particleflow:::has_density(fitted_law(law_equilibrium(), x, s = 2)))
+  # at the centre: Gamma(b + d/2) / Gamma(b) / (pi^(d/2) R^d), b = (s - d)/2 + 2
+  centre <- particleflow:::law_density(dense, rbind(colMeans(x)), 1L)[1]
+  expect_equal(centre, lgamma(0.5 + 3) - lgamma(0.5) - 3 * log(pi) - 6 * log(dense$radius))
+})
+
 test_that("the paper's sphere and ball are where it puts them", {
   traj <- efs_forward(two_clusters(100, 3), n_steps = 5)
   end <- traj$frames[, , 6]
   distance <- function(y) sqrt(rowSums(sweep(y, 2, colMeans(end))^2))
   set.seed(1)
-  expect_equal(range(distance(efs_augment(traj, 50, "sphere"))), rep(mean(distance(end)), 2))
-  ball <- distance(efs_augment(traj, draws, "ball"))
+  expect_equal(range(distance(efs_augment(traj, 50, law_sphere()))), rep(mean(distance(end)), 2))
+  ball <- distance(efs_augment(traj, draws, law_ball()))
   expect_lte(max(ball), max(distance(end)))
   expect_gt(ks.test((ball / max(distance(end)))^3, punif)$p.value, level)
 })
@@ -67,12 +80,12 @@ test_that("interpolated and neighbouring points lie between particles", {
   x <- matrix(c(0, 0, 1, 0, 5, 5, 6, 5), ncol = 2, byrow = TRUE)
   traj <- efs_forward(x, n_steps = 0)
   set.seed(3)
-  near <- efs_augment(traj, 500, "neighbour", k = 1)
+  near <- efs_augment(traj, 500, law_neighbour(k = 1))
   # the nearest neighbours are the two close pairs, so y is 0 or 5 and x in [0, 1] or [5, 6]
   base <- ifelse(near[, 2] < 2.5, 0, 5)
   expect_equal(near[, 2], base)
   expect_true(all(near[, 1] - base >= 0 & near[, 1] - base <= 1))
-  far <- efs_augment(traj, 2000, "interpolate")
+  far <- efs_augment(traj, 2000, law_interpolate())
   expect_true(any(far[, 2] > 1 & far[, 2] < 4))
   # a point between i and j, never i and i: no exact copies
   expect_false(any(duplicated(rbind(x, far))))
@@ -103,9 +116,9 @@ test_that("draws are governed by set.seed(), stable in n and free of threads", {
     expect_false(identical(draw(40), efs_augment(traj, 40, law)))
     expect_identical(dim(draw(0)), c(0L, 2L))
   }
-  expect_setequal(particleflow:::law_names(),
-                  c("equilibrium", "sphere", "ball", "interpolate", "local", "neighbour", "global", "local_covariance",
-                    "copula", "mixture", "stack", "student"))
+  # each exported constructor is found
+  exported <- setdiff(grep("^law_", getNamespaceExports("particleflow"), value = TRUE), "law_kind")
+  expect_setequal(particleflow:::law_names(), sub("^law_", "", exported))
   expect_error(efs_augment(traj, 5, "nothing"), "`law` must be one of")
   expect_error(efs_augment(traj, 5, "local", jiter = 1), "has no setting `jiter`")
   expect_error(efs_augment(traj, 5, "copula", width = 1), "has no further setting than `bandwidth`")
