@@ -17,7 +17,7 @@ flow_seconds <- function(n, d, steps) cost[["field"]] * as.double(n)^2 * (d + 4)
 
 # A stack is weighed again on all rows: four mixtures, and neighbours for two or three laws, which are then fitted.
 law_seconds <- function(n, d, stacked) {
-  times <- if (stacked) c(5, 4, 3) else c(1, 1, 0.5)
+  times <- if (stacked) c(5, 4, 3) else c(1, 0.5, 0.3)
   times[1] * cost[["neighbours"]] * as.double(n)^2 * (d + 4) + times[2] * cost[["mixture"]] * n * (d + 4)^2 +
     times[3] * cost[["density"]] * n * d^2
 }
@@ -36,9 +36,13 @@ class_bytes <- function(n, d, searched, control, steps) {
   8 * as.double(n) * (d * (frames + 5) + if (searched) 2.5 * d * (d + 1) else 0)
 }
 
+# Bytes that a search, or the draws behind a density floor, leave to be collected, however few rows there are.
+small_change <- 5e7
+
 # What is known before the searches.
 foretell_fit <- function(rows, d, control, threads) {
-  seconds <- bytes <- 0
+  seconds <- 0
+  bytes <- small_change
   for (n in lengths(rows)) {
     searched <- can_search(control, n, d)
     steps <- if (searched || nzchar(no_flow_reason(n, d, control$min_rows))) 0 else planned_steps(control)
@@ -55,7 +59,8 @@ foretell_class <- function(n, d, control, chosen, stacked, threads) {
   control[c("time", "n_steps")] <- list(chosen$time, chosen$n_steps)
   steps <- if (chosen$flow) planned_steps(control) else 0
   seconds <- (flow_seconds(n, d, steps) + law_seconds(n, d, stacked && n > most_search_rows)) / threads
-  say_ahead("efs(), after its search", seconds, class_bytes(n, d, TRUE, control, steps), n, d, threads)
+  bytes <- small_change + class_bytes(n, d, TRUE, control, steps)
+  say_ahead("efs(), after its search", seconds, bytes, n, d, threads)
 }
 
 say_ahead <- function(what, seconds, bytes, n, d, threads) {

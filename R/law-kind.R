@@ -4,15 +4,16 @@
 #' take it like the laws of the package (see [laws]): it is fitted, tuned over its candidates by held-out
 #' log-likelihood, stacked, printed and drawn.
 #'
-#' @section Errors: An error in one of the functions ends the call, because it is more likely a mistake than a
-#' property of the data. Where a law cannot be fitted to the particles that it is given (too few of them, say),
-#' `fit` returns `NULL`: a search then goes on without this candidate, and other calls stop with one sentence.
+#' @section Errors:
+#' An error in one of the functions ends the call, because it is more likely a mistake than a property of the data.
+#' Where a law cannot be fitted to the particles that it is given (too few of them, say), `fit` returns `NULL`. A
+#' search then goes on without this candidate, and other calls stop with one sentence.
 #'
 #' @section Random numbers:
-#' `draw` may use R's random numbers. They come from a stream that depends only on the seed of [simulate()] (or on R's
-#' stream, where no seed is given), a hundred rows at a time, so that the first rows do not
-#' depend on how many are drawn. R's own stream is not touched. If `draw` has an argument `key`, it is given instead two
-#' whole numbers, and the draws must be a function of them. `fit` has a stream of its own, too, always the same.
+#' `draw` may use R's random numbers. They come from a stream that depends only on the seed of [simulate()], or on R's
+#' stream if no seed is given. Rows are drawn a hundred at a time, so that the first rows do not depend on how many are
+#' drawn. R's own stream stays as it is. If `draw` has an argument `key`, it is given two whole numbers, and the draws
+#' must be a function of them alone. `fit` has a stream of its own, too, which is always the same.
 #'
 #' @param name Name of the law, by which it is printed. Names of the package's laws are taken.
 #' @param fit Function of `points`, a numeric matrix `[n, d]` of the particles in the unit of the flow, and of the
@@ -186,16 +187,20 @@ asked_laws <- function(law, settings = list(), what = "law", choices = law_names
   if (several && length(law) == 0) fail("`%s` is an empty list; give at least one law.", what)
   if (several && length(settings)) fail("`law_settings` belong to one `law`, not to a list of them.")
   kinds <- lapply(if (several) law else list(law), as_law, settings = settings, what = what, choices = choices)
+  kinds <- unique(kinds)
   check_same_names(kinds)
   kinds
 }
 
-# Laws are told apart by their names.
+# A search tells laws apart by their names and settings.
 check_same_names <- function(kinds) {
+  code <- function(f) if (is.function(f)) list(formals(f), body(f))
   for (name in unique(vapply(kinds, `[[`, "", "name"))) {
     same <- Filter(function(kind) kind$name == name, kinds)
-    parts <- lapply(same, `[`, c("fit", "draw", "density"))
-    if (length(unique(parts)) > 1) fail("Two different laws have the name \"%s\".", name)
+    codes <- lapply(same, function(kind) lapply(kind[c("fit", "draw", "density")], code))
+    if (length(unique(codes)) > 1 || anyDuplicated(lapply(same, `[[`, "settings"))) {
+      fail("Two laws have the name \"%s\"; they must differ in their settings, or in their names.", name)
+    }
   }
 }
 

@@ -17,8 +17,9 @@
 #'   \item{[law_sphere()]}{uniform on a sphere: Algorithm 1 of the paper. No density.}
 #'   \item{[law_interpolate()]}{a point between two particles. No density.}
 #'   \item{[law_neighbour()]}{a point between a particle and one of its neighbours. No density.}
-#' } "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and
-#' [efs_tune()] try the law unasked, each with several settings. [law_kind()] makes a law of your own.
+#' }
+#' "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and [efs_tune()]
+#' try the law unasked, each with several settings. [law_kind()] makes a law of your own.
 #'
 #' @section How to ask for a law:
 #' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] takes a name, `"student"`, or a law,
@@ -35,7 +36,7 @@
 NULL
 
 # A fitted law: a list of class c("law_x", "latent_law") with `name` and what its fit function returned. A law that
-# is not ours holds its kind and the number of columns.
+# is not ours has its kind and the number of columns as attributes.
 fit_law <- function(kind, points, s, memo = NULL) {
   ours <- kind$ours
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
@@ -47,8 +48,8 @@ fit_law <- function(kind, points, s, memo = NULL) {
     stop_unfit("The law \"%s\" cannot be fitted to %d rows in %d dimensions.", kind$name, nrow(points), ncol(points))
   }
   if (!is.list(fitted)) fail("`fit` of the law \"%s\" must return a list or NULL, not %s.", kind$name, describe(fitted))
-  extra <- if (!ours) list(kind = law_reference(kind), columns = ncol(points))
-  structure(c(list(name = kind$name), fitted, extra), class = c(paste0("law_", kind$name), "latent_law"))
+  law <- structure(c(list(name = kind$name), fitted), class = c(paste0("law_", kind$name), "latent_law"))
+  if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
 # Those of the arguments `given` that the function f takes.
@@ -56,12 +57,12 @@ accepted <- function(f, given) {
   if ("..." %in% names(formals(f))) given else given[names(given) %in% names(formals(f))]
 }
 
-law_kind_of <- function(law) if (is.null(law$kind)) our_law(law$name) else law$kind
+law_kind_of <- function(law) if (is.null(attr(law, "kind"))) our_law(law$name) else attr(law, "kind")
 
 # [n, d] draws, a pure function of the law and the key; row i does not depend on n.
 draw_law <- function(law, n, key, threads) {
   kind <- law_kind_of(law)
-  if (is.null(law$kind)) return(kind$draw(law, n, key, threads))
+  if (kind$ours) return(kind$draw(law, n, key, threads))
   if ("key" %in% names(formals(kind$draw))) return(check_draws(kind$draw(law, n, key = key), n, law))
   blocks <- max(1, ceiling(n / rows_a_stream))
   seeds <- floor(draw_uniform(blocks, 1, key)[, 1] * .Machine$integer.max)
@@ -75,9 +76,9 @@ draw_law <- function(law, n, key, threads) {
 rows_a_stream <- 100L
 
 check_draws <- function(points, n, law) {
-  good <- is.matrix(points) && is.numeric(points) && identical(dim(points), as.integer(c(n, law$columns)))
-  if (!good) {
-    fail("`draw` of the law \"%s\" must return a numeric matrix of %d x %d, not %s.", law$name, n, law$columns,
+  wanted <- as.integer(c(n, attr(law, "columns")))
+  if (!is.matrix(points) || !is.numeric(points) || !identical(dim(points), wanted)) {
+    fail("`draw` of the law \"%s\" must return a numeric matrix of %d x %d, not %s.", law$name, wanted[1], wanted[2],
          describe(points))
   }
   if (!all(is.finite(points))) fail("`draw` of the law \"%s\" returned NA, NaN or infinite values.", law$name)
@@ -89,8 +90,9 @@ check_draws <- function(points, n, law) {
 # `self`: the points are those that the law was fitted to; where each has a part of its own in the law, it is left
 # out.
 law_density <- function(law, points, threads, self = FALSE, ...) {
-  density <- law_kind_of(law)$density
-  if (is.null(law$kind)) return(density(law, points, threads, self, ...))
+  kind <- law_kind_of(law)
+  density <- kind$density
+  if (kind$ours) return(density(law, points, threads, self, ...))
   knows_self <- "self" %in% names(formals(density))
   value <- if (knows_self) density(law, points, self = self, ...) else density(law, points, ...)
   wanted <- c(nrow(points), max(1L, length(c(...))))
@@ -111,8 +113,7 @@ check_density <- function(law) {
 
 #' @export
 format.latent_law <- function(x, ...) {
-  settings <- unclass(x)[setdiff(names(x), c("kind", "columns"))]
-  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, settings)
+  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, unclass(x))
   if (length(settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name,
           paste(names(settings), vapply(settings, format, "", digits = 3), sep = " = ", collapse = ", "))

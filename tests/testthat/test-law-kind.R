@@ -95,7 +95,9 @@ test_that("law_kind() checks what it is given", {
   expect_error(efs(x, law = law(fit, draw, zero, function(n, d) 1)), "`candidates` of the law \"x\" must return a list")
   expect_error(efs(x, law = law(function(points, a) list(), draw, zero)), "needs the setting `a`")
   two <- list(law(fit, draw), law(function(points) list(), draw))
-  expect_error(efs(x, law = two), "Two different laws have the name \"x\"")
+  expect_error(efs(x, law = two), "Two laws have the name \"x\"")
+  asked <- particleflow:::asked_laws(list(law_local(1), law_local(2), "student", "student"))
+  expect_length(asked, 3)
   # a law that cannot be fitted
   expect_error(efs(x, law = law(function(points) NULL, draw, zero)), "cannot be fitted to 60 rows in 2 dimensions",
                class = "particleflow_unfit")
