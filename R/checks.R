@@ -37,12 +37,24 @@ check_flag <- function(x, what) {
   x
 }
 
+# One of `choices`, which is also the default value of the argument: left alone, it means the first.
 check_choice <- function(x, choices, what) {
-  if (!is.character(x) || length(x) < 1 || is.na(x[1]) || !x[1] %in% choices) {
+  if (length(x) > 1 && identical(x, choices)) return(x[1])
+  if (!is.character(x) || length(x) != 1 || is.na(x) || !x %in% choices) {
     fail("`%s` must be one of %s, not %s.", what,
          paste0('"', choices, '"', collapse = ", "), describe(x))
   }
-  x[1]
+  x
+}
+
+# For a method that has `...` only because its generic has: what stands there is a mistake. `call` is the call as
+# the user wrote it, "simulate()".
+check_dots <- function(call, ...) {
+  given <- as.list(substitute(list(...)))[-1]
+  if (!length(given)) return(invisible())
+  name <- if (is.null(names(given)) || !nzchar(names(given)[1])) NULL else names(given)[1]
+  if (is.null(name)) fail("%s has no further argument without a name.", call)
+  fail("%s has no argument `%s`.", call, name)
 }
 
 # A numeric matrix or a data frame of numeric columns as a matrix of doubles.
@@ -94,9 +106,19 @@ check_like <- function(x, what, first, min_rows = 1L) {
 
 # Standard deviations; 1 for columns that do not vary.
 column_spread <- function(x) {
-  spread <- apply(x, 2, stats::sd)
+  spread <- apply(x, 2, spread_of)
   spread[!(spread > 0)] <- 1
   spread
+}
+
+# The standard deviation, also of numbers whose squares leave the range of doubles.
+spread_of <- function(values) {
+  spread <- stats::sd(values)
+  if (isTRUE(spread > 1e-150 && spread < 1e150)) return(spread)
+  size <- max(abs(values))
+  if (size == 0) return(spread)
+  unit <- 2^max(floor(log2(size)), -1022)
+  stats::sd(values / unit) * unit
 }
 
 # s and epsilon of the Riesz potential for points in `dim` dimensions.

@@ -73,7 +73,8 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
   planned <- if (is.null(time)) n_steps else min(n_steps, ceiling(time / step))
   every <- check_every(check_choice(keep, c("all", "checkpoints"), "keep"), every, planned)
-  check_memory(x, planned, every)
+  check_memory(8 * length(x) * (planned / every + 1), "The trajectory", sprintf(
+    "give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows", if (every > 1) " with a larger `every`" else ""))
   threads <- thread_count(threads)
   kappa <- .Call(C_pf_pair_curvature, s, epsilon)
   if (is.finite(max_bound) && is.infinite(kappa) && n_steps > 0) {

@@ -58,11 +58,27 @@ in_columns <- function(n, rows, work) {
   unlist(lapply(seq(1, n, by = each), function(first) work(first:min(n, first + each - 1))))
 }
 
-# Half of the memory is for other things than one trajectory.
-check_memory <- function(x, planned, every) {
+# Stops before work whose result of `bytes` would not fit: the rest of the session needs the other half of the memory.
+# `what` begins the sentence, `advice` says what to do instead.
+check_memory <- function(bytes, what, advice) {
   memory <- .Call(C_pf_memory)
-  wanted <- 8 * length(x) * (planned / every + 1)
-  if (is.na(memory) || wanted <= memory / 2) return(invisible())
-  fail("The trajectory would take %.1f GB, more than half of this machine's %.1f GB; give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows.",
-       wanted / 1e9, memory / 1e9, if (every > 1) " with a larger `every`" else "")
+  if (is.na(memory) || bytes <= memory / 2) return(invisible())
+  stop_size("%s would take %.1f GB, more than half of this machine's %.1f GB; %s.", what, bytes / 1e9, memory / 1e9,
+            advice)
+}
+
+# Work that would take longer than this is taken for a slip of the pen.
+most_days <- 30
+
+# What a processor does at most in a second: kernel values of pairs, and operations in matrix products. Estimates with
+# these rates are lower bounds.
+most_pairs_per_second <- 1e10
+most_products_per_second <- 1e12
+
+# Stops before work that takes at least `seconds`, if that is longer than most_days.
+check_time <- function(seconds, what, advice) {
+  days <- seconds / 86400
+  if (days <= most_days) return(invisible())
+  long <- if (days < 2 * 365) sprintf("%.0f days", days) else sprintf("%s years", format(signif(days / 365, 2)))
+  stop_size("%s would take at least %s; %s.", what, long, advice)
 }

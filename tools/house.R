@@ -13,7 +13,7 @@
 
 # From the ground up. A regular expression stands for the names of files without ".R".
 floors <- list(
-  ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo"),
+  ground = c("particleflow-package", "call", "conditions", "checks", "threads", "progress", "random", "memo"),
   table = c("column", "column-.*", "table"),
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),
