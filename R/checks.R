@@ -47,6 +47,11 @@ check_choice <- function(x, choices, what) {
   x
 }
 
+check_function <- function(f, what) {
+  if (!is.function(f)) fail("`%s` must be a function, not %s.", what, describe(f))
+  f
+}
+
 # For a method that has `...` only because its generic has: what stands there is a mistake. `call` is the call as
 # the user wrote it, "simulate()".
 check_dots <- function(call, ..., allowed = character()) {
@@ -64,18 +69,19 @@ largest_length <- 1e150
 
 # Standard deviations; 1 for columns that do not vary.
 column_spread <- function(x) {
-  spread <- apply(x, 2, stats::sd)
-  # squares of numbers beyond 1e154, or below 1e-154, leave the range of doubles
-  for (column in which(!is.finite(spread) | spread < 1 / largest_length)) spread[column] <- scaled_spread(x[, column])
+  spread <- apply(x, 2, spread_of)
   spread[!(spread > 0)] <- 1
   spread
 }
 
-# The standard deviation, with the largest distance from the first value as the unit.
-scaled_spread <- function(column) {
-  distance <- column - column[1]
-  unit <- max(abs(distance))
-  if (unit > 0 && is.finite(unit)) unit * stats::sd(distance / unit) else unit
+# The standard deviation, also of numbers whose squares leave the range of doubles.
+spread_of <- function(values) {
+  spread <- stats::sd(values)
+  if (isTRUE(spread > 1 / largest_length && spread < largest_length)) return(spread)
+  size <- max(abs(values))
+  if (size == 0) return(spread)
+  unit <- 2^max(floor(log2(size)), -1022)
+  stats::sd(values / unit) * unit
 }
 
 # s and epsilon of the Riesz potential for points in `dim` dimensions.

@@ -13,7 +13,8 @@ compare_tables <- function(fit, before, after, threads) {
     })
     flow <- fit$flows[[name]]
     values <- rbind(as.data.frame(each$before), as.data.frame(each$after))
-    values <- stats::setNames(as.list(unlist(values)), paste(rep(names(values), each = 2), c("before", "after"), sep = "_"))
+    names <- paste(rep(names(values), each = 2), c("before", "after"), sep = "_")
+    values <- stats::setNames(as.list(unlist(values)), names)
     data.frame(batch = group$batch, label = group$label, n = length(group$rows), n_reference = length(group$goal),
                steps = flow$steps, stopped_by = flow$status, w2_latent_halves = flow$halves,
                w2_full_halves = halves[[goal_key(group)]], values)

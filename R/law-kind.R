@@ -93,10 +93,6 @@ new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, set
   )
 }
 
-check_function <- function(f, what) {
-  if (!is.function(f) || is.primitive(f)) fail("`%s` must be a function, not %s.", what, describe(f))
-}
-
 check_settings <- function(settings, what) {
   if (!is.list(settings) || is.object(settings)) {
     fail("`%s` must be a list of settings, not %s.", what, describe(settings))

@@ -54,10 +54,16 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
   compare_novelty(synthetic, train, holdout, threads = threads)
 }
 
-# On scaled points. `alone`: how many training rows (the first ones) are set
-# against the others where there is no holdout.
+# On scaled points. `alone`: how many training rows (the first ones) are set against the others where there is no
+# holdout.
 compare_novelty <- function(synthetic, train, holdout, alone = nrow(train), threads = NULL) {
-  nearest <- function(query, source, ...) neighbours(query, source, 1L, ..., threads = threads)$distance[, 1]
+  moderated <- moderate(list(train = train, synthetic = synthetic, holdout = holdout))
+  train <- moderated$tables$train
+  synthetic <- moderated$tables$synthetic
+  holdout <- moderated$tables$holdout
+  nearest <- function(query, source, ...) {
+    moderated$unit * neighbours(query, source, 1L, ..., threads = threads)$distance[, 1]
+  }
   generated <- nearest(synthetic, train)
   reference <- if (is.null(holdout)) {
     nearest(train[seq_len(alone), , drop = FALSE], train, self = TRUE)
@@ -92,7 +98,9 @@ compare_novelty <- function(synthetic, train, holdout, alone = nrow(train), thre
 novelty_bounds <- c(copies = 0.3, close = 0.6, nearer = 0.85, farther = 1.2)
 
 novelty_sentence <- function(x) {
-  if (is.na(x$ratio)) return("at least half of the reference rows equal a training row, so distances cannot tell new rows from copies")
+  if (is.na(x$ratio)) {
+    return("at least half of the reference rows equal a training row, so distances cannot tell new rows from copies")
+  }
   c("the generated rows are close to copies of the training rows",
     "the generated rows keep close to the training rows",
     "the generated rows are somewhat nearer to the training rows than fresh ones",
@@ -106,19 +114,22 @@ novelty_sentence <- function(x) {
 #' @param ... Not used.
 #' @export
 format.novelty <- function(x, ...) {
+  check_dots("format()", ...)
   against <- if (x$reference == "holdout") {
     sprintf("%d held-out rows", x$n[["holdout"]])
   } else {
     "leave-one-out distances within the training rows"
   }
+  closer <- if (!is.na(x$closer)) {
+    sprintf("; nearest to a training row, not a held-out one: %.0f %% (fresh rows: %.0f %%)", 100 * x$closer,
+            100 * x$closer_expected)
+  }
   c(
     sprintf("<novelty> %d generated rows, %d training rows, against %s",
             x$n[["synthetic"]], x$n[["train"]], against),
-    sprintf("nearest-training-row distance over the reference: median %.2f, 5th percentile %.2f (1 is new, 0 is a copy)",
-            x$ratio, x$ratio_5),
-    sprintf("duplicates %.1f %% (reference: %.1f %%)%s", 100 * x$duplicates, 100 * x$duplicates_expected,
-            if (is.na(x$closer)) "" else sprintf("; nearest to a training row, not a held-out one: %.0f %% (fresh rows: %.0f %%)",
-                                               100 * x$closer, 100 * x$closer_expected)),
+    sprintf(paste("nearest-training-row distance over the reference: median %.2f, 5th percentile %.2f (1 is new,",
+                  "0 is a copy)"), x$ratio, x$ratio_5),
+    paste0(sprintf("duplicates %.1f %% (reference: %.1f %%)", 100 * x$duplicates, 100 * x$duplicates_expected), closer),
     paste0(novelty_sentence(x), ".")
   )
 }
@@ -126,6 +137,7 @@ format.novelty <- function(x, ...) {
 #' @rdname novelty
 #' @export
 print.novelty <- function(x, ...) {
+  check_dots("print()", ...)
   cat(format(x), sep = "\n")
   invisible(x)
 }

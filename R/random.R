@@ -1,14 +1,15 @@
 # Random numbers: keys drawn from R's generator, and draws that are a pure function of key, stream and row.
 
 # The contract of stats::simulate(): sets the seed for as long as the calling function runs, and returns what the
-# attribute "seed" of new rows says. Without a seed R's stream goes on, and its state is what is returned.
-stream_within <- function(seed, frame = parent.frame()) {
+# attribute "seed" of new rows says. Without a seed R's stream goes on, and its state is what is returned. `fixed`: the
+# seed means the same numbers whatever RNGkind() is set. The kinds come back with the stream.
+stream_within <- function(seed, fixed = FALSE, frame = parent.frame()) {
   if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
   before <- get(".Random.seed", envir = globalenv())
   if (is.null(seed)) return(before)
   check_seed(seed)
   do.call(on.exit, list(bquote(assign(".Random.seed", .(before), envir = globalenv())), add = TRUE), envir = frame)
-  set.seed(seed)
+  if (fixed) set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection") else set.seed(seed)
   structure(seed, kind = as.list(RNGkind()))
 }
 
@@ -18,9 +19,9 @@ check_seed <- function(seed) {
   if (!good) fail("`seed` must be NULL or one whole number, not %s.", describe(seed))
 }
 
-# Runs draw() from `seed`; the stream is restored afterwards.
+# Runs draw() from `seed`, which means the same whatever RNGkind() is set. The stream is restored afterwards.
 with_stream <- function(seed, draw) {
-  stream_within(seed)
+  stream_within(seed, fixed = TRUE)
   draw()
 }
 

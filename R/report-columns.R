@@ -7,9 +7,10 @@ report_kind <- function(column) {
   if (is.factor(column) || is.character(column) || is.logical(column)) "label" else "other"
 }
 
-# A row a level: column, level, real, synthetic, and of the column its total
-# variation distance and whether it agrees.
+# One row per level: column, level, real, synthetic, and of the column its total variation distance and the
+# probability p that the chi-squared statistic is as large by chance.
 compare_shares <- function(real, synthetic, columns) {
+  n_draws <- min(max_share_draws, max(1000, 200 * ncol(real)))
   parts <- lapply(columns, function(column) {
     a <- as.character(real[[column]])
     b <- as.character(synthetic[[column]])
@@ -18,34 +19,57 @@ compare_shares <- function(real, synthetic, columns) {
     counts <- rbind(table(factor(a, levels)), table(factor(b, levels)))
     if (sum(counts[1, ]) == 0 || sum(counts[2, ]) == 0) return(NULL)
     counts <- counts[, colSums(counts) > 0, drop = FALSE]
-    expected <- outer(rowSums(counts), colSums(counts)) / sum(counts)
-    p <- stats::pchisq(sum((counts - expected)^2 / expected), max(1, ncol(counts) - 1), lower.tail = FALSE)
     share <- counts / rowSums(counts)
     distance <- sum(abs(share[1, ] - share[2, ])) / 2
     data.frame(column = column, level = colnames(counts), real = share[1, ], synthetic = share[2, ],
-               distance = distance, agrees = p >= 0.01 / length(columns) || distance <= 0.05, row.names = NULL)
+               distance = distance, p = chance_of_counts(counts, n_draws), row.names = NULL)
   })
   do.call(rbind, parts)
 }
 
-compare_columns <- function(real, synthetic) {
+max_share_draws <- 1e5
+
+# The probability that rows which are dealt at random into the two tables differ as much in their levels: by draws, with
+# a stream of its own, because levels are often too rare for the chi-squared law.
+chance_of_counts <- function(counts, n_draws) {
+  if (ncol(counts) < 2) return(1)
+  total <- colSums(counts)
+  expected <- rowSums(counts)[1] * total / sum(total)
+  # with the margins given, the statistic grows with the squares of one row
+  spread <- function(row) sum((row - expected)^2 / expected)
+  drawn <- with_stream(1, function() stats::r2dtable(n_draws, rowSums(counts), total))
+  as_large <- vapply(drawn, function(table) spread(table[1, ]), 0) >= spread(counts[1, ]) * (1 - 1e-12)
+  (1 + sum(as_large)) / (1 + n_draws)
+}
+
+# Whether the shares agree, at level 0.01 over all columns of the report.
+judge_shares <- function(shares, n_columns) {
+  if (!is.null(shares)) shares$agrees <- shares$p >= column_level / n_columns | shares$distance <= 0.05
+  shares
+}
+
+# The level of all comparisons of single columns together.
+column_level <- 0.01
+
+# `n_columns`: how many are compared altogether, with those of labels.
+compare_columns <- function(real, synthetic, n_columns = ncol(real)) {
   n <- nrow(real)
   m <- nrow(synthetic)
-  limit <- sqrt(log(200 * ncol(real)) * (1 / n + 1 / m) / 2)
+  limit <- max(sqrt(log(2 * n_columns / column_level) * (1 / n + 1 / m) / 2), 0.05)
   shares <- c(0.05, 0.25, 0.5, 0.75, 0.95)
   rows <- lapply(seq_len(ncol(real)), function(j) {
     a <- real[, j]
     b <- synthetic[, j]
-    spread <- stats::sd(a)
+    spread <- spread_of(a)
     quantiles <- c(stats::quantile(a, shares, names = FALSE), stats::quantile(b, shares, names = FALSE))
     names(quantiles) <- paste0("q", sprintf("%02d", 100 * shares), "_", rep(c("real", "synthetic"), each = 5))
     ks <- kolmogorov_smirnov(a, b)
     data.frame(
       column = colnames(real)[j], mean_real = mean(a), mean_synthetic = mean(b), sd_real = spread,
-      sd_synthetic = stats::sd(b), as.list(quantiles),
+      sd_synthetic = spread_of(b), as.list(quantiles),
       shift = if (spread > 0) (mean(b) - mean(a)) / spread else NA_real_,
-      spread = if (spread > 0) stats::sd(b) / spread else NA_real_,
-      ks = ks, limit = max(limit, 0.05), agrees = ks <= max(limit, 0.05)
+      spread = if (spread > 0) spread_of(b) / spread else NA_real_,
+      ks = ks, limit = limit, agrees = ks <= limit
     )
   })
   do.call(rbind, rows)
@@ -55,22 +79,4 @@ compare_columns <- function(real, synthetic) {
 kolmogorov_smirnov <- function(a, b) {
   at <- unique(c(a, b))
   max(abs(findInterval(at, sort(a)) / length(a) - findInterval(at, sort(b)) / length(b)))
-}
-
-compare_correlations <- function(real, synthetic) {
-  varies <- function(x) apply(x, 2, function(column) any(column != column[1]))
-  use <- which(varies(real) & varies(synthetic))
-  if (length(use) < 2) return(NULL)
-  spearman <- function(x) stats::cor(apply(x[, use, drop = FALSE], 2, rank))
-  a <- spearman(real)
-  b <- spearman(synthetic)
-  difference <- ifelse(upper.tri(a), abs(a - b), -1)
-  at <- arrayInd(which.max(difference), dim(difference))
-  # Fisher's z; the variance of Spearman's is 1.06 / (n - 3)
-  bounded <- function(r) atanh(pmin(pmax(r, -0.9999), 0.9999))
-  se <- sqrt(1.06 * (1 / (nrow(real) - 3) + 1 / (nrow(synthetic) - 3)))
-  pairs <- length(use) * (length(use) - 1) / 2
-  beyond <- abs(bounded(a) - bounded(b)) / se > stats::qnorm(1 - 0.005 / pairs) & difference > 0.1
-  list(largest = max(difference), pair = colnames(a)[at], real = a[at], synthetic = b[at],
-       agrees = !any(beyond), n_beyond = sum(beyond), matrices = list(real = a, synthetic = b))
 }

@@ -6,10 +6,10 @@
 #'
 #' @section What is shown:
 #' `"scores"`: the `gap` of each score (see [fidelity()]), on a scale that is
-#' linear near 0 and logarithmic far from it: 0 is a typical half of the real
-#' rows, and whatever lies right of 1 (the grey ground) is farther from the real
-#' rows than another sample. Bars are the range over the halves of the real rows
-#' (of the AUC, brought to the number of rows that its interval has).
+#' linear near 0 and logarithmic far from it: 0 is typical of two samples of one
+#' law, and whatever lies right of 1 (the grey ground) is farther from the real
+#' rows than another sample of them would be. Bars are the 5 to 95 % range of the
+#' random deals of the rows.
 #'
 #' `"novelty"`: the share of rows whose nearest real row is within a distance
 #' (columns in units of their standard deviation), for the synthetic rows and for
@@ -69,20 +69,15 @@ report_picture <- function(x, type, n_columns, col) {
   c(list(type = type, colours = col), picture)
 }
 
-# marks: label, gap and the range low to high of the halves, in `stretch`ed units;
-# ticks: where the axis has gaps written.
+# marks: label, gap and the range low to high of the deals, in `stretch`ed units; ticks: where the axis has gaps
+# written.
 scores_picture <- function(x) {
   s <- x$scores
-  sign <- ifelse(s$better == "lower", 1, -1)
-  centre <- ifelse(s$score == "auc", 0.5, s$real)
-  allowance <- abs(s$limit - centre)
-  # the interval of the AUC at the number of rows of a half
-  wider <- sqrt((2 / s$rows_half) / (1 / s$rows_real + 1 / s$rows_synthetic))
-  allowance <- ifelse(s$score == "auc", allowance * wider, allowance)
-  gap_of <- function(value) ifelse(allowance > 0, sign * (value - centre) / allowance, 0)
-  ends <- cbind(gap_of(s$real_min), gap_of(s$real_max))
+  allowance <- s$limit - s$middle # its sign is that of worse
+  gap_of <- function(value) ifelse(allowance != 0, (value - s$middle) / allowance, 0)
+  ends <- cbind(gap_of(s$low), gap_of(s$high))
   marks <- data.frame(
-    label = score_labels[s$score], at = rev(seq_len(nrow(s))), gap = stretch(s$gap), alike = s$alike,
+    label = s$label, at = rev(seq_len(nrow(s))), gap = stretch(s$gap), alike = s$alike,
     low = stretch(pmin(ends[, 1], ends[, 2])), high = stretch(pmax(ends[, 1], ends[, 2])), row.names = NULL
   )
   ticks <- c(-1000, -100, -30, -10, -4, -1, 0, 1, 4, 10, 30, 100, 300, 1000, 1e4, 1e5, 1e6)
@@ -91,7 +86,7 @@ scores_picture <- function(x) {
   list(marks = marks, ticks = ticks, range = range + c(-1, 1) * 0.05 * diff(range))
 }
 
-stretch <- function(gap) asinh(pmin(gap, 1e6))
+stretch <- function(gap) asinh(pmin(pmax(gap, -1e6), 1e6))
 
 # curves: kind, distance, share.
 novelty_picture <- function(x) {
@@ -127,6 +122,10 @@ columns_picture <- function(x, n_columns) {
   list(marks = marks, labels = data.frame(label = label, at = height), left = nrow(x$columns) - nrow(columns))
 }
 
+tick_labels <- function(ticks) format(ticks, trim = TRUE, scientific = FALSE, drop0trailing = TRUE)
+
+label_deals <- "random deals of the rows"
+
 axis_gap <- "distance beyond another sample of real rows (1: the limit)"
 
 axis_nearest <- "distance to the nearest real row"
@@ -155,7 +154,7 @@ draw_scores <- function(picture, ...) {
   graphics::rect(stretch(1), graphics::par("usr")[3], graphics::par("usr")[2], graphics::par("usr")[4],
                  col = "grey92", border = NA)
   graphics::abline(v = 0, col = "grey60", lty = 2)
-  graphics::axis(1, at = stretch(picture$ticks), labels = format(picture$ticks, trim = TRUE, scientific = FALSE, drop0trailing = TRUE))
+  graphics::axis(1, at = stretch(picture$ticks), labels = tick_labels(picture$ticks))
   graphics::axis(2, at = marks$at, labels = marks$label, tick = FALSE, line = -0.3)
   graphics::title(xlab = axis_gap)
   graphics::segments(marks$low, marks$at, marks$high, marks$at, col = picture$colours[1], lwd = 4, lend = 1)
@@ -163,8 +162,9 @@ draw_scores <- function(picture, ...) {
   do.call(graphics::points, c(list(marks$gap, marks$at), settings))
   graphics::box()
   some_beyond <- !all(marks$alike)
-  report_legend(c("halves of the real rows", "synthetic", if (some_beyond) "synthetic, beyond"),
-                col = picture$colours[c(1, 2, 2)], lwd = c(4, 1, 1), lty = c(1, NA, NA), pch = c(NA, 16, 17), cex = 0.9, pt.cex = 1.3, seg.len = 1.2)
+  report_legend(c(label_deals, "synthetic", if (some_beyond) "synthetic, beyond"),
+                col = picture$colours[c(1, 2, 2)], lwd = c(4, 1, 1), lty = c(1, NA, NA), pch = c(NA, 16, 17), cex = 0.9,
+                pt.cex = 1.3, seg.len = 1.2)
 }
 
 draw_novelty <- function(picture, ...) {
@@ -201,19 +201,20 @@ draw_columns <- function(picture, ...) {
 ggplot_scores <- function(picture, ...) {
   marks <- picture$marks
   marks$kind <- ifelse(marks$alike, "synthetic", "synthetic, beyond")
-  halves <- "halves of the real rows"
   layer <- utils::modifyList(list(size = 3), list(...))
   ggplot2::ggplot(marks, ggplot2::aes(y = .data$at)) +
     ggplot2::annotate("rect", xmin = stretch(1), xmax = Inf, ymin = -Inf, ymax = Inf, fill = "grey92") +
     ggplot2::geom_vline(xintercept = 0, colour = "grey60", linetype = 2) +
-    ggplot2::geom_segment(ggplot2::aes(x = .data$low, xend = .data$high, yend = .data$at, colour = halves), linewidth = 1.8) +
-    do.call(ggplot2::geom_point, c(list(ggplot2::aes(x = .data$gap, shape = .data$kind), colour = picture$colours[2]), layer)) +
-    ggplot2::scale_colour_manual(name = NULL, values = stats::setNames(picture$colours[1], halves),
+    ggplot2::geom_segment(ggplot2::aes(x = .data$low, xend = .data$high, yend = .data$at, colour = label_deals),
+                          linewidth = 1.8) +
+    do.call(ggplot2::geom_point,
+            c(list(ggplot2::aes(x = .data$gap, shape = .data$kind), colour = picture$colours[2]), layer)) +
+    ggplot2::scale_colour_manual(name = NULL, values = stats::setNames(picture$colours[1], label_deals),
                                  guide = ggplot2::guide_legend(order = 1)) +
     ggplot2::scale_shape_manual(name = NULL, values = c(synthetic = 16, `synthetic, beyond` = 17),
                                 guide = ggplot2::guide_legend(order = 2)) +
     ggplot2::scale_x_continuous(breaks = stretch(picture$ticks), limits = picture$range, expand = c(0, 0),
-                                labels = format(picture$ticks, trim = TRUE, scientific = FALSE, drop0trailing = TRUE)) +
+                                labels = tick_labels(picture$ticks)) +
     ggplot2::scale_y_continuous(breaks = marks$at, labels = marks$label) +
     ggplot2::labs(x = axis_gap, y = NULL) +
     ggplot_theme() + ggplot2::theme(panel.grid = ggplot2::element_blank())

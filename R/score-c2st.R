@@ -59,6 +59,7 @@
 #' Nadeau C, Bengio Y (2003). Inference for the generalization error. Machine
 #' Learning 52, 239-281. \doi{10.1023/A:1024068626366}
 #' @seealso [fidelity()], [prdc()]
+#' @aliases auc
 #' @examples
 #' set.seed(1)
 #' real <- matrix(rnorm(600), 200)
@@ -80,7 +81,7 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
   k <- if (is.null(k)) min(50L, as.integer(ceiling(sqrt(fewest)))) else check_count(k, "k", 1L)
   if (k > fewest) fail("`k` must be at most the %d rows to learn from, not %d.", fewest, k)
   level <- check_number(level, "level", lower = 0, upper = 1)
-  state <- stream_within(seed)
+  stream_within(seed, fixed = TRUE)
   fold <- unlist(lapply(n, function(rows) sample_rows(rep_len(seq_len(folds), rows))), use.names = FALSE)
 
   x <- rbind(real, synthetic)
@@ -90,8 +91,8 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
   terms <- NA_character_
   if ("knn" %in% used) score$knn <- neighbour_scores(x, label, fold, k, threads)
   if ("quadratic" %in% used) {
-    found <- quadratic_scores(x, label, fold)
-    score$quadratic <- found$score
+    found <- quadratic_features(x, fold)
+    score$quadratic <- drop(ridge_scores(found$features, as.matrix(label), fold))
     terms <- found$terms
   }
   each <- vapply(score, function(s) fold_auc(s, label, fold)[["auc"]], 0)
@@ -113,19 +114,24 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
 
 # Share of label 1 among the k nearest rows of the other folds.
 neighbour_scores <- function(x, label, fold, k, threads) {
+  near <- other_folds(x, fold, k, threads)
+  rowMeans(matrix(label[near], nrow(near)))
+}
+
+# The numbers of the k nearest rows of the other folds, [N, k].
+other_folds <- function(x, fold, k, threads) {
   x <- sweep(x, 2, column_spread(x), "/")
-  score <- numeric(nrow(x))
+  near <- matrix(0L, nrow(x), k)
   for (part in unique(fold)) {
     test <- fold == part
     index <- neighbours(x[test, , drop = FALSE], x[!test, , drop = FALSE], k, threads = threads)$index
-    score[test] <- rowMeans(matrix(label[!test][index], nrow(index)))
+    near[test, ] <- which(!test)[index]
   }
-  score
+  near
 }
 
-# Fitted labels of ridge regressions without the fold, on normal scores z, their
-# squares and their products.
-quadratic_scores <- function(x, label, fold) {
+# Normal scores z of the columns, their squares and their products, as far as there is room.
+quadratic_features <- function(x, fold) {
   z <- apply(x, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
   z <- sweep(z, 2, column_spread(z), "/")
   d <- ncol(z)
@@ -141,38 +147,42 @@ quadratic_scores <- function(x, label, fold) {
       cbind(z, (z^2 - 1) / sqrt(2), z[, pair[1, ]] * z[, pair[2, ]])
     }
   )
-  list(score = ridge_scores(features, label, fold), terms = terms)
+  list(features = features, terms = terms)
 }
 
-# With f the features less their means over the training rows and y the labels
-# likewise: (f'f + p I)^-1 f'y, or where terms outnumber rows f'(ff' + p I)^-1 y.
-# The penalty p says beforehand that all p terms together explain as much as
-# noise does.
+# Fitted labels of ridge regressions without the fold, one column per column of `label`. With f the features less their
+# means over the training rows and y the labels likewise: (f'f + p I)^-1 f'y, or where terms outnumber rows
+# f'(ff' + p I)^-1 y. The penalty p says beforehand that all p terms together explain as much as noise does.
 ridge_scores <- function(features, label, fold) {
+  if (ncol(features) > nrow(features)) return(ridge_scores_by_rows(features, label, fold))
   p <- ncol(features)
   parts <- split(seq_along(fold), fold)
-  score <- numeric(length(fold))
-  if (p > length(fold)) {
-    products <- tcrossprod(features)
-    for (test in parts) {
-      train <- setdiff(seq_along(fold), test)
-      means <- rowMeans(products[, train])
-      inner <- sweep(products[, train] - means, 2, means[train]) + mean(means[train])
-      weight <- solve(inner[train, ] + diag(p, length(train)), label[train] - mean(label[train]))
-      score[test] <- inner[test, ] %*% weight
-    }
-    return(score)
-  }
+  score <- matrix(0, nrow(label), ncol(label))
   sums <- lapply(parts, function(rows) {
     f <- features[rows, , drop = FALSE]
-    list(square = crossprod(f), cross = crossprod(f, label[rows]), f = colSums(f), y = sum(label[rows]), n = length(rows))
+    y <- label[rows, , drop = FALSE]
+    list(square = crossprod(f), cross = crossprod(f, y), f = colSums(f), y = colSums(y), n = length(rows))
   })
   total <- Reduce(function(a, b) Map(`+`, a, b), sums)
   for (j in seq_along(parts)) {
     s <- Map(`-`, total, sums[[j]])
     square <- s$square - tcrossprod(s$f) / s$n + diag(p, p)
-    weight <- solve(square, s$cross - s$f * (s$y / s$n))
-    score[parts[[j]]] <- features[parts[[j]], , drop = FALSE] %*% weight
+    weight <- solve(square, s$cross - outer(s$f, s$y / s$n))
+    score[parts[[j]], ] <- features[parts[[j]], , drop = FALSE] %*% weight
+  }
+  score
+}
+
+ridge_scores_by_rows <- function(features, label, fold) {
+  score <- matrix(0, nrow(label), ncol(label))
+  products <- tcrossprod(features)
+  for (test in split(seq_along(fold), fold)) {
+    train <- setdiff(seq_along(fold), test)
+    means <- rowMeans(products[, train])
+    inner <- sweep(products[, train] - means, 2, means[train]) + mean(means[train])
+    own <- label[train, , drop = FALSE]
+    weight <- solve(inner[train, ] + diag(ncol(features), length(train)), sweep(own, 2, colMeans(own)))
+    score[test, ] <- inner[test, ] %*% weight
   }
   score
 }
@@ -199,11 +209,55 @@ delong_auc <- function(low, high) {
   c(auc = mean(below), variance = stats::var(below) / length(high) + stats::var(above) / length(low))
 }
 
+score_auc <- function() {
+  new_score("auc", "classifier AUC",
+    value = function(x, y, settings) {
+      found <- c2st(x, y, threads = settings$threads)
+      structure(found$auc, object = found)
+    },
+    deal_rows = 2500, relabel = auc_deals, kept = "c2st", sentence = auc_sentence,
+    details = function(object) paste("the classifier saw:", object$terms)
+  )
+}
+
+# The AUC of "both" classifiers for each deal. Folds are drawn without regard to the tables. What the classifiers learn
+# from is then the same for all deals but for the labels.
+auc_deals <- function(pooled, first, settings) {
+  size <- nrow(pooled)
+  folds <- 5L
+  fold <- with_stream(settings$seed, function() sample_rows(rep_len(seq_len(folds), size)))
+  label <- 1 - first
+  k <- min(50L, as.integer(ceiling(sqrt(size - ceiling(size / folds)))))
+  near <- other_folds(pooled, fold, k, settings$threads)
+  nearest <- apply(label, 2, function(y) rowMeans(matrix(y[near], size)))
+  quadratic <- ridge_scores(quadratic_features(pooled, fold)$features, label, fold)
+  sums <- pairs <- numeric(ncol(first))
+  for (rows in split(seq_len(size), fold)) {
+    n <- colSums(label[rows, , drop = FALSE])
+    both <- apply(nearest[rows, , drop = FALSE], 2, rank) + apply(quadratic[rows, , drop = FALSE], 2, rank)
+    wins <- colSums(apply(both, 2, rank) * label[rows, , drop = FALSE]) - n * (n + 1) / 2
+    sums <- sums + wins
+    pairs <- pairs + n * (length(rows) - n)
+  }
+  sums / pairs
+}
+
+# The end of the report's sentence on closeness.
+auc_sentence <- function(object, alike, new) {
+  start <- sprintf("A classifier reaches AUC %.2f (%.2f to %.2f; 0.5 is chance)", object$auc,
+                   object$interval[["lower"]], object$interval[["upper"]])
+  if (!alike) return(paste0(start, ": it can tell the tables apart", if (object$auc < 0.55) ", barely." else "."))
+  if (!new && object$interval[["upper"]] < 0.5) {
+    return(paste0(start, ", below chance because rows of the two tables come in close pairs."))
+  }
+  paste0(start, ": it cannot tell the tables apart.")
+}
+
 c2st_sentence <- function(x) {
   if (x$interval[["lower"]] > 0.5) {
     how <- if (x$auc < 0.55) "barely" else if (x$auc < 0.7) "partly" else "easily"
-    sprintf("The tables can be told apart, %s: given a real and a synthetic row, the classifier knows which is which %.0f times out of 100.",
-            how, 100 * x$auc)
+    sprintf(paste("The tables can be told apart, %s: given a real and a synthetic row, the classifier knows which is",
+                  "which %.0f times out of 100."), how, 100 * x$auc)
   } else if (x$interval[["upper"]] < 0.5) {
     "The AUC is below chance: rows of the two tables come in close pairs, as where one was made from rows of the other."
   } else {
@@ -216,6 +270,7 @@ c2st_sentence <- function(x) {
 #' @param ... Not used.
 #' @export
 format.c2st <- function(x, ...) {
+  check_dots("format()", ...)
   c(
     sprintf("<c2st> %d real rows, %d synthetic rows, classifier \"%s\", %d folds", x$n[["real"]],
             x$n[["synthetic"]], x$classifier, x$folds),
@@ -228,6 +283,7 @@ format.c2st <- function(x, ...) {
 #' @rdname c2st
 #' @export
 print.c2st <- function(x, ...) {
+  check_dots("print()", ...)
   cat(format(x), sep = "\n")
   invisible(x)
 }

@@ -72,17 +72,23 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
                                     measure = c("energy", "gaussian"), n_frequencies = 1000,
                                     bandwidth = NULL, unbiased = FALSE, seed = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")
-  tables <- check_two_samples(x, y, if (unbiased) 2L else 1L)
-  x <- tables$x
-  y <- tables$y
+  found <- moderate(check_two_samples(x, y, if (unbiased) 2L else 1L))
+  x <- found$tables$x
+  y <- found$tables$y
+  unit <- 1
   if (is.null(frequencies)) {
     if (!is.null(weights)) fail("`weights` must come with `frequencies`.")
-    drawn <- draw_frequencies(x, y, measure, n_frequencies, bandwidth, seed)
+    measure <- check_choice(measure, c("energy", "gaussian"), "measure")
+    if (measure == "energy") unit <- found$unit
+    drawn <- draw_frequencies(found, measure, n_frequencies, bandwidth, seed)
     frequencies <- drawn$frequencies
     weights <- drawn$weights
   } else {
     if (is.null(dim(frequencies)) && ncol(x) == 1) frequencies <- matrix(frequencies)
-    frequencies <- check_points(frequencies, "frequencies", dim = ncol(x))
+    frequencies <- check_points(frequencies, "frequencies", dim = ncol(x)) * found$unit
+    if (!all(is.finite(frequencies))) {
+      fail("`frequencies` times the rows leave the range of numbers; give smaller `frequencies` or a larger unit.")
+    }
     weights <- check_weights(weights, nrow(frequencies))
   }
   # a common shift turns both means by the same phase: small phases round less
@@ -93,19 +99,22 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
   if (unbiased) {
     squares <- squares - (1 - rowSums(of_x^2)) / (nrow(x) - 1) - (1 - rowSums(of_y^2)) / (nrow(y) - 1)
   }
-  sum(weights * squares)
+  unit * sum(weights * squares)
 }
 
-draw_frequencies <- function(x, y, measure, n_frequencies, bandwidth, seed) {
-  measure <- check_choice(measure, c("energy", "gaussian"), "measure")
+# `found`: the tables x and y in the unit of moderate().
+draw_frequencies <- function(found, measure, n_frequencies, bandwidth, seed) {
+  x <- found$tables$x
+  y <- found$tables$y
   k <- check_count(n_frequencies, "n_frequencies", 1L)
+  check_memory(3 * 8 * as.numeric(k) * ncol(x), sprintf("%d frequencies", k), "give fewer `n_frequencies`")
   if (measure == "energy") {
     if (!is.null(bandwidth)) fail("`bandwidth` has no use with the measure \"energy\"; leave it out.")
     pooled <- rbind(x, y)
     radius <- sqrt(mean(rowSums(sweep(pooled, 2, colMeans(pooled))^2)))
     return(with_stream(seed, function() energy_frequencies(k, ncol(x), if (radius > 0) radius else 1)))
   }
-  width <- score_kernel("gaussian", bandwidth, x, y)$bandwidth
+  width <- score_kernel("gaussian", moderate_bandwidth(bandwidth, found$unit), x, y)$bandwidth
   list(frequencies = with_stream(seed, function() matrix(stats::rnorm(k * ncol(x)), k)) / width,
        weights = rep(1 / k, k))
 }

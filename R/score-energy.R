@@ -52,16 +52,17 @@
 #' @export
 energy_distance <- function(x, y, unbiased = FALSE, threads = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")
-  tables <- check_two_samples(x, y, if (unbiased) 2L else 1L)
-  kernel_score(tables$x, tables$y, score_kernel("riesz"), unbiased, thread_count(threads))
+  moderated <- moderate(check_two_samples(x, y, if (unbiased) 2L else 1L))
+  tables <- moderated$tables
+  moderated$unit * kernel_score(tables$x, tables$y, score_kernel("riesz"), unbiased, thread_count(threads))
 }
 
-#' @rdname energy_distance
-#' @export
-mmd <- function(x, y, kernel = c("gaussian", "laplace", "riesz"), bandwidth = NULL, unbiased = TRUE,
-                threads = NULL) {
-  unbiased <- check_flag(unbiased, "unbiased")
-  tables <- check_two_samples(x, y, if (unbiased) 2L else 1L)
-  kernel <- score_kernel(kernel, bandwidth, tables$x, tables$y)
-  kernel_score(tables$x, tables$y, kernel, unbiased, thread_count(threads))
+score_energy_distance <- function() {
+  new_score("energy_distance", "energy distance",
+    value = function(x, y, settings) energy_distance(x, y, threads = settings$threads),
+    deal_rows = 1000,
+    relabel = function(pooled, first, settings) {
+      split_discrepancies(pooled, first, sum(first[, 1]), score_kernel("riesz"), FALSE, settings$threads)$statistic
+    }
+  )
 }

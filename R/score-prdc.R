@@ -44,6 +44,7 @@
 #' Naeem MF, Oh SJ, Uh Y, Choi Y, Yoo J (2020). Reliable fidelity and diversity
 #' metrics for generative models. \doi{10.48550/arXiv.2002.09797}
 #' @seealso [fidelity()], [c2st()], [novelty()]
+#' @aliases precision recall density coverage
 #' @examples
 #' set.seed(1)
 #' real <- matrix(rnorm(400), 200)
@@ -60,7 +61,8 @@ prdc <- function(real, synthetic, k = 5, threads = NULL) {
   if (k >= fewest) {
     fail("`k` must be below the number of rows of each table, of which the smaller has %d, not %d.", fewest, k)
   }
-  ball_scores(real, synthetic, k, threads)
+  tables <- moderate(list(real, synthetic))$tables
+  ball_scores(tables[[1]], tables[[2]], k, threads)
 }
 
 ball_scores <- function(real, synthetic, k, threads) {
@@ -74,4 +76,61 @@ ball_scores <- function(real, synthetic, k, threads) {
     density = mean(around_synthetic$count) / k,
     coverage = mean(around_real$nearest <= real_radius)
   )
+}
+
+# The four scores of the report share the balls of a pair of tables.
+score_precision <- function() {
+  new_score("precision", "precision", ball_value("precision"), better = "higher", share = TRUE, deal_rows = 1000,
+            relabel = ball_relabel("precision"))
+}
+
+score_recall <- function() {
+  new_score("recall", "recall", ball_value("recall"), better = "higher", share = TRUE, deal_rows = 1000,
+            relabel = ball_relabel("recall"))
+}
+
+score_density <- function() {
+  new_score("density", "density", ball_value("density"), better = "higher", deal_rows = 1000,
+            relabel = ball_relabel("density"))
+}
+
+score_coverage <- function() {
+  new_score("coverage", "coverage", ball_value("coverage"), better = "higher", share = TRUE, deal_rows = 1000,
+            relabel = ball_relabel("coverage"))
+}
+
+ball_value <- function(name) {
+  function(x, y, settings) remembered(settings$memo, "balls", ball_scores(x, y, settings$k, settings$threads))[[name]]
+}
+
+ball_relabel <- function(name) {
+  function(pooled, first, settings) {
+    remembered(settings$memo, "balls of the deals", ball_deals(pooled, first, settings$k, settings$threads))[name, ]
+  }
+}
+
+# The four scores of each deal, [4, deals], from the nearest pooled rows of each row, whose distances are computed once.
+# The lists are so long that a ball ends within them but by a chance below 1e-6; if it does not, it is cut there.
+ball_deals <- function(pooled, first, k, threads) {
+  size <- nrow(pooled)
+  rarer <- min(mean(first[, 1]), 1 - mean(first[, 1]))
+  long <- min(size - 1, stats::qnbinom(1e-6, k, rarer, lower.tail = FALSE) + k)
+  near <- neighbours(pooled, pooled, long, self = TRUE, threads = threads)
+  apply(first, 2, function(own) ball_scores_of(own == 1, near, k))
+}
+
+# `real`: which rows are the first table; near: `index` and `distance` [N, long] of the nearest other rows.
+ball_scores_of <- function(real, near, k) {
+  alike <- matrix(real[near$index], nrow(near$index)) == real
+  seen <- numeric(length(real))
+  radius <- near$distance[, ncol(near$distance)]
+  for (j in seq_len(ncol(alike))) {
+    seen <- seen + alike[, j]
+    ends <- which(alike[, j] & seen == k)
+    radius[ends] <- near$distance[ends, j]
+  }
+  inside <- !alike & near$distance <= radius # rows of the other table in the ball of a row
+  reached <- function(rows) sum(tabulate(near$index[rows, ][inside[rows, ]], length(real)) > 0)
+  c(precision = reached(real) / sum(!real), recall = reached(!real) / sum(real),
+    density = sum(inside[real, ]) / (k * sum(!real)), coverage = mean(rowSums(inside[real, , drop = FALSE]) > 0))
 }

@@ -1,45 +1,53 @@
-# Statistics of every column of a 0/1 matrix [n + m, splits] that says which
-# pooled rows are the first sample: the rows of the kernel matrix in blocks, all
-# splits at once.
-split_discrepancies <- function(pooled, first, n, kernel, unbiased, threads) {
-  size <- nrow(pooled)
-  within <- across <- numeric(ncol(first))
-  total <- 0
-  in_blocks(size, size * (ncol(pooled) + ncol(first)), function(from, count) {
-    block <- .Call(C_pf_kernel_rows, pooled, pooled, from, count, kernel$name, kernel$bandwidth, threads)
-    rows <- from + seq_len(count)
-    block[cbind(seq_len(count), rows)] <- 0
-    chosen <- first[rows, , drop = FALSE]
-    sums <- rowSums(block)
-    within <<- within + colSums(chosen * (block %*% first))
-    across <<- across + colSums(chosen * sums)
-    total <<- total + sum(sums)
-    NULL
-  })
-  across <- across - within
-  list(
-    statistic = discrepancy(kernel$sign * within, kernel$sign * (total - within - 2 * across),
-                            kernel$sign * across, n, size - n, kernel$at_zero, unbiased),
-    scale = total / size^2
-  )
-}
-
 # Sums in another order differ by rounding; equal splits must count as equal.
 permutation_slack <- 1e-10
 
+# The share of random divisions of the pooled rows into n and m rows whose statistic is at least that of x and y. A few
+# divisions at a time, so that memory does not grow with their number.
 permutation_test <- function(x, y, kernel, unbiased, n_permutations, seed, threads) {
+  stream_within(seed, fixed = TRUE)
+  pooled <- rbind(x, y)
   n <- nrow(x)
-  size <- n + nrow(y)
-  first <- matrix(0, size, n_permutations + 1L)
-  first[seq_len(n), 1] <- 1
-  drawn <- with_stream(seed, function() {
-    vapply(seq_len(n_permutations), function(b) sample.int(size, n), integer(n))
-  })
-  first[cbind(as.vector(drawn), rep(seq_len(n_permutations) + 1L, each = n))] <- 1
-  splits <- split_discrepancies(rbind(x, y), first, n, kernel, unbiased, threads)
-  seen <- splits$statistic[1]
-  as_large <- sum(splits$statistic[-1] >= seen - permutation_slack * splits$scale)
+  seen <- NULL
+  as_large <- done <- 0
+  while (done < n_permutations) {
+    now <- min(n_permutations - done, max(1, floor(most_divided / nrow(pooled))))
+    first <- random_splits(now, n, nrow(pooled), is.null(seen))
+    splits <- split_discrepancies(pooled, first, n, kernel, unbiased, threads)
+    drawn <- splits$statistic
+    if (is.null(seen)) {
+      seen <- drawn[1]
+      drawn <- drawn[-1]
+    }
+    as_large <- as_large + sum(drawn >= seen - permutation_slack * splits$scale)
+    done <- done + now
+  }
   list(discrepancy = seen, p = (1 + as_large) / (1 + n_permutations))
+}
+
+# Numbers of the matrix of divisions that are held at once: 160 MB.
+most_divided <- 2e7
+
+# A 0/1 matrix [size, splits] with n ones per column at random; `own`: before them the division into the two samples.
+random_splits <- function(splits, n, size, own) {
+  first <- matrix(0, size, splits + own)
+  if (own) first[seq_len(n), 1] <- 1
+  drawn <- vapply(seq_len(splits), function(b) sample.int(size, n), integer(n))
+  first[cbind(as.vector(drawn), rep(seq_len(splits) + own, each = n))] <- 1
+  first
+}
+
+# More permutations would take hours and tell nothing: p-values are then known to a ten-millionth.
+most_permutations <- 1e7
+
+check_permutations <- function(n_permutations, size) {
+  n_permutations <- check_count(n_permutations, "n_permutations", 1L)
+  if (n_permutations > most_permutations) {
+    stop_size(paste("`n_permutations` is %d, which would take hours; give at most %d, which resolve a p-value of a",
+                    "ten-millionth."), n_permutations, as.integer(most_permutations))
+  }
+  check_time(n_permutations * as.numeric(size)^2 / most_products_per_second, "The permutations",
+             "give fewer `n_permutations` or fewer rows")
+  n_permutations
 }
 
 #' Do two samples come from the same law? Permutation tests
@@ -52,13 +60,13 @@ permutation_test <- function(x, y, kernel, unbiased, n_permutations, seed, threa
 #' independent draws of one law, a p-value of at most \eqn{\alpha} comes up with
 #' probability at most \eqn{\alpha}. A large p-value does not show that two laws
 #' are equal, and rows that were made from the rows they are compared with are
-#' not independent of them: compare generated rows with held-out ones. All
-#' permutations are evaluated at once, in memory of \eqn{8 (n + m)(B + 1)} bytes.
+#' not independent of them: compare generated rows with held-out ones. Many
+#' permutations are evaluated at once, in at most some 400 MB of memory.
 #'
 #' @inheritParams energy_distance
 #' @param x,y Numeric matrices or data frames with the same columns, without
 #'   missing values: two samples, at least two rows each.
-#' @param n_permutations \eqn{B}, at least 1.
+#' @param n_permutations \eqn{B}, from 1 to ten million.
 #' @param unbiased Which estimate of MMD squared is the statistic, as in [mmd()].
 #' @param seed As in [sliced_wasserstein()].
 #' @return An object of class `htest`. `energy_test()`: `statistic`
@@ -74,17 +82,20 @@ permutation_test <- function(x, y, kernel, unbiased, n_permutations, seed, threa
 #' @export
 energy_test <- function(x, y, n_permutations = 999, seed = NULL, threads = NULL) {
   names <- paste(deparse1(substitute(x)), "and", deparse1(substitute(y)))
-  tables <- check_two_samples(x, y, 2L)
-  n_permutations <- check_count(n_permutations, "n_permutations", 1L)
-  found <- permutation_test(tables$x, tables$y, score_kernel("riesz"), FALSE, n_permutations, seed, thread_count(threads))
+  moderated <- moderate(check_two_samples(x, y, 2L))
+  tables <- moderated$tables
   n <- nrow(tables$x)
   m <- nrow(tables$y)
+  n_permutations <- check_permutations(n_permutations, n + m)
+  kernel <- score_kernel("riesz")
+  found <- permutation_test(tables$x, tables$y, kernel, FALSE, n_permutations, seed, thread_count(threads))
+  distance <- moderated$unit * found$discrepancy
   structure(
     list(
-      statistic = c(T = n * m / (n + m) * found$discrepancy),
+      statistic = c(T = n * m / (n + m) * distance),
       parameter = c(permutations = n_permutations),
       p.value = found$p,
-      estimate = c(`energy distance` = found$discrepancy),
+      estimate = c(`energy distance` = distance),
       alternative = "the laws of the two samples differ",
       method = "Permutation test of equal laws by energy distance",
       data.name = names
@@ -99,14 +110,16 @@ mmd_test <- function(x, y, kernel = c("gaussian", "laplace", "riesz"), bandwidth
                      n_permutations = 999, seed = NULL, threads = NULL) {
   names <- paste(deparse1(substitute(x)), "and", deparse1(substitute(y)))
   unbiased <- check_flag(unbiased, "unbiased")
-  tables <- check_two_samples(x, y, 2L)
-  n_permutations <- check_count(n_permutations, "n_permutations", 1L)
-  kernel <- score_kernel(kernel, bandwidth, tables$x, tables$y)
+  moderated <- moderate_kernel(kernel, bandwidth, check_two_samples(x, y, 2L))
+  tables <- moderated$tables
+  kernel <- moderated$kernel
+  n_permutations <- check_permutations(n_permutations, nrow(tables$x) + nrow(tables$y))
   found <- permutation_test(tables$x, tables$y, kernel, unbiased, n_permutations, seed, thread_count(threads))
+  riesz <- kernel$label == "riesz"
   structure(
     list(
-      statistic = c(`MMD^2` = found$discrepancy),
-      parameter = c(permutations = n_permutations, if (kernel$label != "riesz") c(bandwidth = kernel$bandwidth)),
+      statistic = c(`MMD^2` = if (riesz) moderated$unit * found$discrepancy else found$discrepancy),
+      parameter = c(permutations = n_permutations, if (!riesz) c(bandwidth = moderated$unit * kernel$bandwidth)),
       p.value = found$p,
       alternative = "the laws of the two samples differ",
       method = sprintf("Permutation test of equal laws by MMD, %s kernel, %s estimate", kernel$label,

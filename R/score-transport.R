@@ -1,15 +1,58 @@
-# Steps of one .Call(): some 0.2 s, from the extents alone, so that the same
-# steps are relaxed whatever else the machine is doing.
-steps_per_call <- function(n, m, dim) max(1, min(20, floor(1e9 / (n * m * (dim + 12)))))
+# Work of one .Call(): some 0.2 s, from the extents alone, so that the same steps are relaxed whatever else the machine
+# is doing.
+work_per_call <- 1e9
 
 sinkhorn_steps <- function(x, y, state, epsilon, relaxation, n_steps, threads) {
-  per_call <- steps_per_call(length(state$f), length(state$g), ncol(x))
+  per_call <- work_per_call / (as.numeric(length(state$f)) * length(state$g) * (ncol(x) + 12))
+  if (per_call < 0.5) return(long_steps(x, y, state, epsilon, relaxation, n_steps, threads))
+  per_call <- max(1, min(20, floor(per_call)))
   while (n_steps > 0) {
     now <- min(per_call, n_steps)
     state <- .Call(C_pf_sinkhorn_steps, x, y, state$f, state$g, epsilon, relaxation, as.integer(now), threads)
     n_steps <- n_steps - now
   }
   state
+}
+
+# The same steps where one of them takes long: a few rows at a time, so that Ctrl-C is heard.
+long_steps <- function(x, y, state, epsilon, relaxation, n_steps, threads) {
+  mean_of <- function(values) Reduce(`+`, values) / length(values) # in the order of the core
+  for (step in seq_len(n_steps)) {
+    target <- soft_minima(x, if (is.null(y)) x else y, if (is.null(y)) state$f else state$g, epsilon, threads)
+    state$error <- mean_of(abs(expm1((state$f - target) / epsilon)))
+    if (is.null(y)) {
+      state$value <- mean_of(state$f) + mean_of(target)
+      state$f <- state$f + 0.5 * (target - state$f)
+      next
+    }
+    state$f <- relaxed(state$f, target, relaxation)
+    state$g <- relaxed(state$g, soft_minima(y, x, state$f, epsilon, threads), relaxation)
+    state$value <- mean_of(state$f) + mean_of(state$g)
+  }
+  state
+}
+
+relaxed <- function(values, target, relaxation) {
+  if (relaxation == 1) target else values + relaxation * (target - values)
+}
+
+# For each row of x the soft minimum of |x - y_j|^2 / 2 - g_j over the rows y_j,
+#   -epsilon log(mean_j exp((g_j - |x - y_j|^2 / 2) / epsilon)),
+# as the core computes it: with one more coordinate sqrt(2 (max g - g_j)) the sum is one of Gaussian kernels.
+soft_minima <- function(x, y, g, epsilon, threads) {
+  most <- max(g)
+  query <- cbind(x, 0)
+  source <- cbind(y, sqrt(2 * (most - g)))
+  sums <- unlist(in_blocks(nrow(x), as.numeric(nrow(y)) * (ncol(source) + 4), function(from, count) {
+    .Call(C_pf_kernel_sums, query, source, from, count, FALSE, "gaussian", sqrt(epsilon), threads)
+  }))
+  minima <- -most - epsilon * log(sums / nrow(y))
+  lost <- which(sums <= 1e-280) # terms may have left the range of doubles; a step of the core has them right
+  for (rows in split(lost, ceiling(seq_along(lost) / 64))) {
+    step <- .Call(C_pf_sinkhorn_steps, x[rows, , drop = FALSE], y, numeric(length(rows)), g, epsilon, 1, 1L, threads)
+    minima[rows] <- step$f
+  }
+  minima
 }
 
 # A cloud against itself: averaged steps from zero settle within a few dozen.
@@ -115,14 +158,25 @@ wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 
   max_rows <- check_count(max_rows, "max_rows", 1L)
   if (!is.null(blur)) blur <- check_number(blur, "blur", lower = 0, open_lower = TRUE)
   threads <- thread_count(threads)
-  tables <- Map(limit_rows, tables, names(tables), max_rows)
+  found <- moderate(Map(limit_rows, tables, names(tables), max_rows))
+  if (!is.null(blur)) blur <- moderate_width(blur, found$unit)
+  result <- transport_distance(found$tables, blur, tolerance, max_iterations, threads)
+  if (!attr(result, "converged")) warn_unsettled(result, tolerance, found$unit)
+  structure(found$unit * as.numeric(result), blur = found$unit * attr(result, "blur"),
+            iterations = attr(result, "iterations"), converged = attr(result, "converged"))
+}
+
+# The distance with its attributes, in the unit of the tables; `blur` NULL: a share of their spread. The attribute
+# "error" is the share of the mass in the wrong place.
+transport_distance <- function(tables, blur, tolerance, max_iterations, threads) {
   means <- lapply(tables, colMeans)
   x <- sweep(tables$x, 2, means$x)
   y <- sweep(tables$y, 2, means$y)
   radius <- sqrt((mean(rowSums(x^2)) + mean(rowSums(y^2))) / 2)
   of_means <- sum((means$x - means$y)^2)
   if (radius == 0) { # two point masses
-    return(structure(sqrt(of_means), blur = if (is.null(blur)) 0 else blur, iterations = 0L, converged = TRUE))
+    blur <- if (is.null(blur)) 0 else blur
+    return(structure(sqrt(of_means), blur = blur, iterations = 0L, converged = TRUE, error = 0))
   }
   if (is.null(blur)) blur <- 0.05 * radius
   epsilon <- blur^2
@@ -130,13 +184,17 @@ wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 
   own_x <- solve_self(x, epsilon, tolerance / 10, max_iterations, threads)
   own_y <- solve_self(y, epsilon, tolerance / 10, max_iterations, threads)
   across <- solve_across(x, y, list(f = own_x$f, g = own_y$f), epsilon, tolerance, max_iterations, threads)
-  converged <- across$error <= tolerance && max(own_x$error, own_y$error) <= tolerance
-  if (!converged) {
-    warning(sprintf("wasserstein2() has not converged in %d iterations: %.2g of the mass is in the wrong place, where `tolerance` is %.2g. Raise `blur` (%.3g) or `max_iterations`.",
-                    across$iterations, max(across$error, own_x$error, own_y$error), tolerance, blur), call. = FALSE)
-  }
+  error <- max(across$error, own_x$error, own_y$error)
   squared <- of_means + 2 * max(0, across$value - (own_x$value + own_y$value) / 2)
-  structure(sqrt(squared), blur = blur, iterations = as.integer(across$iterations), converged = converged)
+  structure(sqrt(squared), blur = blur, iterations = as.integer(across$iterations), converged = error <= tolerance,
+            error = error)
+}
+
+warn_unsettled <- function(result, tolerance, unit) {
+  warning(sprintf(paste(
+    "wasserstein2() has not converged in %d iterations: %.2g of the mass is in the wrong place, where `tolerance` is",
+    "%.2g. Raise `blur` (%.3g) or `max_iterations`."
+  ), attr(result, "iterations"), attr(result, "error"), tolerance, unit * attr(result, "blur")), call. = FALSE)
 }
 
 limit_rows <- function(x, what, most) {
@@ -146,61 +204,40 @@ limit_rows <- function(x, what, most) {
   x[spaced_rows(nrow(x), most), , drop = FALSE]
 }
 
-# The pieces of (0, 1) on which the quantile functions of n and of m values are
-# both constant: the length of each and which value each sample has there. Ends
-# are counted in units of 1 / (n m), whole numbers.
-quantile_pieces <- function(n, m) {
-  n <- as.double(n)
-  m <- as.double(m)
-  ends <- if (n == m) seq_len(n) * m else sort(unique(c(seq_len(n) * m, seq_len(m) * n)))
-  list(length = diff(c(0, ends)) / (n * m), x = ceiling(ends / m), y = ceiling(ends / n))
-}
-
-#' @rdname wasserstein2
-#' @details
-#' `sliced_wasserstein()` returns \eqn{(\mathrm{mean}_\theta W_p^p(\theta' x, \theta' y))^{1/p}}
-#' over random directions \eqn{\theta}, uniform on the sphere; in one dimension
-#' \eqn{W_p} couples equal quantiles, exactly also where the samples differ in
-#' size. It takes time \eqn{n \log n} a direction. For equal covariances it is
-#' \eqn{\sqrt d} times smaller than \eqn{W_2} at \eqn{p = 2}.
-#' @param n_directions How many directions, at least 1 (one is used where there
-#'   is one column).
-#' @param p Order of the distance, at least 1.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to
-#'   [set.seed()] first, and the stream is restored afterwards.
-#' @return `sliced_wasserstein()`: one number, in the unit of the data.
-#' @export
-sliced_wasserstein <- function(x, y, n_directions = 200, p = 2, seed = NULL) {
-  tables <- check_two_samples(x, y)
-  n_directions <- check_count(n_directions, "n_directions", 1L)
-  p <- check_number(p, "p", lower = 1)
-  dim <- ncol(tables$x)
-  directions <- with_stream(seed, function() draw_directions(if (dim == 1) 1L else n_directions, dim))
-  pieces <- quantile_pieces(nrow(tables$x), nrow(tables$y))
-  powers <- in_columns(nrow(directions), nrow(tables$x) + nrow(tables$y), function(k) {
-    towards <- t(directions[k, , drop = FALSE])
-    x <- tables$x %*% towards
-    y <- tables$y %*% towards
-    vapply(seq_along(k), function(j) {
-      sum(pieces$length * abs(sort(x[, j])[pieces$x] - sort(y[, j])[pieces$y])^p)
-    }, 0)
-  })
-  mean(powers)^(1 / p)
-}
-
 # Where columns outnumber rows, in coordinates of the subspace that the rows span: the same distances.
 quiet_distance <- function(x, y, threads) {
   if (ncol(x) > nrow(x) + nrow(y)) {
-    both <- rbind(x, y)
-    both <- sweep(both, 2, colMeans(both))
-    if (!any(both != 0)) return(0)
-    parts <- principal_components(both, nrow(both) - 1L)
-    both <- both %*% parts$loadings
+    both <- spanned(rbind(x, y))
     own <- seq_len(nrow(x))
     x <- both[own, , drop = FALSE]
     y <- both[-own, , drop = FALSE]
   }
   as.numeric(suppressWarnings(wasserstein2(x, y, tolerance = 0.01, threads = threads)))
+}
+
+spanned <- function(x) {
+  x <- sweep(x, 2, colMeans(x))
+  if (!any(x != 0)) return(x[, 1, drop = FALSE])
+  x %*% principal_components(x, nrow(x) - 1L)$loadings
+}
+
+# All comparisons of a report alike: what has not settled to 2 % of the mass moves the distance far less.
+score_wasserstein2 <- function() {
+  new_score("wasserstein2", "Wasserstein-2", value = report_transport, rows = "w2_rows", deal_rows = 100,
+    relabel = function(pooled, first, settings) {
+      if (ncol(pooled) > nrow(pooled)) pooled <- spanned(pooled)
+      vapply(seq_len(ncol(first)), function(deal) {
+        own <- first[, deal] == 1
+        report_transport(pooled[own, , drop = FALSE], pooled[!own, , drop = FALSE], settings)
+      }, 0)
+    }
+  )
+}
+
+report_transport <- function(x, y, settings) {
+  as.numeric(suppressWarnings(
+    wasserstein2(x, y, tolerance = 0.02, max_iterations = 500, threads = settings$threads)
+  ))
 }
 
 # Root mean squared distance between random halves.

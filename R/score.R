@@ -1,34 +1,147 @@
-# Kernel sums, of which the scores by kernels are made.
+# What a score of the report is, and which there are.
 
-# `name`: what the core calls the kernel, whose values are `sign` times those of
-# the score; `at_zero`: the value k(z, z) of the score's kernel.
-score_kernel <- function(kernel, bandwidth = NULL, x, y) {
-  kernel <- check_choice(kernel, c("gaussian", "laplace", "riesz"), "kernel")
-  if (kernel == "riesz") {
-    if (!is.null(bandwidth)) fail("`bandwidth` has no use with the kernel \"riesz\"; leave it out.")
-    return(list(label = kernel, name = "distance", bandwidth = 1, sign = -1, at_zero = 0))
+#' A score for the report
+#'
+#' `new_score()` makes a score that [fidelity()] sets beside its own, and judges by the same rule.
+#' `fidelity_scores()` returns the scores that the package brings.
+#'
+#' [fidelity()] divides the columns of both tables by their standard deviation in both together, and calls
+#' `value(x, y, settings)` on pairs of matrices: real against synthetic rows, real against other real rows, and
+#' the two tables of each random deal (see [fidelity()], "The rule"). `settings` is a list with `threads`, `k`
+#' (as in [fidelity()]), `bandwidth` (the median distance of two rows) and `seed` (a whole number, the same for
+#' each call: a score that draws random numbers can start from it).
+#'
+#' A function in the package that has no arguments and consists of one call of `new_score()` makes a score of the
+#' report. So a new score is one new file.
+#'
+#' @param name One word of small letters, digits and underscores, different from the names of the other scores.
+#' @param label How the printed report and the plot call the score.
+#' @param value A function of two numeric matrices `x` (real rows) and `y` and of the list `settings`, which
+#'   returns one finite number. A call that takes long makes the report take about 300 times as long.
+#' @param better `"lower"` where a smaller value says that the tables are closer, otherwise `"higher"`.
+#' @param share `TRUE` where the value is a share of rows. Its unit is then at least the standard error of a share.
+#' @param rows The most rows of each table that `value` is given outside the deals: a number, or the name of the
+#'   argument of [fidelity()] that says how many, `"max_rows"` or `"w2_rows"`.
+#' @param deal_rows The most rows of each table in the random deals.
+#' @param relabel `NULL`, or a function that computes the values of all deals at once where that is faster:
+#'   `relabel(pooled, first, settings)` is given the rows of both tables in random order (a matrix with N rows) and
+#'   a matrix with N rows and one column per deal, 1 for rows of the first table and 0 for those of the second. It
+#'   returns one number per deal, which must be that of `value`, up to rounding.
+#' @param kept `NULL`, or the name under which the report keeps the attribute `"object"` of the value of all rows.
+#' @param sentence,details `NULL`, or functions of that object that return a text. `sentence(object, alike, new)`
+#'   ends the sentence of the report on closeness: `alike` says whether the score is within its limit, `new`
+#'   whether the rows were found new. `details(object)` stands in `summary()`.
+#' @return `new_score()`: a list of class `particleflow_score` with these entries. `fidelity_scores()`: a named list
+#'   of such objects.
+#' @seealso [fidelity()]
+#' @examples
+#' # the difference of the mean distances between two rows
+#' spacing <- new_score(
+#'   "spacing", "difference of spacings",
+#'   value = function(x, y, settings) abs(mean(dist(x)) - mean(dist(y)))
+#' )
+#' set.seed(1)
+#' x <- matrix(rnorm(120), 60)
+#' fidelity(x, matrix(rnorm(120), 60), scores = c(fidelity_scores()[c("auc", "energy_distance")], list(spacing)))
+#' names(fidelity_scores())
+#' @export
+new_score <- function(name, label, value, better = c("lower", "higher"), share = FALSE, rows = "max_rows",
+                      deal_rows = 250, relabel = NULL, kept = NULL, sentence = NULL, details = NULL) {
+  if (!is_word(name) || !grepl("^[a-z][a-z0-9_]*$", name)) {
+    fail("`name` must be one word of small letters, digits and underscores, not %s.", describe(name))
   }
-  if (is.null(bandwidth)) bandwidth <- median_distance(x, y)
-  bandwidth <- check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
-  list(label = kernel, name = kernel, bandwidth = bandwidth, sign = 1, at_zero = 1)
+  if (!is_word(label)) fail("`label` must be one character string, not %s.", describe(label))
+  if (!is.null(kept) && !is_word(kept)) fail("`kept` must be NULL or one character string, not %s.", describe(kept))
+  if (is.character(rows)) {
+    rows <- check_choice(rows, c("max_rows", "w2_rows"), "rows")
+  } else {
+    rows <- check_number(rows, "rows", lower = 20, finite = FALSE)
+  }
+  check_function(value, "value")
+  for (field in c("relabel", "sentence", "details")) {
+    given <- get(field)
+    if (!is.null(given)) check_function(given, field)
+  }
+  structure(
+    list(
+      name = name, label = label, value = value, better = check_choice(better, c("lower", "higher"), "better"),
+      share = check_flag(share, "share"), rows = rows,
+      deal_rows = check_number(deal_rows, "deal_rows", lower = 20, finite = FALSE),
+      relabel = relabel, kept = kept, sentence = sentence, details = details
+    ),
+    class = "particleflow_score"
+  )
 }
 
-# sum of k(x_i, y_j) over all pairs, or over those with i != j.
-kernel_total <- function(x, y, kernel, self, threads) {
-  rows <- in_blocks(nrow(x), nrow(y) * (ncol(x) + 4), function(from, count) {
-    .Call(C_pf_kernel_sums, x, y, from, count, self, kernel$name, kernel$bandwidth, threads)
-  })
-  kernel$sign * sum(unlist(rows))
+is_word <- function(x) is.character(x) && length(x) == 1 && !is.na(x) && nzchar(x)
+
+# Whether f is a function without arguments that consists of one call of new_score().
+makes_score <- function(f) {
+  if (!is.function(f) || length(formals(f))) return(FALSE)
+  made <- body(f)
+  if (is.call(made) && identical(made[[1]], quote(`{`)) && length(made) == 2) made <- made[[2]]
+  is.call(made) && identical(made[[1]], quote(new_score))
 }
 
-# MMD^2 from the sums over pairs i != j within each sample and over all pairs
-# across.
-discrepancy <- function(within_x, within_y, across, n, m, at_zero, unbiased) {
-  if (unbiased) return(within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m))
-  pmax(0, (within_x / n + at_zero) / n + (within_y / m + at_zero) / m - 2 * across / (n * m))
+#' @rdname new_score
+#' @param x A `particleflow_score` object.
+#' @param ... Not used.
+#' @export
+format.particleflow_score <- function(x, ...) {
+  check_dots("format()", ...)
+  sprintf("<score> \"%s\" (%s): %s is better", x$name, x$label, x$better)
 }
 
-kernel_score <- function(x, y, kernel, unbiased, threads) {
-  discrepancy(kernel_total(x, x, kernel, TRUE, threads), kernel_total(y, y, kernel, TRUE, threads),
-              kernel_total(x, y, kernel, FALSE, threads), nrow(x), nrow(y), kernel$at_zero, unbiased)
+#' @rdname new_score
+#' @export
+print.particleflow_score <- function(x, ...) {
+  check_dots("print()", ...)
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
+
+# The scores of a report: ours, or those that the user gives.
+check_scores <- function(scores) {
+  if (is.null(scores)) return(fidelity_scores())
+  if (inherits(scores, "particleflow_score")) scores <- list(scores)
+  if (!is.list(scores) || length(scores) == 0) {
+    fail("`scores` must be NULL or a list of scores made by new_score(), not %s.", describe(scores))
+  }
+  good <- vapply(scores, inherits, NA, "particleflow_score")
+  if (!all(good)) {
+    fail("`scores` must hold only scores made by new_score(), but its entry %d is %s.", which(!good)[1],
+         describe(scores[[which(!good)[1]]]))
+  }
+  names(scores) <- vapply(scores, `[[`, "", "name")
+  twice <- anyDuplicated(names(scores))
+  if (twice) {
+    fail("`scores` holds two scores with the name \"%s\"; give one of them another name.", names(scores)[twice])
+  }
+  scores
+}
+
+# The value of a score for two tables of at most its number of rows; `x` and `y` are in random order.
+score_value <- function(score, x, y, settings) {
+  most <- if (is.character(score$rows)) settings[[score$rows]] else score$rows
+  check_value(score, score$value(first_rows(x, most), first_rows(y, most), settings))
+}
+
+check_value <- function(score, value) {
+  if (!is.numeric(value) || length(value) != 1 || !is.finite(value)) {
+    fail("The score \"%s\" must return one finite number, not %s.", score$name, describe(value))
+  }
+  value
+}
+
+first_rows <- function(x, most) x[seq_len(min(nrow(x), most)), , drop = FALSE]
+
+# One value per column of `first`, which says which rows of `pooled` are the first table.
+score_deals <- function(score, pooled, first, settings) {
+  if (!is.null(score$relabel)) return(score$relabel(pooled, first, settings))
+  vapply(seq_len(ncol(first)), function(deal) {
+    own <- first[, deal] == 1
+    settings$memo <- new.env()
+    value <- score$value(pooled[own, , drop = FALSE], pooled[!own, , drop = FALSE], settings)
+    as.double(check_value(score, value))
+  }, 0)
 }

@@ -21,7 +21,9 @@ test_that("ridge scores are those of the penalised normal equations, more terms 
       beta <- solve(crossprod(centred) + diag(p, p), crossprod(centred, label[train]))
       wanted[!train] <- sweep(f[!train, ], 2, colMeans(f[train, ])) %*% beta
     }
-    found <- particleflow:::ridge_scores(f, label, fold)
+    found <- particleflow:::ridge_scores(f, cbind(label, 1 - label), fold)
+    expect_equal(found[, 2], -found[, 1]) # labels are centred, and scores are linear in them
+    found <- found[, 1]
     # within a fold scores count up to a constant
     centre <- function(s) s - ave(s, fold)
     expect_equal(centre(found), centre(wanted), tolerance = 1e-8)

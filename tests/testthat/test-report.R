@@ -59,12 +59,12 @@ test_that("the printed settings give near copies, and the report says why", {
   expect_match(report$verdict[["novelty"]], "softening `epsilon` far below the squared spacing.*sink on the way back")
 })
 
-test_that("scores are those of the functions, on columns in units of the real sd", {
+test_that("scores are those of the functions, on columns in units of their sd in both tables together", {
   x <- as.matrix(real[1:3])
   y <- as.matrix(fresh[1:3])
   report <- fidelity(x, y)
   value <- setNames(report$scores$all, report$scores$score)
-  unit <- function(z) sweep(z, 2, apply(x, 2, sd), "/")
+  unit <- function(z) sweep(z, 2, apply(rbind(x, y), 2, sd), "/")
   expect_equal(value[["energy_distance"]], energy_distance(unit(x), unit(y)))
   expect_equal(value[names(prdc(x, y))], prdc(unit(x), unit(y)))
   expect_equal(value[["wasserstein2"]], as.numeric(wasserstein2(unit(x), unit(y))), tolerance = 0.01)
@@ -151,4 +151,138 @@ test_that("methods", {
   expect_identical(par("mar", "mgp", "las"), before)
   expect_error(plot(report, col = "red"), "`col` must give 2 colours")
   expect_error(plot(report, type = "frames"), "`type` must be one of")
+})
+
+# --- the rate of false alarms ---------------------------------------------------------
+
+test_that("any statistic of two exchangeable tables exceeds its limit at the stated rate", {
+  # 1000 tables of 1 + 99 deals and 4 statistics, dependent, skewed, tied and rare. A rule at level 0.03 exceeds 46
+  # alarms with probability 0.002; at a level of 0.02 there would be fewer than 15 with probability 0.09.
+  set.seed(21)
+  alarms <- sum(replicate(1000, {
+    z <- rnorm(100)
+    values <- cbind(z, exp(2 * z + rnorm(100)), round(rexp(100)), rbinom(100, 1, 0.02))
+    any(particleflow:::deal_limits(values, 0.03)$gap > 1)
+  }))
+  expect_lte(alarms, 46)
+  expect_gte(alarms, 15)
+  # and what stands out is found: more than all 99 deals
+  values <- cbind(c(9, rnorm(99)), rnorm(100))
+  found <- particleflow:::deal_limits(values, 0.01)
+  expect_identical(found$gap > 1, c(TRUE, FALSE))
+  expect_equal(sort(apply(t((t(values) - found$middle) / (found$limit - found$middle))[-1, ], 1, max))[99], 1)
+  expect_identical(particleflow:::deal_limits(matrix(1, 100, 2), 0.03)$gap, c(0, 0))
+})
+
+test_that("the limit of the columns holds its level exactly, from 20 rows", {
+  # P(D > limit) for n = m, by the reflection principle (Gnedenko and Korolyuk)
+  exceeds <- function(n, limit) {
+    k <- floor(limit * n + 1e-9) + 1
+    i <- seq_len(n %/% k)
+    2 * sum((-1)^(i - 1) * exp(lchoose(2 * n, n - i * k) - lchoose(2 * n, n)))
+  }
+  for (d in c(1, 10, 1000)) {
+    for (n in c(20:60, 200, 500)) {
+      x <- matrix(rnorm(2 * n), n, dimnames = list(NULL, c("a", "b")))
+      limit <- particleflow:::compare_columns(x, x, d)$limit[1]
+      expect_equal(limit, max(0.05, sqrt(log(200 * d) / n)))
+      expect_lte(exceeds(n, limit), 0.01 / d)
+    }
+  }
+})
+
+test_that("shares of levels are judged by the exact law of the chi-squared statistic", {
+  counts <- rbind(c(7, 3), c(3, 7))
+  # of 20 rows, 10 in the first table and 10 with the first level: hypergeometric; as far from 5 as 7 and 3 are
+  exact <- 1 - sum(dhyper(4:6, 10, 10, 10))
+  found <- particleflow:::chance_of_counts(counts, 20000)
+  expect_equal(found, exact, tolerance = 4 * sqrt((1 - exact) / exact / 20000)) # 4 standard errors
+  expect_identical(particleflow:::chance_of_counts(rbind(5, 6), 100), 1)
+})
+
+test_that("two samples of one law are called so, in wide tables and tied ones too", {
+  # 100 reports at a level of 0.05: more than 12 alarms have probability 0.0015. The scores are those that are fast.
+  set.seed(22)
+  scores <- fidelity_scores()[c("auc", "energy_distance", "sliced_wasserstein", "precision", "coverage")]
+  draw <- list(
+    function() matrix(rexp(24 * 120), 24), function() matrix(rnorm(30 * 200), 30), function() matrix(rt(40 * 4, 3), 40),
+    function() matrix(sample(1000, 60, TRUE) + 0, 60), function() matrix(rpois(120, 1.5) + 0, 40)
+  )
+  alarms <- vapply(rep(draw, 20), function(rows) {
+    report <- fidelity(rows(), rows(), splits = 2, n_permutations = 99, scores = scores, threads = 1)
+    !report$verdict[["overall"]] %in% c("close and new", "close, but novelty unknown")
+  }, NA)
+  expect_lte(sum(alarms), 12)
+})
+
+test_that("shuffled columns and copies of wide tables are found", {
+  set.seed(23)
+  x <- matrix(rnorm(60 * 3), 60) %*% matrix(rnorm(3 * 100), 3) + matrix(rnorm(6000), 60)
+  report <- function(y) fidelity(x, y, splits = 2, n_permutations = 99, threads = 1)
+  expect_match(report(apply(x, 2, sample))$verdict[["overall"]], "the joint law is wrong")
+  expect_identical(report(x)$verdict[["overall"]], "a copy of the real rows")
+  expect_identical(report(x + 0.01 * rnorm(6000))$verdict[["overall"]], "nearly copies of the real rows")
+})
+
+test_that("a few copies are found, and equal rows of counts are not taken for copies", {
+  set.seed(24)
+  x <- matrix(rnorm(160), 40)
+  y <- matrix(rnorm(160), 40)
+  y[7, ] <- x[3, ] # no two measurements are equal by chance
+  expect_match(fidelity(x, y)$verdict[["overall"]], "with near copies among the rows")
+  expect_true(particleflow:::never_equal(x))
+  expect_false(particleflow:::never_equal(round(x, 1)))
+  counts <- function() matrix(sample(500, 40, TRUE) + 0, 40) # some 3 of 40 are equal by chance
+  report <- fidelity(counts(), counts())
+  expect_gt(report$novelty$duplicates, 0.01)
+  expect_identical(report$verdict[["overall"]], "close and new")
+})
+
+test_that("the distances of deals are those of their tables", {
+  set.seed(25)
+  x <- matrix(rnorm(60), 30)
+  y <- matrix(rnorm(50), 25)
+  found <- particleflow:::left_out_deals(x, y, 20, 1L, 3) # 10 real rows stay where they are
+  expect_identical(dim(found$distance), c(45L, 4L))
+  nearest <- novelty(y, x, scale = FALSE)$distance
+  own <- found$synthetic[, 1] == 1
+  expect_equal(sort(found$distance[own, 1]), sort(nearest$synthetic))
+  expect_equal(sort(found$distance[!own, 1]), sort(nearest$reference[1:20]))
+  # Wilcoxon's statistic of the distances
+  values <- particleflow:::distance_statistics(found$distance[, 1], found$synthetic[, 1])
+  rank_sum <- wilcox.test(found$distance[own, 1], found$distance[!own, 1], exact = FALSE)$statistic[[1]] + 25 * 26 / 2
+  expect_equal(values[["farther"]], rank_sum / 25)
+  # the median is 2.5; below it are 1 of the two synthetic rows and 2 of the two others
+  some <- function(distance) particleflow:::distance_statistics(distance, c(1, 1, 0, 0))[["some"]]
+  expect_equal(some(c(1, 3, 2, 4)), (log(2 / 2.5) - log(1 / 2.5)) / 2)
+  expect_equal(some(c(0, 3, 2, 4)), (log(2 / 2.5) - log(1e-4)) / 2)
+})
+
+test_that("columns of numbers beyond the range of squares are scaled first", {
+  x <- as.matrix(real[1:60, 1:3])
+  y <- as.matrix(fresh[1:60, 1:3])
+  of <- function(c) fidelity(c * x, c * y, splits = 2, n_permutations = 99)
+  wanted <- of(1)
+  for (c in c(1e-200, 1e160)) {
+    found <- of(c)
+    expect_equal(found$scores, wanted$scores)
+    expect_equal(found$columns$shift, wanted$columns$shift)
+    expect_equal(found$columns$sd_synthetic / c, wanted$columns$sd_synthetic)
+    expect_identical(found$verdict[["overall"]], wanted$verdict[["overall"]])
+  }
+})
+
+test_that("the report records its call without the rows, and refuses what it does not know", {
+  x <- as.matrix(real[1:60, 1:3])
+  y <- as.matrix(fresh[1:60, 1:3])
+  report <- do.call(fidelity, list(x, y, splits = 2, n_permutations = 99))
+  expect_lt(nchar(paste(deparse(report$call), collapse = "")), 200)
+  expect_lt(as.numeric(object.size(report)), 60000)
+  expect_identical(fidelity(x, y, splits = 2, n_permutations = 99)$call[[1]], quote(fidelity))
+  expect_error(fidelity(unname(x), iris[1:2]), "`synthetic` has 2 columns; 3 are wanted")
+  expect_error(fidelity(x, y, n_permutations = 50), "`n_permutations` must be one whole number of at least 99, not 50")
+  expect_error(summary(report, digits = 3), "summary\\(\\) has no argument `digits`")
+  expect_error(print(report, 3), "print\\(\\) has no further argument without a name")
+  expect_error(as.data.frame(report, strings = 1), "as.data.frame\\(\\) has no argument `strings`")
+  expect_error(plot(report, type = c("scores", "columns")), "`type` must be one of")
 })

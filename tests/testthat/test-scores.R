@@ -376,3 +376,113 @@ test_that("the permutation p-value agrees with package energy", {
   # two counts of 999 draws: 4 standard errors of their difference
   expect_lt(abs(ours$p.value - theirs$p.value), 4 * sqrt(2 * 0.25 / 999))
 })
+
+# --- extreme scales --------------------------------------------------------------
+
+test_that("scores follow the scale of the columns, far beyond the range of squares", {
+  two <- two_samples(40, 30, 3)
+  x <- two$x
+  y <- two$y
+  same <- function(found, wanted) expect_equal(found, wanted, tolerance = 1e-12)
+  for (c in c(1e-200, 1e160, 1e300)) {
+    same(energy_distance(c * x, c * y) / c, energy_distance(x, y))
+    same(energy_distance(c * x, c * y, unbiased = TRUE) / c, energy_distance(x, y, unbiased = TRUE))
+    same(mmd(c * x, c * y), mmd(x, y))
+    same(mmd(c * x, c * y, bandwidth = 0.7 * c), mmd(x, y, bandwidth = 0.7))
+    same(mmd(c * x, c * y, "riesz") / c, mmd(x, y, "riesz"))
+    same(bare(wasserstein2(c * x, c * y)) / c, bare(wasserstein2(x, y)))
+    same(attr(wasserstein2(c * x, c * y), "blur") / c, attr(wasserstein2(x, y), "blur"))
+    same(bare(wasserstein2(c * x, c * y, blur = 0.5 * c)) / c, bare(wasserstein2(x, y, blur = 0.5)))
+    same(sliced_wasserstein(c * x, c * y, seed = 1) / c, sliced_wasserstein(x, y, seed = 1))
+    same(characteristic_distance(c * x, c * y, seed = 1) / c, characteristic_distance(x, y, seed = 1))
+    gaussian <- function(x, y, h) characteristic_distance(x, y, measure = "gaussian", bandwidth = h, seed = 1)
+    same(gaussian(c * x, c * y, NULL), gaussian(x, y, NULL))
+    same(gaussian(c * x, c * y, 0.7 * c), gaussian(x, y, 0.7))
+    same(characteristic_distance(c * x, c * y, diag(3) / c), characteristic_distance(x, y, diag(3)))
+    expect_identical(prdc(c * x, c * y), prdc(x, y))
+    expect_identical(c2st(c * x, c * y, seed = 1)$auc, c2st(x, y, seed = 1)$auc)
+    same(novelty(c * x, c * y)$ratio, novelty(x, y)$ratio)
+    same(novelty(c * x, c * y, scale = FALSE)$distance$synthetic / c, novelty(x, y, scale = FALSE)$distance$synthetic)
+    same(energy_test(c * x, c * y, 19, seed = 1)$estimate[[1]] / c, energy_test(x, y, 19, seed = 1)$estimate[[1]])
+    same(mmd_test(c * x, c * y, n_permutations = 19, seed = 1)$p.value, mmd_test(x, y, n_permutations = 19, seed = 1)$p.value)
+    same(mmd_test(c * x, c * y, n_permutations = 19)$parameter[["bandwidth"]] / c, median(dist(rbind(x, y))))
+  }
+  expect_identical(energy_distance(1e160 * x, 1e160 * x), 0)
+})
+
+test_that("one column of huge numbers decides distances, unless it is constant", {
+  two <- two_samples(30, 25, 1)
+  huge <- 1e160
+  beside <- function(x, column) cbind(x, column, deparse.level = 0)
+  expect_equal(energy_distance(beside(huge * two$x, 1), beside(huge * two$y, 2)) / huge, energy_distance(two$x, two$y))
+  expect_equal(energy_distance(beside(two$x, huge), beside(two$y, huge)), energy_distance(two$x, two$y))
+  expect_equal(prdc(beside(two$x, huge), beside(two$y, huge)), prdc(two$x, two$y))
+  expect_equal(bare(wasserstein2(beside(two$x, huge), beside(two$y, huge))), bare(wasserstein2(two$x, two$y)))
+  expect_error(characteristic_distance(two$x * 1e200, two$y * 1e200, matrix(1e200)), "leave the range of numbers")
+})
+
+# --- sums, streams, sizes ----------------------------------------------------------
+
+test_that("permutation tests: same bits however long the blocks of rows take", {
+  two <- two_samples(400, 350, 3)
+  slow <- with_constant("block_seconds", 1e-9, energy_test(two$x, two$y, 1999, seed = 7)) # blocks of the fewest rows
+  fast <- with_constant("block_seconds", 10, energy_test(two$x, two$y, 1999, seed = 7)) # and of the most
+  expect_identical(slow, fast)
+})
+
+test_that("permutations a few at a time are the permutations all at once", {
+  two <- two_samples(30, 20, 2)
+  all <- mmd_test(two$x, two$y + 0.2, n_permutations = 199, seed = 3)
+  few <- function() mmd_test(two$x, two$y + 0.2, n_permutations = 199, seed = 3)
+  expect_equal(with_constant("most_divided", 50 * 17, few()), all) # 17 permutations of 50 rows
+})
+
+test_that("runs that cannot be are refused before all work", {
+  two <- two_samples(30, 20, 2)
+  size <- function(code, message) expect_error(code, message, class = "particleflow_size")
+  size(energy_test(two$x, two$y, n_permutations = 1e9), "`n_permutations` is 1000000000, which would take hours; give at most")
+  size(mmd_test(two$x, two$y, n_permutations = 1e9), "`n_permutations` is 1000000000, which would take hours; give at most")
+  size(sliced_wasserstein(two$x, two$y, 2e9), "2000000000 directions would take .* GB.*; give fewer `n_directions`")
+  size(characteristic_distance(two$x, two$y, n_frequencies = 2e9), "give fewer `n_frequencies`")
+  size(fidelity(two$x, two$y, splits = 1e9), "`splits` is 1000000000, which would take hours; give at most 1000")
+  size(fidelity(two$x, two$y, n_permutations = 1e9), "`n_permutations` = 1000000000 would take .* GB")
+})
+
+test_that("a seed means the same whatever generators are set, and these come back", {
+  two <- two_samples(30, 20, 2)
+  draws <- function() {
+    list(sliced_wasserstein(two$x, two$y, seed = 1), characteristic_distance(two$x, two$y, seed = 1),
+         energy_test(two$x, two$y, 19, seed = 1)$p.value, c2st(two$x, two$y, seed = 1)$auc,
+         fidelity(two$x, two$y, n_permutations = 99, splits = 2, scores = fidelity_scores()["auc"])$scores)
+  }
+  wanted <- draws()
+  old <- RNGkind("Wichmann-Hill", "Ahrens-Dieter", "Rejection")
+  on.exit(do.call(RNGkind, as.list(old)))
+  set.seed(5)
+  before <- .Random.seed
+  expect_identical(draws(), wanted)
+  expect_identical(.Random.seed, before)
+  expect_identical(RNGkind()[1:2], c("Wichmann-Hill", "Ahrens-Dieter"))
+})
+
+test_that("steps that take long are computed a few rows at a time, with the same bits", {
+  two <- two_samples(130, 70, 4)
+  start <- list(f = rnorm(130) / 10, g = rnorm(70) / 10, error = Inf)
+  for (epsilon in c(1, 1e-2, 1e-5)) { # the last: sums leave the range of doubles
+    whole <- .Call(routine("sinkhorn_steps"), two$x, two$y, start$f, start$g, epsilon, 1.8, 3L, 1L)
+    expect_identical(particleflow:::long_steps(two$x, two$y, start, epsilon, 1.8, 3, 1L)[names(whole)], whole)
+    own <- .Call(routine("sinkhorn_steps"), two$x, NULL, start$f, start$f, epsilon, 1, 3L, 1L)
+    expect_identical(particleflow:::long_steps(two$x, NULL, start, epsilon, 1, 3, 1L)[c("f", "error", "value")],
+                     own[c("f", "error", "value")])
+  }
+  whole <- wasserstein2(two$x, two$y)
+  expect_identical(with_constant("work_per_call", 1, wasserstein2(two$x, two$y)), whole)
+})
+
+test_that("misspelt arguments and vectors of choices are refused", {
+  two <- two_samples(30, 20, 2)
+  expect_error(c2st(two$x, two$y, classifier = c("knn", "quadratic")), "`classifier` must be one of")
+  expect_error(mmd(two$x, two$y, kernel = c("riesz", "gaussian")), "`kernel` must be one of")
+  expect_error(print(c2st(two$x, two$y), digit = 3), "print\\(\\) has no argument `digit`")
+  expect_error(format(novelty(two$x, two$y), 3), "format\\(\\) has no further argument without a name")
+})

@@ -1,0 +1,77 @@
+# The sliced Wasserstein distance; its help page is that of wasserstein2().
+
+# The pieces of (0, 1) on which the quantile functions of n and of m values are
+# both constant: the length of each and which value each sample has there. Ends
+# are counted in units of 1 / (n m), whole numbers.
+quantile_pieces <- function(n, m) {
+  n <- as.double(n)
+  m <- as.double(m)
+  ends <- if (n == m) seq_len(n) * m else sort(unique(c(seq_len(n) * m, seq_len(m) * n)))
+  list(length = diff(c(0, ends)) / (n * m), x = ceiling(ends / m), y = ceiling(ends / n))
+}
+
+#' @rdname wasserstein2
+#' @details
+#' `sliced_wasserstein()` returns \eqn{(\mathrm{mean}_\theta W_p^p(\theta' x, \theta' y))^{1/p}}
+#' over random directions \eqn{\theta}, uniform on the sphere; in one dimension
+#' \eqn{W_p} couples equal quantiles, exactly also where the samples differ in
+#' size. It takes time \eqn{n \log n} a direction. For equal covariances it is
+#' \eqn{\sqrt d} times smaller than \eqn{W_2} at \eqn{p = 2}.
+#' @param n_directions How many directions, at least 1 (one is used where there
+#'   is one column).
+#' @param p Order of the distance, at least 1.
+#' @param seed `NULL` goes on with R's current stream; a whole number is given to
+#'   [set.seed()] first, and the stream is restored afterwards.
+#' @return `sliced_wasserstein()`: one number, in the unit of the data.
+#' @export
+sliced_wasserstein <- function(x, y, n_directions = 200, p = 2, seed = NULL) {
+  tables <- check_two_samples(x, y)
+  n_directions <- check_count(n_directions, "n_directions", 1L)
+  p <- check_number(p, "p", lower = 1)
+  found <- moderate(tables)
+  tables <- found$tables
+  directions <- sliced_directions(n_directions, ncol(tables$x), seed)
+  pieces <- quantile_pieces(nrow(tables$x), nrow(tables$y))
+  powers <- in_columns(nrow(directions), nrow(tables$x) + nrow(tables$y), function(k) {
+    towards <- t(directions[k, , drop = FALSE])
+    x <- tables$x %*% towards
+    y <- tables$y %*% towards
+    vapply(seq_along(k), function(j) {
+      sum(pieces$length * abs(sort(x[, j])[pieces$x] - sort(y[, j])[pieces$y])^p)
+    }, 0)
+  })
+  found$unit * mean(powers)^(1 / p)
+}
+
+# Unit vectors, one per row. In one dimension all give the same distance.
+sliced_directions <- function(n, dim, seed) {
+  check_memory(2 * 8 * as.numeric(n) * dim, sprintf("%.0f directions", n), "give fewer `n_directions`")
+  with_stream(seed, function() draw_directions(if (dim == 1) 1L else n, dim))
+}
+
+score_sliced_wasserstein <- function() {
+  new_score("sliced_wasserstein", "sliced Wasserstein-2",
+    value = function(x, y, settings) sliced_wasserstein(x, y, seed = settings$seed),
+    deal_rows = 500,
+    relabel = function(pooled, first, settings) {
+      sliced_deals(pooled, first, sliced_directions(200L, ncol(pooled), settings$seed))
+    }
+  )
+}
+
+# Of each deal, the sliced distance of order 2. The projections are sorted once: the sorted values of a table are
+# those of the pooled rows that belong to it.
+sliced_deals <- function(pooled, first, directions) {
+  towards <- tcrossprod(pooled, directions) # [N, directions]
+  order <- apply(towards, 2, order)
+  sorted <- towards[cbind(as.vector(order), as.vector(col(order)))]
+  n <- sum(first[, 1])
+  pieces <- quantile_pieces(n, nrow(pooled) - n)
+  vapply(seq_len(ncol(first)), function(deal) {
+    own <- first[order, deal] == 1
+    x <- matrix(sorted[own], n)
+    y <- matrix(sorted[!own], nrow(pooled) - n)
+    gap <- x[pieces$x, , drop = FALSE] - y[pieces$y, , drop = FALSE]
+    sqrt(sum(crossprod(pieces$length, gap^2)) / nrow(directions))
+  }, 0)
+}

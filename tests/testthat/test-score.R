@@ -1,0 +1,100 @@
+# The registry of scores: what fidelity() walks.
+
+test_that("the scores of the package are found and keep their names", {
+  ours <- fidelity_scores()
+  expect_identical(names(ours), c("auc", "energy_distance", "mmd", "sliced_wasserstein", "wasserstein2",
+                                  "coverage", "density", "precision", "recall"))
+  expect_identical(unname(vapply(ours, `[[`, "", "better")), rep(c("lower", "higher"), c(5, 4)))
+  expect_output(print(ours$auc), "<score> \"auc\" (classifier AUC): lower is better", fixed = TRUE)
+})
+
+# Two tables, their rows put together, and three deals of them; the first is the tables as they are.
+dealt <- function(n, m, p, ties = FALSE) {
+  draw <- function(rows) if (ties) matrix(sample(3, rows * p, TRUE) + 0, rows) else matrix(rnorm(rows * p), rows)
+  first <- cbind(rep(1:0, c(n, m)), sample(rep(1:0, c(n, m))), sample(rep(1:0, c(n, m))))
+  list(pooled = rbind(draw(n), draw(m) + 0.2), first = first)
+}
+
+test_that("relabel() of a score gives for each deal what value() gives for its two tables", {
+  set.seed(1)
+  settings <- list(k = 5, threads = 1L, seed = 3L, bandwidth = 1.5)
+  ours <- fidelity_scores()
+  for (size in list(c(30, 30, 3), c(25, 60, 2), c(20, 22, 60))) {
+    deals <- dealt(size[1], size[2], size[3])
+    for (name in setdiff(names(ours), "auc")) {
+      settings$memo <- new.env()
+      found <- ours[[name]]$relabel(deals$pooled, deals$first, settings)
+      wanted <- vapply(1:3, function(deal) {
+        own <- deals$first[, deal] == 1
+        settings$memo <- NULL
+        ours[[name]]$value(deals$pooled[own, , drop = FALSE], deals$pooled[!own, , drop = FALSE], settings)
+      }, 0)
+      expect_equal(found, wanted, tolerance = tolerance$kernel, info = name)
+    }
+  }
+})
+
+test_that("relabel() of the AUC is the classifier of c2st(), with folds that do not regard the tables", {
+  set.seed(2)
+  deals <- dealt(40, 35, 2)
+  settings <- list(threads = 1L, seed = 3L)
+  found <- fidelity_scores()$auc$relabel(deals$pooled, deals$first, settings)
+  # the same folds, classifiers and AUC, one deal at a time
+  set.seed(3)
+  fold <- sample(rep_len(1:5, 75))
+  for (deal in 1:3) {
+    label <- 1 - deals$first[, deal]
+    near <- particleflow:::neighbour_scores(deals$pooled, label, fold, 8L, 1L)
+    features <- particleflow:::quadratic_features(deals$pooled, fold)$features
+    squares <- drop(particleflow:::ridge_scores(features, as.matrix(label), fold))
+    both <- ave(near, fold, FUN = rank) + ave(squares, fold, FUN = rank)
+    expect_equal(found[deal], particleflow:::fold_auc(both, label, fold)[["auc"]])
+  }
+})
+
+test_that("balls of tied rows are closed in the deals too", {
+  set.seed(3)
+  deals <- dealt(30, 40, 2, ties = TRUE)
+  settings <- list(k = 3, threads = 1L)
+  found <- particleflow:::ball_deals(deals$pooled, deals$first, 3, 1L)
+  for (deal in 1:3) {
+    own <- deals$first[, deal] == 1
+    expect_equal(found[, deal], prdc(deals$pooled[own, ], deals$pooled[!own, ], 3))
+  }
+})
+
+test_that("a score of the user stands beside ours, is judged like them and printed", {
+  spread <- new_score("spread", "difference of spreads", function(x, y, settings) abs(log(sd(y) / sd(x))))
+  set.seed(4)
+  x <- matrix(rnorm(120), 60)
+  report <- fidelity(x, 3 * matrix(rnorm(120), 60), scores = c(fidelity_scores()["energy_distance"], list(spread)))
+  expect_identical(report$scores$score, c("energy_distance", "spread"))
+  expect_false(report$scores$alike[2])
+  expect_null(report$c2st)
+  expect_match(format(report), "difference of spreads", all = FALSE)
+  expect_match(report$verdict[["closeness"]], "By 2 of 2 scores")
+  alone <- fidelity(x, matrix(rnorm(120), 60), scores = spread)
+  expect_identical(alone$verdict[["overall"]], "close and new")
+  expect_match(alone$verdict[["closeness"]], "By the one score")
+  expect_output(print(summary(alone)), "seconds")
+  higher <- new_score("middle", "middle", function(x, y, settings) -mean(y), better = "higher", rows = 30)
+  expect_true(fidelity(x, x[60:1, ] + 1e-9, scores = higher)$scores$alike)
+})
+
+test_that("a bad score is named", {
+  x <- matrix(rnorm(60), 30)
+  good <- function(x, y, settings) 1
+  expect_error(new_score("My score", "a", good), "`name` must be one word of small letters")
+  expect_error(new_score("a", NA, good), "`label` must be one character string, not NA")
+  expect_error(new_score("a", "a", 1), "`value` must be a function, not 1")
+  expect_error(new_score("a", "a", good, better = "up"), "`better` must be one of \"lower\", \"higher\"")
+  expect_error(new_score("a", "a", good, rows = "all"), "`rows` must be one of \"max_rows\", \"w2_rows\"")
+  expect_error(new_score("a", "a", good, relabel = 3), "`relabel` must be a function, not 3")
+  expect_error(fidelity(x, x, scores = 1), "`scores` must be NULL or a list of scores made by new_score\\(\\), not 1")
+  expect_error(fidelity(x, x, scores = list(good)), "its entry 1 is an object of class \"function\"")
+  twice <- list(new_score("a", "a", good), new_score("a", "b", good))
+  expect_error(fidelity(x, x, scores = twice), "two scores with the name \"a\"")
+  none <- new_score("none", "none", function(x, y, settings) NA_real_)
+  expect_error(fidelity(x, x, scores = none), "The score \"none\" must return one finite number, not NA")
+  expect_error(format(none, digits = 3), "format\\(\\) has no argument `digits`")
+})
