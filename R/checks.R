@@ -48,7 +48,7 @@ check_choice <- function(x, choices, what) {
 }
 
 check_function <- function(f, what) {
-  if (!is.function(f)) fail("`%s` must be a function, not %s.", what, describe(f))
+  if (!is.function(f) || is.primitive(f)) fail("`%s` must be a function, not %s.", what, describe(f))
   f
 }
 

@@ -75,6 +75,17 @@ new_score <- function(name, label, value, better = c("lower", "higher"), share =
 
 is_word <- function(x) is.character(x) && length(x) == 1 && !is.na(x) && nzchar(x)
 
+#' @rdname new_score
+#' @export
+fidelity_scores <- function() {
+  home <- topenv()
+  makers <- Filter(makes_score, mget(ls(home), envir = home))
+  scores <- lapply(unname(makers), function(make) make())
+  names(scores) <- vapply(scores, `[[`, "", "name")
+  higher <- vapply(scores, `[[`, "", "better") == "higher"
+  scores[order(higher, names(scores), method = "radix")]
+}
+
 # Whether f is a function without arguments that consists of one call of new_score().
 makes_score <- function(f) {
   if (!is.function(f) || length(formals(f))) return(FALSE)
