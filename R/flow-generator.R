@@ -12,12 +12,15 @@ new_generator_run <- function(what, call, place, field, control, write) {
   network <- list(widths = as.integer(c(base_dim, hidden, dim)), smoothing = control$smoothing)
   key <- draw_key()
   parameters <- small_outputs(.Call(C_pf_network_start, network$widths, key), network$widths)
-  state <- list(step = 0L, learner = cbind(parameters, 0, 0, deparse.level = 0), bandwidth = NULL,
+  state <- list(step = 0L, learner = new_learner(parameters), bandwidth = NULL,
                 best = list(score = Inf, step = 0L, parameters = parameters), trace = list(), since = 0L)
   new_run("generator", "Generator", control, state, control$n_steps, what = what, call = call, network = network,
           field = field, write = write, key = key,
           frame = c(place, list(start = control$start, pin = control$pin, bounds = control$bounds)))
 }
+
+# The parameters of a network and the moments of their derivatives, which updates change together.
+new_learner <- function(parameters) cbind(parameters = parameters, first_moment = 0, second_moment = 0)
 
 # A tenth of the usual start in the last layer, so that training starts near the identity.
 small_outputs <- function(parameters, widths) {
@@ -59,7 +62,7 @@ generator_step <- function(run) {
   state <- run$state
   n <- run$control$batch
   z <- base_draws(n, run$network$widths[1], run$key, step_stream(run, 1L), stratified = TRUE)
-  x <- generate(z, state$learner[, 1], run$network, run$frame)
+  x <- generate(z, state$learner[, "parameters"], run$network, run$frame)
   pull <- field_gradient(run, x)
   gradient <- pull$gradient / n
   if (!is.null(run$frame$bounds)) gradient <- gradient * squash_slope(x, run$frame$bounds)
@@ -84,13 +87,13 @@ check_points_count <- 2000L
 score_generator <- function(run) {
   state <- run$state
   z <- base_draws(check_points_count, run$network$widths[1], run$key, 1L, stratified = TRUE)
-  score <- field_score(run, generate(z, state$learner[, 1], run$network, run$frame))
+  score <- field_score(run, generate(z, state$learner[, "parameters"], run$network, run$frame))
   if (is.na(score)) {
     stop_unsolved("The points of the network left the range of numbers at step %d: take a smaller `rate`.", state$step)
   }
   state$trace <- c(state$trace, list(c(state$step, score)))
   if (score < state$best$score) {
-    state$best <- list(score = score, step = state$step, parameters = state$learner[, 1])
+    state$best <- list(score = score, step = state$step, parameters = state$learner[, "parameters"])
     state$since <- 0L
   } else {
     state$since <- state$since + 1L

@@ -5,18 +5,13 @@ divergence_names <- c("kl", "alpha", "reverse_kl", "js")
 # The hidden layers of the reference experiments.
 default_hidden <- function(dim) rep(if (dim <= 10) 32L else if (dim <= 100) 64L else 128L, 3)
 
-# What the core needs to know: widths and the settings in the order of glue_network.c.
+# What the core needs to know: widths and settings.
 gpa_plan <- function(control, dim) {
   hidden <- if (is.null(control$hidden)) default_hidden(dim) else control$hidden
-  list(
-    widths = as.integer(c(dim, hidden, 1L)),
-    settings = as.double(c(
-      control$smoothing, match(control$divergence, divergence_names) - 1,
-      if (is.na(control$alpha)) 2 else control$alpha, control$lipschitz,
-      control$normalisation == "frobenius", control$rate, 0.9, 0.999, 1e-8,
-      control$solver == "heun", control$step, control$updates
-    ))
-  )
+  settings <- control[c("smoothing", "divergence", "alpha", "lipschitz", "normalisation", "rate", "solver", "step",
+                        "updates")]
+  adam <- list(beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8)
+  list(widths = as.integer(c(dim, hidden, 1L)), settings = c(settings, adam))
 }
 
 plan_parameters <- function(plan) {
@@ -27,13 +22,13 @@ plan_parameters <- function(plan) {
 # Bytes that kept networks, and kept frames, may take where nothing else is asked for.
 most_kept_bytes <- 2^28
 
-# Every how many steps a network and a frame are kept.
+# Every how many steps a network and a frame are kept, c(network, frame).
 gpa_every <- function(control, n, plan) {
   fitting <- function(bytes, most) max(1, ceiling(control$n_steps * bytes / most))
   keep <- if (is.null(control$keep)) fitting(8 * plan_parameters(plan), most_kept_bytes) else control$keep
   every <- control$every
   if (is.null(every)) every <- max(ceiling(control$n_steps / 100), fitting(8 * n * plan$widths[1], most_kept_bytes))
-  as.integer(c(keep, every))
+  c(network = as.integer(keep), frame = as.integer(every))
 }
 
 most_batch <- 4096L
@@ -49,34 +44,37 @@ new_gpa_run <- function(start, target, control, ...) {
 new_gpa_state <- function(start, plan, control, key) {
   first <- .Call(C_pf_gpa_start, plan$widths, plan$settings, key)
   list(
-    particles = start, learner = first$learner, directions = first$directions, updates = 0,
-    stop = c(if (control$tolerance > 0) control$tolerance else -Inf,
-             if (control$kinetic_tolerance > 0) control$kinetic_tolerance else -Inf, control$patience, 0, 0, 0),
+    particles = start, learner = first$learner, directions = first$directions, updates = 0, stop = gpa_stop(control),
     step = 0L, key = key
   )
 }
 
-# What ends a run, in the order of the numbers that the core gives.
-gpa_endings <- c("", "diverged", "divergence below tolerance", "kinetic energy below tolerance")
+# The tolerances, -Inf where there is none; the steps in a row, wanted and so far, of the divergence and of the kinetic
+# energy; whether the divergence was above its tolerance.
+gpa_stop <- function(control) {
+  from <- function(tolerance) if (tolerance > 0) tolerance else -Inf
+  list(divergence = from(control$tolerance), kinetic_energy = from(control$kinetic_tolerance),
+       patience = as.double(control$patience), low = 0, quiet = 0, armed = FALSE)
+}
 
 #' @export
 advance.gpa_run <- function(run, most) {
   state <- run$state
-  batch <- if (is.null(run$control$batch)) most_batch else run$control$batch
+  schedule <- list(batch_size = if (is.null(run$control$batch)) most_batch else run$control$batch,
+                   every_network = run$every[["network"]], every_frame = run$every[["frame"]])
   block <- .Call(C_pf_gpa_advance, state$particles, run$target, state$learner, state$directions, state$updates,
-                 run$plan$widths, run$plan$settings, state$key, batch, state$step, as.integer(most), run$every,
-                 state$stop)
+                 run$plan$widths, run$plan$settings, state$key, schedule, state$step, as.integer(most), state$stop)
   steps <- state$step + seq_len(block$done)
-  kept <- steps[steps %% run$every[2] == 0]
+  kept <- steps[steps %% run$every[["frame"]] == 0]
   entry <- list(
     records = block$records[, seq_len(block$done), drop = FALSE],
-    networks = block$networks[, seq_len(sum((steps - 1L) %% run$every[1] == 0)), drop = FALSE],
+    networks = block$networks[, seq_len(sum((steps - 1L) %% run$every[["network"]] == 0)), drop = FALSE],
     frames = block$frames[, seq_along(kept), drop = FALSE], kept = kept
   )
   changed <- c("particles", "learner", "directions", "updates", "stop")
   state[changed] <- block[changed]
   state$step <- state$step + block$done
-  run$ended <- gpa_endings[block$ended + 1L]
+  run$ended <- block$ended
   add_history(run, entry, state)
 }
 
@@ -117,14 +115,16 @@ gpa_trajectory <- function(run) {
   networks <- join_history(run, "networks")
   if (is.null(networks)) networks <- matrix(0, nrow(run$state$learner), 0)
   last <- if (k > 0) {
-    .Call(C_pf_gpa_measure, run$state$particles, run$target, run$state$learner[, 1], run$plan$widths, run$plan$settings)
+    .Call(C_pf_gpa_measure, run$state$particles, run$target, run$state$learner[, "parameters"], run$plan$widths,
+          run$plan$settings)
   } else {
-    c(NA_real_, NA_real_)
+    list(divergence = NA_real_, kinetic_energy = NA_real_)
   }
   diagnostics <- data.frame(
     step = 0:k, time = run$control$step * (0:k), gamma = c(rep(run$control$step, k), NA),
-    divergence = c(records[1, ], last[1]), kinetic_energy = c(records[2, ], last[2]),
-    largest_move = c(records[3, ], NA)
+    divergence = c(records["divergence", ], last$divergence),
+    kinetic_energy = c(records["kinetic_energy", ], last$kinetic_energy),
+    largest_move = c(records["largest_move", ], NA)
   )
   kept <- c(0L, unlist(lapply(run$history, `[[`, "kept")))
   frames <- c(run$start, join_history(run, "frames"))
@@ -133,7 +133,8 @@ gpa_trajectory <- function(run) {
     frames <- c(frames, run$state$particles)
   }
   stored <- list(frames = array(frames, c(dim(run$start), length(kept))), kept = as.integer(kept))
-  new_trajectory("gpa", "gpa", stored, diagnostics, list(networks = networks, plan = c(run$plan, every = run$every[1])))
+  plan <- c(run$plan, every = run$every[["network"]])
+  new_trajectory("gpa", "gpa", stored, diagnostics, list(networks = networks, plan = plan))
 }
 
 # The run behind a fit, whose trajectory holds what it left behind.
@@ -143,10 +144,10 @@ as_run.gpa <- function(object) {
   traj <- object$trajectory
   k <- n_steps(traj)
   run <- structure(c(object$run, object[intersect(gpa_in_fit, names(object))]), class = c("gpa_run", "particle_run"))
-  on_grid <- which(traj$kept > 0 & traj$kept %% run$every[2] == 0)
+  on_grid <- which(traj$kept > 0 & traj$kept %% run$every[["frame"]] == 0)
   run$start <- frame(traj, 1L)
   run$history <- list(list(
-    records = t(unname(as.matrix(traj$diagnostics[seq_len(k), c("divergence", "kinetic_energy", "largest_move")]))),
+    records = record_matrix(traj$diagnostics[seq_len(k), c("divergence", "kinetic_energy", "largest_move")]),
     networks = traj$networks,
     frames = matrix(traj$frames[, , on_grid], nrow = length(run$start)), kept = traj$kept[on_grid]
   ))
@@ -156,7 +157,7 @@ as_run.gpa <- function(object) {
 # Steps in a row below a tolerance are counted anew.
 #' @export
 reopen.gpa_run <- function(run) {
-  run$state$stop[4:5] <- 0
+  run$state$stop[c("low", "quiet")] <- 0
   NextMethod()
 }
 
@@ -168,7 +169,7 @@ foretell.gpa_run <- function(run) {
   rows <- nrow(run$start) + nrow(run$target)
   seen <- min(rows, 2 * if (is.null(run$control$batch)) most_batch else run$control$batch)
   kept <- ceiling(steps / run$every)
-  c(bytes = 24 * steps + 8 * size * kept[1] + 8 * length(run$start) * kept[2],
+  c(bytes = 24 * steps + 8 * size * kept[["network"]] + 8 * length(run$start) * kept[["frame"]],
     seconds = steps * size * (3 * run$control$updates * seen + 2 * rows) / most_products_per_second)
 }
 

@@ -166,21 +166,17 @@ first_stiffness <- function(rule, points, values, bandwidth, threads) {
 # noise.
 most_relative_move <- 1
 
-# Points [n, d] moved by one step; step: NULL chooses its length. Also log r, a record and whether it diverged.
+# Points [n, d] moved by one step; step: NULL chooses its length. Also log r, a record and whether it diverged. The core
+# computes the volume of the kernel too, but in another order of operations.
 move_points <- function(rule, points, values, estimate, bandwidth, stiffness, step) {
   scale2 <- kernel_variance(rule$kernel, rule$dim) * bandwidth^2
   log_own <- -log_kernel_volume(rule$kernel, bandwidth, rule$dim) - log(nrow(points))
   furthest <- if (is.null(step)) most_relative_move * sqrt(scale2 * rule$dim) else Inf
-  plan <- c(rule$cap, rule$floor, log_own, if (is.null(step)) 0 else step, 0.5, min(scale2, 1 / stiffness), furthest)
-  moved <- .Call(C_pf_wgf_move, points, values$log_density, values$gradient, estimate$log_density, estimate$score,
-                 match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
-                 as.double(plan))
-  names(moved$record) <- wgf_record
-  moved
+  plan <- c(rule[c("divergence", "alpha", "cap", "floor")],
+            list(log_own = log_own, step = if (is.null(step)) 0 else step, share = 0.5,
+                 scale2 = min(scale2, 1 / stiffness), furthest = furthest))
+  .Call(C_pf_wgf_move, points, values$log_density, values$gradient, estimate$log_density, estimate$score, plan)
 }
-
-# What the core records of a step.
-wgf_record <- c("log_z", "divergence", "kinetic_energy", "gamma", "largest_move", "capped")
 
 # One step from points that have no history.
 rule_step <- function(rule, points, bandwidth, threads) {
@@ -190,13 +186,13 @@ rule_step <- function(rule, points, bandwidth, threads) {
   move_points(rule, points, values, estimate, bandwidth, stiffness, NULL)
 }
 
-# The mean of log r under the reference of the log-variance, from its values at the particles.
+# The mean of log r under the reference of the log-variance, from its values at the particles. The core's sum has other
+# last bits, because mean() adds in long double.
 reference_mean <- function(rule, log_r) {
   switch(rule$divergence, log_variance_q = mean(log_r), log_variance_p = sum(exp(log_r) * log_r) / sum(exp(log_r)), 0)
 }
 
-# Three columns: w, f and the rate of growth g at each log r, without cap.
+# w, f and the rate of growth g at each log r, without cap: the columns "weight", "f" and "growth".
 wgf_weights <- function(rule, log_r, mean = 0) {
-  .Call(C_pf_wgf_weights, match(rule$divergence, wgf_divergences) - 1L, if (is.na(rule$alpha)) 0.5 else rule$alpha,
-        as.double(log_r), as.double(mean))
+  .Call(C_pf_wgf_weights, rule$divergence, rule$alpha, as.double(log_r), as.double(mean))
 }

@@ -79,12 +79,10 @@ mode_masses <- function(modes, points, threads) {
     return(c(tabulate(near, nrow(modes$centres)) / n, 0))
   }
   target <- modes$target
-  terms <- .Call(C_pf_target_components, points, target$means, target$factors, target$constants, threads)
-  likeliest <- max.col(terms, "first")
-  at <- cbind(seq_len(n), likeliest)
-  limit <- stats::qchisq(outside_share, ncol(points), lower.tail = FALSE)
-  far <- 2 * (target$constants[likeliest] - terms[at]) > limit
-  c(tabulate(likeliest[!far], ncol(terms)) / n, mean(far))
+  lengths <- .Call(C_pf_gaussian_lengths, points, target$means, target$factors, threads)
+  likeliest <- max.col(rep(target$constants, each = n) - 0.5 * lengths, "first")
+  far <- lengths[cbind(seq_len(n), likeliest)] > stats::qchisq(outside_share, ncol(points), lower.tail = FALSE)
+  c(tabulate(likeliest[!far], ncol(lengths)) / n, mean(far))
 }
 
 # ---- the run ---------------------------------------------------------------------------------------------
@@ -99,8 +97,9 @@ new_wgf_run <- function(points, rule, control, modes, threads, call) {
           threads = threads)
 }
 
-# A record of one step: time and bandwidth, what the core gives, quantiles of log r, births.
-wgf_columns <- c("time", "bandwidth", wgf_record, "log_r_5", "log_r_50", "log_r_95", "births")
+# What is known of one step.
+wgf_columns <- c("time", "gamma", "bandwidth", "divergence", "log_z", "kinetic_energy", "largest_move", "log_r_5",
+                 "log_r_50", "log_r_95", "capped", "births")
 
 #' @export
 advance.wgf_run <- function(run, most) {
@@ -172,13 +171,23 @@ after_step <- function(state, seen, exchange, following) {
   points <- seen$moved$points
   # for the rows that were born this is no move
   points[exchange$dead, ] <- before$points[exchange$dead, ] <- exchange$born
-  list(step = state$step + 1L, points = points, time = state$time + seen$moved$record[["gamma"]],
+  list(step = state$step + 1L, points = points, time = state$time + seen$moved$record$gamma,
        bandwidth = following, stiffness = seen$stiffness, before = before)
 }
 
+# Numbers named by wgf_columns.
 wgf_entry <- function(run, seen, births) {
   quantiles <- stats::quantile(seen$moved$log_r, c(0.05, 0.5, 0.95), names = FALSE)
-  c(run$state$time, seen$bandwidth, unname(seen$moved$record), quantiles, births)
+  names(quantiles) <- c("log_r_5", "log_r_50", "log_r_95")
+  c(time = run$state$time, bandwidth = seen$bandwidth, unlist(seen$moved$record), quantiles,
+    births = births)[wgf_columns]
+}
+
+# The same of a state from which no step could be looked at.
+unseen_entry <- function(run) {
+  entry <- stats::setNames(rep(NA_real_, length(wgf_columns)), wgf_columns)
+  entry[["time"]] <- run$state$time
+  entry
 }
 
 # ---- the bandwidth ---------------------------------------------------------------------------------------
@@ -216,9 +225,9 @@ birth_death <- function(run, seen) {
   none <- list(dead = integer(), born = moved$points[0L, , drop = FALSE])
   if (run$control$birth_death == 0) return(none)
   n <- nrow(moved$points)
-  growth <- wgf_weights(run$rule, moved$log_r, reference_mean(run$rule, moved$log_r))[, 3]
+  growth <- wgf_weights(run$rule, moved$log_r, reference_mean(run$rule, moved$log_r))[, "growth"]
   growth <- pmax(growth, -1e100) # far outside Neyman's leaves the range of numbers
-  rate <- run$control$birth_death * moved$record[["gamma"]] * (growth - mean(growth))
+  rate <- run$control$birth_death * moved$record$gamma * (growth - mean(growth))
   offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
   stream <- 3L * run$state$step
   # in order of growth, so that as many die as should, within one
@@ -271,14 +280,10 @@ wgf_in_fit <- c("call", "control", "elapsed", "rule", "modes", "version")
 
 # One row per step, and one for the end, from which no step was taken.
 wgf_diagnostics <- function(run, seen) {
-  last <- if (is.null(seen)) c(run$state$time, rep(NA_real_, 11)) else wgf_entry(run, seen, NA_real_)
-  last[match(c("gamma", "largest_move"), wgf_columns)] <- NA
+  last <- if (is.null(seen)) unseen_entry(run) else wgf_entry(run, seen, NA_real_)
+  last[c("gamma", "largest_move")] <- NA
   records <- cbind(join_history(run, "records"), last, deparse.level = 0)
-  diagnostics <- data.frame(step = 0:run$state$step, t(records))
-  names(diagnostics)[-1] <- wgf_columns
-  rownames(diagnostics) <- NULL
-  diagnostics[c("step", "time", "gamma", "bandwidth", "divergence", "log_z", "kinetic_energy", "largest_move",
-                "log_r_5", "log_r_50", "log_r_95", "capped", "births")]
+  data.frame(step = 0:run$state$step, t(records))
 }
 
 # [k + 1, modes + 1], or NULL where no modes are known.
@@ -308,7 +313,7 @@ as_run.wgf <- function(object) {
   if (k == 0) return(run)
   kept <- which(traj$kept < k & traj$kept %% run$every == 0)
   steps <- seq_len(k)
-  entry <- list(records = t(unname(as.matrix(traj$diagnostics[steps, wgf_columns]))),
+  entry <- list(records = record_matrix(traj$diagnostics[steps, wgf_columns]),
                 masses = if (!is.null(object$masses)) unname(object$masses[steps, , drop = FALSE]),
                 frames = matrix(traj$frames[, , kept], ncol = length(kept)))
   run$history <- list(entry)

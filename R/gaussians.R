@@ -31,7 +31,7 @@ squared_lengths <- function(points, means, roots, threads = thread_count()) {
   d <- ncol(points)
   factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
   factors <- matrix(factors, ncol = length(roots))
-  -2 * .Call(C_pf_target_components, points, means, factors, numeric(length(roots)), threads)
+  .Call(C_pf_gaussian_lengths, points, means, factors, threads)
 }
 
 # The upper Cholesky factor; NULL: the matrix is not definite. (Of the errors of chol() none has a class.)

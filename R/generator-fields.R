@@ -119,7 +119,7 @@ field_score <- function(run, x) {
       points <- from_frame(run$frame, x)
       bandwidth <- run$state$bandwidth
       if (is.null(bandwidth)) bandwidth <- likely_bandwidth(points, field$rule$kernel, run$control$threads)
-      rule_step(field$rule, points, bandwidth, run$control$threads)$record[["divergence"]]
+      rule_step(field$rule, points, bandwidth, run$control$threads)$record$divergence
     },
     kernel_score(x, field$check, score_kernel("riesz"), FALSE, run$control$threads)
   )

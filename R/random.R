@@ -89,8 +89,7 @@ pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
 pick_weighted <- function(uniform, weights) pmin(findInterval(uniform, cumsum(weights)) + 1L, length(weights))
 
 draw_shell <- function(n, centre, radius, kind, s, key, threads) {
-  .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius),
-        match(kind, c("sphere", "ball", "equilibrium")) - 1L, s, key, threads)
+  .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius), kind, s, key, threads)
 }
 
 # Noise [n, d] from the kernel of width 1, from the streams `stream` and the next.

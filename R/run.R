@@ -56,6 +56,13 @@ add_history <- function(run, entry, state) {
 # One matrix of what the entries of a history hold under a name: side by side, or one below the other.
 join_history <- function(run, name, bind = cbind) do.call(bind, c(list(NULL), lapply(run$history, `[[`, name)))
 
+# The records of an entry from rows of diagnostics: one row per number, one column per step.
+record_matrix <- function(diagnostics) {
+  records <- t(as.matrix(diagnostics))
+  colnames(records) <- NULL
+  records
+}
+
 run_status <- function(run) {
   if (nzchar(run$ended)) return(run$ended)
   if (is_open(run)) "interrupted" else "all steps done"

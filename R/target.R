@@ -38,7 +38,7 @@ target_mixture <- function(means, covariances = 1, weights = NULL) {
   centre <- colSums(weights * means)
   spread <- sqrt(diag(total) + colSums(weights * sweep(means, 2, centre)^2))
   new_target(
-    sprintf("mixture of %d Gaussian%s", k, if (k == 1) "" else "s"), d, 0L, c(0, 0), means,
+    sprintf("mixture of %d Gaussian%s", k, if (k == 1) "" else "s"), d, "mixture", list(), means,
     factors = matrix(vapply(inverse, function(a) t(a)[triangle], numeric(d * (d + 1) / 2)), ncol = k),
     constants = log(weights) + vapply(inverse, function(a) sum(log(diag(a))), 0) - d / 2 * log(2 * pi),
     roots = roots, weights = weights, centre = centre, spread = spread
@@ -75,7 +75,7 @@ target_banana <- function(width = 2, bend = 0.5, dim = 2) {
   dim <- check_count(dim, "dim", 2L)
   width <- check_number(width, "width", lower = 0, open_lower = TRUE)
   bend <- check_number(bend, "bend")
-  new_target("banana", dim, 1L, c(width, bend), centre = rep(0, dim),
+  new_target("banana", dim, "banana", list(width = width, bend = bend), centre = rep(0, dim),
              spread = c(width, sqrt(1 + 2 * bend^2 * width^4), rep(1, dim - 2L)))
 }
 
@@ -88,10 +88,10 @@ target_funnel <- function(dim = 2, sd = 1) {
   dim <- check_count(dim, "dim", 2L)
   sd <- check_number(sd, "sd", lower = 0, upper = widest_funnel, open_lower = TRUE)
   spread <- min(exp(sd^2 / 4), largest_length)
-  new_target("funnel", dim, 2L, c(sd, 0), centre = rep(0, dim), spread = c(sd, rep(spread, dim - 1L)))
+  new_target("funnel", dim, "funnel", list(sd = sd), centre = rep(0, dim), spread = c(sd, rep(spread, dim - 1L)))
 }
 
-# centre, spread [dim]: means and standard deviations of the columns.
+# shape: the settings of a banana or a funnel. centre, spread [dim]: means and standard deviations of the columns.
 new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, constants = NULL, roots = NULL,
                        weights = NULL, centre, spread) {
   wide <- !(abs(centre) + spread <= largest_length)
@@ -100,7 +100,7 @@ new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, con
                "choose other units."), some(format(centre, digits = 3)), some(format(spread, digits = 3)))
   }
   structure(
-    list(name = name, dim = dim, kind = kind, shape = as.double(shape), means = means, factors = factors,
+    list(name = name, dim = dim, kind = kind, shape = shape, means = means, factors = factors,
          constants = constants, roots = roots, weights = weights, centre = centre, spread = spread),
     class = "wgf_target"
   )
@@ -184,7 +184,7 @@ check_target_values <- function(values, largest = Inf) {
 
 # From independent standard normals [n, d] and uniforms [n].
 draw_target <- function(target, z, u) {
-  if (target$kind == 0L) {
+  if (target$kind == "mixture") {
     component <- pick_weighted(u, target$weights)
     for (k in unique(component)) {
       rows <- component == k
@@ -193,11 +193,12 @@ draw_target <- function(target, z, u) {
     attr(z, "component") <- component
     return(z)
   }
-  a <- target$shape[1]
-  z[, 1] <- a * z[, 1]
-  if (target$kind == 1L) {
-    z[, 2] <- z[, 2] + target$shape[2] * (z[, 1]^2 - a^2)
+  shape <- target$shape
+  if (target$kind == "banana") {
+    z[, 1] <- shape$width * z[, 1]
+    z[, 2] <- z[, 2] + shape$bend * (z[, 1]^2 - shape$width^2)
   } else {
+    z[, 1] <- shape$sd * z[, 1]
     z[, -1] <- z[, -1] * exp(z[, 1] / 2)
   }
   z

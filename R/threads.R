@@ -31,10 +31,11 @@ particleflow_threads <- function(n, verbose = FALSE) {
   if (check_flag(verbose, "verbose")) {
     machine <- .Call(C_pf_threads, before)
     cat(sprintf(
-      "threads in force: %d\noption particleflow.threads: %s\nPARTICLEFLOW_NUM_THREADS: %s\nprocessors: %d, OpenMP limit: %d, compiled with OpenMP: %s\n",
+      paste0("threads in force: %d\noption particleflow.threads: %s\nPARTICLEFLOW_NUM_THREADS: %s\n",
+             "processors: %d, OpenMP limit: %d, compiled with OpenMP: %s\n"),
       before, format(getOption("particleflow.threads", "unset")),
-      Sys.getenv("PARTICLEFLOW_NUM_THREADS", "unset"), machine[2], machine[3],
-      if (machine[4]) "yes" else "no"
+      Sys.getenv("PARTICLEFLOW_NUM_THREADS", "unset"), machine$processors, machine$openmp_limit,
+      if (machine$compiled) "yes" else "no"
     ))
   }
   if (missing(n)) return(before)
@@ -60,7 +61,7 @@ thread_count <- function(threads = NULL) {
       threads <- 2L
     }
   }
-  .Call(C_pf_threads, check_count(threads, what, 1L))[1]
+  .Call(C_pf_threads, check_count(threads, what, 1L))$granted
 }
 
 # The same, in force until the calling function ends, for whatever it calls without
@@ -78,8 +79,8 @@ threads_within <- function(threads, frame = parent.frame()) {
 #' @export
 particleflow_simd <- function(name) {
   sets <- .Call(C_pf_simd, "")
-  before <- structure(sets[1], available = sets[-1])
+  before <- structure(sets$current, available = sets$available)
   if (missing(name)) return(before)
-  .Call(C_pf_simd, check_choice(name, sets[-1], "name"))
+  .Call(C_pf_simd, check_choice(name, sets$available, "name"))
   invisible(before)
 }

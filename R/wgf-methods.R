@@ -165,5 +165,5 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   log_r <- values$log_density - estimate$log_density - object$diagnostics$log_z
   if (type == "log_ratio") return(log_r)
   at_particles <- if (is.null(query)) log_r else predict(object, type = "log_ratio", threads = threads)
-  wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, 1] * (values$gradient - estimate$score)
+  wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, "weight"] * (values$gradient - estimate$score)
 }

@@ -35,7 +35,6 @@ matrix_view check_matrix(SEXP x, const char *what);
 const double *check_extents(SEXP x, size_t n, size_t dim, const char *what); /* a matrix, n by dim */
 double check_number(SEXP x, const char *what);
 int check_count(SEXP x, const char *what);                       /* 0 .. INT_MAX */
-int check_choice(SEXP x, int count, const char *what);           /* 0 .. count - 1, an enumeration */
 uint64_t check_whole(double x, double most, const char *what);   /* 0 .. most, at most 2^53 */
 int check_flag(SEXP x, const char *what);
 const char *check_string(SEXP x, const char *what);
@@ -65,7 +64,6 @@ double *aligned_scratch(size_t n);
 SEXP new_vector(size_t n);
 SEXP new_matrix(size_t n, size_t dim);
 SEXP new_integer_matrix(size_t n, size_t dim);
-SEXP new_list(const char *const *names, SEXP *values, int n);
 /* One row per point, from the transient heap. */
 const double *packed_rows(matrix_view view);
 

@@ -36,12 +36,6 @@ const double *check_extents(SEXP x, size_t n, size_t dim, const char *what) {
   return view.x;
 }
 
-int check_choice(SEXP x, int count, const char *what) {
-  const int which = check_count(x, what);
-  if (which >= count) Rf_error("`%s` must be below %d.", what, count);
-  return which;
-}
-
 uint64_t check_whole(double x, double most, const char *what) {
   if (!(x >= 0.0) || !(x <= most) || !(x <= LARGEST_WHOLE) || x != floor(x)) {
     Rf_error("`%s` must be one whole number between 0 and %.0f.", what, most);
@@ -161,15 +155,4 @@ pair_task row_task(matrix_view query, matrix_view source, row_range rows, pair_k
   };
   pairwise_prepare(&task);
   return task;
-}
-
-SEXP new_list(const char *const *names, SEXP *values, int n) {
-  SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
-  for (int i = 0; i < n; i++) {
-    SET_VECTOR_ELT(out, i, values[i]);
-    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
-  }
-  Rf_setAttrib(out, R_NamesSymbol, labels);
-  UNPROTECT(2);
-  return out;
 }

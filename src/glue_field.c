@@ -1,5 +1,5 @@
 /* The flow of the particles: field, curvature, volume, inverse. */
-#include "glue.h"
+#include "glue_names.h"
 
 #include <limits.h>
 #include <string.h>

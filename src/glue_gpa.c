@@ -8,40 +8,36 @@
 
 /* --- the plan of a flow ---------------------------------------------------------------------------------- */
 
-enum {
-  SETTING_smoothing,
-  SETTING_divergence,
-  SETTING_alpha,
-  SETTING_lipschitz,
-  SETTING_norm,
-  SETTING_rate,
-  SETTING_beta1,
-  SETTING_beta2,
-  SETTING_epsilon,
-  SETTING_solver,
-  SETTING_step,
-  SETTING_updates,
-  SETTINGS
-};
-#define MOST_UPDATES 1e9
+static weight_norm check_norm(named_value x) {
+  static const char *const words[NORM_count] = {[NORM_spectral] = "spectral", [NORM_frobenius] = "frobenius"};
+  return (weight_norm)check_choice(x, words, NORM_count);
+}
 
+static flow_solver check_solver(named_value x) {
+  static const char *const words[SOLVER_count] = {[SOLVER_euler] = "euler", [SOLVER_heun] = "heun"};
+  return (flow_solver)check_choice(x, words, SOLVER_count);
+}
+
+/* settings: a list of what is read here. */
 static gpa_plan check_plan(SEXP widths, SEXP settings) {
-  const double *of = check_vector(settings, SETTINGS, "settings");
+  list_reader of = open_list(settings, "settings");
+  const named_value kind = read_member(&of, "divergence"), alpha = read_member(&of, "alpha");
   const gpa_plan plan = {
-      .net = check_network(widths, of[SETTING_smoothing]),
-      .divergence = check_divergence(of[SETTING_divergence], of[SETTING_alpha]),
-      .lipschitz = of[SETTING_lipschitz],
-      .norm = (weight_norm)check_whole(of[SETTING_norm], NORM_count - 1, "norm"),
-      .adam = {.rate = of[SETTING_rate],
-               .beta1 = of[SETTING_beta1],
-               .beta2 = of[SETTING_beta2],
-               .epsilon = of[SETTING_epsilon]},
-      .solver = (flow_solver)check_whole(of[SETTING_solver], SOLVER_count - 1, "solver"),
-      .step = of[SETTING_step],
-      .n_updates = (size_t)check_whole(of[SETTING_updates], MOST_UPDATES, "n_updates"),
+      .net = check_network(widths, read_number(&of, "smoothing")),
+      .divergence = check_divergence(kind, alpha),
+      .lipschitz = read_number(&of, "lipschitz"),
+      .norm = check_norm(read_member(&of, "normalisation")),
+      .adam = {.rate = read_number(&of, "rate"),
+               .beta1 = read_number(&of, "beta1"),
+               .beta2 = read_number(&of, "beta2"),
+               .epsilon = read_number(&of, "epsilon")},
+      .solver = check_solver(read_member(&of, "solver")),
+      .step = read_number(&of, "step"),
+      .n_updates = (size_t)read_count(&of, "updates"),
   };
+  close_list(&of);
   if (plan.net.width[plan.net.depth] != 1) Rf_error("The network of a flow must have one output.");
-  if (!(plan.lipschitz > 0.0)) Rf_error("`lipschitz` must be above 0.");
+  if (!(plan.lipschitz > 0.0)) Rf_error("`settings$lipschitz` must be above 0.");
   return plan;
 }
 
@@ -59,7 +55,7 @@ static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key) {
   const rng_key seed = check_key(key);
   static const char *const names[] = {"learner", "directions"};
   SEXP values[2];
-  values[0] = PROTECT(new_matrix(network_parameters(&plan.net), 3));
+  values[0] = PROTECT(new_learner(&plan.net));
   values[1] = PROTECT(new_vector(gpa_directions(&plan.net)));
   gpa_learner learner = {learner_in(REAL(values[0]), &plan.net, 0), REAL(values[1])};
   if (gpa_start(&plan, &learner, seed, scratch(1, gpa_workspace(&plan, 1, 1))) != STATUS_ok) {
@@ -73,44 +69,58 @@ static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key) {
 /* R asks for what takes a fraction of a second. */
 #define MOST_STEPS 100000
 
-enum { STOP_divergence, STOP_kinetic, STOP_patience, STOP_low, STOP_quiet, STOP_armed, STOPS };
-
 static gpa_stop check_stop(SEXP stop) {
-  const double *of = check_vector(stop, STOPS, "stop");
+  list_reader of = open_list(stop, "stop");
   const gpa_stop rule = {
-      .divergence = of[STOP_divergence],
-      .kinetic_energy = of[STOP_kinetic],
-      .patience = of[STOP_patience],
-      .low = of[STOP_low],
-      .quiet = of[STOP_quiet],
-      .armed = of[STOP_armed] == 1.0,
+      .divergence = read_number(&of, "divergence"),
+      .kinetic_energy = read_number(&of, "kinetic_energy"),
+      .patience = read_number(&of, "patience"),
+      .low = read_number(&of, "low"),
+      .quiet = read_number(&of, "quiet"),
+      .armed = read_flag(&of, "armed"),
   };
+  close_list(&of);
   return rule;
 }
 
-static SEXP stop_vector(const gpa_stop *stop) {
-  SEXP out = new_vector(STOPS);
-  REAL(out)[STOP_divergence] = stop->divergence;
-  REAL(out)[STOP_kinetic] = stop->kinetic_energy;
-  REAL(out)[STOP_patience] = stop->patience;
-  REAL(out)[STOP_low] = stop->low;
-  REAL(out)[STOP_quiet] = stop->quiet;
-  REAL(out)[STOP_armed] = stop->armed;
+/* What check_stop() reads. */
+static SEXP stop_list(const gpa_stop *stop) {
+  static const char *const names[] = {"divergence", "kinetic_energy", "patience", "low", "quiet", "armed"};
+  const double numbers[] = {stop->divergence, stop->kinetic_energy, stop->patience, stop->low, stop->quiet};
+  SEXP values[6];
+  for (int i = 0; i < 5; i++) values[i] = PROTECT(Rf_ScalarReal(numbers[i]));
+  values[5] = PROTECT(Rf_ScalarLogical(stop->armed));
+  SEXP out = new_list(names, values, 6);
+  UNPROTECT(6);
   return out;
 }
 
-static gpa_schedule check_schedule(SEXP key, SEXP batch_size, SEXP every) {
-  if (TYPEOF(every) != INTSXP || XLENGTH(every) != 2 || INTEGER_RO(every)[0] < 1 || INTEGER_RO(every)[1] < 1) {
-    Rf_error("`every` must be two whole numbers of at least 1.");
-  }
-  const gpa_schedule schedule = {
-      .batch_size = (size_t)check_count(batch_size, "batch_size"),
-      .key = check_key(key),
-      .every_network = (size_t)INTEGER_RO(every)[0],
-      .every_frame = (size_t)INTEGER_RO(every)[1],
-  };
-  return schedule;
+static size_t read_stride(list_reader *list, const char *name) {
+  const int stride = read_count(list, name);
+  if (stride < 1) Rf_error("`%s$%s` must be at least 1.", list->what, name);
+  return (size_t)stride;
 }
+
+static gpa_schedule check_schedule(SEXP key, SEXP schedule) {
+  list_reader of = open_list(schedule, "schedule");
+  const gpa_schedule out = {
+      .batch_size = (size_t)read_count(&of, "batch_size"),
+      .key = check_key(key),
+      .every_network = read_stride(&of, "every_network"),
+      .every_frame = read_stride(&of, "every_frame"),
+  };
+  close_list(&of);
+  return out;
+}
+
+/* Why a flow ended, in the words of its status; "" where it may go on. */
+static const char *const endings[] = {
+    [GPA_going] = "",
+    [GPA_diverged] = "diverged",
+    [GPA_divergence_reached] = "divergence below tolerance",
+    [GPA_kinetic_reached] = "kinetic energy below tolerance",
+    [GPA_interrupted] = "interrupted",
+};
 
 /* Leaves by a long jump if the user pressed Ctrl-C; all memory is R's. */
 static int interrupted(void) {
@@ -125,10 +135,11 @@ static double *zeros(SEXP matrix) {
 }
 
 /* Steps `first` + 1 .. `first` + n_steps of a flow. particles [n, d], target [m, d]. Kept are the parameters of
- * the steps that are multiples of every[0] and the frames after those of every[1], as the first columns of
- * matrices with room for all planned. A step that fails is undone whole. */
+ * the steps that are multiples of schedule$every_network and the frames after those of schedule$every_frame, as the
+ * first columns of matrices with room for all planned; records has one row per number. A step that fails is undone
+ * whole. */
 static SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP directions, SEXP updates, SEXP widths,
-                           SEXP settings, SEXP key, SEXP batch_size, SEXP first, SEXP n_steps, SEXP every, SEXP stop) {
+                           SEXP settings, SEXP key, SEXP schedule, SEXP first, SEXP n_steps, SEXP stop) {
   R_CheckUserInterrupt();
   const gpa_plan plan = check_plan(widths, settings);
   const matrix_view from = check_points(particles, &plan, "particles"), to = check_points(target, &plan, "target");
@@ -137,20 +148,22 @@ static SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP direc
   const size_t n_directions = gpa_directions(&plan.net);
   const double *old_directions = check_vector(directions, n_directions, "directions");
   const uint64_t done_updates = check_updates(updates);
-  const gpa_schedule schedule = check_schedule(key, batch_size, every);
+  const gpa_schedule when = check_schedule(key, schedule);
   const size_t start = (size_t)check_count(first, "first"), planned = (size_t)check_count(n_steps, "n_steps");
   if (planned > MOST_STEPS) Rf_error("`n_steps` must be at most %d in one call.", MOST_STEPS);
   gpa_state state = {.n = n, .m = m, .stop = check_stop(stop), .steps = start};
 
   static const char *const names[] = {"particles", "learner", "directions", "updates", "stop",
                                       "records",   "networks", "frames",    "done",    "ended"};
+  static const char *const record_rows[] = {"divergence", "kinetic_energy", "largest_move"};
   SEXP values[10];
   values[0] = PROTECT(new_matrix(n, dim));
-  values[1] = PROTECT(new_matrix(size, 3));
+  values[1] = PROTECT(new_learner(&plan.net));
   values[2] = PROTECT(new_vector(n_directions));
   values[5] = PROTECT(new_matrix(3, planned));
-  values[6] = PROTECT(new_matrix(size, gpa_kept_networks(&schedule, start, planned)));
-  values[7] = PROTECT(new_matrix(n * dim, gpa_kept_frames(&schedule, start, planned)));
+  name_rows(values[5], record_rows);
+  values[6] = PROTECT(new_matrix(size, gpa_kept_networks(&when, start, planned)));
+  values[7] = PROTECT(new_matrix(n * dim, gpa_kept_frames(&when, start, planned)));
   memcpy(REAL(values[1]), old_learner, 3 * size * sizeof(double));
   memcpy(REAL(values[2]), old_directions, n_directions * sizeof(double));
   state.learner.net = learner_in(REAL(values[1]), &plan.net, done_updates);
@@ -161,15 +174,15 @@ static SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP direc
   const gpa_kept kept = {
       .records = zeros(values[5]), .networks = zeros(values[6]), .frames = zeros(values[7])};
   size_t *order = (size_t *)R_alloc(n > m ? n : m, sizeof(size_t));
-  double *workspace = scratch(1, gpa_advance_workspace(&plan, &schedule, n, m));
+  double *workspace = scratch(1, gpa_advance_workspace(&plan, &when, n, m));
 
-  const gpa_end ended = gpa_advance(&plan, &schedule, &state, planned, &kept, interrupted, workspace, order);
+  const gpa_end ended = gpa_advance(&plan, &when, &state, planned, &kept, interrupted, workspace, order);
 
   unpack_rows(REAL(values[0]), state.columns, n, dim);
   values[3] = PROTECT(Rf_ScalarReal((double)state.learner.net.updates));
-  values[4] = PROTECT(stop_vector(&state.stop));
+  values[4] = PROTECT(stop_list(&state.stop));
   values[8] = PROTECT(Rf_ScalarInteger((int)(state.steps - start)));
-  values[9] = PROTECT(Rf_ScalarInteger((int)ended));
+  values[9] = PROTECT(Rf_mkString(endings[ended]));
   SEXP result = new_list(names, values, 10);
   UNPROTECT(10);
   return result;
@@ -183,10 +196,12 @@ static SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP wi
   const double *weights = check_parameters(parameters, &plan.net);
   const gpa_record record = gpa_measure(&plan, weights, packed_rows(from), from.n, packed_rows(to), to.n,
                                         scratch(from.n, from.dim), scratch(1, gpa_workspace(&plan, 1, from.n + to.n)));
-  SEXP out = PROTECT(new_vector(2));
-  REAL(out)[0] = record.divergence;
-  REAL(out)[1] = record.kinetic_energy;
-  UNPROTECT(1);
+  static const char *const names[] = {"divergence", "kinetic_energy"};
+  SEXP values[2];
+  values[0] = PROTECT(Rf_ScalarReal(record.divergence));
+  values[1] = PROTECT(Rf_ScalarReal(record.kinetic_energy));
+  SEXP out = new_list(names, values, 2);
+  UNPROTECT(2);
   return out;
 }
 
@@ -215,7 +230,7 @@ static SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings,
 
 const R_CallMethodDef gpa_routines[] = {
     ROUTINE(pf_gpa_start, 3),
-    ROUTINE(pf_gpa_advance, 13),
+    ROUTINE(pf_gpa_advance, 12),
     ROUTINE(pf_gpa_measure, 5),
     ROUTINE(pf_gpa_carry, 7),
     NO_ROUTINE,

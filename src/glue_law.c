@@ -1,5 +1,5 @@
 /* Latent laws: mixtures, kernel estimates in one dimension, equilibria and shells. */
-#include "glue.h"
+#include "glue_law.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,15 +11,37 @@
 #include "core/law/surroundings.h"
 #include "core/law/t_mixture.h"
 
+gaussians check_gaussians(SEXP means, SEXP factors, size_t dim) {
+  const matrix_view at = check_matrix(means, "means");
+  if (at.n < 1 || at.dim != dim) Rf_error("`means` must have one row per component and the columns of `points`.");
+  const gaussians of = {
+      .means = packed_rows(at),
+      .factors = check_extents(factors, triangle_size(dim), at.n, "factors"),
+      .n = at.n,
+      .dim = dim,
+  };
+  return of;
+}
+
+/* |A_a (y - m_a)|^2 of each point from each Gaussian, [n, K]. */
+static SEXP pf_gaussian_lengths(SEXP points, SEXP means, SEXP factors, SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view at = check_matrix(points, "points");
+  const gaussians of = check_gaussians(means, factors, at.dim);
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_matrix(at.n, of.n));
+  gaussian_all_lengths(&of, packed_rows(at), at.n, REAL(out), scratch((size_t)team, gaussian_workspace(&of)), team);
+  UNPROTECT(1);
+  return out;
+}
+
 static SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP offsets, SEXP constants, SEXP widths,
-                            SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads) {
+                                   SEXP shares, SEXP from, SEXP count, SEXP self, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view at = check_matrix(points, "points"), of = check_matrix(means, "means");
-  if (of.n < 1) Rf_error("`means` must have at least one row.");
   const int own = check_flag(self, "self");
   const row_range rows = check_rows(at, of, from, count, own);
   const int team = check_threads(threads);
-  const double *log_constants = check_vector(constants, of.n, "constants");
   mixture_widths smoothing;
   smoothing.width = check_doubles(widths, &smoothing.n, "widths");
   smoothing.share = check_vector(shares, smoothing.n, "shares");
@@ -27,16 +49,9 @@ static SEXP pf_mixture_log_density(SEXP points, SEXP means, SEXP factors, SEXP o
   for (size_t k = 0; k < smoothing.n; k++) {
     if (!(smoothing.width[k] > 0.0)) Rf_error("`widths` must be above 0.");
   }
-  /* one column per component: packed, seen from C */
-  const double *triangles = check_extents(factors, triangle_size(of.dim), of.n, "factors");
-  const gaussians mixture = {
-      .means = packed_rows(of),
-      .factors = triangles,
-      .offsets = Rf_isNull(offsets) ? NULL : check_extents(offsets, of.dim, of.n, "offsets"),
-      .constants = log_constants,
-      .n = of.n,
-      .dim = of.dim,
-  };
+  gaussians mixture = check_gaussians(means, factors, at.dim);
+  mixture.offsets = Rf_isNull(offsets) ? NULL : check_extents(offsets, of.dim, of.n, "offsets");
+  mixture.constants = check_vector(constants, of.n, "constants");
   SEXP out = PROTECT(new_matrix(rows.count, smoothing.n));
   const double *query = packed_rows(at) + rows.from * at.dim;
   mixture_log_density(&mixture, query, rows.count, own ? rows.from : NOT_A_COMPONENT, &smoothing, REAL(out),
@@ -153,24 +168,31 @@ static SEXP pf_equilibrium_radius(SEXP dim, SEXP s) {
   return Rf_ScalarReal(equilibrium_radius((size_t)check_count(dim, "dim"), check_number(s, "s")));
 }
 
+static shell check_shell(named_value x) {
+  static const char *const words[SHELL_count] = {
+      [SHELL_sphere] = "sphere", [SHELL_ball] = "ball", [SHELL_equilibrium] = "equilibrium"};
+  return (shell)check_choice(x, words, SHELL_count);
+}
+
 static SEXP pf_draw_shell(SEXP n, SEXP centre, SEXP radius, SEXP kind, SEXP s, SEXP key, SEXP threads) {
   R_CheckUserInterrupt();
   size_t dim;
   const size_t rows = (size_t)check_count(n, "n");
   const double *middle = check_doubles(centre, &dim, "centre");
   const double size = check_number(radius, "radius"), exponent = check_number(s, "s");
-  const int which = check_choice(kind, SHELL_count, "kind");
+  const shell which = check_shell(NAMED(kind));
   const rng_key seed = check_key(key);
   const int team = check_threads(threads);
   if (dim < 1) Rf_error("`centre` must have at least one coordinate.");
   SEXP out = PROTECT(new_matrix(rows, dim));
-  const status done = draw_shell(REAL(out), rows, dim, middle, size, (shell)which, exponent, seed, team);
+  const status done = draw_shell(REAL(out), rows, dim, middle, size, which, exponent, seed, team);
   UNPROTECT(1);
   if (done != STATUS_ok) Rf_error("`radius` must be finite and `s` between -2 and the number of coordinates.");
   return out;
 }
 
 const R_CallMethodDef law_routines[] = {
+    ROUTINE(pf_gaussian_lengths, 4),
     ROUTINE(pf_mixture_log_density, 11),
     ROUTINE(pf_local_gaussians, 5),
     ROUTINE(pf_t_mixture_fit, 9),

@@ -1,5 +1,5 @@
 /* Threads, instruction sets and the fingerprint of stored frames. */
-#include "glue.h"
+#include "glue_names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,28 +11,30 @@
 #include "core/base/fingerprint.h"
 #include "core/pair/simd.h"
 
-/* requested -> c(granted, processors, OpenMP's limit, compiled with OpenMP) */
 static SEXP pf_threads(SEXP requested) {
   const int granted = check_threads(requested);
-  SEXP out = PROTECT(Rf_allocVector(INTSXP, 4));
-  INTEGER(out)[0] = granted;
-  INTEGER(out)[1] = threads_processors();
-  INTEGER(out)[2] = threads_openmp_limit();
-  INTEGER(out)[3] = threads_compiled();
-  UNPROTECT(1);
+  static const char *const names[] = {"granted", "processors", "openmp_limit", "compiled"};
+  SEXP values[4];
+  values[0] = PROTECT(Rf_ScalarInteger(granted));
+  values[1] = PROTECT(Rf_ScalarInteger(threads_processors()));
+  values[2] = PROTECT(Rf_ScalarInteger(threads_openmp_limit()));
+  values[3] = PROTECT(Rf_ScalarLogical(threads_compiled()));
+  SEXP out = new_list(names, values, 4);
+  UNPROTECT(4);
   return out;
 }
 
-/* Selects an instruction set unless `name` is ""; returns the one in use, then all there are. */
+/* Selects an instruction set unless `name` is "". */
 static SEXP pf_simd(SEXP name) {
-  const char *wanted = check_string(name, "name");
-  if (wanted[0] && !simd_select(wanted)) Rf_error("This processor or build has no \"%s\" kernels.", wanted);
-  const char *names[4];
-  const size_t n = simd_available(names, 4);
-  SEXP out = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n + 1));
-  SET_STRING_ELT(out, 0, Rf_mkChar(simd_current()->name));
-  for (size_t i = 0; i < n; i++) SET_STRING_ELT(out, (R_xlen_t)i + 1, Rf_mkChar(names[i]));
-  UNPROTECT(1);
+  const char *sets[4];
+  const size_t n = simd_available(sets, 4);
+  if (check_string(name, "name")[0]) simd_select(sets[check_choice(NAMED(name), sets, (int)n)]);
+  static const char *const names[] = {"current", "available"};
+  SEXP values[2];
+  values[0] = PROTECT(Rf_mkString(simd_current()->name));
+  values[1] = PROTECT(new_strings(sets, (R_xlen_t)n));
+  SEXP out = new_list(names, values, 2);
+  UNPROTECT(2);
   return out;
 }
 

@@ -54,13 +54,30 @@ const double *check_learner(SEXP learner, const network *net) {
   return of.x;
 }
 
+SEXP new_learner(const network *net) {
+  static const char *const columns[] = {"parameters", "first_moment", "second_moment"};
+  SEXP out = PROTECT(new_matrix(network_parameters(net), 3));
+  name_columns(out, columns);
+  UNPROTECT(1);
+  return out;
+}
+
 uint64_t check_updates(SEXP updates) {
   return check_whole(check_number(updates, "updates"), LARGEST_WHOLE - 1.0, "updates");
 }
 
-divergence check_divergence(double kind, double alpha) {
-  const divergence d = {(divergence_kind)check_whole(kind, DIVERGENCE_count - 1, "divergence"), alpha};
-  if (d.kind == DIVERGENCE_alpha && (!(alpha > 1.0) || !isfinite(alpha))) Rf_error("`alpha` must be above 1.");
+static const char *const divergence_words[DIVERGENCE_count] = {
+    [DIVERGENCE_kl] = "kl",
+    [DIVERGENCE_alpha] = "alpha",
+    [DIVERGENCE_reverse_kl] = "reverse_kl",
+    [DIVERGENCE_js] = "js",
+};
+
+divergence check_divergence(named_value kind, named_value alpha) {
+  divergence d = {.kind = (divergence_kind)check_choice(kind, divergence_words, DIVERGENCE_count)};
+  if (d.kind != DIVERGENCE_alpha) return d;
+  d.alpha = check_number(alpha.value, alpha.what);
+  if (!(d.alpha > 1.0) || !isfinite(d.alpha)) Rf_error("`%s` must be finite and above 1.", alpha.what);
   return d;
 }
 
@@ -128,9 +145,8 @@ static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoo
   const uint64_t done = check_updates(updates);
   const adam_settings adam = {
       .rate = -check_number(rate, "rate"), .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
-  const size_t size = network_parameters(&net);
-  SEXP out = PROTECT(new_matrix(size, 3));
-  memcpy(REAL(out), before, 3 * size * sizeof(double));
+  SEXP out = PROTECT(new_learner(&net));
+  memcpy(REAL(out), before, 3 * network_parameters(&net) * sizeof(double));
   network_learner now = learner_in(REAL(out), &net, done);
   const status result = learner_update(&now, &net, packed_rows(at), at.n, packed_rows(by_output), &adam,
                                        scratch(1, learner_workspace(&net, at.n)));
@@ -149,7 +165,7 @@ static SEXP pf_spectral_bound(SEXP w) {
 }
 
 static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {
-  const divergence d = check_divergence((double)check_count(kind, "kind"), check_number(alpha, "alpha"));
+  const divergence d = check_divergence(NAMED(kind), NAMED(alpha));
   size_t n_p, n_q;
   const double *at_p = check_doubles(p, &n_p, "p"), *at_q = check_doubles(q, &n_q, "q");
   if (n_p < 1 || n_q < 1) Rf_error("`p` and `q` must be doubles, at least one each.");

@@ -1,8 +1,7 @@
 /* Sums over pairs of points, rows of kernel matrices, neighbours. */
-#include "glue.h"
+#include "glue_names.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/law/kde.h"
 #include "core/pair/neighbours.h"
@@ -11,37 +10,32 @@
 /* The kernels that R names, and in which sets of them. */
 enum { KERNELS_all = 1, KERNELS_density = 2, KERNELS_force = 4 };
 
-static const struct {
-  const char *name;
-  int sets;
-} kernel_names[] = {
-    {"gaussian", KERNELS_all | KERNELS_density | KERNELS_force}, /* exp(-|z|^2 / (2 bandwidth^2)) */
-    {"laplace", KERNELS_all | KERNELS_density},                  /* exp(-|z| / bandwidth) */
-    {"distance", KERNELS_all},                                   /* |z|, whatever the bandwidth */
-    {"unit", KERNELS_force},                                     /* (|z|^2 + bandwidth^2)^(-1/2) */
-};
-enum { KERNEL_NAMES = sizeof kernel_names / sizeof *kernel_names };
+enum { KERNEL_gaussian, KERNEL_laplace, KERNEL_distance, KERNEL_unit, KERNEL_count };
 
-static void refuse_kernel(int set) {
-  char text[80] = "";
-  for (int i = 0; i < KERNEL_NAMES; i++) {
-    if (!(kernel_names[i].sets & set)) continue;
-    if (text[0]) strcat(text, ", ");
-    strcat(strcat(strcat(text, "\""), kernel_names[i].name), "\"");
-  }
-  Rf_error("`kernel` must be one of %s.", text);
-}
+static const struct {
+  const char *word;
+  int sets;
+} kernels[KERNEL_count] = {
+    [KERNEL_gaussian] = {"gaussian", KERNELS_all | KERNELS_density | KERNELS_force}, /* exp(-|z|^2 / (2 bandwidth^2)) */
+    [KERNEL_laplace] = {"laplace", KERNELS_all | KERNELS_density},                   /* exp(-|z| / bandwidth) */
+    [KERNEL_distance] = {"distance", KERNELS_all},                                   /* |z|, whatever the bandwidth */
+    [KERNEL_unit] = {"unit", KERNELS_force},                                         /* (|z|^2 + bandwidth^2)^(-1/2) */
+};
 
 static pair_kernel check_kernel(SEXP kernel, SEXP bandwidth, int set) {
-  const char *name = check_string(kernel, "kernel");
+  const char *words[KERNEL_count];
+  int of_word[KERNEL_count], n = 0;
+  for (int k = 0; k < KERNEL_count; k++) {
+    if (!(kernels[k].sets & set)) continue;
+    words[n] = kernels[k].word;
+    of_word[n++] = k;
+  }
+  const int which = of_word[check_choice(NAMED(kernel), words, n)];
   const double width = check_number(bandwidth, "bandwidth");
-  int known = 0;
-  for (int i = 0; i < KERNEL_NAMES; i++) known |= (kernel_names[i].sets & set) && !strcmp(kernel_names[i].name, name);
-  if (!known) refuse_kernel(set);
-  if (!strcmp(name, "distance")) return kernel_distance();
+  if (which == KERNEL_distance) return kernel_distance();
   if (!(width > 0.0) || !isfinite(width)) Rf_error("`bandwidth` must be finite and positive.");
-  if (!strcmp(name, "gaussian")) return kernel_gaussian(width);
-  return strcmp(name, "laplace") ? riesz_kernel(-1.0, width * width) : kernel_laplace(width);
+  if (which == KERNEL_gaussian) return kernel_gaussian(width);
+  return which == KERNEL_laplace ? kernel_laplace(width) : riesz_kernel(-1.0, width * width);
 }
 
 /* The pair engine on all queries of a task. */

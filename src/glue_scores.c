@@ -1,5 +1,5 @@
 /* Scores: optimal transport. */
-#include "glue.h"
+#include "glue_names.h"
 
 #include <string.h>
 

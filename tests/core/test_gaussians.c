@@ -62,6 +62,21 @@ static void test_lengths(void) {
   free(room);
 }
 
+static void test_all_lengths(void) {
+  static numbers of;
+  const gaussians all = make(&of, 0);
+  double length[M * N], twin[M * N], *workspace = new_doubles(2 * gaussian_workspace(&all));
+  gaussian_all_lengths(&all, of.points, M, length, workspace, 1);
+  gaussian_all_lengths(&all, of.points, M, twin, workspace, 2);
+  CHECK(!memcmp(length, twin, sizeof length), "lengths depend on the threads");
+  for (size_t i = 0; i < M; i++) {
+    for (size_t a = 0; a < N; a++) {
+      CHECK_NEAR(length[a * M + i], (double)shifted_length(&of, a, of.points + i * DIM, 0.0), TOLERANCE_ROUNDING);
+    }
+  }
+  free(workspace);
+}
+
 static void test_mixture(int with_offsets, size_t first) {
   static numbers of;
   const gaussians all = make(&of, with_offsets);
@@ -112,6 +127,7 @@ static void test_surroundings(void) {
 
 void test_gaussians(void) {
   test_lengths();
+  test_all_lengths();
   test_mixture(0, NOT_A_COMPONENT);
   test_mixture(1, NOT_A_COMPONENT);
   test_mixture(1, 1);

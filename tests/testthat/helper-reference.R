@@ -125,8 +125,13 @@ efs_by_rule <- function(...) efs(..., calibrate = FALSE)
 # Arguments that each registered routine accepts.
 routine_examples <- function() {
   set.seed(1)
-  # smoothing, divergence, alpha, lipschitz, norm, rate, both betas, epsilon, solver, step, updates
-  example_settings <- c(0, 0, 2, 1, 0, 0.001, 0.9, 0.999, 1e-8, 1, 0.1, 2)
+  example_settings <- list(smoothing = 0, divergence = "alpha", alpha = 2, lipschitz = 1, normalisation = "spectral",
+                           rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, solver = "heun", step = 0.1,
+                           updates = 2L)
+  example_schedule <- list(batch_size = 2L, every_network = 1L, every_frame = 1L)
+  example_stop <- list(divergence = -Inf, kinetic_energy = -Inf, patience = 10, low = 0, quiet = 0, armed = FALSE)
+  example_plan <- list(divergence = "alpha", alpha = 0.5, cap = 10, floor = 0.1, log_own = 0, step = 0, share = 0.5,
+                       scale2 = 1, furthest = 1)
   list(
     pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
     pf_sample_rounds = list(3L, 2L),
@@ -149,26 +154,24 @@ routine_examples <- function() {
     pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2), 1L),
     pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1)),
     pf_spectral_bound = list(matrix(rnorm(6), 3)),
-    pf_divergence_dual = list(1L, 2, c(1, 2), c(0, 1, 3)),
+    pf_divergence_dual = list("alpha", 2, c(1, 2), c(0, 1, 3)),
     pf_gpa_start = list(c(2L, 3L, 1L), example_settings, c(1L, 2L)),
     pf_gpa_advance = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), matrix(rnorm(13), 13, 3)^2, c(1, 0, 1), 5,
-                          c(2L, 3L, 1L),
-                          example_settings, c(1L, 2L), 2L, 0L, 2L, c(1L, 1L), c(-Inf, -Inf, 10, 0, 0, 0)),
+                          c(2L, 3L, 1L), example_settings, c(1L, 2L), example_schedule, 0L, 2L, example_stop),
     pf_gpa_measure = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), rnorm(13), c(2L, 3L, 1L), example_settings),
     pf_gpa_carry = list(matrix(rnorm(8), 4), matrix(rnorm(26), 13), c(2L, 3L, 1L), example_settings, 1L, 0L, 2L),
     pf_network_update = list(matrix(0.1, 9, 3), 0, c(2L, 2L, 1L), 0, matrix(1, 3, 2), matrix(1, 3, 1), 0.1),
     pf_kernel_force = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, 1L),
     pf_kde = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, TRUE, 1L),
-    pf_target_field = list(matrix(0, 3, 2), 0L, c(0, 0), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
+    pf_target_field = list(matrix(0, 3, 2), "mixture", list(), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
     pf_t_mixture_fit = list(matrix(rnorm(6), 3), matrix(0.5, 3, 2), matrix(0.5, 3, 2), Inf, 2, -Inf, 3L, 1e-3, 1L),
     pf_kernel_tail = list(c(0, 1), c(0, 0.5), 1),
-    pf_target_components = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), c(0, 0), 1L),
-    pf_wgf_weights = list(1L, 0.5, c(0, 1), 0),
-    pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), 0L, 0.5,
-                       c(10, 0.1, 0, 0, 0.5, 1, 1)),
+    pf_gaussian_lengths = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), 1L),
+    pf_wgf_weights = list("alpha", 0.5, c(0, 1), 0),
+    pf_wgf_move = list(matrix(0, 3, 2), c(0, 0, 0), matrix(1, 3, 2), c(0, 0, 0), matrix(0, 3, 2), example_plan),
     pf_pair_curvature = list(0, 0.1),
     pf_equilibrium_radius = list(3L, 0),
-    pf_draw_shell = list(3L, c(0, 0), 1, 2L, 0, c(1L, 2L), 1L),
+    pf_draw_shell = list(3L, c(0, 0), 1, "equilibrium", 0, c(1L, 2L), 1L),
     pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L, 1L),
     pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L, 1L),
     pf_philox = list(c(0, 0, 0, 0), c(0, 0)),

@@ -11,7 +11,8 @@ test_that("one update of a network is Adam's", {
   m <- 0.9 * learner[, 2] + 0.1 * gradient
   v <- 0.99 * learner[, 3] + 0.01 * gradient^2
   wanted <- cbind(learner[, 1] - 0.01 * (m / (1 - 0.9^4)) / (sqrt(v / (1 - 0.99^4)) + 1e-8), m, v)
-  expect_equal(found, unname(wanted), tolerance = tolerance$kernel)
+  expect_identical(colnames(found), colnames(particleflow:::new_learner(parameters)))
+  expect_equal(unname(found), unname(wanted), tolerance = tolerance$kernel)
 })
 
 test_that("fields are the gradients of what they lower", {

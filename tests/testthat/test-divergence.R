@@ -1,8 +1,7 @@
-divergence_kinds <- list(kl = c(0L, NA), alpha2 = c(1L, 2), alpha5 = c(1L, 5), reverse_kl = c(2L, NA), js = c(3L, NA))
+divergence_kinds <- list(kl = list("kl", NA), alpha2 = list("alpha", 2), alpha5 = list("alpha", 5),
+                         reverse_kl = list("reverse_kl", NA), js = list("js", NA))
 
-dual <- function(kind, p, q) {
-  .Call(routine("divergence_dual"), as.integer(kind[1]), if (is.na(kind[2])) 2 else kind[2], p, q)
-}
+dual <- function(kind, p, q) .Call(routine("divergence_dual"), kind[[1]], kind[[2]], p, q)
 
 # mean_P phi - inf_nu [nu + mean_Q f*(phi - nu)], the infimum by golden section where f* is finite.
 reference_dual <- function(name, p, q) {

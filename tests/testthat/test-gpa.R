@@ -244,3 +244,22 @@ test_that("bad input gets one clear sentence", {
   expect_error(resume(5), "`object` must be a fit from gpa")
   expect_error(resume(tempfile()), "no such file")
 })
+
+test_that("a fit that was saved and read again carries, replays and goes on as before", {
+  set.seed(2)
+  target <- matrix(rnorm(40), 20) + 2
+  file <- tempfile(fileext = ".rds")
+  on.exit(unlink(file))
+  fit <- gpa(matrix(rnorm(60), 30), target, divergence = "alpha", solver = "heun", normalisation = "frobenius",
+             n_steps = 8, every = 3, keep = 2)
+  saveRDS(fit, file)
+  again <- readRDS(file)
+  fresh <- matrix(rnorm(10), 5)
+  expect_identical(predict(again, fresh), predict(fit, fresh))
+  expect_identical(particleflow:::frame(again$trajectory, 6L), particleflow:::frame(fit$trajectory, 6L))
+  longer <- resume(again, n_steps = 4)
+  whole <- resume(fit, n_steps = 4)
+  expect_identical(longer$particles, whole$particles)
+  expect_identical(tidy(longer), tidy(whole))
+  expect_identical(tidy(longer)[1:8, ], tidy(fit)[1:8, ])
+})

@@ -188,3 +188,13 @@ test_that("what a fit calls uses no more threads than asked", {
   expect_identical(asked, 1L)
   expect_identical(getOption("particleflow.threads"), before)
 })
+
+test_that("squared lengths from components are those of Mahalanobis", {
+  set.seed(3)
+  points <- matrix(rnorm(57), 19)
+  means <- matrix(rnorm(6), 2)
+  covariances <- list(crossprod(matrix(rnorm(12), 4)), diag(c(1, 4, 0.25)))
+  wanted <- vapply(1:2, function(g) stats::mahalanobis(points, means[g, ], covariances[[g]]), numeric(19))
+  found <- particleflow:::squared_lengths(points, means, lapply(covariances, chol))
+  expect_equal(found, wanted, tolerance = tolerance$kernel)
+})

@@ -5,7 +5,7 @@ test_that("the number of threads is argument, then option, then environment, the
     options(old)
     if (is.na(variable)) Sys.unsetenv("PARTICLEFLOW_NUM_THREADS") else Sys.setenv(PARTICLEFLOW_NUM_THREADS = variable)
   })
-  most <- .Call(routine("threads"), 1000L)[1]
+  most <- .Call(routine("threads"), 1000L)$granted
   Sys.unsetenv("PARTICLEFLOW_NUM_THREADS")
   expect_identical(particleflow_threads(), min(2L, most))
   Sys.setenv(PARTICLEFLOW_NUM_THREADS = "1")
@@ -67,6 +67,87 @@ test_that("every registered routine refuses wrong types, extents and values", {
   }
 })
 
+test_that("lists that routines read by name are refused where a member is missing, mistyped, renamed or too many", {
+  valid <- routine_examples()
+  wrong <- list(NULL, NA, "a", list(1), quote(x), sum, c(1, 2), c("a", "b"), -1L, NaN, complex(1))
+  lists <- 0
+  for (name in names(valid)) {
+    arguments <- valid[[name]]
+    for (i in which(vapply(arguments, is.list, NA))) {
+      lists <- lists + 1
+      call <- function(given) {
+        arguments[[i]] <- given
+        do.call(.Call, c(list(routine(sub("pf_", "", name))), arguments))
+      }
+      given <- arguments[[i]]
+      expect_identical(call(rev(given)), call(given), info = name)
+      expect_error(call(c(given, list(other = 1))), "` has one member too many: `other`[.]$", info = name)
+      if (!length(given)) next
+      expect_error(call(unname(given)), "^The members of `[a-z]+` must have names[.]$", info = name)
+      expect_error(call(c(given, given[1])), "` has one member too many: `", info = name)
+      for (member in names(given)) {
+        without <- given[setdiff(names(given), member)]
+        expect_error(call(without), sprintf("must have a member `%s`", member), info = name)
+        for (value in wrong) {
+          expect_error(call(replace(given, member, list(value))), sprintf("^`[a-z]+[$]%s` must be ", member),
+                       info = paste(name, member))
+        }
+      }
+    }
+  }
+  shaped <- function(kind, shape) {
+    do.call(.Call, c(list(routine("target_field")), replace(valid$pf_target_field, 2:3, list(kind, shape))))
+  }
+  expect_no_error(shaped("banana", list(bend = 0.5, width = 2)))
+  expect_error(shaped("banana", list(width = 2)), "`shape` must have a member `bend`")
+  expect_error(shaped("banana", list(width = 0, bend = 1)), "`width` and `sd` positive")
+  expect_error(shaped("funnel", list(sd = 1, bend = 0)), "`shape` has one member too many: `bend`")
+  expect_error(shaped("mixture", c(0, 0)), "`shape` must be a list")
+  # settings of four routines, a plan, a schedule, a stop and a shape
+  expect_identical(lists, 8)
+})
+
+test_that("words are read in C, and a wrong one is answered with all there are", {
+  valid <- routine_examples()
+  refusal <- function(name, position, value) {
+    arguments <- valid[[name]]
+    arguments[[position]] <- value
+    tryCatch({
+      do.call(.Call, c(list(routine(sub("pf_", "", name))), arguments))
+      "accepted"
+    }, error = conditionMessage)
+  }
+  # a position, or the name of a member as well
+  places <- list(
+    list("pf_divergence_dual", 1, particleflow:::divergence_names, "kind"),
+    list("pf_gpa_start", c(2, "divergence"), particleflow:::divergence_names, "settings$divergence"),
+    list("pf_gpa_start", c(2, "solver"), c("euler", "heun"), "settings$solver"),
+    list("pf_gpa_start", c(2, "normalisation"), c("spectral", "frobenius"), "settings$normalisation"),
+    list("pf_wgf_weights", 1, particleflow:::wgf_divergences, "kind"),
+    list("pf_wgf_move", c(6, "divergence"), particleflow:::wgf_divergences, "plan$divergence"),
+    list("pf_target_field", 2, c("mixture", "banana", "funnel"), "kind"),
+    list("pf_draw_shell", 4, c("sphere", "ball", "equilibrium"), "kind"),
+    list("pf_kernel_sums", 6, c("gaussian", "laplace", "distance"), "kernel"),
+    list("pf_kde", 6, c("gaussian", "laplace"), "kernel"),
+    list("pf_kernel_force", 6, c("gaussian", "unit"), "kernel"),
+    list("pf_simd", 1, attr(particleflow_simd(), "available"), "name")
+  )
+  for (place in places) {
+    position <- as.integer(place[[2]][1])
+    put <- function(word) {
+      if (length(place[[2]]) == 1) return(word)
+      replace(valid[[place[[1]]]][[position]], place[[2]][2], word)
+    }
+    said <- sprintf("`%s` must be one of %s.", place[[4]], paste0("\"", place[[3]], "\"", collapse = ", "))
+    for (word in c("abacus", "Kl", paste0(place[[3]][1], " "))) {
+      expect_identical(refusal(place[[1]], position, put(word)), said)
+    }
+    # of targets each kind has a shape of its own
+    if (place[[1]] %in% c("pf_target_field", "pf_simd")) next
+    for (word in place[[3]]) expect_identical(refusal(place[[1]], position, put(word)), "accepted", info = word)
+  }
+})
+
 test_that("doubles and integers that become extents or counters are refused out of range", {
   valid <- routine_examples()
   refused <- function(name, position, value, message) {
@@ -85,15 +166,19 @@ test_that("doubles and integers that become extents or counters are refused out 
   for (row in c(NA, 0L, -1L, 4L, .Machine$integer.max, -.Machine$integer.max)) {
     refused("local_gaussians", 2, matrix(c(2L, 3L, 1L, row, 1L, 2L), 3), "`index` must point to rows of `points`")
   }
-  # settings: the divergence, the norm of the weights, the solver, the updates a step
-  for (setting in list(c(2, 4), c(2, 0.5), c(5, 2), c(10, -1), c(12, 1e10), c(12, -1), c(12, 0.5))) {
-    settings <- valid$pf_gpa_start[[2]]
-    settings[setting[1]] <- setting[2]
-    refused("gpa_start", 2, settings, "must be one whole number")
+  for (updates in list(1e10, -1L, 0.5, 2)) {
+    settings <- replace(valid$pf_gpa_start[[2]], "updates", updates)
+    refused("gpa_start", 2, settings, "`settings[$]updates` must be one whole number")
   }
-  refused("draw_shell", 4, 3L, "`kind` must be below 3")
-  refused("target_field", 2, 3L, "`kind` must be below 3")
-  refused("wgf_move", 6, 10L, "`kind` must be below 10")
+  for (every in c("every_network", "every_frame")) {
+    schedule <- replace(valid$pf_gpa_advance[[9]], every, 0L)
+    refused("gpa_advance", 9, schedule, sprintf("`schedule[$]%s` must be at least 1", every))
+  }
+  for (alpha in list(1, Inf)) {
+    refused("divergence_dual", 2, alpha, "`alpha` must be finite and above 1")
+    refused("gpa_start", 2, replace(valid$pf_gpa_start[[2]], "alpha", alpha), "`settings[$]alpha` must be finite and")
+    refused("wgf_move", 6, replace(valid$pf_wgf_move[[6]], "alpha", alpha), "`plan[$]alpha` must be finite and neither")
+  }
   # extents whose product is beyond what R can index
   most <- .Machine$integer.max
   expect_error(.Call(routine("draw_normal"), most, most, c(1L, 2L), 0L, 1L), "too large for R")

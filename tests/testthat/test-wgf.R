@@ -38,10 +38,11 @@ test_that("the weight of every divergence is r^2 f''(r)", {
   for (divergence in setdiff(particleflow:::wgf_divergences, c("log_variance_q", "log_variance_p"))) {
     for (alpha in if (divergence == "alpha") c(-1, 0.5, 3) else NA) {
       rule <- list(divergence = divergence, alpha = alpha)
-      f <- function(r) particleflow:::wgf_weights(rule, log(r))[, 2]
+      f <- function(r) particleflow:::wgf_weights(rule, log(r))[, "f"]
       r <- exp(l)
       second <- (f(r * (1 + h)) - 2 * f(r) + f(r * (1 - h))) / (r * h)^2
-      expect_lt(max(abs(r^2 * second / particleflow:::wgf_weights(rule, l)[, 1] - 1)), tolerance$second_difference)
+      weight <- particleflow:::wgf_weights(rule, l)[, "weight"]
+      expect_lt(max(abs(r^2 * second / weight - 1)), tolerance$second_difference)
     }
   }
 })
@@ -71,7 +72,7 @@ test_that("the velocity of the log-variances is the gradient of their first vari
     expect_equal(variation, closed, tolerance = 1e-6)
     slope <- function(l) if (which == "q") l - 1 - mean else -exp(l) * (1 + l - mean)
     rule <- list(divergence = paste0("log_variance_", which), alpha = NA)
-    expect_equal(particleflow:::wgf_weights(rule, l, mean)[, 1], -slope(l), tolerance = 1e-12)
+    expect_equal(particleflow:::wgf_weights(rule, l, mean)[, "weight"], -slope(l), tolerance = 1e-12)
   }
 })
 

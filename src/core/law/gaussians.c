@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/linalg.h"
+#include "core/base/parallel.h"
 
 #define LANES GAUSSIAN_LANES
 
@@ -41,6 +42,37 @@ void gaussian_lengths(const gaussians *of, const double *points, size_t count, d
     lengths_of(of->factors + a * triangle, of->offsets ? of->offsets + a * dim : NULL, of->means + a * dim, y, z, dim,
                length + a * LANES, of->offsets ? cross + a * LANES : NULL);
   }
+}
+
+size_t gaussian_workspace(const gaussians *of) {
+  return LANES * of->n + gaussian_room(of->dim);
+}
+
+typedef struct {
+  const gaussians *of;
+  const double *points;
+  size_t m;
+  double *length, *workspace;
+} lengths_plan;
+
+static void run_groups(size_t from, size_t to, size_t part, void *context) {
+  const lengths_plan *plan = context;
+  const gaussians *of = plan->of;
+  double *group = plan->workspace + part * gaussian_workspace(of);
+  for (size_t g = from; g < to; g++) {
+    const size_t i = g * LANES, count = plan->m - i < LANES ? plan->m - i : LANES;
+    gaussian_lengths(of, plan->points + i * of->dim, count, group, NULL, group + LANES * of->n);
+    for (size_t a = 0; a < of->n; a++) {
+      memcpy(plan->length + a * plan->m + i, group + a * LANES, count * sizeof(double));
+    }
+  }
+}
+
+void gaussian_all_lengths(const gaussians *of, const double *points, size_t m, double *length, double *workspace,
+                          int threads) {
+  lengths_plan plan = {.of = of, .points = points, .m = m, .length = length, .workspace = workspace};
+  const int team = threads_worth_pairs(m, of->n + 1, of->dim * of->dim / 2, threads);
+  parallel_ranges((m + LANES - 1) / LANES, team, run_groups, &plan);
 }
 
 void gaussian_whiten(const gaussians *of, size_t a, const double *y, double *p) {

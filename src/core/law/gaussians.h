@@ -23,6 +23,12 @@ void gaussian_lengths(const gaussians *of, const double *points, size_t count, d
                       double *room);
 size_t gaussian_room(size_t dim);
 
+/* |A_a (y - m_a)|^2 of all points y, packed [m, dim], from all n Gaussians, which have no offsets: column-major
+ * [m, n]. workspace: threads * gaussian_workspace(of). */
+void gaussian_all_lengths(const gaussians *of, const double *points, size_t m, double *length, double *workspace,
+                          int threads);
+size_t gaussian_workspace(const gaussians *of);
+
 /* p = A_a (y - m_a) [dim] for one point and one Gaussian. */
 void gaussian_whiten(const gaussians *of, size_t a, const double *y, double *p);
 

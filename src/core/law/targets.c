@@ -18,10 +18,6 @@ size_t target_workspace(const target *of) {
 
 /* --- mixtures of Gaussians --------------------------------------------------------------------------------- */
 
-static double component_term(const target *of, size_t k, double length) {
-  return of->components.constants[k] - 0.5 * length;
-}
-
 /* gradient -= share A' p */
 static void add_pull(const double *factor, const double *p, double share, size_t dim, double *gradient) {
   for (size_t c = 0; c < dim; c++) {
@@ -33,7 +29,7 @@ static void add_pull(const double *factor, const double *p, double share, size_t
 static double mixture_point(const target *of, const double *x, const double *lengths, double *gradient, double *terms,
                             double *p) {
   const size_t dim = of->dim, n = of->components.n;
-  for (size_t k = 0; k < n; k++) terms[k] = component_term(of, k, lengths[k * GAUSSIAN_LANES]);
+  for (size_t k = 0; k < n; k++) terms[k] = of->components.constants[k] - 0.5 * lengths[k * GAUSSIAN_LANES];
   const double log_density = log_to_shares(terms, n, 1);
   if (!gradient) return log_density;
   memset(gradient, 0, dim * sizeof(double));
@@ -77,7 +73,6 @@ typedef struct {
   const double *points;
   size_t n;
   double *log_density, *gradient; /* gradient may be null */
-  double *log_terms;              /* [n, K] by columns: the terms of the components instead; or null */
   double *workspace;
 } target_plan;
 
@@ -88,14 +83,8 @@ static void mixture_group(const target_plan *plan, size_t i, size_t count, doubl
   double *lengths = workspace, *terms = lengths + n * GAUSSIAN_LANES, *p = terms + n, *room = p + dim;
   gaussian_lengths(&of->components, plan->points + i * dim, count, lengths, NULL, room);
   for (size_t l = 0; l < count; l++) {
-    if (plan->log_terms) {
-      for (size_t k = 0; k < n; k++) {
-        plan->log_terms[k * plan->n + i + l] = component_term(of, k, lengths[k * GAUSSIAN_LANES + l]);
-      }
-    } else {
-      double *gradient = plan->gradient ? plan->gradient + (i + l) * dim : NULL;
-      plan->log_density[i + l] = mixture_point(of, plan->points + (i + l) * dim, lengths + l, gradient, terms, p);
-    }
+    double *gradient = plan->gradient ? plan->gradient + (i + l) * dim : NULL;
+    plan->log_density[i + l] = mixture_point(of, plan->points + (i + l) * dim, lengths + l, gradient, terms, p);
   }
 }
 
@@ -121,12 +110,6 @@ static void run_groups(size_t from, size_t to, size_t part, void *context) {
   }
 }
 
-static void run(target_plan *plan, int threads) {
-  const size_t n = plan->n, dim = plan->of->dim;
-  const int team = threads_worth_pairs(n, plan->of->components.n + 1, dim * dim / 2, threads);
-  parallel_ranges((n + GAUSSIAN_LANES - 1) / GAUSSIAN_LANES, team, run_groups, plan);
-}
-
 void target_field(const target *of, const double *points, size_t n, double *log_density, double *gradient,
                   double *workspace, int threads) {
   target_plan plan = {.of = of,
@@ -135,11 +118,6 @@ void target_field(const target *of, const double *points, size_t n, double *log_
                       .log_density = log_density,
                       .gradient = gradient,
                       .workspace = workspace};
-  run(&plan, threads);
-}
-
-void target_components(const target *of, const double *points, size_t n, double *log_terms, double *workspace,
-                       int threads) {
-  target_plan plan = {.of = of, .points = points, .n = n, .log_terms = log_terms, .workspace = workspace};
-  run(&plan, threads);
+  const int team = threads_worth_pairs(n, of->components.n + 1, of->dim * of->dim / 2, threads);
+  parallel_ranges((n + GAUSSIAN_LANES - 1) / GAUSSIAN_LANES, team, run_groups, &plan);
 }

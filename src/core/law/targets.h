@@ -26,8 +26,4 @@ void target_field(const target *of, const double *points, size_t n, double *log_
                   double *workspace, int threads);
 size_t target_workspace(const target *of);
 
-/* The log of weight times density of each component of a mixture: column-major [n, K]. */
-void target_components(const target *of, const double *points, size_t n, double *log_terms, double *workspace,
-                       int threads);
-
 #endif
