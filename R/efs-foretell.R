@@ -1,8 +1,9 @@
-# How long a fit will take, said in a message where it is more than a minute: before the searches and the flows by rule, and
-# for each class again when its search has chosen, because a stack costs several times as much as a single law.
+# How long a fit will take, said in a message where it is more than a minute: before the searches and the flows by
+# rule, and for each class again when its search has chosen, because a stack costs several times as much as a single
+# law.
 
-# Seconds of one thread per unit of work, on a core of a server of 2023 with 256-bit vectors, measured from 1,200 to 100,000
-# rows and 3 to 30 dimensions; other machines differ by a factor of two or so.
+# Seconds of one thread per unit of work, on a core of a server of 2023 with 256-bit vectors, measured from 1,200 to
+# 100,000 rows and 3 to 30 dimensions; other machines differ by a factor of two or so.
 #   field       per pair of rows and coordinate (and four more for the kernel), for one step of a flow
 #   neighbours  the same, for one search of nearest neighbours
 #   log_det     per pair of rows and entry of its matrix, for the log-determinant of one step

@@ -1,5 +1,5 @@
-# Rscript bench/foretell.R: the seconds that efs() foretells on one thread beside the processor seconds that it takes, on
-# clusters (where one law is usually chosen) and on skewed columns (where a stack is). Some ten minutes.
+# Rscript bench/foretell.R: the seconds that efs() foretells on one thread beside the processor seconds that it takes,
+# on clusters (where one law is usually chosen) and on skewed columns (where a stack is). Some ten minutes.
 library(particleflow)
 inner <- asNamespace("particleflow")
 said <- list()
@@ -24,7 +24,8 @@ for (n in c(1200, 5000, 20000, 50000)) for (d in c(3, 10, 30)) for (kind in c("c
     before <- sum(gc()[, 2])
     took <- system.time(efs(x, calibrate = calibrate, threads = 1))[[1]]
     told <- do.call(rbind, said)
-    rows <- rbind(rows, data.frame(n, d, kind, calibrate, foretold = sum(told[, 1]), took, ratio = sum(told[, 1]) / took,
+    foretold <- sum(told[, 1])
+    rows <- rbind(rows, data.frame(n, d, kind, calibrate, foretold, took, ratio = foretold / took,
                                    foretold_mb = max(told[, 2]) / 1e6, took_mb = sum(gc()[, 6]) - before))
     print(rows[nrow(rows), ], digits = 3, row.names = FALSE)
   }
