@@ -1,11 +1,11 @@
 # The call that a fit records.
 
-# An argument larger than this many bytes, some 35 numbers in words, holds data and not only their names.
+# An argument of more bytes than this (about 35 numbers in words) contains data and not only their names.
 most_argument_bytes <- 4000
 
-# The call of the function `name` without data: do.call(gpa, list(x, y)) has the rows themselves in its call, where
-# they would be kept with the fit and printed by its summary. Each value that is no name, call or short constant is
-# replaced by a word that says what it was, and so is a whole argument that is still too large.
+# The call of the function `name` without data. do.call(gpa, list(x, y)) has the rows themselves in its call. They
+# would be stored with the fit and printed by its summary. So each value that is neither a name nor a call nor a short
+# constant is replaced by a word that describes it. An argument that is still too large is replaced as a whole.
 record_call <- function(call, name) {
   if (!is.name(call[[1]]) && !is.call(call[[1]])) call[[1]] <- as.name(name)
   for (i in seq_along(call)[-1]) {
@@ -16,11 +16,11 @@ record_call <- function(call, name) {
   call
 }
 
-# A word in place of each value in an expression that is neither a name nor a call nor at most four numbers or strings.
+# Replaces by a word each value in an expression that is neither a name nor a call nor at most four numbers or strings.
 without_data <- function(expression) {
   if (is.function(expression)) return(as.name("<a function>"))
   if (is.call(expression)) {
-    # function(arguments) body, and where it was written, which holds a copy of the whole script
+    # function(arguments) body; the last element, a reference to the source, holds a copy of the whole script
     if (identical(expression[[1]], quote(`function`))) {
       expression[[3]] <- without_data(expression[[3]])
       return(expression[1:3])

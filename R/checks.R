@@ -1,5 +1,5 @@
-# Arguments are checked here, for people: one sentence that names the argument, what was found and what is
-# wanted. The C glue checks again, for safety.
+# Checks of arguments. An error message is one sentence that names the argument, what was found and what is wanted. The
+# C glue checks again, for safety.
 
 check_number <- function(x, what, lower = -Inf, upper = Inf, open_lower = FALSE,
                          finite = TRUE) {
@@ -37,7 +37,8 @@ check_flag <- function(x, what) {
   x
 }
 
-# One of `choices`, which is also the default value of the argument: left alone, it means the first.
+# One of `choices`. `choices` is also the default value of the argument; an argument that was not given means the
+# first.
 check_choice <- function(x, choices, what) {
   if (length(x) > 1 && identical(x, choices)) return(x[1])
   if (!is.character(x) || length(x) != 1 || is.na(x) || !x %in% choices) {
@@ -52,8 +53,8 @@ check_function <- function(f, what) {
   f
 }
 
-# For a method that has `...` only because its generic has: what stands there is a mistake. `call` is the call as
-# the user wrote it, "simulate()".
+# Checks the `...` of a method that has `...` only because its generic has: any argument there is a mistake. `call` is
+# the call as the user wrote it, such as "simulate()".
 check_dots <- function(call, ..., allowed = character()) {
   given <- as.list(substitute(list(...)))[-1]
   names <- if (is.null(names(given))) character(length(given)) else names(given)
@@ -61,13 +62,13 @@ check_dots <- function(call, ..., allowed = character()) {
   if (!length(wrong)) return(invisible())
   if (!nzchar(wrong[1])) fail("%s has no further argument without a name.", call)
   fail("%s has no argument `%s`%s.", call, wrong[1],
-       if (length(allowed)) ", nor have its points and lines such a setting" else "")
+       if (length(allowed)) ", and its points and lines have no such setting" else "")
 }
 
-# Squares of lengths up to this, and their sums, are within the range of doubles.
+# Squares of lengths up to this limit, and sums of the squares, are within the range of doubles.
 largest_length <- 1e150
 
-# Standard deviations; 1 for columns that do not vary.
+# Standard deviations of the columns. 1 for columns that do not vary.
 column_spread <- function(x) {
   spread <- apply(x, 2, spread_of)
   spread[!(spread > 0)] <- 1
@@ -97,14 +98,15 @@ check_potential <- function(s, epsilon, dim) {
 check_weights <- function(weights, k) {
   if (is.null(weights)) return(rep(1 / k, k))
   if (!is.numeric(weights) || length(weights) != k || !all(is.finite(weights)) || any(weights < 0)) {
-    fail("`weights` must be %d finite numbers of at least 0, one a row of `frequencies`, not %s.", k, describe(weights))
+    fail("`weights` must be %d finite numbers of at least 0, one per row of `frequencies`, not %s.", k,
+         describe(weights))
   }
   as.double(weights)
 }
 
 check_shares <- function(weights, k) {
   good <- is.numeric(weights) && length(weights) == k && all(is.finite(weights)) && all(weights > 0)
-  if (!good) fail("`weights` must be %d positive numbers, one a component, not %s.", k, describe(weights))
+  if (!good) fail("`weights` must be %d positive numbers, one per component, not %s.", k, describe(weights))
   as.double(weights) / sum(weights)
 }
 
@@ -117,7 +119,7 @@ check_widths <- function(hidden) {
   as.integer(hidden)
 }
 
-# The path of a checkpoint, in full. A file that is there already must be a checkpoint: a run would write over it.
+# The full path of a checkpoint. A file that already exists must be a checkpoint, because a run overwrites it.
 check_path <- function(checkpoint) {
   if (is.null(checkpoint)) return(NULL)
   if (!is.character(checkpoint) || length(checkpoint) != 1 || is.na(checkpoint) || !nzchar(checkpoint)) {
@@ -139,13 +141,14 @@ check_path <- function(checkpoint) {
   normalizePath(checkpoint, mustWork = FALSE)
 }
 
-# An uncompressed file of saveRDS() begins with these two bytes. An empty file holds nothing that could be lost.
+# A file that saveRDS() wrote without compression begins with these two bytes. An empty file holds nothing that could
+# be lost.
 looks_saved <- function(path) {
   first <- readBin(path, "raw", 2L)
   length(first) == 0 || identical(first, charToRaw("X\n"))
 }
 
-# Every how many steps a frame is kept.
+# The number of steps from one kept frame to the next.
 check_every <- function(keep, every, planned) {
   if (!is.null(every)) every <- check_count(every, "every", 1L)
   if (keep == "all") {

@@ -1,12 +1,13 @@
-# What the package says when it stops: one place where errors are made.
+# Conditions: all errors of the package are made here.
 
-# Each error has a class that says which kind it is, and the class "particleflow_error":
+# Each error has the class "particleflow_error" and a class that says which kind it is:
 #   particleflow_input     the user gave something wrong
-#   particleflow_unfit     something cannot be fitted to these rows: a search goes on without it
+#   particleflow_unfit     something cannot be fitted to these rows; a search goes on without it
 #   particleflow_unsolved  an iteration did not converge, or numbers left the range of doubles
-#   particleflow_size      the work would not fit into memory or would not end
+#   particleflow_size      the work would need too much memory or too much time
 stop_class <- function(class, message, ...) {
-  stop(structure(class = c(class, "particleflow_error", "error", "condition"), list(message = message, call = NULL, ...)))
+  stop(structure(class = c(class, "particleflow_error", "error", "condition"),
+                 list(message = message, call = NULL, ...)))
 }
 
 fail <- function(...) stop_class("particleflow_input", sprintf(...))
@@ -14,10 +15,10 @@ stop_unfit <- function(...) stop_class("particleflow_unfit", sprintf(...))
 stop_unsolved <- function(...) stop_class("particleflow_unsolved", sprintf(...))
 stop_size <- function(...) stop_class("particleflow_size", sprintf(...))
 
-# What `value` gives; NULL: it cannot be fitted to these rows. Other errors are faults and end the call.
+# The result of `value`. NULL: it cannot be fitted to these rows. Other errors are mistakes and end the call.
 unless_unfit <- function(value) tryCatch(value, particleflow_unfit = function(e) NULL)
 
-# "3 (rows 2, 5, 9)": how many and the first few.
+# The first five entries as one string: "2, 5, 9".
 some <- function(index) {
   shown <- utils::head(index, 5)
   if (is.numeric(shown)) shown <- as_text(shown)
@@ -25,7 +26,7 @@ some <- function(index) {
   if (length(index) > 5) paste0(shown, ", ...") else shown
 }
 
-# The text of numbers, whatever options() say about digits and the exponent.
+# The text of numbers, whatever options() says about digits and the exponent.
 as_text <- function(x, digits = 15L) {
   if (is.integer(x)) sprintf("%d", x) else sprintf(paste0("%.", digits, "g"), x)
 }

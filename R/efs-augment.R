@@ -1,17 +1,16 @@
-#' Augmentation: draw fresh latent points
+#' Augmentation: draw new latent points
 #'
-#' Draws points where a forward flow has ended; [efs_backward()] carries them
-#' to the data.
+#' Fits a latent law to the last frame of a forward flow and draws points from it. [efs_backward()] carries these
+#' points to the data.
 #'
-#' @param traj A [particle_trajectory].
-#' @param n Number of points to draw.
-#' @param law Name of a latent law, or a law such as `law_local(jitter = 0.5)`: see [laws]. The default is the one
-#'   of the theory.
-#' @param ... Settings of the law, where `law` is a name. The argument `law` was called `method` once, and this name is
-#'   still taken.
+#' @param traj A [particle_trajectory] from [efs_forward()].
+#' @param n Number of points to draw, a whole number of at least 0.
+#' @param law Name of a latent law, or a law such as `law_local(jitter = 0.5)`: see [laws]. The default is the law of
+#'   the theory.
+#' @param ... Settings of the law, if `law` is a name. `method` is an older name of the argument `law` and still works.
 #' @param threads As in [efs_forward()].
-#' @return A matrix of `n` rows and `d` columns, on the latent side. Governed by
-#'   [set.seed()]; the first rows do not depend on how many are drawn.
+#' @return A numeric matrix of `n` rows and `d` columns, in the unit of the trajectory. The draws follow [set.seed()],
+#'   and the first rows do not depend on `n`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 1. \doi{10.48550/arXiv.2507.08239}

@@ -1,40 +1,41 @@
 #' Inverse descent: carry latent points back to the data
 #'
-#' Undoes a forward flow, step by step, for points that were not in it. The
-#' step from \eqn{x^{(j-1)}} to \eqn{x^{(j)}} is undone for a point \eqn{y} by
-#' the \eqn{v} that solves the proximal problem
-#' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0,}{
-#'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0,}
-#' the exact inverse of the forward step, which is convex while the inverse-step
-#' bound is below 1 (see [efs_forward()]).
+#' Undoes a forward flow, step by step, for points that were not in it. For a point \eqn{y}, the step from
+#' \eqn{x^{(j-1)}} to \eqn{x^{(j)}} is undone by the point \eqn{v} that solves the proximal problem
+#' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0.}{
+#'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0.}
+#' This is the exact inverse of the forward step. The problem is convex if the inverse-step bound is below 1 (see
+#' [efs_forward()]).
 #'
 #' @section The two methods:
-#' `"exact"` solves that problem by a quasi-Newton method to `tolerance`, with a
-#' safeguarded Newton method for the points where this fails. `"paper"` is
-#' Algorithm 3 to the letter, for replication only: it evaluates the field at
-#' \eqn{x^{(j)}} instead of \eqn{x^{(j-1)}}, divides by \eqn{n} instead of
-#' \eqn{n-1}, takes `n_inner` plain gradient steps of size `beta` and runs
-#' \eqn{k+1} steps for a flow of \eqn{k}. It does not return the data.
+#' `"exact"` solves the proximal problem to `tolerance` by a quasi-Newton method. Where this method fails, a
+#' safeguarded Newton method takes over.
+#'
+#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication only, because it does not
+#' return the data. It differs from `"exact"` in four points: it evaluates the field at \eqn{x^{(j)}} instead of
+#' \eqn{x^{(j-1)}}; it divides by \eqn{n} instead of \eqn{n-1}; it takes `n_inner` gradient steps of size `beta`; and
+#' it undoes \eqn{k+1} steps of a flow of \eqn{k} steps.
 #'
 #' @section How exact:
-#' A small error is magnified by at most about \eqn{1/(1-b_j)} by each step
-#' that is undone. Where the errors so added up exceed 1e-8 of the radius, or a
-#' bound is 1 or more, a warning gives the estimate.
-#' A long flow towards a rigid rest state (few rows, many dimensions) forgets
-#' where it came from, and no tolerance brings that back.
+#' Undoing step \eqn{j} can multiply a small error by up to about \eqn{1/(1-b_j)}, where \eqn{b_j} is the inverse-step
+#' bound. The errors of all steps are added up in this way. If the estimated error exceeds 1e-8 of the radius of the
+#' data, or if a bound is 1 or more, a warning gives the estimate. In a long flow of few rows in many dimensions, the
+#' rows come to rest at a rigid figure that no longer depends on where they came from. No tolerance can then recover
+#' the data.
 #'
-#' @param traj A [particle_trajectory].
-#' @param y Numeric matrix, `m` rows by `d` columns: latent points, in the unit
-#'   of the trajectory. A vector is one point, or `m` points where `d = 1`.
-#' @param control Settings of the inverse from `efs_control()`, or `"exact"` or `"paper"` alone.
+#' @param traj A [particle_trajectory] from [efs_forward()]. A trajectory that was changed by hand is an error.
+#' @param y Numeric matrix of `m` rows and `d` columns: latent points, in the unit of the trajectory. A vector is one
+#'   point, or `m` points if `d = 1`.
+#' @param control Settings of the inverse from `efs_control()`, or one of the names `"exact"` and `"paper"`.
 #' @param details `TRUE` returns a list instead of the points alone.
 #' @param threads,progress As in [efs_forward()].
 #' @param ... Single settings of `efs_control()`, which replace those of `control`. `method` is an older name of
 #'   `backward`.
-#' @return A matrix like `y` of points on the data side. With `details = TRUE` a
-#'   list with `points`, `converged` (logical, one a point), `residual` (largest
-#'   relative residual of each point over the steps), `evaluations` (mean number
-#'   of field evaluations per point and step) and `error_estimate` (relative).
+#' @return A matrix like `y` of points on the data side. With `details = TRUE` a list with `points`, `converged`
+#'   (logical, one entry per point), `residual` (the largest relative residual of each point over the steps),
+#'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
+#'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
+#'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 3 and Proposition 9. \doi{10.48550/arXiv.2507.08239}
@@ -59,12 +60,12 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
 
 #' @rdname efs_backward
 #' @param backward `"exact"` or `"paper"`, see below.
-#' @param tolerance Largest residual of the proximal problem, relative to the
-#'   root-mean-square radius of the particles before the step.
-#' @param max_evaluations Evaluations of the field in one quasi-Newton solve
-#'   before Newton's method takes over.
-#' @param beta,n_inner Size and number of the inner gradient steps, for
-#'   `"paper"`.
+#' @param tolerance Largest residual of the proximal problem, relative to the root-mean-square radius of the particles
+#'   before the step. A number above 0.
+#' @param max_evaluations Largest number of evaluations of the field in one quasi-Newton solve. Then Newton's method
+#'   takes over. A whole number of at least 1.
+#' @param beta,n_inner Size of the inner gradient steps (a number above 0) and their number (a whole number of at least
+#'   0), for `"paper"`.
 #' @export
 efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_evaluations = 30, beta = 0.1,
                         n_inner = 300) {
@@ -83,11 +84,12 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 #' @export
 print.efs_control <- function(x, ...) {
   used <- if (x$method == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
-  cat("<efs_control> backward = \"", x$method, "\"", sprintf(", %s = %s", used, vapply(x[used], format, "")), "\n", sep = "")
+  cat("<efs_control> backward = \"", x$method, "\"", sprintf(", %s = %s", used, vapply(x[used], format, "")), "\n",
+      sep = "")
   invisible(x)
 }
 
-# `control` with single settings in `given`, the arguments in `...` of the function `what`.
+# `control` with the single settings in `given`. These are the arguments in `...` of the function `what`.
 gather_control <- function(control, given, what) {
   if (is.character(control)) control <- efs_control(control)
   if (!inherits(control, "efs_control")) fail("`control` must come from efs_control(), not be %s.", describe(control))
@@ -95,14 +97,15 @@ gather_control <- function(control, given, what) {
   known <- names(formals(efs_control))
   stray <- setdiff(if (is.null(names(given))) rep("", length(given)) else names(given), known)
   if (length(stray)) {
-    fail("%s has no %s.", what, if (nzchar(stray[1])) sprintf("argument `%s`", stray[1]) else "further argument without a name")
+    fail("%s has no %s.", what,
+         if (nzchar(stray[1])) sprintf("argument `%s`", stray[1]) else "further argument without a name")
   }
   set <- unclass(control)
   names(set)[names(set) == "method"] <- "backward"
   do.call(efs_control, utils::modifyList(set, given))
 }
 
-# A whole trajectory that has an inverse.
+# Stops unless `traj` is an unchanged trajectory that has an inverse.
 check_trajectory <- function(traj, what = "traj") {
   if (!inherits(traj, "particle_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
@@ -120,10 +123,10 @@ check_latent_points <- function(y, dim) {
   check_points(y, "y", min_rows = 0L, dim = dim)
 }
 
-# log_det: also sum_j log det(I - gamma_j J_j) at each point, for its density.
+# log_det: TRUE also gives sum_j log det(I - gamma_j J_j) at each point, which the density of the point needs.
 run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   exact <- control$method == "exact"
-  # the step from frame j to j + 1 is undone at frame j; the paper starts one later
+  # the step from frame j to frame j + 1 is undone with the particles of frame j; the paper begins one frame later
   steps <- if (exact) rev(seq_along(traj$gamma)) else rev(seq_len(n_steps(traj) + 1L))
   if (n_steps(traj) == 0) steps <- integer()
   check_backward_time(traj, y, control, length(steps))
@@ -167,13 +170,13 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   )
 }
 
-# The root-mean-square radius of the particles, by which residuals are measured; 1 where they are all equal.
+# The root-mean-square radius of the particles, the unit of the residuals. 1 if all particles are equal.
 frame_scale <- function(at) {
   radius <- sqrt(mean(rowSums(sweep(at, 2, colMeans(at))^2)))
   if (radius > 0) radius else 1
 }
 
-# Each step takes one kernel value for each pair of a point and a particle, Algorithm 3 `n_inner` of them.
+# Each step takes one kernel value per pair of a point and a particle. Algorithm 3 takes `n_inner` values per pair.
 check_backward_time <- function(traj, y, control, steps) {
   exact <- control$method == "exact"
   pairs <- as.numeric(nrow(y)) * dim(traj$frames)[1] * steps * if (exact) 1 else control$n_inner
@@ -181,8 +184,8 @@ check_backward_time <- function(traj, y, control, steps) {
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")
 }
 
-# The velocities of the last two steps, and the one that a straight line through
-# them gives for the next step; each belongs to the middle of its step.
+# Stores the velocities of the last two steps. guess() extrapolates them to the next step by a straight line. Each
+# velocity belongs to the middle of its step.
 velocity_store <- function() {
   last <- 0
   change <- 0

@@ -1,13 +1,13 @@
-# The density floor of a fit: draws less likely than a quantile of the rows are drawn again.
+# The density floor of a fit: a draw is drawn again if it is less likely than a quantile of the rows.
 
-# The key of the draws that the share kept is taken from, and their number: the share is known to a hundredth.
+# The share of draws that is kept is estimated from this number of draws under this key, to about a hundredth.
 floor_key <- c(0L, 0L)
 floor_draws <- 1000L
 
-# What the floor of one class is computed from, in the unit of the flow: `own`, the log-densities of the rows, and
-# `draws`, those of draws under a fixed key. A law gives the rows that it was fitted to too high a density, so their
-# held-out densities are taken if there are some, and otherwise each row is evaluated without its own particle.
-# NULL: there is no density that could be trusted.
+# What the floor of one class is computed from, in the unit of the flow. `own` are the log-densities of the rows and
+# `draws` those of draws under a fixed key. A law assigns too high a density to the rows it was fitted to. So `own` are
+# the held-out log-densities if there are some. Otherwise each row is evaluated without its own particle. NULL: there
+# is no density that could be trusted.
 floor_densities <- function(flow, control, threads) {
   trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
     all(flow$trajectory$diagnostics$bound < 1, na.rm = TRUE) && ncol(flow$trajectory$frames) <= most_exact_dims
@@ -23,8 +23,8 @@ floor_densities <- function(flow, control, threads) {
   list(own = own, draws = law_density(flow$law, y, threads)[, 1] + back$log_det)
 }
 
-# Log-density of each particle without its own part in the law. Where particles are equal, all of them are left out: the
-# law is that of the different ones.
+# Log-density of each particle under the law without the particle's own part. If particles are equal, all of them are
+# left out, and the law is fitted to the distinct particles.
 own_density <- function(flow, points, threads) {
   first <- first_equal(points)
   distinct <- first == seq_along(first)
@@ -37,8 +37,8 @@ own_density <- function(flow, points, threads) {
   each[match(first, which(distinct))]
 }
 
-# The level below which draws are dropped, in the unit of the flow, and the share of draws that is kept. NULL: nothing
-# is dropped. A fit that was made without a floor computes the densities here.
+# The level below which a draw is dropped, in the unit of the flow, and the share of draws that is kept. NULL: no draw
+# is dropped. If the fit was made without a floor, this function computes the densities.
 flow_floor <- function(flow, density_floor, control, threads) {
   if (density_floor == 0) return(NULL)
   found <- if (is.null(flow$floor)) floor_densities(flow, control, threads) else flow$floor

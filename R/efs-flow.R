@@ -1,6 +1,6 @@
 # The flow of each class of a fit.
 
-# What the search chose for one class; NULL: there was none.
+# What the search chose for one class. NULL: there was no search.
 search_class <- function(z, blocks, control, by_column, threads, progress) {
   if (!can_calibrate(control, z)) return(NULL)
   setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads)
@@ -11,7 +11,7 @@ search_class <- function(z, blocks, control, by_column, threads, progress) {
   })
 }
 
-# `control` with what the search found.
+# `control` with the settings that the search found.
 with_choice <- function(control, found, n, d, reason) {
   control$place <- unit_of_scale(control$scale)
   if (is.null(found)) return(control)
@@ -29,7 +29,7 @@ with_choice <- function(control, found, n, d, reason) {
   control
 }
 
-# The flow of one class, from its latent rows. control$laws: the laws asked for, as kinds; NULL: all.
+# The flow of one class, from its latent rows. control$laws are the laws asked for, as kinds; NULL: all searched laws.
 make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   n <- nrow(z)
   dim <- ncol(z)
@@ -60,7 +60,7 @@ flow_of_class <- function(points, control, reason, threads, progress) {
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
-# One row: the settings of the flow, how well it can be undone, and what the search found.
+# One row: the settings of the flow, how well it can be undone, and the scores of the search.
 flow_diagnostics <- function(flow, place, label, n, found, reason) {
   trajectory <- flow$trajectory
   k <- n_steps(trajectory)
@@ -78,7 +78,7 @@ flow_diagnostics <- function(flow, place, label, n, found, reason) {
   )
 }
 
-# One (trajectory, centre, scale, law, rows) per class, whether grouped or not.
+# One list (trajectory, centre, scale, law, rows) per class, also for a fit without groups.
 class_flows <- function(fit) {
   trajectories <- if (inherits(fit$trajectory, "particle_trajectory")) list(fit$trajectory) else fit$trajectory
   flows <- Map(function(flow, trajectory, rows) c(flow, list(trajectory = trajectory, rows = rows)),
@@ -88,8 +88,7 @@ class_flows <- function(fit) {
 
 is_grouped <- function(fit) !is.null(fit$table$group)
 
-# rbind of one data frame per class, with the class in front where there are
-# classes.
+# rbind() of one data frame per class. If there are groups, the first column is the class.
 over_classes <- function(fit, make) {
   flows <- class_flows(fit)
   parts <- lapply(names(flows), function(class) {

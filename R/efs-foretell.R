@@ -1,29 +1,28 @@
-# How long a fit will take, said in a message where it is more than a minute: before the searches and the flows by
-# rule, and for each class again when its search has chosen, because a stack costs several times as much as a single
-# law.
+# Foretells how long a fit will take, in a message, if it is more than a minute: once before the searches and the flows
+# by rule, and once more for each class after its search, because a stack costs several times as much as a single law.
 
-# Seconds of one thread per unit of work, on a core of a server of 2023 with 256-bit vectors, measured from 1,200 to
-# 100,000 rows and 3 to 30 dimensions; other machines differ by a factor of two or so.
-#   field       per pair of rows and coordinate (and four more for the kernel), for one step of a flow
-#   neighbours  the same, for one search of nearest neighbours
-#   log_det     per pair of rows and entry of its matrix, for the log-determinant of one step
-#   mixture     per row and squared dimension (with four more), for one fit of a mixture
-#   density     per row and squared dimension, for about a thousand densities of all widths under one law
-#   search      per dimension (and six more), for the search over most_search_rows rows
+# Seconds of one thread per unit of work. Measured on a core of a server of 2023 with 256-bit vectors, from 1,200 to
+# 100,000 rows and 3 to 30 dimensions. Other machines differ by a factor of about two.
+#   field       per pair of rows and per coordinate plus four (the kernel), for one step of a flow
+#   neighbours  per pair of rows and per coordinate plus four, for one search of nearest neighbours
+#   log_det     per pair of rows and per entry of its matrix, for the log-determinant of one step
+#   mixture     per row and per squared dimension plus four, for one fit of a mixture
+#   density     per row and per squared dimension, for about a thousand densities of all widths under one law
+#   search      per dimension plus six, for the search over most_search_rows rows
 cost <- c(field = 3.3e-11, neighbours = 1e-10, log_det = 1.7e-11, mixture = 2e-7, density = 5e-7, search = 0.25)
 
 least_seconds_to_tell <- 60
 
 flow_seconds <- function(n, d, steps) cost[["field"]] * as.double(n)^2 * (d + 4) * (steps + 1)
 
-# A stack is weighed again on all rows: four mixtures, and neighbours for two or three laws, which are then fitted.
+# On all rows a stack is weighed again: four mixtures, and the neighbours of two or three laws, which are then fitted.
 law_seconds <- function(n, d, stacked) {
   times <- if (stacked) c(5, 4, 3) else c(1, 0.5, 0.3)
   times[1] * cost[["neighbours"]] * as.double(n)^2 * (d + 4) + times[2] * cost[["mixture"]] * n * (d + 4)^2 +
     times[3] * cost[["density"]] * n * d^2
 }
 
-# A flow by rule, its law and the densities of its rows.
+# A flow by the rule of thumb, its law, and the densities of its rows.
 rule_seconds <- function(n, d, steps, floor) {
   own <- if (floor && d <= most_exact_dims) cost[["log_det"]] * as.double(n)^2 * (d^2 / 2 + 5 * d + 20) * steps else 0
   flow_seconds(n, d, steps) + own + cost[["neighbours"]] * as.double(n)^2 * (d + 4)
@@ -31,7 +30,7 @@ rule_seconds <- function(n, d, steps, floor) {
 
 search_seconds <- function(n, d) cost[["search"]] * (d + 6) * min(1, n / most_search_rows)
 
-# The frames, five copies of the rows, and, where laws are searched, five triangles per row: covariances of neighbours.
+# The frames, five copies of the rows, and, if laws are searched, five triangles per row: covariances of neighbours.
 class_bytes <- function(n, d, searched, control, steps) {
   frames <- if (control$keep == "all") steps + 1 else 2 * sqrt(steps + 1)
   8 * as.double(n) * (d * (frames + 5) + if (searched) 2.5 * d * (d + 1) else 0)
@@ -40,7 +39,7 @@ class_bytes <- function(n, d, searched, control, steps) {
 # Bytes that a search, or the draws behind a density floor, leave to be collected, however few rows there are.
 small_change <- 5e7
 
-# What is known before the searches.
+# The message before the searches.
 foretell_fit <- function(rows, d, control, threads) {
   seconds <- 0
   bytes <- small_change
@@ -55,7 +54,7 @@ foretell_fit <- function(rows, d, control, threads) {
   say_ahead("efs()", seconds, bytes, sum(lengths(rows)), d, threads)
 }
 
-# What is left for one class when its search has chosen a candidate.
+# The message for one class after its search: what is left to do.
 foretell_class <- function(n, d, control, chosen, stacked, threads) {
   control[c("time", "n_steps")] <- list(chosen$time, chosen$n_steps)
   steps <- if (chosen$flow) planned_steps(control) else 0
@@ -72,7 +71,7 @@ say_ahead <- function(what, seconds, bytes, n, d, threads) {
   invisible(list(seconds = seconds, bytes = bytes))
 }
 
-# Steps that are shortened so that they can be undone are more.
+# The number of steps of full size. If steps are shortened so that they can be undone, the flow takes more steps.
 planned_steps <- function(control) {
   if (!is.null(control$n_steps)) return(control$n_steps)
   time <- if (is.null(control$time)) usual_time else control$time

@@ -2,54 +2,54 @@
 #'
 #' Gradient descent of the repulsive-attractive energy
 #' \deqn{E = \frac{1}{n(n-1)} \sum_i \sum_{a \ne i} W(x_i - x_a), \quad
-#'   W(z) = \frac{|z|^2}{2} + \frac{1}{s (|z|^2 + \epsilon)^{s/2}},}{
+#'   W(z) = \frac{|z|^2}{2} + \frac{1}{s (|z|^2 + \epsilon)^{s/2}}.}{
 #'   E = 1/(n(n-1)) sum_i sum_{a != i} W(x_i - x_a),
-#'   W(z) = |z|^2/2 + 1/(s (|z|^2 + epsilon)^(s/2)),}
-#' with the logarithm \eqn{-\log(|z|^2+\epsilon)/2} at `s = 0`. Each step moves
-#' every row by
-#' \eqn{-\gamma/(n-1) \sum_{a \ne i} \nabla W(x_i - x_a)} (Algorithm 2 of the
-#' paper), and every frame is kept: [efs_backward()] needs them all. The centre
-#' of mass stays where it is.
+#'   W(z) = |z|^2/2 + 1/(s (|z|^2 + epsilon)^(s/2)).}
+#' At `s = 0` the second term is the logarithm \eqn{-\log(|z|^2+\epsilon)/2}{-log(|z|^2+epsilon)/2}. Each step moves
+#' every row by \eqn{-\gamma/(n-1) \sum_{a \ne i} \nabla W(x_i - x_a)}{-gamma/(n-1) sum_{a != i} grad W(x_i - x_a)}
+#' (Algorithm 2 of the paper). By default the trajectory keeps every frame, because [efs_backward()] needs all of them.
+#' The flow does not move the centre of mass.
 #'
 #' @section Steps that can be undone:
-#' [efs_backward()] has to undo each step, and can do so only where no two
-#' points are carried to the same place. A step is one-to-one near the particles
-#' while \eqn{b = \gamma (\lambda + \kappa/(n-1))} stays below 1, where
-#' \eqn{\lambda} is the largest curvature of the field over the particles and
-#' \eqn{\kappa} the largest curvature of a single pair, which stands for a new
-#' point right beside one particle. Steps are shortened to keep
-#' \eqn{b \le} `max_bound`. It is an
-#' estimate: \eqn{\lambda} is sought among the particles that look steepest,
-#' and may be a tenth too low. The stronger \eqn{\gamma\kappa n/(n-1) < 1}, the
-#' `certificate`, would prove it everywhere, and is usually far too cautious.
-#' Where `epsilon = 0` and `s > -1`, a single pair can be arbitrarily steep: no
-#' step can be bounded, so `max_bound` must be `Inf`.
+#' [efs_backward()] has to undo each step. It can do so only if the step carries no two points to the same position.
+#' Near the particles a step is one-to-one if its inverse-step bound \eqn{b = \gamma (\lambda + \kappa/(n-1))} is
+#' below 1. Here \eqn{\lambda} is the largest curvature of the field over the particles. \eqn{\kappa} is the largest
+#' curvature of a single pair; it stands for a new point very close to one particle. Steps are shortened to keep
+#' \eqn{b \le} `max_bound`.
 #'
-#' @param x Numeric matrix or data frame, `n` rows (particles) by `d` columns,
-#'   in any one unit of length; at least two rows.
-#' @param s Exponent of the repulsion, \eqn{-2 < s < d}. 0 is logarithmic,
-#'   `d - 2` is Coulomb's.
-#' @param epsilon Softening, in squared units of `x`, at least 0; its root is
-#'   the distance below which two rows count as one. With 0 no two rows may be
-#'   equal.
-#' @param step Largest step size \eqn{\gamma}.
-#' @param n_steps Number of steps, 0 for none; with `time`, the most allowed.
-#' @param time Total time \eqn{\sum \gamma} to cover; `NULL` for exactly
-#'   `n_steps` steps.
-#' @param max_bound Largest inverse-step bound allowed (see below), or `Inf`
-#'   for fixed steps.
-#' @param keep `"all"` frames, or `"checkpoints"`: every `every`-th and the last,
-#'   from which [efs_backward()] computes the others again, to the last bit, at
-#'   the cost of one more forward flow.
-#' @param every For `"checkpoints"`, a whole number of at least 1; `NULL` takes
-#'   the root of the number of steps, which needs the least memory.
-#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]; `NULL`
-#'   for none. If it cannot be written, a warning says so and the run goes on.
-#' @param threads Number of threads; see [particleflow_threads()].
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive
-#'   session.
-#' @return A [particle_trajectory]: `frames`, an `[n, d, k + 1]` array (fewer
-#'   slices with checkpoints), the `times`, step sizes `gamma` and a data frame `diagnostics`.
+#' The bound is an estimate: \eqn{\lambda} is computed only for the particles that look steepest, and it may be too low
+#' by a tenth. The `certificate` is \eqn{\gamma \kappa n/(n-1)}. If it is below 1, the step is proved to be one-to-one
+#' everywhere. This condition is usually far too cautious.
+#'
+#' With `epsilon = 0` and `s > -1`, a single pair can be arbitrarily steep. Then no step can be bounded, and
+#' `max_bound` must be `Inf`.
+#'
+#' @section Errors:
+#' The function stops if an argument is outside its range (class `particleflow_input`); if rows are equal and `epsilon`
+#' is 0 (`particleflow_unfit`); if particles leave the range of numbers (`particleflow_unsolved`); and if the
+#' trajectory would take more than half of the machine's memory or the flow more than 30 days (`particleflow_size`).
+#'
+#' @param x Numeric matrix or data frame of `n` rows (particles) and `d` columns, all in one unit of length; at least
+#'   two rows.
+#' @param s Exponent of the repulsion, \eqn{-2 < s < d}. 0 is the logarithm, `d - 2` is Coulomb's potential.
+#' @param epsilon Softening, in squared units of `x`, a number of at least 0. Its square root is the distance below
+#'   which the repulsion of two rows is softened, so that they act almost as one row. With 0 all rows must be
+#'   different.
+#' @param step Largest step size \eqn{\gamma}, a number above 0.
+#' @param n_steps Number of steps, a whole number of at least 0. With `time`, the largest number of steps.
+#' @param time Total time \eqn{\sum \gamma}, a number of at least 0. `NULL`: the flow takes exactly `n_steps` steps.
+#' @param max_bound Largest inverse-step bound, a number above 0 (see below), or `Inf` for steps of fixed size.
+#' @param keep `"all"` keeps all frames. `"checkpoints"` keeps every `every`-th frame and the last. [efs_backward()]
+#'   then computes the other frames again, with the same bits, which costs one more forward flow.
+#' @param every For `"checkpoints"`, a whole number of at least 1. `NULL` takes the square root of the number of steps,
+#'   which needs the least memory.
+#' @param checkpoint Path of a file to which the run is saved every half minute and at its end, for [resume()]. `NULL`:
+#'   the run is not saved. If the file cannot be written, a warning says so and the run goes on.
+#' @param threads Number of threads, a whole number of at least 1; see [particleflow_threads()].
+#' @param progress `TRUE` or `FALSE`; `NULL` shows a progress bar in an interactive session.
+#' @return A [particle_trajectory] with `frames`, an `[n, d, k + 1]` array for `k` steps (fewer slices with
+#'   checkpoints), the `times`, the step sizes `gamma` and a data frame `diagnostics`. If the steps had to be so short
+#'   that the flow ended early, a warning says so.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 2. \doi{10.48550/arXiv.2507.08239}
@@ -70,15 +70,15 @@ efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
   complete(run, progress)
 }
 
-# The same for other functions, which see to it themselves that a run which is stopped is not lost. `given`: the user
-# gave the number of steps and is told where they are short.
+# The same for other functions, which make sure themselves that a stopped run is not lost. `given`: the user gave the
+# number of steps, and is told if they cover less time than expected.
 forward_flow <- function(x, s, epsilon, step, n_steps = if (is.null(time)) 10 else 1000, time = NULL, max_bound = 0.5,
                          keep = c("all", "checkpoints"), given = FALSE, threads = NULL, progress = NULL) {
   run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads)
   finish(go_on(run, progress, remember = FALSE))
 }
 
-# The arguments of efs_forward() as a run of which no step is taken.
+# The arguments of efs_forward() as a run before its first step.
 forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads) {
   x <- check_points(x, "x", min_rows = 2L)
   potential <- check_potential(s, epsilon, ncol(x))
@@ -102,7 +102,7 @@ forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, eve
   new_riesz_run(x, potential, control, planned, threads)
 }
 
-# Where a single pair of particles can be arbitrarily steep, no step is short enough.
+# If a single pair of particles can be arbitrarily steep, no step is short enough.
 check_steep <- function(potential, max_bound, n_steps) {
   steepest <- .Call(C_pf_pair_curvature, potential$s, potential$epsilon)
   if (is.infinite(max_bound) || is.finite(steepest) || n_steps == 0) return(invisible())

@@ -1,17 +1,15 @@
 #' A path between two rows
 #'
-#' A straight line between the latent positions of two training rows, carried
-#' back to the data: where the flow has spread the rows evenly, the path bends
-#' along them.
+#' Draws a straight line between the latent positions of two training rows and carries it back to the data. If the flow
+#' has spread the rows evenly, the path follows the bends of the data.
 #'
 #' @param object A fit from [efs()].
-#' @param from,to Row numbers of the training table; with groups, of the same
-#'   class.
-#' @param n Number of points, ends included, at least 2.
+#' @param from,to Row numbers of the training table. In a fit with groups both rows must be of the same class.
+#' @param n Number of points, both ends included, a whole number of at least 2.
 #' @param ... Passed to methods.
 #' @param threads See [efs_forward()].
-#' @return Rows in the form of the table, from row `from` to row `to`, with the
-#'   attribute `"latent"`: the `n` points of the line on the latent side.
+#' @return `n` rows in the form of the table, from row `from` to row `to`. The attribute `"latent"` is the `[n, d]`
+#'   matrix of the points of the line on the latent side, in the unit of the flow.
 #' @references
 #' Daneshmand H, Soleymani A (2025), Figures 2 and 5.
 #' \doi{10.48550/arXiv.2507.08239}
@@ -33,7 +31,8 @@ interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
     names(object$rows)[vapply(object$rows, function(rows) row %in% rows, NA)]
   }, "")
   if (class[1] != class[2]) {
-    fail("Rows %d and %d belong to different classes (\"%s\", \"%s\"), which have flows of their own; choose two rows of one class.",
+    fail(paste("Rows %d and %d belong to different classes (\"%s\", \"%s\"), which have flows of their own; choose two",
+               "rows of one class."),
          from, to, class[1], class[2])
   }
   latent <- predict(object)

@@ -1,17 +1,19 @@
 #' Summaries of a fit
 #'
-#' `summary()` gives the settings and diagnostics of each flow; `tidy()` one row
-#' per flow and frame; `glance()` one row for the fit; `as.data.frame()` the
-#' particles over time, in the unit of the flow.
+#' `summary()` gives the settings and diagnostics of each flow, `tidy()` one row per flow and frame, and `glance()` one
+#' row for the whole fit. `as.data.frame()` gives the particles over time, in the unit of the flow.
 #'
 #' @param object,x A fit from [efs()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.efs` with `flows` (a data frame,
-#'   a row a flow: rows, dimensions, potential, steps, time, the largest
-#'   inverse-step bound, the factor by which the inverse may magnify errors, the
-#'   law and a note), `latent` and `elapsed`. `tidy()`, `glance()` and
-#'   `as.data.frame()`: data frames.
+#' @return `summary()`: a list of class `summary.efs` with `call`, `flows`, `latent` (the fitted map), `grouped`,
+#'   `elapsed` (seconds) and `version`. `flows` is a data frame with one row per flow and these columns: `group`; `n`
+#'   (rows); `dim` (latent dimensions); `place` (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and
+#'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
+#'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
+#'   per row); `gain` and `gain_se` (what the flow adds to it, and the standard error); and `note` (why the class has
+#'   no flow). `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
+#'   `glance()` and `as.data.frame()` return data frames. `format()` returns the lines that `print()` shows.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' summary(fit)
@@ -30,23 +32,24 @@ format.efs <- function(x, ...) {
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
-    lines <- c(lines, sprintf("%d classes, a flow each:", nrow(flows)))
+    lines <- c(lines, sprintf("%d classes, one flow per class:", nrow(flows)))
   }
   width <- max(nchar(flows$group), 0, na.rm = TRUE)
   for (i in seq_len(nrow(flows))) {
     flow <- flows[i, ]
     what <- if (nzchar(flow$note)) {
-      sprintf("no flow (%s), law %s", flow$note, flow$law)
+      sprintf("without a flow (%s), law %s", flow$note, flow$law)
     } else if (flow$steps == 0) {
-      sprintf("no flow, %slaw %s", if (flow$place == "whitened") "whitened, " else "", flow$law)
+      sprintf("without a flow, %slaw %s", if (flow$place == "whitened") "whitened, " else "", flow$law)
     } else {
-      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, law %s", if (flow$place == "whitened") "whitened, " else "", format(flow$s),
+      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, law %s",
+              if (flow$place == "whitened") "whitened, " else "", format(flow$s),
               format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), flow$law)
     }
     if (is_grouped(x)) {
       what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
     } else {
-      if (!startsWith(what, "no flow")) what <- paste0("flow: ", what)
+      if (!startsWith(what, "without a flow")) what <- paste0("flow: ", what)
     }
     short <- short_line(class_flows(x)[[i]]$trajectory)
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
@@ -72,9 +75,9 @@ calibration_line <- function(flow, indent) {
   } else if (flow$steps > 0) {
     sprintf("the flow adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
   } else {
-    sprintf("no flow, for the best one tried adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
+    sprintf("a flow is not used, because the best one tried adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
   }
-  sprintf("%scalibrated: held-out log-likelihood %.3f nats a row; %s", indent, flow$log_density, adds)
+  sprintf("%scalibrated: held-out log-likelihood %.3f nats per row; %s", indent, flow$log_density, adds)
 }
 
 #' @rdname summary.efs

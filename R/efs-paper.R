@@ -1,15 +1,14 @@
 #' The settings printed in the paper
 #'
-#' The arguments of [efs()] for the three experiments of Table 1, for
-#' replication. With them the median generated row lies at about 1 to 15 % of
-#' the distance at which a fresh observation would lie from its nearest training
-#' row (the paper leaves the scale of its data open): they return copies. The softening is far below the spacing of the rows,
-#' so on the way back every particle is a sink.
+#' The arguments of [efs()] for the three experiments of Table 1 of the paper, for replication. With these arguments
+#' the new rows are nearly copies of the training rows, because the softening is far below the spacing of the rows. On
+#' the way back every particle therefore attracts the points near it. The distance of the median new row from its
+#' nearest training row is about 1 to 15 % of that of a fresh observation. The range is wide because the paper does not
+#' state the scale of its data.
 #'
-#' @param experiment `"gmm"` (Gaussian mixture in the plane, 400 rows),
-#'   `"swissroll"` (in the plane, 500 rows) or `"mnist"` (an autoencoder's 15
-#'   dimensions, 15,000 rows).
-#' @return A list of arguments for [efs()].
+#' @param experiment `"gmm"` (Gaussian mixture in the plane, 400 rows), `"swissroll"` (in the plane, 500 rows) or
+#'   `"mnist"` (15 dimensions of an autoencoder, 15,000 rows).
+#' @return A named list of arguments for [efs()].
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Table 1. \doi{10.48550/arXiv.2507.08239}

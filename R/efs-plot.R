@@ -1,42 +1,38 @@
 #' Plots of a fit
 #'
-#' The rows on their way to equilibrium, the data beside the latent side with
-#' new points and an interpolation path, or the energies over time. `plot()`
-#' draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#' `type` chooses what is drawn: the rows on their way to equilibrium; the data beside the latent side, with new points
+#' and an interpolation path if asked for; or the energies over time. `plot()` draws with base graphics. `autoplot()`
+#' returns the same picture as a ggplot.
 #'
 #' @section What is shown:
-#' Latent points are shown in the common space of the latent map, each class put
-#' back in its place and size, although its flow runs in a unit of its own. With
-#' more than two latent dimensions they are projected on the first two principal
-#' components of the encoded rows, in all panels the same. Values in one
-#' dimension are stacked like a histogram of dots, new ones downwards.
+#' The flow of each class runs in its own unit. Latent points are drawn in the common space of the latent map: each
+#' class is moved and scaled back to its position and size there. With more than two latent dimensions, the points are
+#' projected on the first two principal components of the encoded rows, and all panels have the same projection. Values
+#' in one dimension are stacked like a histogram of dots. New values are stacked downwards.
 #'
-#' Panels of `"trajectory"` are matched by time: a class shows its last frame at
-#' or before the time of the panel, and stays where it is where it has no flow.
+#' The panels of `"trajectory"` are matched by time: a class shows its last frame at or before the time of the panel. A
+#' class without a flow stays where it is.
 #'
-#' The data side of `"latent"` shows the columns themselves, as decoded, each in
-#' its own unit, where at most two columns of the table vary; otherwise the
-#' encoded rows. A new row is drawn where [simulate()][simulate.efs] would give
-#' it back: after the same [set.seed()] these are the same rows.
+#' The data side of `"latent"` shows the decoded columns, each in its own unit, if at most two columns of the table
+#' vary. Otherwise it shows the encoded rows. A new row is drawn where [simulate()][simulate.efs] would return it.
+#' After the same [set.seed()] both give the same rows.
 #'
 #' The curves of `"energy"` are in the unit of each flow.
 #'
 #' @param x,object A fit from [efs()].
-#' @param type `"trajectory"`, `"latent"` (data and latent side) or `"energy"`
-#'   (energy on a linear, kinetic energy on a logarithmic axis, one curve a
-#'   class).
-#' @param times For `"trajectory"`, flow times between 0 and the end of the
-#'   longest flow, in whose frames the nearest are taken. `NULL`: five times
-#'   evenly spread.
-#' @param new For `"latent"`, the number of new points to draw and to carry
-#'   back, shown as stars on both sides; 0 or `NULL` for none. With classes, the
-#'   total, shared out as in the data. Governed by [set.seed()].
-#' @param path For `"latent"`, two row numbers `c(from, to)` of one class: the
-#'   path between them (see [interpolate()]), shown as a line with stars.
-#' @param group Classes to colour by, instead of those of the fit: a factor or a
-#'   vector, one entry a row. Not for `"energy"`.
-#' @param col Colours, one a class (or one for all without classes). `NULL`: a
-#'   palette that colour-blind people can tell apart.
+#' @param type `"trajectory"`, `"latent"` (data side and latent side) or `"energy"`. The last draws one curve per
+#'   class: the energy on a linear axis and the kinetic energy on a logarithmic axis.
+#' @param times For `"trajectory"`, flow times between 0 and the end of the longest flow. The frames of this flow that
+#'   are nearest to them are drawn. `NULL`: five times, evenly spread.
+#' @param new For `"latent"`, the number of new points to draw and to carry back. They are shown as stars on both
+#'   sides. 0 or `NULL`: no new points. With classes this is the total, which is divided among the classes in the
+#'   proportions of the data. The points follow [set.seed()].
+#' @param path For `"latent"`, two row numbers `c(from, to)` of one class. The path between these rows (see
+#'   [interpolate()]) is drawn as a line with stars.
+#' @param group Classes that give the colours, instead of those of the fit: a factor or a vector with one entry per
+#'   row. Not for `"energy"`.
+#' @param col Colours, one per class, or one colour without classes. `NULL`: a palette that colour-blind people can
+#'   tell apart.
 #' @inheritParams plot.particle_trajectory
 #' @inherit plot.particle_trajectory return
 #' @references
@@ -49,7 +45,7 @@
 #' plot(fit, type = "latent", new = 30)
 #' plot(fit, type = "energy")
 #'
-#' # colours without a flow for each class, and a path between two rows
+#' # colours of classes in a fit without groups, and a path between two rows
 #' plot(efs(iris[3:4], calibrate = FALSE), type = "latent", path = c(1, 150), group = iris$Species)
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(fit, type = "latent", new = 30)
@@ -113,14 +109,15 @@ varying_columns <- function(fit) {
   coordinate_names(columns, fit$table$dims)
 }
 
-# New points: where the laws draw them (common latent space) and as rows of the
-# table. One key a class in the order of simulate(), so that the rows are its.
+# New points as the laws draw them (in the common latent space) and as rows of the table. There is one key per class,
+# in the order of simulate(), so that both give the same rows.
 draw_new <- function(fit, n) {
   flows <- class_flows(fit)
   counts <- class_counts(fit, n)
   class <- factor(rep(names(counts), counts), levels = names(flows))
   drawn <- Map(function(flow, count) {
-    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
+    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL),
+              FALSE)
   }, flows[names(counts)], counts)
   points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
   list(
@@ -130,7 +127,7 @@ draw_new <- function(fit, n) {
   )
 }
 
-# A path is a smooth line with a star at every fifth of its 41 points.
+# A path is a smooth line of 41 points with a star at every fifth point.
 path_gap <- 5
 
 draw_path <- function(fit, path) {

@@ -1,22 +1,24 @@
 #' Latent positions of new points, or the data behind latent points
 #'
+#' `predict()` answers three questions about rows that the fit has not seen: where the flow carries them, which rows of
+#' data belong to given latent points, and how likely the rows are.
+#'
 #' @param object A fit from [efs()].
-#' @param newdata New rows with the columns of the table: matched by name where both have names, otherwise by position.
-#'   Unknown and missing names are an error; the column of the class may be there. For `type = "data"`
-#'   latent points as `type = "latent"` gives them: a matrix of one column a
-#'   latent dimension, in the unit of the flow. Missing: the training rows
-#'   (for `"latent"`).
-#' @param type `"latent"` encodes `newdata` and moves it along with the stored
-#'   flow, without moving the flow; `"data"` carries latent points back and
-#'   decodes them; `"log_density"` gives the log-density of each row, see
+#' @param newdata New rows with the columns of the table. Columns are matched by name if both tables have names, and
+#'   otherwise by position. Unknown and missing names are an error. The column of the class may be among the columns.
+#'   For `type = "data"`: latent points as `type = "latent"` returns them, a numeric matrix with one column per latent
+#'   dimension, in the unit of the flow. If `newdata` is missing and `type` is `"latent"`, the training rows are taken.
+#' @param type `"latent"` encodes `newdata` and carries the rows along with the stored flow; the rows do not act on the
+#'   flow. `"data"` carries latent points back and decodes them. `"log_density"` gives the log-density of each row, see
 #'   [logLik()][logLik.efs].
-#' @param group The class of each row of `newdata`, for a fit with groups; not
-#'   needed where `newdata` has the column of the class, under the name that [simulate()][simulate.efs] gives it.
+#' @param group For a fit with groups, the class of each row of `newdata`. It is not needed if `newdata` has the column
+#'   of the class, under the name that [simulate()][simulate.efs] gives it. A class that the fit does not know is an
+#'   error.
 #' @param threads See [efs_forward()].
 #' @param ... Not used.
-#' @return For `"latent"` a matrix `[rows, d]` in the unit of the flow (each
-#'   class has its own); for `"data"` rows in the form of the table; for
-#'   `"log_density"` a number a row, in nats and in units of the columns.
+#' @return For `"latent"` a numeric matrix `[rows, d]` in the unit of the flow (each class has its own unit). For
+#'   `"data"` rows in the form of the table; a warning says so if their estimated error exceeds 1e-3 of the radius of
+#'   the data. For `"log_density"` one number per row, in nats, with the density in units of the columns.
 #' @examples
 #' fit <- efs(iris[1:4], calibrate = FALSE)
 #' z <- predict(fit, iris[1:3, 1:4])
@@ -31,7 +33,9 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
   flows <- class_flows(object)
   if (missing(newdata)) {
     if (type == "data") fail("`newdata` must give the latent points to carry back.")
-    if (type == "log_density") fail("`newdata` must give the rows: the likelihood of the training rows says nothing about new ones.")
+    if (type == "log_density") fail(
+      "`newdata` must give the rows: the likelihood of the training rows says nothing about new ones."
+    )
     out <- matrix(0, sum(lengths(object$rows)), object$latent$dim)
     for (flow in flows) out[flow$rows, ] <- last_frame(flow$trajectory)
     return(out)
@@ -80,8 +84,8 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
     error <- max(error, attr(one, "error"))
   }
   if (anyNA(value)) {
-    warning(sprintf("The flow is not one-to-one at %d of %d rows, so they have no density (NaN): lower `max_bound` or raise `epsilon`.",
-                    sum(is.na(value)), length(value)), call. = FALSE)
+    warning(sprintf(paste("The flow is not one-to-one at %d of %d rows, so they have no density (NaN): lower",
+                          "`max_bound` or raise `epsilon`."), sum(is.na(value)), length(value)), call. = FALSE)
   }
   value <- value + latent_log_volume(fit, points) + read$margin
   if (error > 0) attr(value, "error") <- error
@@ -90,37 +94,34 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
 
 #' The likelihood of a flow
 #'
-#' The exact log-density of rows under a fit: the change of variables through
-#' the stored steps, \deqn{\log p(x) = \log q(y_k) + \sum_j \log\det(I - \gamma_j
-#' J_j(y_{j-1})) + \log|\det A|,}{log p(x) = log q(y_k) + sum_j log det(I - gamma_j
-#' J_j(y_(j-1))) + log|det A|,} where \eqn{y_k} is where the flow carries the
-#' encoded row, \eqn{q} the latent law, \eqn{J_j} the Jacobian of the field and
-#' \eqn{A} the linear part of the encoding, so that the density is in units of the
-#' columns.
+#' The exact log-density of rows under a fit. It comes from the change of variables through the stored steps,
+#' \deqn{\log p(x) = \log q(y_k) + \sum_j \log\det(I - \gamma_j
+#' J_j(y_{j-1})) + \log|\det A|.}{log p(x) = log q(y_k) + sum_j log det(I - gamma_j
+#' J_j(y_(j-1))) + log|det A|.} Here \eqn{y_0} is the encoded row, \eqn{y_j} its position after step \eqn{j} of
+#' \eqn{k}, \eqn{\gamma_j} the step size, \eqn{J_j} the Jacobian of the field, \eqn{q} the density of the latent law,
+#' and \eqn{A} the derivative of the encoding. The density is therefore in units of the columns.
 #'
-#' Evaluate it on rows the fit has not seen: the training rows are where the
-#' particles are, and their likelihood says little. It is a density as long as
-#' every step is one-to-one, which an inverse-step bound below 1 stands for (see
-#' [efs_forward()]). With groups, the density is that of the row within its class.
-#' Columns that do not vary are left out; a class in which a column does not vary has no density. A latent map that keeps fewer
-#' dimensions than columns ([latent_pca()]) gives the density of the row's
-#' projection within its subspace, in the units of the columns there, and says so
-#' in a message.
+#' Give rows that the fit has not seen. The training rows are where the particles are, so their likelihood says little.
+#' The result is a density only if every step is one-to-one. An inverse-step bound below 1 indicates this (see
+#' [efs_forward()]). In a fit with groups, it is the density of the row within its class.
 #'
-#' Up to 128 latent dimensions the determinants are exact; beyond, the first
-#' order of their logarithm is, and the next two come from random
-#' probes, whose standard error (root mean square over the rows, in nats) is the
-#' attribute `"error"`.
+#' Columns that do not vary in the table are left out. If the columns are standardised and a column does not vary
+#' within a class, this class has no density, and the function stops. A latent map that keeps fewer dimensions than
+#' columns ([latent_pca()]) gives the density of the row's projection within its subspace, in the units of the columns
+#' there. A message says so.
 #'
-#' @param object A fit from [efs()] or [smoothed_bootstrap()] whose law has a
-#'   density (see [efs_augment()]).
-#' @param newdata Rows with the columns of the table, not used in the fit; see [predict()][predict.efs].
+#' The determinants are exact up to 128 latent dimensions. In more dimensions the logarithm of the determinant is a
+#' series. Its first term is exact, and its next two terms are estimated from random probes. Their standard error (root
+#' mean square over the rows, in nats) is the attribute `"error"`.
+#'
+#' @param object A fit from [efs()] or [smoothed_bootstrap()] whose law has a density (see [laws]).
+#' @param newdata Rows with the columns of the table that were not used in the fit, see [predict()][predict.efs].
 #' @param group As in [predict()][predict.efs].
 #' @param threads As in [efs_forward()].
 #' @param ... Not used.
-#' @return An object of class `logLik`: the sum of the log-densities, in nats, with
-#'   attributes `nobs` and `df` (`NA`: nothing is counted as a parameter). The
-#'   log-density of each row: `predict(object, newdata, type = "log_density")`.
+#' @return An object of class `logLik`: the sum of the log-densities, in nats, with the attributes `nobs` (the number
+#'   of rows) and `df` (`NA`, because the parameters are not counted). `predict(object, newdata, type = "log_density")`
+#'   gives the log-density of each row.
 #' @examples
 #' set.seed(1)
 #' rows <- sample(150, 120)

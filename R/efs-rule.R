@@ -1,12 +1,12 @@
 # Rules of thumb, and when they apply.
 
-# The softening, in units of the squared spacing of the particles, and the time of the rule of thumb: where a search
-# starts.
+# The softening, in units of the squared spacing of the particles, and the time of the rule of thumb. A search starts
+# from them.
 usual_softening <- 16
 
 usual_time <- 1
 
-# The rule of thumb, where nothing is calibrated: `control` with its gaps filled.
+# The rule of thumb for settings that are not searched: `control` with its gaps filled.
 rule_of_thumb <- function(control, n, d) {
   if (is.null(control$s)) control$s <- 0
   if (is.null(control$epsilon)) control$epsilon <- softening_of(usual_softening, n, d)
@@ -15,10 +15,10 @@ rule_of_thumb <- function(control, n, d) {
   control
 }
 
-# A search needs so many rows: with fewer, the folds say nothing about the laws.
+# A search needs this many rows. With fewer rows the folds say nothing about the laws.
 least_search_rows <- 20L
 
-# What is left to choose can be chosen by likelihood.
+# Whether the settings that are left open can be chosen by likelihood.
 can_calibrate <- function(control, z) {
   varies <- apply(z, 2, function(column) any(column != column[1]))
   all(varies) && can_search(control, nrow(z), ncol(z))
@@ -31,7 +31,7 @@ can_search <- function(control, n, d) {
   control$calibrate && open && scored && n >= max(least_search_rows, control$min_rows) && d <= most_exact_dims
 }
 
-# Why a class gets no flow; "": it can have one.
+# Why a class has no flow. "": it can have one.
 no_flow_reason <- function(n, dim, min_rows) {
   if (n < min_rows) {
     sprintf("%d rows are too few for a flow", n)

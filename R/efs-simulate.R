@@ -1,31 +1,41 @@
 #' New rows from a fit
 #'
-#' Draws from the latent law of each flow and carries the draws back to the
-#' data.
+#' Draws from the latent law of each flow and carries the draws back to the data.
+#'
+#' @section The density floor:
+#' A draw is replaced by a new one if its log-density is below the `density_floor` quantile of the log-densities of the
+#' training rows. At most 50 draws are made for one row, and the last one is kept. The log-densities of the training
+#' rows are those that the search found for held-out rows. Without a search, each training row is evaluated without its
+#' own particle. The attribute `"dropped"` is the share of draws that were dropped. The log-density of a draw accounts
+#' for the share of draws that is kept. That of [logLik()][logLik.efs] is the log-density under the law without a
+#' floor. There is no floor if the flow has no density that could be trusted: if the law has no density, a standardised
+#' column does not vary within the class, a step is not surely one-to-one, the inverse is that of the paper, or there
+#' are more than 128 latent dimensions.
 #'
 #' @param object A fit from [efs()].
-#' @param nsim Number of new rows. With groups either the total, shared out
-#'   as in the data, or a named vector of counts for some of the classes. The class of an empty string is called
-#'   `(empty)`.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to
-#'   [set.seed()] first, and the stream is restored afterwards.
+#' @param nsim Number of new rows, a whole number of at least 0. With groups it is either the total, which is divided
+#'   among the classes in the proportions of the data, or a named vector of counts for some of the classes. The class
+#'   of an empty string is called `(empty)`.
+#' @param seed `NULL` continues R's current random stream. A whole number is given to [set.seed()] first, and the
+#'   stream is restored afterwards.
 #' @param bounds Overrides the argument of [efs()].
-#' @param log_density `TRUE` gives the log-density of each new row (see
-#'   [logLik()][logLik.efs]) as the attribute `"log_density"`.
-#' @param density_floor Draws less likely than this quantile of the training rows (as held out in the calibration,
-#'   or without one each evaluated without its own particle) are drawn again, and their share is the attribute
-#'   `"dropped"`; 0 keeps all. The fit holds what the quantile and the share kept are taken from. A draw's own
-#'   log-density accounts for the share kept; that of [logLik()][logLik.efs] is of the law without a floor.
+#' @param log_density `TRUE` gives the log-density of each new row (see [logLik()][logLik.efs]) as the attribute
+#'   `"log_density"`, in nats. It cannot be combined with `bounds`.
+#' @param density_floor Draws less likely than this quantile of the training rows are drawn again, see below. A number
+#'   between 0 and 0.5; 0 keeps all draws.
 #' @param threads,progress See [efs_forward()].
 #' @param ... Not used.
-#' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with the
-#'   same columns in the same order, under the same names, on the original scale. Integer columns come back as integers,
-#'   numbers with a unit in their unit; columns of type double come back unrounded, whatever the number of decimals they
-#'   were recorded to. A tibble comes back without groups, a sparse or delayed matrix as a plain matrix, a `DataFrame`
-#'   as a data frame. The class of each row comes back with its R class and values: as the column it came from, as a
-#'   column `group` (`group.1` where the table has a column `group`) where it was a vector beside a data frame, and as the
-#'   attribute `"group"` of a matrix. The attribute `"seed"` is as in [stats::simulate()].
-#'   Columns of integers are rounded after the density was taken.
+#' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with
+#'   the same columns, in the same order, under the same names and on the original scale. The attribute `"seed"` is as
+#'   in [stats::simulate()].
+#'
+#'   * Integer columns are integers again. They are rounded after the density was taken.
+#'   * Numbers with a unit keep their unit.
+#'   * Columns of type double are not rounded, even if the data were recorded with few decimals.
+#'   * A tibble has no groups. A sparse or delayed matrix becomes a plain matrix, a `DataFrame` a data frame.
+#'   * The class of each row has its R class and values. It is the column that it came from. If it was a vector beside
+#'     a data frame, it is a column `group` (`group.1` if the table has a column `group`). For a matrix it is the
+#'     attribute `"group"`.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' table(simulate(fit, 30, seed = 1)$Species)
@@ -67,12 +77,11 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   rows
 }
 
-# So often is a draw below the floor repeated: where half of all draws are below, one of 1e15 stays.
+# A draw below the floor is repeated up to this many times. If half of all draws are below, one of 1e15 stays.
 most_attempts <- 50L
 
-# `n` latent rows of one class. Draws less likely than the `density_floor` quantile
-# of the training rows are drawn again: attempt t of row i depends on (key + t, i)
-# only, so the first rows do not depend on how many are drawn.
+# `n` latent rows of one class. Draws less likely than the `density_floor` quantile of the training rows are drawn
+# again. Attempt t of row i depends only on (key + t, i), so the first rows do not depend on how many are drawn.
 draw_rows <- function(flow, n, key, control, density_floor, log_density, threads, progress) {
   floor <- flow_floor(flow, density_floor, control, threads)
   points <- latent <- matrix(0, n, ncol(flow$trajectory$frames))
@@ -100,7 +109,7 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
 }
 
-# How many rows of which class, as a named vector.
+# The number of rows of each class, as a named vector.
 class_counts <- function(fit, nsim) {
   if (length(nsim) > 1 || !is.null(names(nsim))) return(named_counts(fit, nsim))
   nsim <- check_count(nsim, "nsim")
@@ -119,7 +128,7 @@ named_counts <- function(fit, nsim) {
   unknown <- names(nsim)[is.na(keys)]
   if (is.null(keys) || length(unknown)) {
     fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
-         if (length(unknown)) sprintf("; \"%s\" is none", unknown[1]) else "")
+         if (length(unknown)) sprintf("; \"%s\" is not one of them", unknown[1]) else "")
   }
   if (anyDuplicated(keys)) fail("`nsim` names the class \"%s\" twice.", keys[anyDuplicated(keys)])
   stats::setNames(vapply(nsim, check_count, 0L, what = "nsim"), keys)

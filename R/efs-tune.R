@@ -1,28 +1,30 @@
 #' Search the settings of a flow
 #'
-#' The full search of which [efs()] makes a frugal one: every combination of unit,
-#' exponent, softening and time, each with every latent law that has a density, by
-#' held-out log-likelihood; and for each combination the novelty and the closeness of
-#' rows drawn with its best law. Combinations whose steps are not one-to-one or leave the range of numbers are
-#' left out and counted.
+#' Scores every combination of unit, exponent, softening and time, each with every latent law that has a density, by
+#' held-out log-likelihood. [efs()] looks only at a part of these combinations. For each combination, `efs_tune()` also
+#' draws rows with its best law and measures their novelty and their closeness to held-out rows. Combinations are left
+#' out and counted if a step is not one-to-one or the particles leave the range of numbers.
 #'
-#' The folds are those of [efs()] (equal rows stay in one), and at most 1200 rows are searched. Novelty is that
-#' of [novelty()], closeness the energy distance to the held-out rows
-#' ([energy_distance()]) in the unit of the latent columns; both from the first fold, with as many
-#' draws as rows held out.
+#' The folds are those of [efs()], in which equal rows are in one fold. At most 1200 rows are searched. The laws are
+#' scored one by one, and no mixture of them ([law_stack()]) is made. A setting of a law that is far behind in the
+#' first fold is not scored in the others. Novelty is that of [novelty()]. Closeness is the energy distance to the
+#' held-out rows ([energy_distance()]), in the unit of the latent columns. Both come from the first fold, with as many
+#' draws as there are held-out rows.
 #'
-#' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()]; one class.
-#' @param s Exponents to try, each above -2 and below the latent dimension; `NULL`: those
-#'   of [efs()].
-#' @param softening Softenings to try, in units of \eqn{n^{-2/d}} (d at least 2).
-#' @param time Total times to try; 0, no flow, is always among them.
+#' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()]. The table is one class of at least 20 rows, in
+#'   at most 128 latent dimensions.
+#' @param s Exponents to try, numbers above -2 and below the latent dimension. `NULL`: those of [efs()].
+#' @param softening Softenings to try, numbers above 0, in units of \eqn{n^{-2/d}} (with \eqn{d} = 2 in one dimension).
+#' @param time Total times to try, numbers of at least 0. 0, which is the option without a flow, is always among them.
 #' @param law The latent laws to try, each with a density: a name, a law such as `law_student(df = 3)`, or a list of
 #'   names and laws. `NULL`: all that [laws] calls searched.
-#' @return An object of class `efs_tune`: a list with `table` (a data frame, a row per
-#'   combination and law: `place`, `s`, `softening`, `time`, `law`, `settings`,
-#'   `log_density` in nats a row and data units, `se`; in the row of a combination's best law
-#'   `novelty` and `energy_distance`), `best` (arguments for [efs()]), `skipped` (combinations
-#'   without an inverse) and `elapsed`. `plot()` draws the three over the grid.
+#' @return An object of class `efs_tune`. It is a list with `call`, `table`, `best` (a list of arguments for [efs()]),
+#'   `skipped` (the number of combinations that were left out), `folds`, `rows` (the number of rows searched) and
+#'   `elapsed` (seconds). `table` is a data frame with one row per combination and law, best first: `place` (the unit:
+#'   `"scaled"` or `"whitened"`), `flow` (`FALSE`: the option without a flow), `s`, `softening`, `time`, `law`,
+#'   `settings`, `log_density` (in nats per row, with the density in units of the columns) and its standard error `se`.
+#'   `novelty` and `energy_distance` are given in the row of the best law of a combination, and are `NA` in the others.
+#'   `plot()` draws log-density, novelty and energy distance over the grid.
 #' @examples
 #' search <- efs_tune(iris[1:50, 1:2], s = 0, softening = 16, time = 1, law = "local")
 #' search
@@ -88,7 +90,7 @@ check_scored <- function(kinds) {
   kinds
 }
 
-# Every combination, and each unit without a flow first.
+# Every combination. The options without a flow come first, one per unit.
 tune_candidates <- function(grid, n_train, d, setting) {
   places <- units_to_try(TRUE, n_train, d)
   still <- lapply(places, no_flow_candidate)
@@ -99,7 +101,7 @@ tune_candidates <- function(grid, n_train, d, setting) {
   }))
 }
 
-# The rows of the table for one combination, and what gives it; `n`: rows of the whole table.
+# The rows of the table for one combination, and the arguments that give it; `n`: rows of the whole table.
 tune_one <- function(candidate, searched, specs, setting, n) {
   scores <- score_folds(searched$z, searched$folds, candidate, specs, setting)
   if (is.null(scores)) return(list(row = NULL, best = NULL))
@@ -128,11 +130,10 @@ best_of <- function(scores, n, d) {
   )
 }
 
-# The draws are compared, not kept: this is exact enough.
+# The draws are compared, not kept, so this tolerance is enough.
 tune_tolerance <- 1e-10
 
-# Novelty of draws of the best law and their energy distance to the held-out rows, in
-# the row of that law.
+# Novelty of draws of the best law and their energy distance to the held-out rows, in the row of that law.
 look_at_draws <- function(z, held, scores, setting) {
   candidate <- scores$candidate
   train <- z[!held, , drop = FALSE]
@@ -143,7 +144,8 @@ look_at_draws <- function(z, held, scores, setting) {
   latent <- unname(if (candidate$flow) last_frame(traj) else points)
   law <- fit_law(as_law(scores$reference[[column]], scores$settings[[column]]), latent, candidate$s)
   draws <- draw_law(law, sum(held), search_keys$draws, setting$threads)
-  if (candidate$flow) draws <- run_backward(traj, draws, efs_control(tolerance = tune_tolerance), setting$threads, FALSE)$points
+  if (candidate$flow) draws <- run_backward(traj, draws, efs_control(tolerance = tune_tolerance), setting$threads,
+                                            FALSE)$points
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]
@@ -158,14 +160,15 @@ look_at_draws <- function(z, held, scores, setting) {
 #' @export
 print.efs_tune <- function(x, ...) {
   flows <- unique(x$table[x$table$flow, c("place", "s", "softening", "time")])
-  cat(sprintf("<efs_tune> %d flows and none, %d folds of %d rows, %.0f seconds\n", nrow(flows), x$folds, x$rows,
-              x$elapsed))
+  cat(sprintf("<efs_tune> %1$d flows and the option without a flow, %3$d rows in %2$d folds, %4$.0f seconds\n",
+              nrow(flows), x$folds, x$rows, x$elapsed))
   if (x$skipped > 0) {
-    cat(sprintf("%d combinations left out: their steps are not one-to-one or leave the range of numbers\n", x$skipped))
+    cat(sprintf("%d combinations left out: their steps are not one-to-one, or particles leave the range of numbers\n",
+                x$skipped))
   }
   none <- max(x$table$log_density[!x$table$flow])
   with <- max(-Inf, x$table$log_density[x$table$flow])
-  cat(sprintf("held-out log-likelihood, nats a row: best without a flow %.3f, with one %.3f\n", none, with))
+  cat(sprintf("held-out log-likelihood, nats per row: best without a flow %.3f, best with a flow %.3f\n", none, with))
   shown <- utils::head(x$table[!is.na(x$table$novelty), ], 8)
   print(shown, digits = 3, row.names = FALSE)
   invisible(x)
@@ -184,11 +187,11 @@ plot.efs_tune <- function(x, ...) {
   shapes <- rep(c(16, 17, 15, 18, 8, 3), length.out = length(s))
   before <- graphics::par(mfrow = c(1, 3), mar = c(4, 4.2, 2, 0.8), mgp = c(2.6, 0.7, 0), las = 1, bty = "l")
   on.exit(graphics::par(before))
-  panels <- c(log_density = "held-out log-likelihood (nats a row)", novelty = "novelty (1: as fresh rows)",
+  panels <- c(log_density = "held-out log-likelihood (nats per row)", novelty = "novelty (1: as fresh rows)",
               energy_distance = "energy distance to held-out rows")
   for (panel in names(panels)) {
     value <- rows[[panel]]
-    # combinations far below the rest would leave no room for it
+    # combinations far below the others are cut off, because they would leave no room for the others
     most <- max(value)
     low <- if (panel == "log_density") max(min(value), most - 3 * (most - stats::median(value)) - 0.1) else 0
     graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, max(value)), type = "n", xlab = "time of the flow",
@@ -201,7 +204,8 @@ plot.efs_tune <- function(x, ...) {
     graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
     if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
     if (panel == "energy_distance" && nrow(flows)) {
-      graphics::legend("bottomleft", c(paste("softening", format(softening)), paste("s =", format(s)), "no flow"),
+      graphics::legend("bottomleft",
+                       c(paste("softening", format(softening)), paste("s =", format(s)), "without a flow"),
                        bty = "n", col = c(colours, rep("black", length(s) + 1)),
                        pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
     }

@@ -1,87 +1,92 @@
 #' Estimation-free sampling
 #'
-#' New rows "like these" from a table: the rows are encoded ([latent_map]),
-#' carried towards equilibrium by a short forward flow ([efs_forward()]), a
-#' latent law is fitted there ([efs_augment()]), and [simulate()][simulate.efs]
-#' draws from it and carries the draws back ([efs_backward()]). With `group`,
-#' each class gets a flow of its own in a common latent space.
+#' `efs()` fits what is needed to draw new rows that resemble the rows of a table. It encodes the rows ([latent_map]),
+#' moves the encoded rows towards equilibrium by a short forward flow ([efs_forward()]), and fits a latent law to the
+#' moved rows ([laws]). [simulate()][simulate.efs] draws from this law and carries the draws back to the data by the
+#' inverse of the flow ([efs_backward()]). With `group`, each class has its own flow in a common latent space.
 #'
 #' @section Defaults:
-#' The settings printed in the paper return copies of the training rows (see [efs_paper()]). The defaults are therefore
-#' ours: what the arguments leave open is searched.
+#' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
+#' because these return copies of the training rows (see [efs_paper()]). [efs_tune()] shows a search in full. In what
+#' follows, a class has \eqn{n} rows in \eqn{d} latent dimensions.
 #'
-#' * *What is searched*: the unit of the flow (columns scaled, or whitened), the exponent `s`, the softening (4 to 256
-#'   times \eqn{n^{-2/d}}, the squared spacing of the particles), the time, and the latent law with its settings (those
-#'   that [laws] calls searched, and a stack of the best). The option without a flow is always among the candidates.
-#' * *How it is scored*: by **held-out log-likelihood**, the mean log-density of rows left out of the fit. Neither a
-#'   copy nor a blur can win it. There are five folds up to 400 rows and three beyond. Rows of one block of `blocks`
-#'   stay in one fold, and so do equal rows: a copy that is held out would otherwise reward a law that copies.
-#'   `print()` says how many rows repeat another one.
-#' * *When a flow is used*: if it is better than the option without one by at least two standard errors of the paired
-#'   difference. `print()` says what the flow adds. Flows whose steps are not one-to-one are no candidates.
-#' * *Many rows*: of more than 1200 rows, 1200 are searched. A stack is then weighed once more, with a fifth of all
-#'   rows, at most about 1200, held out. A fit that will take more than a minute says so in a message before it
-#'   starts.
-#' * *What cannot be fitted*: a law or a flow that cannot be fitted to these rows is left out. Any other error ends the
-#'   call.
-#'
-#' [efs_tune()] shows a search in full.
-#'
-#' Rules of thumb fill the gaps with `calibrate = FALSE`, in a class of fewer than 20 rows or with a constant
-#' column, in more than 128 latent dimensions, and for a law without a density. Then the latent rows of each class
-#' are scaled to the root-mean-square radius \eqn{\sqrt{d/(d+2)}} of the unit ball (each column to the same variance
-#' within the class if the latent map standardises columns), `epsilon` is \eqn{16\,n^{-2/d}} (in one dimension as in
-#' two, because a single pair would be too steep to undo), `time` is 1, and the law is [law_local()], or the first
-#' of the laws given.
-#'
-#' A class with fewer than `min_rows` rows, or with no more rows than latent dimensions plus one, gets no flow: with
-#' so few rows a flow ends in the same rigid figure (a regular simplex) whatever the data were. Its new rows come
-#' from the latent law alone, and `print()` says so.
+#' * *What is searched*: the unit of the flow (columns scaled, or whitened), the exponent `s`, the softening `epsilon`
+#'   (4 to 256 times \eqn{n^{-2/d}}, which is about the squared spacing of the particles), the time, and the latent law
+#'   with its settings. The laws are those that [laws] calls searched, and a mixture of the best of them
+#'   ([law_stack()]). The option without a flow is always among the candidates.
+#' * *How it is scored*: by **held-out log-likelihood**, the mean log-density of rows that were left out of the fit, in
+#'   nats per row. A law that copies the training rows has a low score, and so has a law that blurs them. There are
+#'   five folds for at most 400 rows and three folds for more rows. The rows of one block of `blocks` are in one fold.
+#' * *When a flow is used*: if its score is higher than that of the option without a flow by more than two standard
+#'   errors of the paired difference. `print()` says how much the flow adds. A flow with a step that is not one-to-one
+#'   is left out. If you give `time` or `n_steps`, the fit uses this flow without the comparison.
+#' * *When rules of thumb apply*: with `calibrate = FALSE`; in a class of fewer than 20 rows or fewer than `min_rows`
+#'   rows; in a class with a constant latent column; in more than 128 latent dimensions; and if a law without a density
+#'   is asked for. Then the settings that are left open are: exponent 0, time 1, `epsilon` \eqn{16 n^{-2/d}}, and
+#'   [law_local()] or the first of the laws given. In one dimension `epsilon` is \eqn{16/n}, as in two dimensions,
+#'   because a single pair of rows would otherwise be too steep to undo. The latent rows of each class are scaled to
+#'   the root-mean-square radius \eqn{\sqrt{d/(d+2)}}{sqrt(d/(d+2))} of the uniform distribution on the unit ball. If
+#'   the latent map standardises columns, each column has the same variance within the class.
+#' * *What happens with few rows*: a class has no flow if it has fewer than `min_rows` rows, or at most \eqn{d + 1}
+#'   rows. A flow of at most \eqn{d + 1} rows ends in a regular simplex, whatever the data were. The new rows of such a
+#'   class come from the latent law alone, and `print()` says so.
+#' * *Repeated rows*: equal rows are in one fold. Otherwise a held-out row could have its copy among the training rows,
+#'   and a law that copies would have a high score. `print()` says how many rows repeat another row.
+#' * *Large tables*: in a class of more than 1200 rows, the search uses 1200 of them. If it chooses a mixture of laws,
+#'   the weights are computed once more: the laws are fitted to at least four fifths of all rows of the class, and are
+#'   weighted by the likelihood of the others, which are at most about 1200 rows. If a fit will take more than a
+#'   minute, a message says so in advance.
+#' * *What cannot be fitted*: the search leaves out a law or a flow that cannot be fitted to the rows. Any other error
+#'   ends the call.
 #'
 #' @section Sharing:
-#' A fit contains the training rows. Nothing here makes data anonymous.
+#' A fit contains the training rows. Nothing in this package makes data anonymous.
 #'
-#' @param x Numeric matrix, or data frame of numeric columns (a tibble, a data.table or a `DataFrame` too), at least two
-#'   rows. No missing values. Each column is read by its kind, see [column_kind]. A sparse or delayed matrix is made
-#'   full, which may take 512 MB at most.
-#' @param ... Single settings of [efs_control()], such as `backward = "paper"`: they replace those of `control`.
-#' @param group One flow per class: a vector with one entry per row, or the name of a column of the data frame `x`. It
-#'   comes back with the new rows: as that column, or as a column `group` (`group.1` where the table has a column
-#'   `group`), with its class and values.
-#' @param latent A [latent_map], or `"none"`. `NULL` standardises up to 20
-#'   columns, and takes [latent_pca()] of standardised columns beyond, with few
-#'   enough components that each class of `min_rows` rows can have a flow.
-#' @param s Exponent of the repulsion, above -2 and below the latent dimension;
-#'   0 is the logarithm. `NULL`: chosen.
-#' @param epsilon Softening, in squared units of the scaled latent rows: below
-#'   its root two rows count as one. `NULL`: chosen.
-#' @param step Largest step of the flow; shorter steps are taken where a step
-#'   could not be undone.
-#' @param time,n_steps Length of the flow: its total time, or a number of steps.
-#'   `time = 0` is no flow at all, the comparison to make. `NULL`: chosen.
-#' @param max_bound Largest inverse-step bound of a step (below 1 a step can be
-#'   undone), or `Inf` for fixed steps; see [efs_forward()].
-#' @param law Name of the latent law, a law such as `law_student(df = 3)`, or a list of names and laws among which the
-#'   search chooses; see [laws] and, for a law of your own, [law_kind()]. `NULL`: chosen among all that are searched.
+#' @param x Numeric matrix, or data frame of numeric columns (also a tibble, a data.table or a `DataFrame`), with at
+#'   least two rows and at least one column that varies. Missing and infinite values are an error. Each column is read
+#'   by its kind, see [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512 MB.
+#' @param ... Single settings of [efs_control()], such as `backward = "paper"`. They replace those of `control`.
+#' @param group The class of each row: a vector with one entry per row, or the name of a column of the data frame `x`.
+#'   Each class has its own flow and at least two rows. The class comes back with the new rows, with its R class and
+#'   values: as the same column, or as a column `group` if it was a vector (`group.1` if the table has a column
+#'   `group`).
+#' @param latent A [latent_map], or `"none"`. `NULL` standardises the columns of a table with at most 20 columns. For a
+#'   table with more columns it takes the principal components of the standardised columns, see [latent_pca()]. Their
+#'   number is at most so large that each class of at least `min_rows` rows can have a flow.
+#' @param s Exponent of the repulsion, a number above -2 and below the latent dimension; 0 is the logarithm. `NULL`:
+#'   chosen.
+#' @param epsilon Softening, a number of at least 0, in squared units of the scaled latent rows. Its square root is the
+#'   distance below which the repulsion of two rows is softened, so that they act almost as one row. `NULL`: chosen.
+#' @param step Largest step size of the flow, a number above 0. A step is shorter if its inverse-step bound would
+#'   exceed `max_bound`.
+#' @param time,n_steps Length of the flow: its total time, a number of at least 0, or its number of steps, a whole
+#'   number of at least 0. Give at most one of them. `time = 0` is the option without a flow, which is the comparison
+#'   to make. `NULL`: chosen.
+#' @param max_bound Largest inverse-step bound of a step, a number above 0, or `Inf` for steps of fixed size. A step
+#'   can be undone if its bound is below 1, see [efs_forward()].
+#' @param law Name of the latent law, a law such as `law_student(df = 3)`, or a list of names and laws from which the
+#'   search chooses; see [laws] and, for a law of your own, [law_kind()]. `NULL`: chosen from all laws that are
+#'   searched.
 #' @param law_settings Named list of settings of `law`. Empty: chosen.
-#' @param calibrate `FALSE` takes the rules of thumb for what is left open.
-#' @param blocks Rows that belong together (repeated measures of one subject): a
-#'   vector with an entry a row. They are held out together.
-#' @param scale `TRUE` brings the latent rows of each class to the radius of the
-#'   unit ball (or whitens them, if the calibration finds that better), `"whiten"`
-#'   brings their covariance to that of the unit ball, `FALSE` leaves them as they are encoded.
-#' @param bounds `TRUE` keeps new rows within the observed range of each column
-#'   (values beyond are reflected at its ends).
-#' @param density_floor See [simulate()][simulate.efs].
+#' @param calibrate `TRUE` searches for the settings that are left open, `FALSE` takes the rules of thumb for them.
+#' @param blocks Rows that belong together, such as repeated measures of one subject: a vector with one entry per row.
+#'   The rows of one block are held out together.
+#' @param scale `TRUE` scales the latent rows of each class to the radius of the unit ball, or whitens them if the
+#'   search finds that better. `"whiten"` brings their covariance to that of the unit ball. `FALSE` leaves them as they
+#'   are encoded.
+#' @param bounds `TRUE` keeps new rows within the observed range of each column: a value beyond an end of the range is
+#'   reflected at this end.
+#' @param density_floor Draws of low density are drawn again, see [simulate()][simulate.efs]. A number between 0 and
+#'   0.5; 0 keeps all draws.
 #' @param control Settings of the inverse, see [efs_control()].
-#' @param min_rows Classes with fewer rows get no flow.
+#' @param min_rows A class with fewer rows has no flow. A whole number of at least 2.
 #' @param keep,threads,progress See [efs_forward()].
-#' @return An object of class `c("efs", "particle_flow")`: a list with `call`, `trajectory` (a
-#'   [particle_trajectory], or a named list of one per class), `latent` (the fitted map), `control` (the settings
-#'   given), `diagnostics` (a data frame, a row a flow), `calibration` (per class what the search saw and chose),
-#'   `elapsed` (seconds) and what is needed to give back rows of the same kind. Methods: [simulate()][simulate.efs],
-#'   [sample()][sample], [predict()][predict.efs], [interpolate()], [plot()][plot.efs], [summary()][summary.efs],
-#'   `as.data.frame()`, `tidy()`, `glance()`.
+#' @return An object of class `c("efs", "particle_flow")`. It is a list with `call`, `trajectory` (a
+#'   [particle_trajectory], or a named list with one trajectory per class), `latent` (the fitted map), `control` (the
+#'   settings given), `diagnostics` (a data frame with one row per flow, see [summary()][summary.efs]), `calibration`
+#'   (for each class, what the search tried and chose), `elapsed` (seconds), and what is needed to return rows of the
+#'   same kind. Methods: [simulate()][simulate.efs], [sample()][sample], [predict()][predict.efs], [interpolate()],
+#'   [plot()][plot.efs], [summary()][summary.efs], `as.data.frame()`, `tidy()`, `glance()`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation. \doi{10.48550/arXiv.2507.08239}
@@ -92,7 +97,7 @@
 #' head(new)
 #' novelty(new, iris[51:150, 3:4])
 #'
-#' # one flow a class, by the rules of thumb
+#' # one flow per class, by the rules of thumb
 #' efs(iris, group = "Species", calibrate = FALSE)
 #' @export
 efs <- function(x, ...) UseMethod("efs")
@@ -153,10 +158,10 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   ))
 }
 
-# What a fit keeps of each flow beside its trajectory.
+# The parts of each flow that a fit stores beside the trajectory.
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
 
-# The laws that efs() is asked for, as kinds; NULL: all.
+# The laws that the user asks efs() for, as kinds. NULL: all laws that are searched.
 check_laws <- function(law, law_settings) {
   check_settings(law_settings, "law_settings")
   if (!is.null(law)) return(asked_laws(law, law_settings))
@@ -164,7 +169,7 @@ check_laws <- function(law, law_settings) {
   NULL
 }
 
-# The settings of a flow, before the latent dimension is known.
+# The settings of a flow, checked before the latent dimension is known.
 check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep) {
   if (!is.null(s)) {
     s <- check_number(s, "s")
@@ -182,7 +187,7 @@ check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep
   )
 }
 
-# Squares of the latent rows must be numbers that differ from 0 and from infinity.
+# The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {
   width <- max(apply(z, 2, function(column) diff(range(column))))
   if (is.finite(width) && width > 1e-150 && width < 1e150) return(z)

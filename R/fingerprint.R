@@ -1,12 +1,13 @@
-# Fingerprints: hashes by which a change of an object by hand is noticed.
+# Fingerprints: hashes that show whether an object was changed by hand.
 
-# A hash of all numbers, words, calls and functions in a plain object, with the extents of arrays, the levels of factors
-# and the names of lists. A function enters by its text. What environments hold is passed over, because it may change
-# without any hand on the object.
+# A hash of all numbers, words, calls and functions in a plain object, with the dimensions of arrays, the levels of
+# factors and the names of lists. A function is represented by its text. Environments are left out, because their
+# contents may change although nobody changes the object.
 fingerprint <- function(x) {
   if (is.list(x)) {
     parts <- vapply(x, fingerprint, "")
-    return(hash_words(c(names(x), parts)))
+    marks <- attributes(x)[setdiff(names(attributes(x)), c("names", "class", "row.names"))]
+    return(hash_words(c(names(x), parts, if (length(marks)) fingerprint(marks))))
   }
   if (is.language(x)) return(hash_words(deparse(x)))
   if (is.function(x)) return(hash_words(c(deparse(args(x)), deparse(body(x)))))

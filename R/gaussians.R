@@ -1,6 +1,6 @@
 # Log-densities of Gaussian and t mixtures, and draws from their components.
 
-# log-density [rows, widths] of equal Gaussian kernels about `centres`.
+# log-density [rows, widths] of a mixture of equal Gaussian kernels at `centres`.
 kernel_log_density <- function(points, centres, widths, threads, self) {
   each <- vapply(widths, function(width) {
     if (!(width > 0)) return(rep(-Inf, nrow(points)))
@@ -9,11 +9,10 @@ kernel_log_density <- function(points, centres, widths, threads, self) {
   matrix(each, nrow(points))
 }
 
-# log-density [rows, widths] of the mixture with equal weights of Gaussians about
-# `means`, |A_a (y - x_a)|^2 / h^2 the squared Mahalanobis length; `constants`
-# without the weight.
-# `offsets` [d, n] and `shares`: the centre is moved by shares times them, in the metric
-# of the factors.
+# log-density [rows, widths] of a mixture of Gaussians at `means`, with equal weights if `weights` is NULL. |A_a (y -
+# x_a)|^2 / h^2 is the squared Mahalanobis length, with the factors A_a and the width h. `constants`: log of the
+# normalising constants, without the weights. `offsets` [d, n] and `shares`: each centre is moved by share times
+# offset, in the metric of the factors.
 mixture_log_density <- function(points, means, factors, constants, widths, threads, self, weights = NULL,
                                 offsets = NULL, shares = rep(1, length(widths))) {
   parts <- nrow(means) - self
@@ -26,7 +25,7 @@ mixture_log_density <- function(points, means, factors, constants, widths, threa
   bind_blocks(blocks)$value
 }
 
-# (x - m)' C^-1 (x - m) of each row and component [n, components], C = R'R.
+# (x - m)' C^-1 (x - m) of each row and component [n, components], where C = R'R.
 squared_lengths <- function(points, means, roots, threads = thread_count()) {
   d <- ncol(points)
   factors <- vapply(roots, inverse_factor, numeric(d * (d + 1) / 2))
@@ -34,7 +33,7 @@ squared_lengths <- function(points, means, roots, threads = thread_count()) {
   .Call(C_pf_gaussian_lengths, points, means, factors, threads)
 }
 
-# The upper Cholesky factor; NULL: the matrix is not definite. (Of the errors of chol() none has a class.)
+# The upper Cholesky factor. NULL: the matrix is not definite. (The errors of chol() have no class of their own.)
 cholesky <- function(covariance) tryCatch(chol(covariance), error = function(e) NULL)
 
 # The inverse of the lower Cholesky factor t(root), by rows.
@@ -43,7 +42,7 @@ inverse_factor <- function(root) {
   backsolve(root, diag(d))[upper.tri(diag(d), diag = TRUE)]
 }
 
-# Log-densities [n, components] from squared lengths; Gaussian where df is infinite.
+# Log-densities [n, components] from squared lengths. With infinite df the component is Gaussian.
 t_log_density <- function(lengths, roots, df, d) {
   for (g in seq_along(roots)) {
     tail <- if (is.finite(df[g])) {
@@ -57,7 +56,7 @@ t_log_density <- function(lengths, roots, df, d) {
   lengths
 }
 
-# Noise [n, d] brought to the components `from` of a mixture.
+# Noise [n, d] scaled and moved to the components `from` of a mixture.
 component_rows <- function(noise, from, law) {
   for (g in unique(from)) {
     rows <- which(from == g)
@@ -66,8 +65,7 @@ component_rows <- function(noise, from, law) {
   noise
 }
 
-# Column a of the result: the lower triangle (by rows) in column a of `triangles` times
-# column a of z.
+# Column a of the result is the lower triangle in column a of `triangles` (by rows) times column a of z.
 lower_times <- function(triangles, z) {
   out <- z
   entry <- 0L
@@ -81,15 +79,15 @@ lower_times <- function(triangles, z) {
   out
 }
 
-# log of the weighted mean of exp(each) over columns.
+# log of the weighted mean of exp(each) over the columns.
 log_mean_exp <- function(each, weights) {
   most <- each[cbind(seq_len(nrow(each)), max.col(each, "first"))]
   most[!is.finite(most)] <- 0
   most + log(drop(exp(each - most) %*% weights))
 }
 
-# Classes of Ward's hierarchy on at most 500 rows, evenly spaced; the others join the
-# nearest mean. Nothing is drawn.
+# Classes of Ward's hierarchy on at most 500 rows, evenly spaced. The other rows join the class with the nearest mean.
+# No random number is drawn.
 ward_classes <- function(points, components, memo = NULL) {
   n <- nrow(points)
   if (components == 1) return(rep(1L, n))

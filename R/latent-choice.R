@@ -1,6 +1,6 @@
-# The latent map of a fit where the user leaves it open, and a map fitted to pooled rows.
+# The latent map of a fit if the user leaves it open, and a map fitted to pooled rows.
 
-# Another map fitted to columns that were standardised, or only moved to their medians.
+# Another map, fitted to columns that were first standardised, or (without `scale`) moved to their medians.
 pooled_first <- function(latent, scale) {
   force(scale)
   new_latent(latent$name, function(x) {
@@ -26,12 +26,12 @@ choose_latent <- function(latent, table, min_rows) {
   if (!is.null(latent)) return(check_latent(latent))
   if (ncol(table$points) <= 20) return(latent_standardise())
   sizes <- tabulate(table$group)
-  # a flow needs two rows more than dimensions
+  # a flow needs at least two rows more than dimensions
   smallest <- min(sizes[sizes >= min_rows], nrow(table$points))
   pca_latent(NULL, scale = TRUE, most = max(1, smallest - 2))
 }
 
-# latent on pooled rows; the flow runs in z-scored units with `scale`.
+# The latent map of pooled rows. With `scale` the flow runs in standardised units.
 choose_pooled_latent <- function(latent, scale, pooled) {
   latent <- if (!is.null(latent)) {
     check_latent(latent)

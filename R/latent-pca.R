@@ -5,7 +5,7 @@ latent_pca <- function(rank = NULL, scale = FALSE) {
   pca_latent(rank, check_flag(scale, "scale"))
 }
 
-# most: no more components than this where the rank is left open.
+# most: the largest number of components if the rank is left open.
 pca_latent <- function(rank, scale, most = 50) {
   force(rank)
   force(scale)
@@ -56,9 +56,9 @@ latent_volume.latent_components <- function(map, x) {
   -0.5 * as.numeric(determinant(crossprod(pca_spread(map) * map$loadings))$modulus)
 }
 
-# Orthonormal loadings [p, r], most varying first, and variances, from a centred
-# matrix. Wide tables go through the [n, n] matrix of inner products, whose
-# loadings are made orthonormal again because squaring costs half the digits.
+# Orthonormal loadings [p, r], those of the largest variance first, and the variances, from a centred matrix. A table
+# with more columns than rows goes through the [n, n] matrix of inner products. Its loadings are made orthonormal
+# again, because squaring loses half of the digits.
 principal_components <- function(centred, most) {
   n <- nrow(centred)
   if (ncol(centred) <= n) {

@@ -1,32 +1,32 @@
 #' Latent maps
 #'
-#' Where a flow runs: a table is encoded, the flow moves the encoded rows, and
-#' new rows are decoded. Columns that do not vary are left out of the latent
-#' space and put back as they were.
+#' A latent map connects a table and the space in which a flow runs. The map encodes the rows of the table, the flow
+#' moves the encoded rows, and the map decodes new rows. Columns that do not vary are not part of the latent space, and
+#' new rows have their constant values.
 #'
 #' `latent_standardise()` brings every column to mean 0 and variance 1.
-#' `latent_pca()` takes principal components, by LAPACK on the smaller side of
-#' the table, so that 500 rows of 50,000 columns take seconds and no matrix of
-#' columns by columns is formed. With `rank = n - 1` nothing is lost (for
-#' centred rows it is an isometry). What fewer components leave out is missing
-#' from the new rows as well: the fit reports the share of variance explained
-#' and the reconstruction error.
-#' `latent_map()` takes any pair of functions, an autoencoder for instance;
-#' without arguments it leaves the table as it is.
 #'
-#' @param rank Number of components: at most `n - 1` and at most the number of
-#'   columns. `NULL` takes as many as explain 95 % of the variance, at most 50.
-#' @param scale `TRUE` divides the columns by their standard deviation first.
-#' @param encode Function of a numeric matrix `[n, p]` that returns a numeric
-#'   matrix `[n, d]`, row by row.
-#' @param decode Function that takes `[m, d]` back to `[m, p]`.
-#' @param log_det Function of a numeric matrix `[n, p]` that returns
-#'   \eqn{\log|\det|} of the derivative of `encode` at each row, for
-#'   [densities][logLik.efs] in data units; `NULL` where none is wanted.
-#' @return An object of class `latent_map`, for the argument `latent` of [gpa()] and
-#'   [efs()]. The field `latent` of a fit is the fitted map, a list of numbers: its
-#'   `$encode(x)` takes a numeric matrix `[n, p]` of the columns that vary to `[n, d]`,
-#'   and its `$decode(z)` takes latent rows back.
+#' `latent_pca()` takes principal components. It works on the smaller side of the table, so that 500 rows of 50,000
+#' columns take seconds and no matrix of columns by columns is formed. With `rank = n - 1` nothing is lost; with `scale
+#' = FALSE` the map is then an isometry of the centred rows. With fewer components, new rows lack what the other
+#' components describe. The fit reports the share of variance explained and the reconstruction error.
+#'
+#' `latent_map()` takes any pair of functions, for instance those of an autoencoder. Without arguments it leaves the
+#' table as it is.
+#'
+#' @param rank Number of components, a whole number of at least 1, at most `n - 1` and at most the number of columns
+#'   that vary; otherwise the fit stops with an error. `NULL` takes as many components as explain 95 % of the variance,
+#'   but at most 50.
+#' @param scale `TRUE` first divides the columns by their standard deviations.
+#' @param encode Function of a numeric matrix `[n, p]` that returns a finite numeric matrix `[n, d]`. Each row must
+#'   depend only on the same row of the argument.
+#' @param decode Function that takes a matrix `[m, d]` back to a finite numeric matrix `[m, p]`.
+#' @param log_det Function of a numeric matrix `[n, p]` that returns \eqn{\log|\det|}{log|det|} of the derivative of
+#'   `encode` at each row. It is needed for [densities][logLik.efs] in data units. `NULL`: it is not known.
+#' @return An object of class `latent_map`, for the argument `latent` of [efs()], [gpa()] and other functions. The
+#'   field `latent` of a fit is the fitted map. It is a list of numbers (and, for `latent_map()`, of your functions).
+#'   Its function `$encode(x)` takes a numeric matrix `[n, p]` of the columns that vary to `[n, d]`. Its function
+#'   `$decode(z)` takes latent rows back.
 #' @examples
 #' efs(iris[1:4], latent = latent_pca(2), calibrate = FALSE)
 #'
@@ -36,14 +36,14 @@
 #' @name latent_map
 NULL
 
-# A map that is not fitted yet: fit(x), for a numeric matrix [n, p], returns a fitted one.
+# A map that is not fitted yet. fit(x), for a numeric matrix [n, p], returns a fitted map.
 new_latent <- function(name, fit) {
   structure(list(name = name, fit = fit), class = "latent_map")
 }
 
-# A fitted map of kind `kind` is a list of numbers (`...`), never a closure over the rows, with methods for the
-# three generics below. `reconstruction`: the relative error of decode(encode(x)) over the rows it was fitted to;
-# `volume`: the map has a method for latent_volume().
+# A fitted map of kind `kind` is a list of numbers (`...`), never a closure over the rows. It has methods for the three
+# generics below. `reconstruction`: the relative error of decode(encode(x)) over the rows it was fitted to. `volume`:
+# TRUE if the map has a method for latent_volume().
 new_fitted_latent <- function(kind, name, dim, ..., description, explained = NULL, reconstruction = 0,
                               volume = FALSE) {
   structure(
@@ -59,10 +59,10 @@ latent_encode <- function(map, x) UseMethod("latent_encode")
 # [m, dim] -> [m, p].
 latent_decode <- function(map, z) UseMethod("latent_decode")
 
-# [n, p] -> log|det| of the encoding at each row, or one number where it is the same everywhere.
+# [n, p] -> log|det| of the encoding at each row, or one number if it is the same everywhere.
 latent_volume <- function(map, x) UseMethod("latent_volume")
 
-# map$encode(x), map$decode(z) and map$log_volume(x), which is NULL where no volume is known.
+# map$encode(x), map$decode(z) and map$log_volume(x). The last is NULL if the volume is not known.
 #' @export
 `$.fitted_latent_map` <- function(x, name) {
   switch(
@@ -141,7 +141,7 @@ latent_decode.latent_as_is <- function(map, z) z
 #' @export
 latent_volume.latent_as_is <- function(map, x) 0
 
-# A pair of the user's functions, tried on the rows.
+# A pair of functions of the user, tested on the rows.
 own_map_fitter <- function(encode, decode, log_det) {
   force(encode)
   force(decode)
@@ -187,15 +187,16 @@ check_encoded <- function(z, rows) {
 #' @export
 print.latent_map <- function(x, ...) {
   if (inherits(x, "fitted_latent_map")) {
-    cat("<latent_map> ", x$description, sprintf("; relative reconstruction error %.2g\n", x$reconstruction_error), sep = "")
+    cat("<latent_map> ", x$description, sprintf("; relative reconstruction error %.2g\n", x$reconstruction_error),
+        sep = "")
   } else {
     cat("<latent_map> ", x$name, ", not fitted yet\n", sep = "")
   }
   invisible(x)
 }
 
-# Mean log volume of the encoding over the rows of each class: from nats of latent
-# rows to nats in data units. 0 where it is not known.
+# Mean log volume of the encoding over the rows of each class. It turns nats of latent rows into nats in data units. 0
+# if it is not known.
 class_volumes <- function(latent, points, rows) {
   if (is.null(latent$log_volume)) return(0)
   vapply(rows, function(some) mean(latent$log_volume(points[some, , drop = FALSE])), 0, USE.NAMES = FALSE)
@@ -207,7 +208,7 @@ latent_log_volume <- function(fit, points) {
   }
   value <- fit$latent$log_volume(points)
   if (!is.numeric(value) || !length(value) %in% c(1, nrow(points)) || anyNA(value)) {
-    fail("`log_det` of the latent map must return one number a row, not %s.", describe(value))
+    fail("`log_det` of the latent map must return one number per row, not %s.", describe(value))
   }
   value
 }

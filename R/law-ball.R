@@ -1,7 +1,7 @@
 #' The law "ball": uniform in a ball
 #'
-#' Uniform in the ball about the centre of the particles that encloses all of them. It has no settings. It has a
-#' density, and [efs()] does not search it unasked.
+#' The uniform law on the ball about the centre of the particles that encloses all of them. It has no settings. It has
+#' a density. [efs()] searches it only if you ask for it.
 #'
 #' @inherit law_local_covariance return
 #' @examples

@@ -1,16 +1,17 @@
 #' The law "copula": normal scores of each coordinate, and a law of these scores
 #'
-#' Each coordinate is brought to normal scores by a monotone map. The scores follow a normal law with their
-#' correlations, or another law (`base`). It suits skewed columns: with `base = "normal"` clouds without clusters, with
-#' another base clusters and bends.
+#' A monotone map turns each coordinate into normal scores. The scores have a normal law with their correlations, or
+#' another law (`base`). The law suits skewed columns. With `base = "normal"` it suits data without clusters, with
+#' another base also clusters and curved shapes.
 #'
-#' The map is \eqn{\Phi^{-1}(F(x))}, where F is the kernel estimate of the distribution function, with a
-#' generalised Pareto tail beyond the outer 5 % at either end. It is linear between 200 knots.
+#' The map is \eqn{\Phi^{-1}(F(x))}{Phi^(-1)(F(x))}. In the middle, F is the kernel estimate of the distribution
+#' function. Each tail is a generalised Pareto distribution: it begins at the outer 5 % of the values, or at the outer
+#' ten values if these are more, but at most at the outer quarter. The map is linear between at most about 260 knots.
 #'
-#' A search tries bandwidths of 0.7 and 1.4 with a normal base, and, with a bandwidth of 0.7, the
-#' candidates of other laws that are marked for it (see `in_scores` of [law_kind()]).
+#' A search tries the bandwidths 0.7 and 1.4 with a normal base. With the bandwidth 0.7 it also tries those candidates
+#' of other laws that are marked for it (see `in_scores` of [law_kind()]).
 #'
-#' @param bandwidth Bandwidth of the kernel estimate, in units of the rule of thumb [stats::bw.nrd0()]; a number
+#' @param bandwidth Bandwidth of the kernel estimate, as a multiple of the rule of thumb [stats::bw.nrd0()]; a number
 #'   above 0.
 #' @param base Law of the scores: `"normal"`, `"student"`, `"local_covariance"`, or a law with a density, such as
 #'   `law_student(df = 3)`.
@@ -34,10 +35,11 @@ law_copula <- structure(function(bandwidth = 1, base = "normal", ...) {
 
 copula_candidates <- function(n, d) list(list(bandwidth = 0.7), list(bandwidth = 1.4))
 
-# The bandwidth of the maps where another law is fitted to the scores: the narrower one, because that law smooths, too.
+# The bandwidth of the maps if another law is fitted to the scores. It is the smaller one, because that law smooths,
+# too.
 bandwidth_of_scores <- 0.7
 
-# Candidates of other laws among the normal scores, for skewed columns.
+# Candidates of other laws, fitted to the normal scores, for skewed columns.
 copula_upon <- function(candidates) {
   worth <- Filter(function(one) {
     in_scores <- one$kind$in_scores
@@ -59,7 +61,7 @@ check_copula_base <- function(base, settings) {
   if (is.null(kind$density)) fail("The law \"%s\" has no density and cannot be the `base` of a copula.", kind$name)
 }
 
-# The law of the scores as a kind; NULL: normal.
+# The law of the scores as a kind. NULL: normal.
 copula_base <- function(base, settings) {
   if (identical(base, "normal")) return(NULL)
   kind <- if (is.character(base)) our_law(base) else base
@@ -78,7 +80,7 @@ copula_fit <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NU
   scores <- normal$scores
   if (!is.null(kind)) return(list(maps = maps, base = fit_law(kind, scores, s, normal$memo), bandwidth = bandwidth))
   correlation <- stats::cor(scores)
-  # as much towards none as the noise of an entry, which also keeps it definite
+  # correlations are shrunk towards 0 by the relative noise of an entry, which also keeps the matrix definite
   shrink <- min(1, (ncol(points) + 1) / nrow(points))
   correlation <- (1 - shrink) * correlation + shrink * diag(ncol(points))
   root <- cholesky(correlation)
@@ -116,14 +118,14 @@ copula_draw <- function(law, n, key, threads) {
   z
 }
 
-# `memo`: what candidates for the law of these scores share.
+# `memo`: the cache that candidates for the law of these scores share.
 normal_scores <- function(points, bandwidth) {
   maps <- lapply(seq_len(ncol(points)), function(column) normalising_map(points[, column], bandwidth))
   list(maps = maps, scores = to_normal(maps, unname(points)), memo = new.env(parent = emptyenv()))
 }
 
-# Knots x -> z, z = qnorm(F(x)), F the kernel estimate of the distribution function between two thresholds,
-# with a generalised Pareto tail beyond each.
+# Knots x -> z with z = qnorm(F(x)). Between two thresholds F is the kernel estimate of the distribution function.
+# Beyond each threshold it has a generalised Pareto tail.
 normalising_map <- function(x, bandwidth, knots = 200) {
   width <- bandwidth * stats::bw.nrd0(x)
   if (!(width > 0)) width <- max(abs(x), 1) * 1e-8
@@ -132,7 +134,7 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   at <- stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8)
   at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
   at <- at[c(TRUE, diff(at) > 1e-6 * width)]
-  # the upper tail at the knots; of the lower one its complement
+  # `at`: z from the upper tail probability at each knot; `lower`: z of the mirrored values, so with the other sign
   z <- stats::qnorm(.Call(C_pf_kernel_tail, as.double(sort(x)), at, width), lower.tail = FALSE)
   x <- c(rev(-lower$x), at, upper$x)
   z <- c(-rev(lower$z), z, upper$z)
@@ -140,10 +142,10 @@ normalising_map <- function(x, bandwidth, knots = 200) {
   list(x = x[keep], z = z[keep])
 }
 
-# Beyond a threshold that 5 % of the values exceed (at least ten, at most a quarter) the excess is generalised
-# Pareto: the shape by probability-weighted moments (Hosking and Wallis 1987), drawn in towards 0 with few values
-# and kept between 0 and 1/2, the mean that of the kernel estimate. Knots of equal steps in the log of the
-# probability, down to 1e-15.
+# The tail beyond a threshold that 5 % of the values exceed (at least ten values, at most a quarter). The excess over
+# it is generalised Pareto. Its shape comes from probability-weighted moments (Hosking and Wallis 1987); it is shrunk
+# towards 0 if there are few values, and kept between 0 and 1/2. Its mean is that of the kernel estimate. The knots
+# have equal steps in the logarithm of the probability, down to 1e-15.
 pareto_tail <- function(x, width, knots = 40) {
   n <- length(x)
   threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)
@@ -163,7 +165,7 @@ pareto_tail <- function(x, width, knots = 40) {
        z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
 }
 
-# Piecewise linear, and on in the same direction beyond the ends: values and slopes.
+# A piecewise linear function and its slopes. Beyond the ends it continues in the same direction.
 piecewise <- function(from, to, at) {
   piece <- findInterval(at, from, all.inside = TRUE)
   slope <- (to[piece + 1L] - to[piece]) / (from[piece + 1L] - from[piece])

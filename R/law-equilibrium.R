@@ -1,12 +1,15 @@
 #' Radius of the equilibrium law
 #'
-#' The radius of the support of the law at which infinitely many particles rest
-#' under \eqn{|z|^2/2 + |z|^{-s}/s} (without softening): a ball with density
-#' proportional to \eqn{(R^2-|x|^2)^{(s-d+2)/2}} for \eqn{d-4<s<d}, where
-#' \eqn{R^{s+2} = \Gamma((d-s)/2)\,\Gamma(s/2+2)/\Gamma(d/2+1)}, and a sphere for
-#' \eqn{-2<s\le d-4}, where \eqn{R^{s+2} =
-#' 2^{d-3-s}\,\Gamma(d/2)\,\Gamma((d-1-s)/2)/(\sqrt\pi\,\Gamma(d-1-s/2))}. The
-#' ball is uniform only for \eqn{s = d-2}, and then \eqn{R = 1}.
+#' Infinitely many particles come to rest under the potential \eqn{|z|^2/2 + |z|^{-s}/s} (without softening) at the
+#' equilibrium law. This function gives the radius \eqn{R} of its support.
+#'
+#' * For \eqn{d-4<s<d} the law is on a ball, with density proportional to \eqn{(R^2-|x|^2)^{(s-d+2)/2}} and
+#'   \eqn{R^{s+2} = \Gamma((d-s)/2)\,\Gamma(s/2+2)/\Gamma(d/2+1)}{R^(s+2) = Gamma((d-s)/2) Gamma(s/2+2) / Gamma(d/2+1)}.
+#' * For \eqn{-2<s\le d-4} the law is on a sphere, with
+#'   \eqn{R^{s+2} = 2^{d-3-s}\,\Gamma(d/2)\,\Gamma((d-1-s)/2)/(\sqrt\pi\,\Gamma(d-1-s/2))}{
+#'   R^(s+2) = 2^(d-3-s) Gamma(d/2) Gamma((d-1-s)/2) / (sqrt(pi) Gamma(d-1-s/2))}.
+#'
+#' The law is uniform on the ball only for \eqn{s = d-2}, and then \eqn{R = 1}.
 #'
 #' @param dim Dimension \eqn{d}, a whole number of at least 1.
 #' @param s Exponent of the repulsion, \eqn{-2 < s < d}.
@@ -22,14 +25,16 @@ equilibrium_radius <- function(dim, s) {
   .Call(C_pf_equilibrium_radius, dim, check_potential(s, 0, dim)$s)
 }
 
-#' The law "equilibrium": where the flow is heading
+#' The law "equilibrium": the law that the flow approaches
 #'
-#' The law at which infinitely many particles rest (see [equilibrium_radius()]), about the centre of the particles. The
-#' direction is uniform, and \eqn{|x|^2/R^2 \sim Beta(d/2, (s-d)/2+2)}, or \eqn{|x| = R} for \eqn{s \le d-4}.
+#' The law at which infinitely many particles come to rest (see [equilibrium_radius()]), about the centre of the
+#' particles. The direction is uniform. For \eqn{s > d-4}, the squared radius has the law
+#' \eqn{|x|^2/R^2 \sim Beta(d/2, (s-d)/2+2)}{|x|^2/R^2 ~ Beta(d/2, (s-d)/2+2)}. For \eqn{s \le d-4}, the radius is
+#' constant, \eqn{|x| = R}.
 #'
-#' It is right after a long flow of many rows in few dimensions. After a short flow many draws lie where no particle
-#' is, and come back far from the data. It has no settings: the exponent \eqn{s} is that of the flow. It has a
-#' density for \eqn{s > d - 4}. [efs()] does not search it unasked.
+#' The law is right after a long flow of many rows in few dimensions. After a short flow many draws lie where no
+#' particle is. These draws come back far from the data. The law has no settings, because the exponent \eqn{s} is that
+#' of the flow. It has a density for \eqn{s > d - 4}. [efs()] searches it only if you ask for it.
 #'
 #' @inherit equilibrium_radius references
 #' @inherit law_local_covariance return
@@ -48,7 +53,7 @@ equilibrium_fit <- function(points, s) {
   list(centre = colMeans(points), radius = equilibrium_radius(ncol(points), s), exponent = s)
 }
 
-# Otherwise all mass is on a sphere.
+# Whether the law is on a ball. Otherwise it is on a sphere and has no density.
 equilibrium_is_dense <- function(law) law$exponent > length(law$centre) - 4
 
 # On the ball, |x|^2/R^2 ~ Beta(d/2, (s-d)/2+2) and the direction is uniform:

@@ -1,14 +1,14 @@
 #' The law "global": a particle plus noise shaped like all particles
 #'
-#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times the covariance of all
-#' particles. The sum is drawn in towards the centre by \eqn{(1 + jitter^2)^{-1/2}}, so that mean and covariance
-#' stay what they are. It suits clouds without clusters.
+#' A particle chosen at random plus Gaussian noise. The covariance of the noise is `jitter`\eqn{^2} times the
+#' covariance of all particles. The sum is shrunk towards the centre by \eqn{(1 + jitter^2)^{-1/2}}, so that the draws
+#' have the mean and the covariance of the particles. The law suits data without clusters.
 #'
-#' Few rows give a poor covariance. A share \eqn{d/(5n)} of it is therefore replaced by the sphere of the same trace.
-#' A search tries fourteen values of `jitter` between 0.03 and 2.5.
+#' The covariance of few rows is estimated badly. Therefore a share \eqn{d/(5n)} of it is replaced by a multiple of the
+#' identity with the same trace. A search tries fourteen values of `jitter` between 0.03 and 2.5.
 #'
-#' @param jitter Standard deviation of the noise over that of the particles, a number of at least 0. `NULL`: the normal
-#'   reference rule, \eqn{(4/((d+2)n))^{1/(d+4)}}.
+#' @param jitter Standard deviation of the noise relative to that of the particles, a number of at least 0. `NULL`: the
+#'   normal reference rule, \eqn{(4/((d+2)n))^{1/(d+4)}}.
 #' @inherit law_local return references
 #' @examples
 #' law_global(jitter = 0.3)
@@ -24,8 +24,8 @@ law_global <- structure(function(jitter = NULL) {
 
 global_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.03), log(2.5), length.out = 14))))
 
-# The share of the sphere is d/n over this: d/n is the order of the relative error of the eigenvalues, and a fifth of it
-# keeps the covariance definite without a bias that would be seen.
+# The share of the identity is d/n divided by this number. d/n is the order of the relative error of the eigenvalues. A
+# fifth of it keeps the covariance definite, and its bias is too small to be seen.
 sphere_divisor <- 5
 
 global_fit <- function(points, jitter = NULL) {

@@ -1,6 +1,7 @@
 #' The law "interpolate": a point between two particles
 #'
-#' Uniform on the segment between two particles chosen at random. It has no settings and no density.
+#' A point that is uniform on the segment between two particles chosen at random. The law has no settings and no
+#' density.
 #'
 #' @inherit law_local_covariance return
 #' @examples
@@ -18,6 +19,6 @@ interpolate_draw <- function(law, n, key, threads) {
   u <- draw_uniform(n, 3, key)
   size <- nrow(law$points)
   from <- pick(u[, 1], size)
-  to <- (from - 1 + pick(u[, 2], size - 1)) %% size + 1 # any row but `from`
+  to <- (from - 1 + pick(u[, 2], size - 1)) %% size + 1 # any row other than `from`
   between(law$points, from, to, u[, 3])
 }

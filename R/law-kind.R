@@ -1,43 +1,43 @@
 #' A latent law of your own
 #'
 #' Makes a law from functions that fit it and draw from it. [efs()], [efs_tune()], [efs_augment()] and [law_stack()]
-#' take it like the laws of the package (see [laws]): it is fitted, tuned over its candidates by held-out
-#' log-likelihood, stacked, printed and drawn.
+#' treat it like the laws of the package (see [laws]): they fit it, search its candidates by held-out log-likelihood,
+#' mix it with other laws, print it and draw from it.
 #'
-#' @section Errors:
-#' An error in one of the functions ends the call, because it is more likely a mistake than a property of the data.
-#' Where a law cannot be fitted to the particles that it is given (too few of them, say), `fit` returns `NULL`. A
-#' search then goes on without this candidate, and other calls stop with one sentence.
+#' @section Errors: An error in one of the functions ends the call, because it is more likely a mistake than a property
+#'   of the data. If a law cannot be fitted to the particles that it is given (too few particles, for example), `fit`
+#'   returns `NULL`. A search then leaves out this candidate. Other calls stop with an error that says so.
 #'
 #' @section Random numbers:
-#' `draw` may use R's random numbers. They come from a stream that depends only on the seed of [simulate()], or on R's
-#' stream if no seed is given. Rows are drawn a hundred at a time, so that the first rows do not depend on how many are
-#' drawn. R's own stream stays as it is. If `draw` has an argument `key`, it is given two whole numbers, and the draws
-#' must be a function of them alone. `fit` has a stream of its own, too, which is always the same.
+#' `draw` may use R's random numbers. They come from a separate stream, which depends only on the seed of [simulate()].
+#' Without a seed it depends on R's own stream. `draw` is called for a hundred rows at a time, so that the first rows
+#' do not depend on how many are drawn. R's own stream is restored afterwards. If `draw` has an argument `key`, it is
+#' called once for all rows, and `key` is a pair of whole numbers. The draws must then be a function of these two
+#' numbers. `fit` also has its own stream, which is always the same.
 #'
-#' @param name Name of the law, by which it is printed. Names of the package's laws are taken.
+#' @param name Name of the law, by which it is printed: one string that is not the name of a law of the package.
 #' @param fit Function of `points`, a numeric matrix `[n, d]` of the particles in the unit of the flow, and of the
-#'   settings of the law, each an argument with a default. It returns a list, which `draw` and `density` are given,
-#'   or `NULL` (see below). If it has an argument `s`, it is given the exponent of the flow. If it has an argument
-#'   `memo`, it is given an environment in which it may keep what candidates on the same points share, or `NULL`
-#'   outside a search.
-#' @param draw Function of the fitted list and a whole number `n` that returns a numeric matrix `[n, d]` of independent
+#'   settings of the law, each of which is an argument with a default. It returns a list, which is given to `draw` and
+#'   `density`, or `NULL` (see below). If it has an argument `s`, this is the exponent of the flow. If it has an
+#'   argument `memo`, this is an environment in which `fit` may store what candidates on the same points share, or
+#'   `NULL` outside a search.
+#' @param draw Function of the fitted list and a whole number `n`. It returns a numeric matrix `[n, d]` of independent
 #'   draws.
-#' @param density Function of the fitted list and a numeric matrix `[m, d]` that returns the log-density at each
-#'   row; `NULL` if there is none. A law without a density can be drawn from, but no search can score it. If it has
-#'   an argument `self`, this is `TRUE` where the rows are the particles that the law was fitted to: a law that
-#'   gives each particle a part of its own then leaves that part out.
-#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions, that returns the settings
-#'   to try: a list of named lists. `NULL`: only the defaults of `fit`.
+#' @param density Function of the fitted list and a numeric matrix `[m, d]`. It returns the log-density at each row.
+#'   `NULL`: the law has no density. It can then be drawn from, but no search can score it. If the function has an
+#'   argument `self`, this is `TRUE` if the rows are the particles that the law was fitted to. A law in which each
+#'   particle has its own part then leaves out this part.
+#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions. It returns the settings to
+#'   try, as a list of named lists. `NULL`: only the defaults of `fit`.
 #' @param settings Named list of settings. They are fixed: a search tries no others.
-#' @param sweep Name of one setting of which `density` evaluates several values at once: it has an argument of this
-#'   name and returns a matrix with one column per value. A candidate may then hold several values of the
-#'   setting, and the law is fitted once for all of them. `NULL`: no setting.
-#' @param spherical `FALSE` if the law does not depend on an invertible linear map of the particles. A search then
-#'   does not try it on whitened rows, too.
-#' @param in_scores `TRUE` if a search may also fit the law to the normal scores of [law_copula()]. A function of
-#'   the settings of a candidate, which returns `TRUE` or `FALSE`, chooses among them.
-#' @return An object of class `law_kind`. `format()` gives its name and the settings given, as one string.
+#' @param sweep Name of one setting that `density` evaluates at several values at once: `density` has an argument of
+#'   this name and returns a matrix with one column per value. A candidate may then hold several values of the setting,
+#'   and the law is fitted once for all of them. `NULL`: there is no such setting.
+#' @param spherical `FALSE` if the law changes with an invertible linear map of the particles in the same way as the
+#'   particles do. A search that tries both scaled and whitened rows then tries the law on scaled rows only.
+#' @param in_scores `TRUE` if a search may also fit the law to the normal scores of [law_copula()]. A function of the
+#'   settings of a candidate that returns `TRUE` or `FALSE` chooses among the candidates.
+#' @return An object of class `law_kind`. `format()` gives its name and the settings that were given, as one string.
 #' @seealso [laws]
 #' @examples
 #' # a particle plus Laplace noise
@@ -77,9 +77,10 @@ law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, setting
 }
 
 # A law with the settings given: what law_kind() and the constructors law_x() of the package return. The functions are
-# those of law_kind(). Ours may take more arguments: draw(law, n, key, threads), density(law, points, threads, self).
-#   searched  a number: a search tries the law unasked, in the order of these numbers; NULL: only where it is asked for
-#   upon      NULL, or a function of the candidates of all laws that gives further candidates of this one
+# those of law_kind(). The functions of our laws take more arguments: draw(law, n, key, threads) and density(law,
+# points, threads, self).
+#   searched  a number: a search tries the law without being asked, in the order of these numbers; NULL: only if asked
+#   upon      NULL, or a function of the candidates of all laws that gives further candidates of this law
 #   dense     function of a fitted law: whether it has the density
 #   ours      whether it is a law of the package, which is stored by its name
 new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, settings = list(), sweep = NULL,
@@ -104,7 +105,7 @@ check_settings <- function(settings, what) {
   if (twice) fail("`%s` gives the setting `%s` twice.", what, names(settings)[twice])
 }
 
-# `arguments`: those of the function that takes the settings.
+# `arguments`: the arguments of the function that takes the settings.
 check_known <- function(law, given, arguments) {
   unknown <- setdiff(given, setdiff(arguments, not_settings))
   if (length(unknown) > 0 && !"..." %in% arguments) fail("The law \"%s\" has no setting `%s`.", law, unknown[1])
@@ -112,7 +113,7 @@ check_known <- function(law, given, arguments) {
 
 not_settings <- c("points", "s", "memo", "...")
 
-# The arguments that the calling constructor was given.
+# The arguments that the user gave to the constructor that calls this function.
 given_settings <- function() {
   if (length(sys.call(sys.parent())) == 1) return(list())
   frame <- parent.frame()
@@ -135,13 +136,13 @@ our_laws <- function() lapply(stats::setNames(nm = law_names()), our_law)
 
 density_laws <- function() names(Filter(function(kind) !is.null(kind$density), our_laws()))
 
-# The laws that a search tries unasked, in the order of its grid.
+# The laws that a search tries without being asked, in the order of its grid.
 searched_laws <- function() {
   kinds <- Filter(function(kind) !is.null(kind$searched), our_laws())
   kinds[order(vapply(kinds, `[[`, 0, "searched"))]
 }
 
-# One law as a kind, from its name or a kind; `settings` are added to its own.
+# One law as a kind, from its name or from a kind. `settings` are added to its own settings.
 as_law <- function(law, settings = list(), what = "law", choices = law_names()) {
   if (inherits(law, "law_constructor")) law <- law()
   if (is.character(law) && length(law) == 1) {
@@ -161,7 +162,7 @@ settings_without_default <- function(fit) {
   setdiff(names(formals(fit))[needed], not_settings)
 }
 
-# The constructors of our laws check the values.
+# Adds settings to a kind. For our laws the constructor checks the values.
 with_settings <- function(kind, settings) {
   all <- kind$settings
   all[names(settings)] <- settings
@@ -169,13 +170,13 @@ with_settings <- function(kind, settings) {
   check_known(kind$name, names(settings), names(formals(taken)))
   if (kind$ours) {
     kind <- our_law(kind$name, all)
-    all <- kind$settings[names(all)] # in the order given
+    all <- kind$settings[names(all)] # in the order in which they were given
   }
   kind$settings <- all
   kind
 }
 
-# What an argument asks for, as a list of kinds: a name, a law, or a list of these.
+# The laws that an argument asks for, as a list of kinds. The argument is a name, a law, or a list of these.
 asked_laws <- function(law, settings = list(), what = "law", choices = law_names()) {
   check_settings(settings, "law_settings")
   if (is.character(law) && length(law) > 1) law <- as.list(law)
@@ -188,7 +189,7 @@ asked_laws <- function(law, settings = list(), what = "law", choices = law_names
   kinds
 }
 
-# A search tells laws apart by their names and settings.
+# A law is identified by its name, so two different laws must not have the same name.
 check_same_names <- function(kinds) {
   code <- function(f) if (is.function(f)) list(formals(f), body(f))
   for (name in unique(vapply(kinds, `[[`, "", "name"))) {
@@ -200,8 +201,8 @@ check_same_names <- function(kinds) {
   }
 }
 
-# One candidate of a search: a kind with the settings of one fit, and the values of the setting that its density
-# sweeps, as a list of one, or NULL. `key` tells it from others. The settings of our own candidates are not checked
+# One candidate of a search: a kind with the settings of one fit. `sweep` is a list of one: the values of the setting
+# that the density sweeps; or NULL. `key` identifies the candidate. The settings of our own candidates are not checked
 # again.
 new_candidate <- function(kind, settings, sweep = NULL) {
   kind$settings <- settings
@@ -210,7 +211,7 @@ new_candidate <- function(kind, settings, sweep = NULL) {
   list(kind = kind, law = kind$name, settings = settings, sweep = sweep, key = key)
 }
 
-# The candidates of one kind whose settings are open.
+# The candidates of one kind, if its settings are left open.
 open_candidates <- function(kind, n, d) {
   settings <- if (is.null(kind$candidates)) list(list()) else kind$candidates(n, d)
   if (!is.list(settings) || length(settings) == 0) {
@@ -229,8 +230,8 @@ check_candidate <- function(kind, settings, n, d) {
   check_known(kind$name, names(settings), names(formals(kind$fit)))
 }
 
-# What a search tries for n rows in d dimensions: the laws `asked` for, with the settings given or else over their
-# candidates; NULL: the laws that are searched unasked.
+# What a search tries for n rows in d dimensions: the laws `asked` for, each with the settings given or else with its
+# candidates. NULL: the laws that are searched without being asked for.
 law_candidates <- function(n, d, asked = NULL) {
   usual <- searched_laws()
   named <- function(kinds) vapply(kinds, `[[`, "", "name")
@@ -245,7 +246,7 @@ law_candidates <- function(n, d, asked = NULL) {
     lapply(fixed, function(kind) new_candidate(kind, kind$settings)))
 }
 
-# How a kind is stored: the name of a law of ours, or the kind without its settings.
+# How a kind is stored: one of our laws by its name, another law as its kind without the settings.
 law_reference <- function(kind) {
   if (kind$ours) return(kind$name)
   kind$settings <- list()

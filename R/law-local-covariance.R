@@ -1,18 +1,18 @@
 #' The law "local_covariance": a particle plus noise shaped like its neighbours
 #'
-#' A particle chosen at random plus Gaussian noise whose covariance is `jitter`\eqn{^2} times that of the particle
-#' and its `k` nearest neighbours, a share `shrinkage` of it replaced by the sphere of the same trace. It suits
-#' sheets, bends and clusters.
+#' A particle chosen at random plus Gaussian noise. The covariance of the noise is `jitter`\eqn{^2} times that of the
+#' particle and its `k` nearest neighbours. A share `shrinkage` of this covariance is replaced by a multiple of the
+#' identity with the same trace. The law suits data near a surface or a curve, and clusters.
 #'
 #' A search tries `k` of 10, 20 and 40, `shrinkage` of 0.03 and 0.2, both values of `keep_moments`, and seven values of
 #' `jitter` between 0.3 and 2.5.
 #'
-#' @param k Number of neighbours, a whole number of at least 1. With `shrinkage = 0` it must be above the
-#'   number of dimensions.
-#' @param shrinkage Share of the sphere, a number between 0 and 1.
-#' @param jitter Width of the noise over that of the neighbours, a number of at least 0.
-#' @param keep_moments `TRUE` draws particle and noise in towards the mean of the neighbours, so that the local
-#'   covariance stays what it is. That is better on thin sheets and clusters, and worse in heavy tails.
+#' @param k Number of neighbours, a whole number of at least 1. With `shrinkage = 0` it must be above the number of
+#'   dimensions.
+#' @param shrinkage Share of the identity, a number between 0 and 1.
+#' @param jitter Width of the noise relative to that of the neighbours, a number of at least 0.
+#' @param keep_moments `TRUE` shrinks particle and noise towards the mean of the neighbours, so that the draws have the
+#'   local covariance. This is better for thin surfaces and clusters, and worse for heavy tails.
 #' @return An object of class `law_kind`, see [laws].
 #' @examples
 #' law_local_covariance(k = 10)
@@ -37,7 +37,7 @@ local_covariance_candidates <- function(n, d) {
   lapply(seq_len(nrow(shapes)), function(i) c(as.list(shapes[i, ]), list(jitter = jitter)))
 }
 
-# The middle of the grid.
+# The middle of the grid of settings.
 local_covariance_in_scores <- function(settings) settings$k == 20 && settings$shrinkage < 0.1
 
 local_covariance_fit <- function(points, k = 20, shrinkage = 0.1, jitter = 0.7, keep_moments = FALSE, memo = NULL) {
@@ -52,18 +52,17 @@ local_covariance_fit <- function(points, k = 20, shrinkage = 0.1, jitter = 0.7, 
        log_det = shapes$log_det)
 }
 
-# For each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, C_k the
-# covariance of the point and its k neighbours: `centres` [d, n], their means; `spread`
-# [d (d+1)/2, n], L by rows, C = LL'; `factors`, L^-1 by rows, so that |factor z|^2 is
-# the Mahalanobis length; and log det of the factor.
+# The local shape at each point, from C = (1 - shrinkage) C_k + shrinkage tr(C_k)/d I, where C_k is the covariance of
+# the point and its k neighbours. `centres` [d, n]: the local means. `spread` [d (d+1)/2, n]: L by rows, with C = LL'.
+# `factors`: L^-1 by rows, so that |factor z|^2 is the squared Mahalanobis length. `log_det`: log det of the factor.
 local_shapes <- function(points, k, shrinkage) {
   index <- neighbours(points, points, k, self = TRUE)$index
   least <- (1e-3 * typical_spacing(points))^2 / ncol(points)
   .Call(C_pf_local_gaussians, points, index, shrinkage, least, thread_count())
 }
 
-# The noise is centred on the particle and has width h, or, to keep the local mean and
-# covariance, both are drawn in towards the local mean by t = (1 + h^2)^(-1/2).
+# The noise has width h and is centred on the particle. With keep_moments particle and noise are both shrunk towards
+# the local mean by t = (1 + h^2)^(-1/2), which keeps the local mean and covariance.
 local_covariance_density <- function(law, points, threads, self = FALSE, jitter = law$jitter) {
   constants <- law$log_det - ncol(points) / 2 * log(2 * pi)
   if (!law$keep_moments) {

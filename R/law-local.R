@@ -1,12 +1,13 @@
 #' The law "local": a particle plus round noise
 #'
-#' A particle chosen at random plus Gaussian noise, the same in all directions, about as long as the distance
-#' between neighbours. In more than three or four dimensions this is close to a smoothed bootstrap.
+#' A particle chosen at random plus Gaussian noise, which is the same in all directions. With `jitter = 1` the noise is
+#' about as long as the distance between neighbours. In more than three or four dimensions the new rows are close to
+#' those of a smoothed bootstrap of the data.
 #'
 #' The density is that of a kernel estimate. A search tries nine values of `jitter` between 0.3 and 3.4.
 #'
-#' @param jitter Root-mean-square length of the noise, in units of the median distance of a particle to its nearest
-#'   neighbour (equal particles count once). A number of at least 0.
+#' @param jitter Root-mean-square length of the noise, a number of at least 0. Its unit is the median distance of a
+#'   particle to its nearest neighbour, where equal particles count once.
 #' @return An object of class `law_kind`, see [laws].
 #' @references Silverman BW (1986). Density Estimation for Statistics and Data Analysis, section 6.4. Chapman and Hall.
 #' @examples

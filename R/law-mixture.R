@@ -1,16 +1,16 @@
 #' The law "mixture": a mixture of Gaussians
 #'
-#' Gaussians with full covariances, fitted by the EM algorithm of package mclust with its conjugate prior. It suits
-#' clusters.
+#' Gaussians with full covariances, fitted by the EM algorithm of package mclust. The law suits clusters.
 #'
-#' The algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1,
-#' 2, 4, 8 and 12 components, as many of them as there are rows for: five times the dimension plus one for each. Of
-#' more than 100,000 rows, 100,000 evenly spaced ones are fitted.
+#' Models with the conjugate prior of mclust are used, but `"VEE"` has no prior in more than one dimension. The
+#' algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1, 2, 4, 8
+#' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. If there are more than 100,000
+#' rows, the law is fitted to 100,000 evenly spaced ones.
 #'
-#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at
-#'   most 12.
-#' @param model Model of mclust: `"VVV"`, each component has its own covariance, or `"VEE"`, all have one shape in
-#'   several sizes, as heavy tails have it.
+#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at most
+#'   12 and with at least \eqn{5(d + 1)} rows per component.
+#' @param model Model of mclust. With `"VVV"` each component has its own covariance. With `"VEE"` all components have
+#'   one shape in several sizes, which suits heavy tails.
 #' @return An object of class `law_kind`, see [laws].
 #' @examples
 #' law_mixture(components = 2)
@@ -29,11 +29,10 @@ mixture_candidates <- function(n, d) {
   lapply(intersect(c(1L, 2L, 4L, 8L, 12L), seq_len(most_components(n, d))), function(g) list(components = g))
 }
 
-# With fewer rows than five times the dimension a component has no covariance to
-# speak of.
+# A component needs at least five rows per dimension (plus one) for its covariance.
 most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
 
-# More rows tell no more of so few components.
+# For so few components more rows add hardly any information.
 most_mixture_rows <- 100000L
 
 mixture_fit <- function(points, components = NULL, model = "VVV", memo = NULL) {
@@ -53,13 +52,13 @@ mixture_fit <- function(points, components = NULL, model = "VVV", memo = NULL) {
   list(components = length(fit$weights), model = model, weights = fit$weights, means = fit$means, roots = fit$roots)
 }
 
-# EM from the classes of Ward's hierarchy, so that no random number is drawn. NULL: it failed.
+# EM from the classes of Ward's hierarchy, so that no random number is drawn. NULL: the algorithm failed.
 fit_mixture <- function(points, components, model, memo) {
   n <- nrow(points)
   d <- ncol(points)
   colnames(points) <- NULL
   class <- ward_classes(points, components, memo)
-  # distances out of the range of numbers
+  # some distances were out of the range of numbers
   if (!all(class %in% seq_len(components))) return(NULL)
   fit <- em_by_mclust(points, mclust::unmap(class, seq_len(components)), if (components == 1) "VVV" else model)
   if (is.null(fit) || is.null(fit$parameters$mean) || anyNA(fit$parameters$mean) || !is.finite(fit$loglik)) return(NULL)
@@ -79,12 +78,12 @@ most_em_steps <- 200L
 # Of the log-likelihood, relative, and of the shape of VEE: a stop a little early costs less than the noise of the rows.
 em_tolerance <- c(1e-4, 1e-5)
 
-# So many steps take at most a second; between calls R can be interrupted.
+# This many steps take at most a second. R can be interrupted between two calls.
 em_steps_a_call <- function(n, d, components) {
   max(2L, min(most_em_steps, as.integer(3e8 / (as.double(n) * components * d^2))))
 }
 
-# The algorithm from the classes `share` [n, components], `steps` at a time. NULL: it broke down.
+# The algorithm from the classes `share` [n, components], with `steps` steps per call. NULL: it failed.
 em_by_mclust <- function(points, share, model, steps = em_steps_a_call(nrow(points), ncol(points), ncol(share))) {
   em <- if (ncol(points) == 1) mclust::meV else if (model == "VVV") mclust::meVVV else mclust::meVEE
   # mclust has no prior for VEE
@@ -93,7 +92,7 @@ em_by_mclust <- function(points, share, model, steps = em_steps_a_call(nrow(poin
   made <- 0
   repeat {
     control <- list(eps = .Machine$double.eps, tol = em_tolerance, itmax = c(steps, 100L), equalPro = FALSE)
-    # mclust throws errors without a class where a covariance is singular or a class is empty
+    # mclust throws errors without a class if a covariance is singular or a class is empty
     fit <- tryCatch(suppressWarnings(em(data, share, prior = prior, control = control)), error = function(e) NULL)
     if (is.null(fit)) return(NULL)
     info <- attr(fit, "info") # steps (negative at the limit) and the last relative change of the log-likelihood

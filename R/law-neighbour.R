@@ -1,7 +1,7 @@
 #' The law "neighbour": a point between a particle and a neighbour
 #'
-#' Uniform on the segment between a particle chosen at random and one of its `k` nearest neighbours. The points stay
-#' close to the data and bring little news. The law has no density.
+#' A point that is uniform on the segment between a particle chosen at random and one of its `k` nearest neighbours.
+#' The draws stay close to the data and add little that is new. The law has no density.
 #'
 #' @param k Number of neighbours, a whole number of at least 1.
 #' @inherit law_local_covariance return

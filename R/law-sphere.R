@@ -1,7 +1,7 @@
 #' The law "sphere": uniform on a sphere
 #'
-#' Uniform on the sphere about the centre of the particles whose radius is their mean distance from it: the
-#' augmentation of Algorithm 1 of the paper. It has no settings and no density.
+#' The uniform law on a sphere about the centre of the particles. The radius is the mean distance of the particles from
+#' the centre. This is the augmentation of Algorithm 1 of the paper. The law has no settings and no density.
 #'
 #' @inherit laws references
 #' @inherit law_local_covariance return

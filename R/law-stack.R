@@ -1,11 +1,13 @@
 #' The law "stack": a mixture of other laws
 #'
-#' Draws from one of several laws, chosen at random with their weights. The search of [efs()] makes a stack where a
-#' mixture of the laws that it tried gives held-out rows more likelihood than the best of them.
+#' A draw comes from one of several laws, which is chosen at random with given weights. The search of [efs()] makes
+#' such a mixture if held-out rows have a higher mean log-density under it than under the best single law, by more than
+#' one standard error of the paired difference.
 #'
-#' @param parts The laws, each with a density: a list of laws such as `law_student(df = 3)`, of names, or of
-#'   `list(law = , settings = )`.
-#' @param weights Their weights, numbers of at least 0. The default is the same for all.
+#' @param parts The laws, each with a density: a list of laws such as `law_student(df = 3)`, of names, or of `list(law
+#'   = , settings = )`.
+#' @param weights The weights, one number of at least 0 per law, not all 0. They are divided by their sum. By default
+#'   all are equal.
 #' @return An object of class `law_kind`, see [laws].
 #' @references Wolpert DH (1992). Stacked generalization. Neural Networks 5. \doi{10.1016/S0893-6080(05)80023-1}
 #' @examples

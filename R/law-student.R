@@ -1,19 +1,21 @@
 #' The law "student": a mixture of t distributions
 #'
-#' Multivariate t distributions, fitted by the EM algorithm with a conjugate prior worth `prior` rows of a sphere of
-#' the component's size, so that a component may have fewer rows than there are dimensions. It suits clusters, small
-#' tables and, with a small `df`, heavy tails.
+#' Multivariate t distributions, fitted by the EM algorithm with a conjugate prior. The prior counts as `prior` rows
+#' from a round distribution of the component's size, so that a component may have fewer rows than there are
+#' dimensions. The law suits clusters, small tables and, with a small `df`, heavy tails.
 #'
-#' With `df = Inf` the components are Gaussian, and the law is what their posterior predicts: t distributions with
-#' as many degrees of freedom as a component has rows, those of the prior included.
+#' With `df = Inf` the components are Gaussian, and the law is their posterior predictive distribution. This is a
+#' mixture of t distributions. The degrees of freedom of each are the number of rows of its component plus `prior`.
 #'
-#' A search tries, as far as there are six rows for each component, 1, 2, 3, 5, 8 and 12 components with `df = Inf`
-#' and a prior of 2, d + 2 and (for d above 5) 6; one component with 3, 6 and 12 degrees of freedom; and 2, 3 and 5
-#' components with 5.
+#' A search tries these settings, but only with at least six rows per component:
+#'
+#' * 1, 2, 3, 5, 8 and 12 components with `df = Inf` and a prior of 2, of \eqn{d + 2} and, for \eqn{d > 5}, of 6;
+#' * one component with `df` of 3, 6 and 12 and a prior of 2;
+#' * 2, 3 and 5 components with `df = 5` and a prior of 2.
 #'
 #' @param components Number of components, a whole number of at least 1.
 #' @param df Degrees of freedom, a number above 0, or `Inf`.
-#' @param prior Weight of the prior in rows, a number above 0. `NULL`: d + 2.
+#' @param prior Weight of the prior, in rows, a number above 0. `NULL`: \eqn{d + 2}.
 #' @return An object of class `law_kind`, see [laws].
 #' @examples
 #' law_student(df = 3)
@@ -30,7 +32,7 @@ law_student <- structure(function(components = 1, df = Inf, prior = NULL) {
 }, class = "law_constructor")
 
 student_candidates <- function(n, d) {
-  # six rows for each component
+  # at least six rows per component
   some <- function(components) intersect(components, seq_len(n %/% 6))
   grid <- rbind(
     expand.grid(components = some(c(1L, 2L, 3L, 5L, 8L, 12L)), df = Inf, prior = c(2, if (d > 5) 6, d + 2)),
@@ -40,7 +42,7 @@ student_candidates <- function(n, d) {
   lapply(seq_len(nrow(grid)), function(i) as.list(grid[i, ]))
 }
 
-# Those with the weakest prior that can do what normal scores cannot: several components, or heavy tails.
+# The settings with the weakest prior that describe what normal scores cannot: several components, or heavy tails.
 student_in_scores <- function(settings) {
   settings$prior == 2 && (settings$components %in% c(2, 3, 5, 8) || settings$df == 6)
 }
@@ -59,13 +61,13 @@ student_fit <- function(points, components = 1, df = Inf, prior = NULL, memo = N
        df = if (is.finite(df)) rep(as.double(df), components) else fit$rows + prior, prior = as.double(prior))
 }
 
-# `rows`: the expected number of rows of each component. NULL: the algorithm broke down.
+# `rows`: the expected number of rows of each component. NULL: the algorithm failed.
 fit_student <- function(points, class, components, df, prior, most_steps = 80L) {
   n <- nrow(points)
   d <- ncol(points)
   share <- outer(class, seq_len(components), "==") + 0
   fit <- list(share = share, pull = share, log_likelihood = -Inf)
-  steps <- max(1, min(most_steps, floor(1e9 / (n * components * (d + 4)^2)))) # of a call, so that it can be interrupted
+  steps <- max(1, min(most_steps, floor(1e9 / (n * components * (d + 4)^2)))) # per call, so that R can be interrupted
   made <- 0
   repeat {
     fit <- .Call(C_pf_t_mixture_fit, points, fit$share, fit$pull, as.double(df), as.double(prior), fit$log_likelihood,

@@ -1,7 +1,7 @@
 #' Latent laws
 #'
-#' A latent law says where new points start. It is fitted to the last frame of a flow, or to the rows themselves if
-#' there is no flow. New points are drawn from it, and [efs_backward()] carries them to the data.
+#' A latent law says where new points start. It is fitted to the last frame of a flow or, without a flow, to the latent
+#' rows themselves. New points are drawn from it, and [efs_backward()] carries them to the data.
 #'
 #' @section The laws:
 #' \describe{
@@ -18,13 +18,15 @@
 #'   \item{[law_interpolate()]}{a point between two particles. No density.}
 #'   \item{[law_neighbour()]}{a point between a particle and one of its neighbours. No density.}
 #' }
-#' "Density": the log-likelihood of rows can be taken ([logLik()][logLik.efs]). "Searched": [efs()] and [efs_tune()]
-#' try the law unasked, each with several settings. [law_kind()] makes a law of your own.
+#'
+#' "Density" means that the log-likelihood of rows can be computed ([logLik()][logLik.efs]). "Searched" means that
+#' [efs()] and [efs_tune()] try the law without being asked, with several settings. [law_kind()] makes a law of your
+#' own.
 #'
 #' @section How to ask for a law:
-#' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] takes a name, `"student"`, or a law,
-#' `law_student(df = 3)`. Settings that are given are fixed: no others are tried. If no setting is given, [efs()] and
-#' [efs_tune()] choose all of them. Both also take a list of names and laws, and search these alone.
+#' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] is a name, such as `"student"`, or a law, such as
+#' `law_student(df = 3)`. Settings that you give are fixed, and no others are tried. If you give no setting of a law,
+#' [efs()] and [efs_tune()] choose all of them. Both also take a list of names and laws, and search only these.
 #'
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
@@ -40,7 +42,7 @@ NULL
 fit_law <- function(kind, points, s, memo = NULL) {
   ours <- kind$ours
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
-  # symbols, so that an error shows the call without the numbers
+  # symbols, so that an error shows the call without the data
   fit <- kind$fit
   call <- as.call(c(quote(fit), quote(points), lapply(c(offered, kind$settings), function(value) call("quote", value))))
   fitted <- if (ours) eval(call) else with_own_stream(0L, function() eval(call))
@@ -52,14 +54,14 @@ fit_law <- function(kind, points, s, memo = NULL) {
   if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
-# Those of the arguments `given` that the function f takes.
+# The arguments among `given` that the function f takes.
 accepted <- function(f, given) {
   if ("..." %in% names(formals(f))) given else given[names(given) %in% names(formals(f))]
 }
 
 law_kind_of <- function(law) if (is.null(attr(law, "kind"))) our_law(law$name) else attr(law, "kind")
 
-# [n, d] draws, a pure function of the law and the key; row i does not depend on n.
+# [n, d] draws. They depend only on the law and the key, and row i does not depend on n.
 draw_law <- function(law, n, key, threads) {
   kind <- law_kind_of(law)
   if (kind$ours) return(kind$draw(law, n, key, threads))
@@ -72,7 +74,7 @@ draw_law <- function(law, n, key, threads) {
   do.call(rbind, parts)[seq_len(n), , drop = FALSE]
 }
 
-# Laws that draw from R's generator are asked for this many rows at a time, each time from a stream of its own.
+# A law that uses R's generator draws this many rows at a time, each time from a stream of its own.
 rows_a_stream <- 100L
 
 check_draws <- function(points, n, law) {
@@ -86,8 +88,8 @@ check_draws <- function(points, n, law) {
   unname(points)
 }
 
-# Log-densities as a matrix of one column, or of one column per value of the setting in `...` that the law sweeps.
-# `self`: the points are those that the law was fitted to; where each has a part of its own in the law, it is left
+# Log-densities: a matrix of one column, or of one column per value of the setting in `...` that the law sweeps.
+# `self`: the points are those that the law was fitted to. If each point has its own part in the law, this part is left
 # out.
 law_density <- function(law, points, threads, self = FALSE, ...) {
   kind <- law_kind_of(law)

@@ -1,9 +1,9 @@
-# The likelihood of a flow: the change of variables through its steps,
+# The likelihood of a flow, by the change of variables through its steps:
 #   log p(y0) = log q(yk) + sum_j log det(I - gamma_j J_j),
-# J_j the Jacobian of the field at frame j and at the point before the step.
+# where J_j is the Jacobian of the field of frame j at the point before the step.
 
-# log det of one step at each row of `points`, which feel the particles `at`;
-# `self`: the rows are the particles, each without its own pair.
+# log det of one step at each row of `points`, which the particles `at` move. `self`: the rows are the particles, and
+# each is without its own pair.
 step_log_det <- function(points, at, gamma, traj, self, threads) {
   if (ncol(at) > most_exact_dims) return(step_log_det_estimate(points, at, gamma, traj, self))
   work <- nrow(at) * (ncol(at)^2 / 2 + 5 * ncol(at) + 20)
@@ -13,14 +13,14 @@ step_log_det <- function(points, at, gamma, traj, self, threads) {
   list(value = as.double(value), error = 0)
 }
 
-# The core forms Jacobians up to this dimension.
+# Up to this dimension the core computes Jacobians.
 most_exact_dims <- 128L
 
 # In more dimensions: I - gamma J = a (I - M) with M = (c/a) sum (w/u) z z', so that
 #   log det = d log a - tr M - tr M^2 / 2 - tr M^3 / 3 - ...
-# tr M is exact; v'M^2 v and v'M^3 v at random signs v estimate the next two, whose
-# standard error is given; the rest, at most m^3/(4 (1-m)) tr M with m the largest
-# eigenvalue of M, is small where steps can be undone.
+# tr M is exact. The next two terms are estimated by v'M^2 v and v'M^3 v at random signs v, and their standard error is
+# returned. The rest is at most m^3/(4 (1-m)) tr M, where m is the largest eigenvalue of M. It is small if steps can be
+# undone.
 step_log_det_estimate <- function(points, at, gamma, traj, self, probes = 8L) {
   n <- nrow(at)
   d <- ncol(at)
@@ -36,7 +36,7 @@ step_log_det_estimate <- function(points, at, gamma, traj, self, probes = 8L) {
     if (self) w[cbind(seq_along(rows), rows)] <- 0
     a <- 1 - step * ((if (self) n - 1 else n) - rowSums(w))
     scale <- step * (traj$s + 2) * w / u / a
-    # M v at each row's own M: sum_a scale (y - x_a) ((y - x_a).v)
+    # M v, with the matrix M of each row: sum_a scale (y - x_a) ((y - x_a).v)
     apply_m <- function(directions, shared) {
       # directions [rows, d]
       to_source <- if (is.null(shared)) directions %*% t(at) else matrix(shared, length(rows), n, byrow = TRUE)
@@ -58,8 +58,8 @@ step_log_det_estimate <- function(points, at, gamma, traj, self, probes = 8L) {
   list(value = both[, 1], error = sqrt(mean(both[, 2])))
 }
 
-# Points carried along with the flow: where they end and the sum of log dets.
-# Without `points` the particles themselves, each without its own pair.
+# Points carried along with the flow: where they end, and the sums of the log dets. Without `points` the particles
+# themselves are taken, each without its own pair.
 carry_forward <- function(traj, points = NULL, threads) {
   frame_at <- frame_reader(traj, threads)
   own <- is.null(points)
@@ -81,12 +81,12 @@ carry_forward <- function(traj, points = NULL, threads) {
   list(points = unname(points), log_det = total, error = error)
 }
 
-# log density, in data units, of latent rows of one class; `latent_volume` is the
-# log volume of the encoding. Without `z` the training rows, own particle left out.
+# Log-density of latent rows of one class, in units of the latent rows. Without `z` the training rows are taken, each
+# without its own particle.
 flow_log_density <- function(flow, z = NULL, threads) {
   check_density(flow$law)
   if (any(flow$scale == 0)) {
-    fail("A column does not vary within a class, whose rows have no density then; leave it out.")
+    fail("The rows of a class have no density if a column does not vary within the class; leave this column out.")
   }
   carried <- carry_forward(flow$trajectory, if (!is.null(z)) to_flow(z, flow), threads)
   density <- law_density(flow$law, carried$points, threads, self = is.null(z))

@@ -1,7 +1,7 @@
-# R's face of the pair engine: fields, kernel sums, neighbours and distances.
+# The interface of R to the pair engine: fields, kernel sums, neighbours and distances.
 
-# The gradient field of Algorithm 2 at the rows of `query`, moved by the
-# particles `source`; `self`: the query rows are the particles themselves.
+# The gradient field of Algorithm 2 at the rows of `query`, caused by the particles `source`. `self`: the query rows
+# are the particles themselves.
 field_at <- function(query, source, s, epsilon, self, threads) {
   if (self) return(sample_field(source, s, epsilon, threads))
   ordered_field(query, source, s, epsilon, FALSE, threads)
@@ -13,8 +13,8 @@ ordered_field <- function(query, source, s, epsilon, self, threads) {
   }))
 }
 
-# The field at the particles themselves visits each pair once, in rounds that
-# hand on the sums so far; the last of them gives the field.
+# The field at the particles themselves visits each pair once. It works in rounds, and each round receives the sums of
+# the rounds before. The last round gives the field.
 sample_field <- function(points, s, epsilon, threads) {
   n <- nrow(points)
   rounds <- .Call(C_pf_sample_rounds, n, ncol(points))
@@ -27,9 +27,8 @@ sample_field <- function(points, s, epsilon, threads) {
   result
 }
 
-# The k nearest of the rows of `source` to each row of `query`: `index` and
-# `distance`, matrices [rows of query, k]; `self`: a row is not its own
-# neighbour.
+# The k nearest rows of `source` to each row of `query`: `index` and `distance`, matrices [rows of query, k]. `self`: a
+# row is not its own neighbour.
 neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
   threads <- thread_count(threads)
   bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
@@ -38,7 +37,7 @@ neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
 }
 
 # list(log_density, score) of the kernel estimate from `points` at `query`; NULL: at the points. `self`: row i of
-# `query` is without point i.
+# `query` is evaluated without point i.
 kernel_estimate <- function(query, points, kernel, bandwidth, score = TRUE, threads = NULL, self = is.null(query)) {
   force(self)
   if (is.null(query)) query <- points
@@ -52,15 +51,16 @@ log_kernel_volume <- function(kernel, bandwidth, dim) {
   log(2) + dim / 2 * log(pi) - lgamma(dim / 2) + lgamma(dim) + dim * log(bandwidth)
 }
 
-# Variance of the kernel in each direction, over the squared bandwidth.
+# Variance of the kernel in each direction, divided by the squared bandwidth.
 kernel_variance <- function(kernel, dim) if (kernel == "gaussian") 1 else dim + 1
 
-# Mean log-density of each particle under the others.
+# Mean log-density of each particle under the estimate from the others.
 leave_one_out <- function(points, kernel, bandwidth, threads) {
   mean(kernel_estimate(NULL, points, kernel, bandwidth, FALSE, threads)$log_density)
 }
 
-# The likeliest bandwidth on a geometric grid, from a first guess (with likelihood `best`) outwards.
+# The bandwidth of the highest likelihood on a geometric grid. The search goes outwards from `guess`, whose likelihood
+# is `best`.
 likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL, best = NULL) {
   if (is.null(guess)) {
     spread <- stats::median(column_spread(points)) / sqrt(kernel_variance(kernel, ncol(points)))
@@ -87,7 +87,7 @@ likely_bandwidth <- function(points, kernel, threads, ratio = 1.1, guess = NULL,
   guess
 }
 
-# Median distance of a particle to its nearest neighbour; equal particles count once. 0: all are equal.
+# Median distance of a particle to its nearest neighbour, where equal particles count once. 0: all particles are equal.
 typical_spacing <- function(points) {
   nearest <- neighbours(points, points, 1L, self = TRUE)$distance
   width <- max(apply(points, 2, function(column) diff(range(column))))
@@ -97,8 +97,8 @@ typical_spacing <- function(points) {
   stats::median(neighbours(distinct, distinct, 1L, self = TRUE)$distance)
 }
 
-# For each row the number of the first row that equals it, to 1e-12 of the range of each column: equal rows that went
-# through a matrix product or a flow may differ in the last bits.
+# For each row the number of the first row that equals it. Rows are equal if they agree to 1e-12 of the range of each
+# column, because equal rows may differ in the last bits after a matrix product or a flow.
 first_equal <- function(points) {
   n <- nrow(points)
   low <- apply(points, 2, min)
@@ -114,8 +114,8 @@ first_equal <- function(points) {
 
 median_rows <- 1000L
 
-# The median distance between pooled rows; where more than half of the pairs are
-# duplicates the mean one, and 1 where all rows are equal.
+# The median distance between pooled rows. If more than half of the pairs are duplicates, the mean distance; if all
+# rows are equal, 1.
 median_distance <- function(x, y) {
   pooled <- rbind(x, y)
   between <- stats::dist(pooled[spaced_rows(nrow(pooled), median_rows), , drop = FALSE])
@@ -128,8 +128,8 @@ kernel_force <- function(query, source, kernel, width, self, threads) {
   .Call(C_pf_kernel_force, query, source, 0L, nrow(query), self, kernel, width, threads)
 }
 
-# For each row of `query`: `count`, the rows a of `source` no farther than
-# radius[a], and `nearest`, the distance to the nearest of them all.
+# For each row of `query`: `count`, the number of rows a of `source` at a distance of at most radius[a], and `nearest`,
+# the distance to the nearest row of `source`.
 within_radius <- function(query, source, radius, threads = NULL) {
   threads <- thread_count(threads)
   bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {

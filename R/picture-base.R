@@ -1,6 +1,6 @@
 # Pictures drawn with base graphics.
 
-# Settings that points() and lines() understand, besides those that a picture decides.
+# Settings of points() and lines() that a user may give, besides those that a picture sets.
 base_settings <- c("pch", "cex", "bg", "lwd", "lty", "type", "font", "family", "lend", "ljoin", "lmitre", "xpd")
 
 draw_base <- function(picture, ...) {
@@ -25,7 +25,7 @@ draw_base <- function(picture, ...) {
   if (lines > 0) draw_legend(entries)
 }
 
-# Width (in lines) that a row of square panels would leave between them.
+# Width (in lines) that a row of square panels would leave free between them.
 spare_width <- function(panels, mar, oma) {
   size <- graphics::par("din") / (graphics::par("csi") * graphics::par("mex"))
   side <- size[2] - sum(mar[c(1, 3)], oma[c(1, 3)])
@@ -39,7 +39,7 @@ draw_panel <- function(picture, j, ...) {
   graphics::plot.new()
   graphics::plot.window(c(panel$xmin, panel$xmax), c(panel$ymin, panel$ymax), xaxs = "i", yaxs = "i")
   graphics::axis(1)
-  # With shared axes the first panel's labels stand in the outer margin.
+  # With shared axes the labels of the first panel are in the outer margin.
   if (first && !panel$strip) graphics::axis(2, xpd = NA)
   graphics::title(xlab = panel$xlab)
   if (first) graphics::title(ylab = panel$ylab, line = 2.5, xpd = NA)
@@ -66,7 +66,7 @@ draw_marks <- function(points, colour, settings, ...) {
   do.call(graphics::points, c(list(points$x, points$y, col = colour), settings))
 }
 
-# Curves run over time unless the picture says otherwise.
+# The horizontal axis of curves is time, unless the picture names another one.
 picture_clock <- function(picture) if (is.null(picture$clock)) "time" else picture$clock
 
 draw_curves <- function(picture, title, ...) {
@@ -84,7 +84,7 @@ draw_curves <- function(picture, title, ...) {
   }
 }
 
-# A row an entry: label, colour, symbol and whether a line runs through it.
+# One row per entry of the legend: label, colour, symbol, and whether a line runs through the symbol.
 legend_entries <- function(picture) {
   classes <- names(picture$colours)
   curves <- picture$kind == "curves"
@@ -102,7 +102,7 @@ legend_entries <- function(picture) {
   ))
 }
 
-# As many columns as fit the device, a character taken as wide as an average one.
+# As many columns as fit on the device. A character is taken to be as wide as an average one.
 legend_columns <- function(entries) {
   width <- (max(nchar(entries$label)) + 6) * graphics::par("cin")[1] * 0.55
   max(1, min(nrow(entries), floor(graphics::par("din")[1] / width)))
@@ -113,13 +113,13 @@ legend_lines <- function(entries) {
   ceiling(nrow(entries) / legend_columns(entries)) * 1.2
 }
 
-# Just below the tick labels and axis title of the panels, in user coordinates.
+# The top of the legend in user coordinates: just below the tick labels and the axis title of the panels.
 legend_top <- function() {
   line <- graphics::par("cin")[2] * graphics::par("cex")
   graphics::grconvertY(graphics::grconvertY(0, "npc", "inches") - 3.2 * line, "inches", "user")
 }
 
-# In the middle of the device.
+# Draws the legend in the middle of the device.
 draw_legend <- function(entries) {
   graphics::legend(
     graphics::grconvertX(0.5, "ndc", "user"), legend_top(), entries$label, col = entries$colour,

@@ -2,7 +2,7 @@
 
 utils::globalVariables(".data") # the pronoun in ggplot2::aes()
 
-# Settings of the layers of points and lines, besides those that a picture decides.
+# Settings of the layers of points and lines that a user may give, besides those that a picture sets.
 ggplot_settings <- c("size", "alpha", "shape", "stroke", "fill", "linewidth", "linetype", "lineend", "linejoin",
                      "linemitre", "arrow", "na.rm", "show.legend", "key_glyph", "position")
 
@@ -17,7 +17,7 @@ ggplot_panels <- function(picture, ...) {
   kinds <- split(points, points$kind)
   corners <- data.frame(panel = rep(panels$panel, 2), x = c(panels$xmin, panels$xmax),
                         y = c(panels$ymin, panels$ymax))
-  # Facets have one pair of axis titles: where panels differ they go into the strips.
+  # Facets have one pair of axis titles. If the panels have different titles, these go into the strips.
   one_axis <- nrow(unique(panels[c("xlab", "ylab")])) == 1
   titles <- as.character(panels$panel)
   if (!one_axis) titles <- paste0(titles, axis_titles(panels))
@@ -40,7 +40,7 @@ ggplot_panels <- function(picture, ...) {
     ggplot2::labs(x = if (one_axis) panels$xlab[1], y = if (one_axis) panels$ylab[1]) +
     ggplot_theme() +
     ggplot2::theme(aspect.ratio = 1)
-  # The heights of stacked dots mean nothing.
+  # The heights of stacked dots have no meaning, so the axis is left out.
   if (all(panels$strip)) {
     nothing <- ggplot2::element_blank()
     plot <- plot + ggplot2::theme(axis.text.y = nothing, axis.ticks.y = nothing)
@@ -48,7 +48,7 @@ ggplot_panels <- function(picture, ...) {
   plot
 }
 
-# Points coloured by class, or all in one colour where they have none.
+# Points coloured by class, or all in one colour if they have no class.
 ggplot_marks <- function(points, colour, settings, ...) {
   if (nrow(points) == 0) return(NULL)
   settings <- utils::modifyList(c(list(size = 1.8 * point_size(points)), settings), list(...))
@@ -64,7 +64,7 @@ ggplot_line <- function(line) {
   if (nrow(line) > 0) ggplot2::geom_path(data = line, colour = star_colours[["path"]])
 }
 
-# ": x and y", and nothing where the title of the panel says it already.
+# ": x and y", or "" if the title of the panel already says it.
 axis_titles <- function(panels) {
   names <- paste0(": ", panels$xlab, ifelse(panels$strip, "", " and "), panels$ylab)
   ifelse(startsWith(panels$xlab, as.character(panels$panel)), "", names)
@@ -75,7 +75,7 @@ ggplot_colours <- function(picture, guide) {
   ggplot2::scale_colour_manual(name = NULL, values = picture$colours, guide = guide)
 }
 
-# Symbols; told in a legend where there are more than rows.
+# Symbols. There is a legend if there are more kinds than rows.
 ggplot_kinds <- function(picture) {
   entries <- legend_entries(picture)
   kinds <- intersect(c("rows", "new", "path"), picture$points$kind)
@@ -93,7 +93,7 @@ ggplot_kinds <- function(picture) {
 
 ggplot_curves <- function(picture, ...) {
   curves <- picture$curves
-  # Facets share the kind of axis, so logarithms are taken here.
+  # Facets share the kind of axis, so the logarithms are taken here.
   on_log <- picture$log[as.character(curves$panel)]
   curves$value[on_log] <- log10(curves$value[on_log])
   titles <- stats::setNames(names(picture$log), names(picture$log))

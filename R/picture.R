@@ -1,7 +1,7 @@
-# What is drawn is decided once, as a "picture": plain data frames that hold every coordinate and colour.
-# picture-base.R and picture-ggplot.R only draw it. There are two kinds: "panels" of points, and "curves" over time.
+# A "picture" is a list of plain data frames that hold every coordinate and colour. It is made once, and picture-base.R
+# and picture-ggplot.R only draw it. There are two kinds: "panels" of points, and "curves" over time.
 
-# An argument that the chosen type would silently ignore is a mistake.
+# Stops if the user gave an argument that the chosen type does not use.
 check_belongs <- function(type, types, ...) {
   given <- Filter(Negate(is.null), list(...))
   if (length(given) && !type %in% types) {
@@ -10,7 +10,7 @@ check_belongs <- function(type, types, ...) {
   }
 }
 
-# NULL, or a factor with one entry a point.
+# NULL, or a factor with one entry per point.
 point_group <- function(group, n) {
   if (is.null(group)) return(NULL)
   if (!is.atomic(group) || length(group) != n) {
@@ -30,7 +30,7 @@ frames_picture <- function(flows, times, group, columns, col) {
   panels_picture(layers, rep(list(view), length(times)), group, col, shared = TRUE)
 }
 
-# Times of frames of the longest flow: those nearest to `times`.
+# The times of the frames of the longest flow that are nearest to `times`.
 panel_times <- function(flows, times, count = 5) {
   clocks <- lapply(flows, function(flow) flow$trajectory$times)
   clock <- clocks[[which.max(vapply(clocks, max, 0))]]
@@ -52,7 +52,7 @@ panel_times <- function(flows, times, count = 5) {
   clock[sort(unique(nearest))]
 }
 
-# The fewest significant digits, from 3 on, that tell the values apart.
+# The values with the fewest significant digits, from 3 on, at which no two are equal.
 distinct_format <- function(values) {
   for (digits in 3:15) {
     text <- vapply(values, format, "", digits = digits)
@@ -61,8 +61,8 @@ distinct_format <- function(values) {
   text
 }
 
-# All particles at a time, in the common latent space [n, d]: of each flow the
-# last frame at or before (times of flows may differ by rounding).
+# All particles at a time, in the common latent space [n, d]: of each flow the last frame at or before that time.
+# (Times of flows may differ by rounding.)
 common_points <- function(flows, time) {
   points <- matrix(0, sum(lengths(lapply(flows, `[[`, "rows"))), length(flows[[1]]$centre))
   for (flow in flows) {
@@ -72,8 +72,8 @@ common_points <- function(flows, time) {
   points
 }
 
-# How points [n, d] are seen on at most two axes: columns as they are, or the
-# first two principal components of `points`. `square`: both axes have one unit.
+# How points [n, d] are seen on at most two axes: the columns as they are, or the first two principal components of
+# `points`. `square`: both axes have one unit.
 projection <- function(points, columns, square = TRUE) {
   dim <- ncol(points)
   if (dim <= 2) {
@@ -87,8 +87,8 @@ projection <- function(points, columns, square = TRUE) {
   )
 }
 
-# Loadings [d, 2], of directions that do not vary 0; the largest of each
-# component is positive, so that the picture does not depend on LAPACK.
+# Loadings [d, 2]. They are 0 for directions that do not vary. The largest loading of each component is positive, so
+# that the picture does not depend on LAPACK.
 principal_plane <- function(centred) {
   plane <- list(loadings = matrix(0, ncol(centred), 2), share = c(0, 0))
   if (!any(centred != 0)) return(plane)
@@ -100,8 +100,8 @@ principal_plane <- function(centred) {
   plane
 }
 
-# Points [n, 1 or 2] of one kind for one panel: "rows", "new", "path" (its stars)
-# or "line" (what runs through them).
+# Points [n, 1 or 2] of one kind for one panel. The kinds are "rows", "new", "path" (its stars) and "line" (the line
+# through the stars).
 new_layer <- function(panel, points, kind, group) {
   data.frame(
     panel = panel, x = points[, 1], y = if (ncol(points) > 1) points[, 2] else 0,
@@ -109,8 +109,8 @@ new_layer <- function(panel, points, kind, group) {
   )
 }
 
-# points: panel, x, y, kind, group (factors; group NA where it has no class).
-# panels: a row a panel with its limits and labels. `shared`: one set of limits.
+# points: panel, x, y, kind, group (factors; group is NA for a point without a class). panels: one row per panel with
+# its limits and labels. `shared`: all panels have the same limits.
 panels_picture <- function(layers, views, group, col, shared) {
   points <- do.call(rbind, layers)
   points$panel <- factor(points$panel, levels = unique(points$panel))
@@ -134,8 +134,7 @@ panels_picture <- function(layers, views, group, col, shared) {
   )
 }
 
-# Heights of dots stacked in bins: rows upwards, class by class, new points
-# downwards, a path at the bottom.
+# Heights of dots stacked in bins: rows upwards, class by class; new points downwards; a path at height 0.
 stack_dots <- function(points, bins = 50) {
   breaks <- seq(min(points$x), max(points$x), length.out = bins + 1)
   by_class <- order(points$group)
@@ -145,7 +144,7 @@ stack_dots <- function(points, bins = 50) {
   height * c(rows = 1, new = -1, path = 0, line = 0)[as.character(points$kind)]
 }
 
-# Limits with some air; square ones span the same length on both axes.
+# Limits with a margin. Square limits span the same length on both axes.
 panel_limits <- function(x, y, square, air = 0.04) {
   middle <- c(mean(range(x)), mean(range(y)))
   half <- c(diff(range(x)), diff(range(y))) / 2
@@ -155,9 +154,8 @@ panel_limits <- function(x, y, square, air = 0.04) {
              ymin = middle[2] - half[2], ymax = middle[2] + half[2])
 }
 
-# curves: panel, time, value, group, alone (a class without steps, to be shown
-# as a point). Kinetic energies and divergences go on a logarithmic axis, unless they are
-# nowhere positive.
+# curves: panel, time, value, group, alone (TRUE for a class without steps, which is drawn as a point). Kinetic
+# energies and divergences have a logarithmic axis, unless none of their values is positive.
 curves_picture <- function(flows, col) {
   group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
   height <- flow_height(flows[[1]]$trajectory)
@@ -179,19 +177,19 @@ curves_picture <- function(flows, col) {
   list(kind = "curves", curves = curves, log = on_log, colours = picture_colours(group, col))
 }
 
-# One colour a class, named; without classes one for all.
+# One colour per class, named. Without classes one colour for all.
 picture_colours <- function(classes, col) {
   count <- max(length(classes), 1)
   if (is.null(col)) col <- class_colours(count)
   if (length(col) != count) {
     fail("`col` must give %d colour%s, one %s, not %d.", count, if (count == 1) "" else "s",
-         if (is.null(classes)) "for all points" else "a class", length(col))
+         if (is.null(classes)) "for all points" else "per class", length(col))
   }
   if (is.null(classes)) unname(col) else stats::setNames(col, classes)
 }
 
-# Okabe and Ito's, the darker ones first and without yellow; beyond six, Tol's
-# muted ones and a grey; beyond ten, an even scale without its pale end.
+# Up to six classes: the colours of Okabe and Ito, the darker ones first, without yellow. Up to ten: the muted colours
+# of Tol and a grey. More: an even scale without its pale end.
 class_colours <- function(count) {
   if (count > 10) return(utils::head(grDevices::hcl.colors(count + 1 + count %/% 8, "viridis"), count))
   if (count > 6) return(tol_muted[seq_len(count)])
@@ -201,25 +199,27 @@ class_colours <- function(count) {
 tol_muted <- c("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77", "#44AA99", "#AA4499",
                "#999933", "#666666")
 
-# Not among the colours of classes.
+# Colours that no class has.
 star_colours <- c(new = "#000000", path = "grey45")
 
-# Many points: smaller and more transparent; rows step back behind stars.
+# Many points are smaller and more transparent. Rows are fainter if there are stars.
 point_alpha <- function(points) {
   alpha <- min(0.8, max(0.15, 14 / sqrt(max(table(points$panel[points$kind == "rows"])))))
   if (any(points$kind != "rows")) alpha / 2 else alpha
 }
 
-# Size relative to a common symbol, for points of all panels.
+# Size of points relative to a usual symbol, the same for all panels.
 point_size <- function(points) {
   size <- min(1, max(0.45, 14 / sqrt(max(table(points$panel)))))
   if (nlevels(points$panel) > 2) 0.8 * size else size
 }
 
-# values [n, lines]
+# values [n, lines]: one column per line
 line_picture <- function(title, at, values, clock, col, log = FALSE) {
   group <- if (ncol(values) > 1) if (is.null(colnames(values))) paste0("x", seq_len(ncol(values))) else colnames(values)
   curves <- data.frame(panel = factor(title), time = rep(at, ncol(values)), value = c(values),
-                       group = factor(if (is.null(group)) NA_character_ else rep(group, each = length(at)), levels = group), alone = FALSE)
-  list(kind = "curves", curves = curves, log = stats::setNames(log, title), clock = clock, colours = picture_colours(group, col))
+                       group = factor(if (is.null(group)) NA_character_ else rep(group, each = length(at)),
+                                      levels = group), alone = FALSE)
+  list(kind = "curves", curves = curves, log = stats::setNames(log, title), clock = clock,
+       colours = picture_colours(group, col))
 }

@@ -1,13 +1,13 @@
-# Long work runs as many short .Call()s from a loop in R: between them R shows progress and listens for Ctrl-C.
+# Long work runs as many short calls of C from a loop in R. Between them R shows progress and listens for Ctrl-C.
 
-# Seconds that one .Call() should take.
+# The number of seconds that one .Call() should take.
 block_seconds <- 0.2
 
-# Seconds on a clock.
+# The time of a clock, in seconds.
 seconds_now <- function() proc.time()[[3]]
 
-# How many units of work to do next where `count` of them took `seconds`: as many as block_seconds allows, but at
-# most four times as many.
+# The number of units of work to do next, if the last `count` units took `seconds`: as many as fit into block_seconds,
+# but at most four times as many as before.
 next_count <- function(count, seconds) count * min(4, block_seconds / max(seconds, 0.001))
 
 # `progress` as the user gave it: TRUE, FALSE, or NULL for a bar in an interactive session.
@@ -18,12 +18,12 @@ shows_progress <- function(progress) {
   if (is.null(progress)) interactive() else progress
 }
 
-# A progress bar over `total` units, shown when `progress` says so. Returns functions tick(units) and done(); the bar
-# is closed when the function of `frame` ends, at the latest.
+# A progress bar over `total` units, shown if `progress` says so. Returns the functions tick(units) and done(). The bar
+# is closed at the latest when the function of `frame` ends.
 #
-# cli keeps the bars of a session in one list. An interrupt in the middle of a call of cli would leave this list half
-# written, and every later bar would fail. So interrupts wait until cli has returned. An error of cli gives up the bar
-# and never ends a computation.
+# cli keeps the bars of a session in one list. An interrupt during a call of cli could leave this list half written,
+# and every later bar would fail. So interrupts wait until cli has returned. After an error of cli there is no bar, and
+# the computation goes on.
 progress_bar <- function(label, total, progress, frame = parent.frame()) {
   id <- NULL
   guarded <- function(work) suspendInterrupts(tryCatch(work(), error = function(e) id <<- NULL))
@@ -46,11 +46,10 @@ progress_bar <- function(label, total, progress, frame = parent.frame()) {
   bar
 }
 
-# Calls work(from, count) over consecutive blocks of `n` rows (from counts from
-# 0), sized so that a block takes about `block_seconds`; the list of results.
-# Blocks start at a multiple of the chunk of rows that the core sums together:
-# then a row's bits depend neither on its block nor on how long blocks took. What
-# is no row but another unit of work may have a `chunk` of its own.
+# Calls work(from, count) over consecutive blocks of `n` rows (from counts from 0) and returns the list of results. A
+# block takes about `block_seconds`. Blocks start at a multiple of the chunk of rows that the core sums together. So
+# the bits of a row depend neither on its block nor on how long blocks took. Units of work other than rows may have
+# another `chunk`.
 in_blocks <- function(n, pairs_per_row, work, chunk = 32, least = 2 * chunk) {
   whole_chunks <- function(rows) max(least, chunk * floor(rows / chunk))
   rows <- whole_chunks(1e8 / max(pairs_per_row, 1))
@@ -67,7 +66,7 @@ in_blocks <- function(n, pairs_per_row, work, chunk = 32, least = 2 * chunk) {
   results
 }
 
-# One list from the per-block lists: matrices by rows, vectors end to end.
+# One list from the lists of the blocks: matrices are joined by rows, vectors end to end.
 bind_blocks <- function(blocks) {
   if (length(blocks) == 1) return(blocks[[1]])
   names <- names(blocks[[1]])
@@ -78,7 +77,7 @@ bind_blocks <- function(blocks) {
   stats::setNames(parts, names)
 }
 
-# Work on a few columns at a time: about this many numbers of a matrix at once.
+# A matrix is worked on a few columns at a time, with about this many numbers at once.
 numbers_at_once <- 2e6
 
 in_columns <- function(n, rows, work) {
@@ -86,8 +85,8 @@ in_columns <- function(n, rows, work) {
   unlist(lapply(seq(1, n, by = each), function(first) work(first:min(n, first + each - 1))))
 }
 
-# Stops before work whose result of `bytes` would not fit: the rest of the session needs the other half of the memory.
-# `what` begins the sentence, `advice` says what to do instead.
+# Stops before work whose result of `bytes` would take more than half of the memory, because the rest of the session
+# needs the other half. `what` begins the sentence, and `advice` says what to do instead.
 check_memory <- function(bytes, what, advice) {
   memory <- .Call(C_pf_memory)
   if (is.na(memory) || bytes <= memory / 2) return(invisible())
@@ -95,7 +94,8 @@ check_memory <- function(bytes, what, advice) {
             advice)
 }
 
-# A number of rows of `columns` numbers, of which some copies must fit into memory at once.
+# The number of rows that a user asks for. `copies_of_rows` copies of rows of `columns` numbers must fit into memory at
+# once.
 check_rows <- function(x, what, columns, lower = 0L) {
   x <- check_count(x, what, lower)
   check_memory(8 * copies_of_rows * as.numeric(x) * columns, sprintf("A table of `%s` = %d rows", what, x),
@@ -103,14 +103,14 @@ check_rows <- function(x, what, columns, lower = 0L) {
   x
 }
 
-# Draws, points, the same decoded and as a table.
+# The copies are: draws, points, decoded points, and the table.
 copies_of_rows <- 4
 
-# Work that would take longer than this is taken for a slip of the pen.
+# Work that would take more days than this is assumed to be asked for by mistake.
 most_days <- 30
 
-# What a processor does at most in a second: kernel values of pairs, and operations in matrix products. Estimates with
-# these rates are lower bounds.
+# The most that a processor does in a second: kernel values of pairs, and operations in matrix products. Times
+# estimated with these rates are lower bounds.
 most_pairs_per_second <- 1e10
 most_products_per_second <- 1e12
 

@@ -1,8 +1,8 @@
-# Random numbers: keys drawn from R's generator, and draws that are a pure function of key, stream and row.
+# Random numbers: keys drawn from R's generator, and draws that are a pure function of a key, a stream and a row.
 
-# The contract of stats::simulate(): sets the seed for as long as the calling function runs, and returns what the
-# attribute "seed" of new rows says. Without a seed R's stream goes on, and its state is what is returned. `fixed`: the
-# seed means the same numbers whatever RNGkind() is set. The kinds come back with the stream.
+# Follows stats::simulate(): sets the seed until the calling function ends, and returns the value of the attribute
+# "seed" of the new rows. Without a seed, R's stream continues, and its state is returned. With `fixed` the seed
+# means the same numbers whatever RNGkind() is set; R's kinds are restored with its stream.
 stream_within <- function(seed, fixed = FALSE, frame = parent.frame()) {
   if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
   before <- get(".Random.seed", envir = globalenv())
@@ -25,8 +25,8 @@ with_stream <- function(seed, draw) {
   draw()
 }
 
-# Runs draw() from `seed` under R's default generators, whatever is set; R's own stream and generators stay as they
-# were.
+# Runs draw() with the seed `seed` under R's default generators, whatever the user has set. R's own stream and
+# generators are restored afterwards.
 with_own_stream <- function(seed, draw) {
   before <- get0(".Random.seed", globalenv(), inherits = FALSE)
   kinds <- RNGkind()
@@ -42,14 +42,14 @@ with_own_stream <- function(seed, draw) {
   draw()
 }
 
-# New rows with the attribute "seed". A matrix becomes one that prints as its rows.
+# New rows with the attribute "seed". A matrix gets a class whose print() shows only the rows.
 mark_seed <- function(rows, seed) {
   rows <- set_attribute(rows, "seed", seed)
   if (is.matrix(rows)) class(rows) <- c("simulated_matrix", "matrix", "array")
   rows
 }
 
-# A data.table gets attributes by reference: attr<- would take its spare columns.
+# A data.table gets attributes by reference, because attr<- would remove its spare columns.
 set_attribute <- function(x, name, value) {
   if (inherits(x, "data.table") && requireNamespace("data.table", quietly = TRUE)) {
     data.table::setattr(x, name, value)
@@ -69,12 +69,12 @@ print.simulated_matrix <- function(x, ...) {
   invisible(x)
 }
 
-# A key for the counter-based generator, drawn from R's: set.seed() governs it.
+# A key for the counter-based generator, drawn from R's generator, so that set.seed() determines it.
 draw_key <- function() {
   as.integer(floor(stats::runif(2) * 2^32) - 2^31)
 }
 
-# [n, m] matrices whose row i depends on (key, stream, i) only.
+# [n, m] matrices. Row i depends only on (key, stream, i).
 draw_uniform <- function(n, m, key, stream = 0L) {
   .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream, thread_count())
 }
@@ -83,7 +83,7 @@ draw_normal <- function(n, m, key, stream = 0L) {
   .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream, thread_count())
 }
 
-# Indices 1 .. size from uniforms.
+# Indices 1 .. size from uniform numbers.
 pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
 
 pick_weighted <- function(uniform, weights) pmin(findInterval(uniform, cumsum(weights)) + 1L, length(weights))
@@ -92,34 +92,34 @@ draw_shell <- function(n, centre, radius, kind, s, key, threads) {
   .Call(C_pf_draw_shell, as.integer(n), as.double(centre), as.double(radius), kind, s, key, threads)
 }
 
-# Noise [n, d] from the kernel of width 1, from the streams `stream` and the next.
+# Noise [n, d] from the kernel of width 1. It uses the stream `stream` and the next one.
 draw_kernel <- function(kernel, n, d, key, stream) {
   if (kernel == "laplace") draw_laplace(n, d, key, stream, stream + 1L) else draw_normal(n, d, key, stream)
 }
 
-# Density proportional to exp(-|z|): a direction, and a radius that is a sum of d exponential variables.
+# Draws with density proportional to exp(-|z|): a uniform direction, and a radius that is a sum of d exponential
+# variables.
 draw_laplace <- function(n, d, key, stream, radius_stream) {
   direction <- draw_normal(n, d, key, stream)
   direction / sqrt(rowSums(direction^2)) * -rowSums(log(draw_uniform(n, d, key, radius_stream)))
 }
 
-# Unit vectors, one a row; in one dimension all give the same: one will do.
+# Unit vectors, one per row. In one dimension all of them give the same result, so there is only one.
 draw_directions <- function(n, dim) {
   if (dim == 1) return(matrix(1, n, 1))
   z <- matrix(stats::rnorm(n * dim), n, dim)
   z / sqrt(rowSums(z^2))
 }
 
-# Rows of a pooled table that stand for all: every one up to `most`, evenly
-# spaced ones beyond.
+# Rows that represent a pooled table: all rows if there are at most `most`, and evenly spaced rows otherwise.
 spaced_rows <- function(n, most) {
   if (n <= most) seq_len(n) else round(seq(1, n, length.out = most))
 }
 
-# base::sample() of a vector, whatever its length.
+# base::sample() of a vector, also of one number.
 sample_rows <- function(x, size = length(x)) x[base::sample.int(length(x), size)]
 
-# n row numbers out of m in random order, each as often as any other or once more.
+# n row numbers out of m in random order. The numbers of times that two rows occur differ by at most one.
 balanced_rows <- function(m, n, u) {
   rounds <- (seq_len(n) - 1L) %/% m
   rows <- numeric(n)
@@ -140,7 +140,8 @@ partial_permutation <- function(m, u) {
   left[seq_along(u)]
 }
 
-# Whole numbers with the sum of `expected`, each within one of its own, from one uniform number.
+# Whole numbers with the sum of `expected`. Each differs from its expected value by less than one. Uses one uniform
+# number.
 systematic_counts <- function(expected, u) {
   n <- length(expected)
   diff(c(0, pmin(ceiling(cumsum(expected)[-n] - u), n), n))

@@ -1,15 +1,13 @@
 #' Random samples and permutations, or new rows from a fit
 #'
-#' An S3 generic whose default is [base::sample()] exactly, so that attaching
-#' this package changes no random stream. For a fit it is another name of
-#' [simulate()][simulate.efs].
+#' An S3 generic. Its default is exactly [base::sample()], so attaching this package changes no random stream. For a
+#' fit, `sample()` is another name of [simulate()][simulate.efs].
 #'
-#' @param x A vector to choose from or a positive number, as in
-#'   [base::sample()]; or a fit from [efs()].
-#' @param size Number of items to choose or of rows to generate.
-#' @param replace,prob As in [base::sample()]; not used for a fit.
+#' @param x A vector to choose from or a positive number, as in [base::sample()]; or a fit from [efs()].
+#' @param size Number of items to choose, or number of rows to generate.
+#' @param replace,prob As in [base::sample()]. Not used for a fit.
 #' @param ... For a fit: arguments of [simulate()][simulate.efs].
-#' @return As [base::sample()]; for a fit, new rows.
+#' @return The value of [base::sample()]. For a fit: `size` new rows, see [simulate()][simulate.efs].
 #' @examples
 #' sample(5)
 #' sample(efs(iris[1:4], calibrate = FALSE), 3)

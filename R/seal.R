@@ -1,10 +1,10 @@
-# The seal of a fit: a fingerprint over what its answers depend on.
+# The seal of a fit: a fingerprint of all parts of the fit that its methods use.
 
-# Fits of earlier versions lack what the methods of this version need.
+# Fits of older versions lack parts that the methods of this version need.
 oldest_readable <- "0.2.0"
 
-# A fit with a fingerprint of all its parts but these: its calls, its times, and trajectories, which have one of their
-# own. What a fit is asked later depends on the others.
+# Adds to a fit the fingerprint of all its parts except `unsealed`: calls, times, and trajectories, which have their
+# own fingerprints. The methods of a fit use only the other parts.
 seal <- function(fit) {
   fit$fingerprint <- fit_fingerprint(fit)
   fit
@@ -14,8 +14,8 @@ unsealed <- c("call", "elapsed", "fingerprint", "trajectory", "report", "scores"
 
 fit_fingerprint <- function(fit) fingerprint(unclass(fit)[setdiff(names(fit), unsealed)])
 
-# Stops where the fit comes from a version that this one cannot read, or was changed by hand. Each method that answers
-# from the fit calls it once.
+# Stops if the fit comes from a version that this one cannot read, or if it was changed by hand. Each method that uses
+# the fit calls this once.
 check_fit <- function(fit, what = "object") {
   made <- fit$version
   readable <- is.character(made) && length(made) == 1 && package_version(made) >= oldest_readable &&

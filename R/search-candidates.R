@@ -1,11 +1,11 @@
-# Units and flows that a search tries.
+# The units and flows that a search tries.
 
-# The unit of a flow that the argument `scale` asks for, and the argument that asks for a unit.
+# The unit of a flow that the argument `scale` asks for, and the value of `scale` that asks for a unit.
 unit_of_scale <- function(scale) if (isFALSE(scale)) "as_is" else if (isTRUE(scale)) "scaled" else "whitened"
 
 scale_of_unit <- function(place) switch(place, as_is = FALSE, scaled = TRUE, whitened = "whiten")
 
-# Whitening is worth a try where the covariance is known to a third or so of itself.
+# Whitening is tried only if the relative error of the covariance is at most about a third.
 rows_per_whitened_column <- 3
 
 # The units to try.
@@ -14,11 +14,11 @@ units_to_try <- function(scale, n_train, d) {
   c(unit, if (unit == "scaled" && d > 1 && n_train >= rows_per_whitened_column * (d + 1)) "whitened")
 }
 
-# The softening that is `times` the squared spacing of n particles in the unit ball. In one dimension it is that of two,
-# because a single pair would be too steep to undo.
+# The softening that is `times` the squared spacing of n particles in the unit ball. In one dimension it is that of two
+# dimensions, because a single pair would otherwise be too steep to undo.
 softening_of <- function(times, n, d) times * n^(-2 / max(d, 2))
 
-# epsilon = softening_of(softening); more than one value of a setting: it is open. The first values are tried first.
+# epsilon = softening_of(softening). A setting with more than one value is open. A search tries the first values first.
 flow_grid <- function(n, d, fixed) {
   choose <- function(name, values) if (is.null(fixed[[name]])) values else fixed[[name]]
   s <- choose("s", c(0, if (d >= 3) 2, if (d >= 5) 4, -1))
@@ -40,16 +40,16 @@ candidate_epsilon <- function(candidate, n, d) {
   if (is.na(candidate$softening)) candidate$epsilon else softening_of(candidate$softening, n, d)
 }
 
-# A step with a bound near 1 has an inverse that magnifies errors tenfold and more: such flows are no candidates.
+# The inverse of a step with a bound near 1 multiplies errors by ten and more. A search leaves out such flows.
 most_search_bound <- 0.9
 
-# What all candidates of a search share.
+# The settings that all candidates of a search share.
 search_setting <- function(by_column, step, max_bound, min_rows, keep, threads) {
   list(by_column = by_column, step = step, max_bound = min(max_bound, most_search_bound), min_rows = min_rows,
        keep = keep, threads = threads)
 }
 
-# A flow of the training rows would not end in a rigid figure.
+# Whether the training rows are too many for their flow to end in a rigid figure.
 room_for_flow <- function(n_train, d, min_rows) n_train > d + 1 && n_train >= min_rows / 2
 
 run_candidate <- function(points, candidate, setting) {
@@ -61,8 +61,8 @@ run_candidate <- function(points, candidate, setting) {
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
-# The flow of a candidate; NULL where it is none: a pair can be arbitrarily steep, equal rows meet without
-# softening, the particles leave the range of numbers, or a step is not one-to-one.
+# The flow of a candidate. NULL: it is left out, because a pair can be arbitrarily steep, equal rows have no softening,
+# particles leave the range of numbers, or a step is not one-to-one.
 try_flow <- function(points, candidate, setting) {
   epsilon <- candidate_epsilon(candidate, nrow(points), ncol(points))
   if (is.infinite(.Call(C_pf_pair_curvature, as.double(candidate$s), as.double(epsilon)))) return(NULL)

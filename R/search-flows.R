@@ -1,17 +1,19 @@
-# Flows that a search tries.
+# The flows that a search tries.
 
-# A second flow whose best law is further than this behind no flow in the first fold, in nats, is not tried in the
-# others.
+# The second-best flow is scored on all folds only if, on the first fold, it is at most this many nats per row worse
+# than the option without a flow.
 near_no_flow <- 0.05
 
-# The search ends where no time and no softening comes as near as this to no flow, in nats, in the first fold.
+# The search for a flow ends early if, on the first fold, every time and every softening is worse than the option
+# without a flow by more than this many nats per row.
 hopeless_flow <- 0.02
 
-# Of the laws only so many, the best without a flow, are tried while flows are looked for.
+# While flows are compared, only this many laws are tried: the best ones without a flow.
 laws_at_first <- 3L
 
-# Flows worth a look, from the middle of the grid outwards along one setting after the
-# other, in the first fold; the best in all folds, and the second where it comes near no flow.
+# Scores of the most promising flows. On the first fold the search starts from the middle of the grid and changes one
+# setting after the other. The best flow is then scored on all folds, and so is the second-best one if it is near the
+# option without a flow.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   best <- vapply(still, best_mean, 0)
   first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
@@ -33,7 +35,7 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   full[!vapply(full, is.null, NA)]
 }
 
-# The flows looked at, each with the mean that value() gives.
+# The flows that were tried, each with the mean score that value() gives.
 look_for_flows <- function(places, place, grid, least, value) {
   make <- function(place, s, softening, time) {
     new_flow_candidate(place, s, softening, if (is.null(grid$n_steps)) time, grid$epsilon, grid$n_steps)

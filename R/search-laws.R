@@ -1,8 +1,8 @@
-# Laws scored on rows that they were not fitted to, fold by fold.
+# Scores of laws on rows that they were not fitted to, fold by fold.
 
 # Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
-# `reference`, see law_reference(); `settings`; `spec`, the number of the candidate, and `key`, its name. A law that
-# cannot be fitted is left out.
+# `reference`, see law_reference(); `settings`; `spec`, the number of the candidate; and `key`, the name of the
+# candidate. A law that cannot be fitted is left out.
 score_laws <- function(latent, held, s, specs, threads) {
   memo <- new.env(parent = emptyenv())
   parts <- lapply(seq_along(specs), function(number) {
@@ -31,8 +31,8 @@ score_law <- function(spec, latent, held, s, memo, threads) {
        settings = settings, key = rep(spec$key, columns))
 }
 
-# Rows of z in folds; rows of one block stay together. The same for the same extents:
-# nothing is drawn from R's generator.
+# The fold of each row of z. The rows of one block have the same fold. The folds depend only on the arguments, because
+# R's generator is not used.
 make_folds <- function(n, blocks, folds) {
   if (is.null(blocks)) blocks <- seq_len(n)
   units <- match(blocks, unique(blocks))
@@ -42,17 +42,18 @@ make_folds <- function(n, blocks, folds) {
   rank[units] %% min(folds, max(units)) + 1L
 }
 
-# The keys of what a search draws: the same in every search, and each another.
+# The keys of the random numbers of a search. They are the same in every search, and no two are equal.
 search_keys <- list(folds = c(7L, 7L), thinning = c(8L, 8L), draws = c(5L, 5L))
 
-# More rows than this are thinned before a search, so that it takes about a second for a few columns: a law's settings
-# are known well enough from so many.
+# A search uses at most this many rows, so that it takes about a second for a few columns. They are enough to choose
+# the settings of a law.
 most_search_rows <- 1200L
 
-# Few rows are worth five folds; with more, three give training sets that are nearly as large for less work.
+# Up to this many rows there are five folds. With more rows three folds give training sets that are nearly as large,
+# and take less work.
 rows_of_five_folds <- 400L
 
-# The rows to search, thinned, their folds, and the rows of the smallest training set.
+# The rows to search (at most most_search_rows), their folds, and the number of rows of the smallest training set.
 search_rows <- function(z, blocks) {
   if (nrow(z) > most_search_rows) {
     some <- sort(order(draw_uniform(nrow(z), 1, search_keys$thinning)[, 1])[seq_len(most_search_rows)])
@@ -67,7 +68,7 @@ search_rows <- function(z, blocks) {
   list(z = z, folds = folds, n_train = nrow(z) - max(tabulate(folds)))
 }
 
-# Blocks in which equal rows are together: blocks that share a row become one. Without equal rows `blocks`.
+# Blocks in which equal rows are together: two blocks that share a row become one block. Without equal rows: `blocks`.
 join_repeats <- function(z, blocks) {
   first <- first_equal(z)
   if (!anyDuplicated(first)) return(blocks)
@@ -89,12 +90,12 @@ check_blocks <- function(blocks, n) {
   blocks
 }
 
-# Two rows have a nearest neighbour, but no spread about it.
+# With two rows, each has a nearest neighbour, but its spread is not known.
 least_training_rows <- 3L
 
-# Held-out log-densities of one candidate in one fold: the flow of the training rows, the held-out rows carried
-# along. NULL: the training rows are equal or fewer than three, or the steps of the flow are not one-to-one or leave
-# the range of numbers.
+# Held-out log-densities of one candidate in one fold. The flow is that of the training rows, and the held-out rows are
+# carried along. NULL: the training rows are all equal or fewer than three, or the steps of the flow are not one-to-one
+# or leave the range of numbers.
 score_candidate <- function(z, train, candidate, specs, setting) {
   if (sum(train) < least_training_rows || all(first_equal(z[train, , drop = FALSE]) == 1L)) return(NULL)
   place <- unless_unfit(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column))
@@ -117,8 +118,9 @@ score_candidate <- function(z, train, candidate, specs, setting) {
   scores
 }
 
-# Candidates that go on after the first fold: the best of each law, and all that are as far behind the best of all
-# as its rows leave open: so many nats, plus two standard errors of a mean of terms with standard deviation 1.
+# After the first fold these candidates go on: the best of each law, and all whose mean is below that of the best
+# candidate by at most this many nats plus two standard errors. The standard error is that of a mean of terms with
+# standard deviation 1.
 race_margin <- 0.2
 
 still_in_race <- function(specs, scores) {
@@ -130,7 +132,7 @@ still_in_race <- function(specs, scores) {
   specs[of_law | each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))]
 }
 
-# The columns of one candidate that all of these folds have, stacked.
+# The scores of one candidate on several folds, stacked: the columns that all of these folds have.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
   parts <- list()
   for (k in which_folds) {
@@ -154,11 +156,12 @@ best_column <- function(scores) which.max(colMeans(scores$value))
 
 best_mean <- function(scores) if (is.null(scores)) -Inf else max(colMeans(scores$value))
 
-# Laws further than this from the best without a flow, in nats, are not tried with one: no flow has made up as much.
+# Without a flow, a law may be worse than the best law by this many nats per row. A law that is worse is not tried with
+# a flow, because no flow has made up for so much.
 rivals_within <- 0.5
 
-# Of each law the best settings without a flow (with all values of what it sweeps), the best law first; laws far
-# behind are left out.
+# Of each law the settings that are best without a flow (with all values of the setting that it sweeps), the best law
+# first. Laws that are much worse are left out.
 rival_specs <- function(specs, still) {
   if (length(still) == 0) return(specs)
   means <- unlist(lapply(still, function(scores) colMeans(scores$value)))

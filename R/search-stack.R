@@ -1,10 +1,10 @@
 # A mixture of the laws that a search has scored.
 
-# The columns that a stack is made from: of each law its best settings, and the best so many of all.
+# The columns that a stack is made from: the best ones, at most this many, and of each law its best settings.
 most_stack_columns <- 25L
 
-# A mixture of the laws of one candidate, where it beats the best of them by a standard
-# error of the paired difference.
+# A mixture of the laws of one candidate. NULL: it is not better than the best of them by more than one standard error
+# of the paired difference.
 stack_columns <- function(scores) {
   if (length(unique(scores$law)) < 2) return(NULL)
   means <- colMeans(scores$value)
@@ -24,15 +24,15 @@ stack_columns <- function(scores) {
   list(each = each, settings = list(parts = parts, weights = weights[weights > 0]), keys = scores$key[used])
 }
 
-# A part of less weight is dropped: it costs as much to draw and to evaluate as any other.
+# A part of less weight is dropped, because it takes as much time to draw and to evaluate as any other part.
 least_weight <- 0.05
 most_parts <- 4L
 
-# Steps of EM over all columns, whose weights are near their limits then, and over those that are kept.
+# Steps of EM: first over all columns, until their weights are near their limits, and then over those that are kept.
 weighing_steps <- c(200L, 100L)
 
-# The weights of densities (columns of log-densities of held-out rows) with the highest
-# mean log-likelihood, by EM.
+# The weights of densities with the highest mean log-likelihood, by EM. `each`: log-densities of held-out rows, one
+# column per density.
 stacking_weights <- function(each) {
   density <- exp(each - apply(each, 1, max))
   weights <- rep(1 / ncol(each), ncol(each))
@@ -47,14 +47,14 @@ stacking_weights <- function(each) {
   fit(weights / sum(weights), weighing_steps[2])
 }
 
-# Held-out log-densities of the rows under the stack, or the best law alone.
+# Held-out log-densities of the rows under the stack or, without a stack, under the best law.
 best_rows <- function(scores) {
   stack <- stack_columns(scores)
   if (is.null(stack)) scores$value[, best_column(scores)] else stack$each
 }
 
-# With more rows some laws gain more than others, so a stack that was chosen on thinned rows is weighed again on all
-# but some: its parts and the best settings of each law, with all their widths.
+# Some laws gain more than others from more rows. So a stack that was chosen on a part of the rows is weighted again:
+# its parts and the best settings of each law, with all their widths, are fitted to all rows but those of one fold.
 score_again <- function(z, blocks, chosen, stack, specs, setting) {
   folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
   of_stack <- Filter(function(spec) spec$key %in% stack$keys, specs)

@@ -1,13 +1,13 @@
-# Settings of a flow chosen by held-out log-likelihood: the mean over rows left out of folds, each fold with a
-# flow of its own. The option without a flow is always among the candidates.
+# Settings of a flow chosen by held-out log-likelihood: the mean over rows that are left out in folds. Each fold has
+# its own flow. The option without a flow is always among the candidates.
 
-# A flow must beat the option without one by this many standard errors of the paired difference: the best of several
-# candidates exceeds one standard error by chance alone.
+# A flow must be better than the option without a flow by this many standard errors of the paired difference, because
+# the best of several candidates exceeds one standard error by chance alone.
 worth_a_flow <- 2
 
-# z [n, d]: latent rows of one class. fixed: the settings that the user gave (NULL: open), and `laws`, those asked for.
-# known(scores, stack) is called when the choice among the rows searched is known.
-# Returns the settings chosen and what the search saw; NULL: no law and no flow could be fitted.
+# z [n, d]: latent rows of one class. fixed: the settings that the user gave (NULL: open), and `laws`, the laws asked
+# for. known(scores, stack) is called as soon as the choice from the searched rows is known.
+# Returns the settings chosen and the scores of all candidates. NULL: neither a law nor a flow could be fitted.
 calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, known = function(scores, stack) NULL) {
   d <- ncol(z)
   blocks <- join_repeats(z, blocks)
@@ -34,11 +34,11 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   describe_choice(choice, stack, seen, max(searched$folds), nrow(searched$z))
 }
 
-# The scores of each unit without a flow.
+# The scores without a flow, one for each unit.
 score_without_flow <- function(searched, units, specs, setting, tick) {
   still <- lapply(units, function(unit) {
     tick()
-    # whitening changes only laws that know a sphere
+    # whitening changes only laws that depend on a round shape
     again <- length(units) > 1 && unit == "whitened"
     some <- if (again) Filter(function(spec) spec$kind$spherical, specs) else specs
     if (length(some)) score_folds(searched$z, searched$folds, no_flow_candidate(unit), some, setting)
@@ -46,8 +46,9 @@ score_without_flow <- function(searched, units, specs, setting, tick) {
   still[!vapply(still, is.null, NA)]
 }
 
-# `scores`: those of the option without a flow, or of the flow that is worth it. `gain`: what the best flow adds to the
-# option without one, in nats a row, and its standard error. `forced`: the user wants a flow, or none.
+# `scores`: those of the flow if it is better by enough, and otherwise those of the option without a flow. `gain`: what
+# the best flow adds to the option without a flow, in nats per row, and its standard error. `forced`: the user asked
+# for a flow, or for the option without a flow (`none_asked`).
 choose_flow <- function(still, flows, none_asked, forced) {
   without <- if (length(still)) still[[which.max(vapply(still, best_mean, 0))]]
   chosen <- if (!forced || none_asked) without

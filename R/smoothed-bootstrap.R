@@ -1,21 +1,21 @@
 #' Smoothed bootstrap
 #'
-#' A row drawn at random plus Gaussian noise: the plain alternative that a flow has
-#' to beat. With `covariance = "global"` the noise has the shape of the covariance of all
-#' rows (and the sum is drawn in towards the centre, so that mean and covariance stay
-#' what they are in the data), with `"local"` that of each row's nearest neighbours, shrunk towards the
-#' sphere. Bandwidth, and for `"local"` neighbours and shrinkage, are those of the
-#' highest held-out log-likelihood, as in [efs()].
+#' Draws a row at random and adds Gaussian noise. This is the plain alternative, against which a flow has to show its
+#' use. With `covariance = "global"` the noise has the shape of the covariance of all rows. The sum is shrunk towards
+#' the centre, so that mean and covariance stay those of the data (see [law_global()]). With `covariance = "local"` the
+#' noise has the shape of the covariance of each row's nearest neighbours, shrunk towards a round shape (see
+#' [law_local_covariance()]). The bandwidth and, for `"local"`, the other settings of the law are those of the highest
+#' held-out log-likelihood, as in [efs()]. A class of fewer than 20 rows is not searched. Its settings are the defaults
+#' of the law.
 #'
-#' It is the flow of no steps of [efs()], so that all methods of a fit work:
-#' [simulate()][simulate.efs], [predict()][predict.efs], [logLik()][logLik.efs].
+#' The fit is a fit of [efs()] without a flow, so all methods of such a fit work: [simulate()][simulate.efs],
+#' [predict()][predict.efs], [logLik()][logLik.efs]. Errors are those of [efs()].
 #'
 #' @param x,group,latent,blocks,density_floor,threads,progress As in [efs()].
-#' @param bandwidth `NULL`, or a number above 0: for `"global"` the standard deviation
-#'   of the noise over that of the rows, for `"local"` over that of the
-#'   neighbours (20, shrinkage 0.1).
-#' @param covariance Shape of the noise.
-#' @return A fit of class `c("smoothed_bootstrap", "efs", "particle_flow")`.
+#' @param bandwidth `NULL`, or a number above 0. For `"global"` it is the standard deviation of the noise relative to
+#'   that of the rows. For `"local"` it is relative to that of the 20 nearest neighbours, with shrinkage 0.1.
+#' @param covariance Shape of the noise, `"global"` or `"local"`.
+#' @return A fit of class `c("smoothed_bootstrap", "efs", "particle_flow")`, see [efs()].
 #' @references Silverman BW (1986). Density Estimation for Statistics and Data
 #'   Analysis, section 6.4. Chapman and Hall.
 #' @examples

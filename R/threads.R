@@ -1,25 +1,22 @@
 #' Threads and instruction sets
 #'
-#' `particleflow_threads()` gets or sets how many threads the C core may use.
-#' The number is, in this order: the `threads` argument of a function, the
-#' option `particleflow.threads` (which the setter sets), the environment
-#' variable `PARTICLEFLOW_NUM_THREADS`, and otherwise 2. It is never more than
-#' the machine has processors or than OpenMP's own limits (`OMP_NUM_THREADS`,
-#' `OMP_THREAD_LIMIT`) allow, small problems stay on one thread, and a forked
-#' child (as in `parallel::mclapply()`) always computes on one. Results do not
-#' depend on it, to the last bit.
+#' `particleflow_threads()` gets or sets the number of threads that the C core may use. The first of these that is
+#' given counts: the argument `threads` of a function; the option `particleflow.threads`, which this function sets; the
+#' environment variable `PARTICLEFLOW_NUM_THREADS`; otherwise 2.
 #'
-#' `particleflow_simd()` shows or forces the vector instructions of the pair
-#' loop. The best set the processor has is chosen when the package is loaded.
-#' Between sets results agree to rounding, not to the last bit.
+#' The number is never larger than the number of processors or than the limits of OpenMP (`OMP_NUM_THREADS`,
+#' `OMP_THREAD_LIMIT`). Small problems use one thread. A forked child, as in `parallel::mclapply()`, always uses one
+#' thread. Results do not depend on the number of threads: they agree to the last bit.
 #'
-#' @param n A whole number of at least 1, or `NULL` to return to the default.
-#'   Missing: nothing is changed.
+#' `particleflow_simd()` gets or sets the vector instructions of the loops over pairs. When the package is loaded, it
+#' chooses the best instruction set that the processor has. Results with different instruction sets agree up to
+#' rounding, but not to the last bit.
+#'
+#' @param n A whole number of at least 1, or `NULL`, which restores the default. Missing: nothing is changed.
 #' @param verbose `TRUE` prints where the number comes from.
-#' @return `particleflow_threads()`: the number of threads in force before the
-#'   call, invisibly when it is set. `particleflow_simd()`: the name of the
-#'   instruction set in force before the call, with those that can be chosen as
-#'   the attribute `"available"`.
+#' @return `particleflow_threads()` returns the number of threads that was in force before the call, invisibly if the
+#'   number is set. `particleflow_simd()` returns the name of the instruction set that was in force before the call.
+#'   Its attribute `"available"` lists the sets that can be chosen.
 #' @examples
 #' particleflow_threads()
 #' old <- particleflow_threads(1)
@@ -44,7 +41,7 @@ particleflow_threads <- function(n, verbose = FALSE) {
   invisible(before)
 }
 
-# The number of threads for one call: argument > option > environment > 2.
+# The number of threads for one call. The order of precedence is argument, option, environment variable, 2.
 thread_count <- function(threads = NULL) {
   if (is.null(threads)) {
     threads <- getOption("particleflow.threads")
@@ -64,8 +61,8 @@ thread_count <- function(threads = NULL) {
   .Call(C_pf_threads, check_count(threads, what, 1L))$granted
 }
 
-# The same, in force until the calling function ends, for whatever it calls without
-# handing the number on.
+# The same, but the number stays in force until the calling function ends. So functions that it calls need no argument
+# for the number.
 threads_within <- function(threads, frame = parent.frame()) {
   threads <- thread_count(threads)
   before <- options(particleflow.threads = threads)
@@ -74,8 +71,7 @@ threads_within <- function(threads, frame = parent.frame()) {
 }
 
 #' @rdname particleflow_threads
-#' @param name One of the available names, such as `"scalar"`. Missing: nothing
-#'   is changed.
+#' @param name One of the available names, such as `"scalar"`. Missing: nothing is changed.
 #' @export
 particleflow_simd <- function(name) {
   sets <- .Call(C_pf_simd, "")

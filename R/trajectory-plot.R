@@ -1,33 +1,28 @@
 #' Plots of a trajectory
 #'
-#' The particles as a row of panels at chosen times, or the energy and the
-#' kinetic energy over time. `plot()` draws with base graphics, `autoplot()`
-#' returns the same picture as a ggplot.
+#' `type` chooses what is drawn: the particles in a row of panels at chosen times, or the energy and the kinetic energy
+#' over time. `plot()` draws with base graphics. `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section What is shown:
-#' All panels have the same limits and the same unit on both axes. Particles in
-#' two dimensions are shown as they are. Particles in more dimensions are shown
-#' on the first two principal components of the first frame, in all panels the
-#' same; the axes tell their shares of the variance of that frame. Values in one
-#' dimension are stacked like a histogram of dots.
+#' All panels have the same limits and the same unit on both axes. Particles in two dimensions are shown as they are.
+#' Particles in more dimensions are shown on the first two principal components of the first frame, which are the same
+#' in all panels. The axis titles give the shares of the variance of that frame. Values in one dimension are stacked
+#' like a histogram of dots.
 #'
 #' @param x,object A [particle_trajectory].
-#' @param type `"frames"`: the particles at chosen times; `"energy"`: energy
-#'   (linear axis; for [gpa()] the divergence, logarithmic) and kinetic energy (logarithmic axis; values of 0 are left
-#'   out) over time.
-#' @param times For `"frames"`, flow times between 0 and the end of the flow:
-#'   each panel shows the nearest frame, whose time is its title. `NULL`: five
-#'   frames evenly spread over time, the first and the last among them.
-#' @param group For `"frames"`, classes to colour by: a factor or a vector, one
-#'   entry a particle. `NULL`: one colour.
-#' @param col Colours, one a class (or one for all without `group`). `NULL`: a
-#'   palette that colour-blind people can tell apart.
-#' @param ... For `plot()`, graphical parameters of the points or curves, such
-#'   as `cex` and `pch`; for `autoplot()`, settings of the layer
-#'   ([ggplot2::geom_point()], [ggplot2::geom_line()]), such as `size` and
-#'   `alpha`.
-#' @return `plot()` returns `x` invisibly and leaves [par()] as it was;
-#'   `autoplot()` returns a ggplot.
+#' @param type `"frames"`: the particles at chosen times. `"energy"`: the energy on a linear axis (for [gpa()] the
+#'   divergence, on a logarithmic axis) and the kinetic energy on a logarithmic axis, over time. On a logarithmic axis,
+#'   values of 0 are left out.
+#' @param times For `"frames"`, flow times between 0 and the end of the flow. Each panel shows the nearest frame, and
+#'   its title is the time of this frame. `NULL`: five frames evenly spread over time, with the first and the last.
+#' @param group For `"frames"`, classes that give the colours: a factor or a vector with one entry per particle.
+#'   `NULL`: one colour.
+#' @param col Colours, one per class, or one colour without `group`. `NULL`: a palette that colour-blind people can
+#'   tell apart.
+#' @param ... For `plot()`, graphical parameters of the points or curves, such as `cex` and `pch`. For `autoplot()`,
+#'   settings of the layer ([ggplot2::geom_point()], [ggplot2::geom_line()]), such as `size` and `alpha`. Others are an
+#'   error.
+#' @return `plot()` returns `x` invisibly and restores [par()]. `autoplot()` returns a ggplot.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Figures 1 and 3. \doi{10.48550/arXiv.2507.08239}

@@ -1,36 +1,38 @@
-#' What a flow leaves behind
+#' The trajectory of a flow
 #'
-#' [efs_forward()] returns an object of class `c("riesz_trajectory", "particle_trajectory")`: all that the inverse
-#' needs, and what a person wants to see of it. The field `trajectory` of a fit from [gpa()] or [wgf()] is a
-#' `particle_trajectory` too.
+#' [efs_forward()] returns an object of class `c("riesz_trajectory", "particle_trajectory")`. It holds all that the
+#' inverse needs, and diagnostics. The field `trajectory` of a fit from [gpa()] or [wgf()] is also a
+#' `particle_trajectory`.
 #'
 #' @format A list with
 #' \describe{
-#'   \item{`frames`}{numeric array `[n, d, k + 1]`: the particles at the start and after each of the `k` steps, in the
-#'     unit of the input; with `keep = "checkpoints"` only those of the steps in `kept`.}
-#'   \item{`kept`}{whole numbers, the steps whose frames are kept, from 0.}
-#'   \item{`times`}{numeric, `k + 1` cumulative step sizes, from 0.}
+#'   \item{`frames`}{numeric array `[n, d, k + 1]`: the positions of the `n` particles at the start and after each of
+#'     the `k` steps, in the unit of the input. With `keep = "checkpoints"` it holds only the frames of the steps in
+#'     `kept`.}
+#'   \item{`kept`}{whole numbers: the steps whose frames are kept. 0 is the start.}
+#'   \item{`times`}{numeric, `k + 1` cumulative step sizes, the first of them 0.}
 #'   \item{`gamma`}{numeric, the `k` step sizes.}
-#'   \item{`s`, `epsilon`, `control`}{of [efs_forward()]: the potential, and the settings that [resume()] needs. Of
-#'     [gpa()] instead `networks`, a matrix with one column of parameters for each kept network, and `plan` (widths,
-#'     settings, and of every how many steps they were kept). Of [wgf()] `kernel`.}
-#'   \item{`diagnostics`}{data frame with one row per step and one for the end: `step`, `time`, `gamma` (the step
-#'     taken from here, `NA` for the last), `energy`, `kinetic_energy` (mean squared speed), `largest_move`,
-#'     `closest_pair` (distances), `curvature` (largest curvature of the field over the particles), `bound` (the
-#'     inverse-step bound \eqn{b}) and `certificate` (see [efs_forward()]). With [gpa()]: `step`, `time`, `gamma`,
-#'     `divergence`, `kinetic_energy` (of the potential before the step; in the last row of the last potential, trained
-#'     one step earlier) and `largest_move`. With [wgf()] see there.}
-#'   \item{`fingerprint`}{a hash of all of these. A function that goes through the steps again stops if it does not
-#'     fit, because the trajectory was changed by hand.}
-#'   \item{`maker`, `version`}{the function and the version of the package that made it.}
+#'   \item{`s`, `epsilon`, `control`}{only from [efs_forward()]: the potential, and the settings that [resume()] needs.
+#'     A trajectory from [gpa()] has instead `networks`, a matrix with one column of parameters per kept network, and
+#'     `plan` (widths, settings, and the number of steps between kept networks). One from [wgf()] has `kernel`.}
+#'   \item{`diagnostics`}{data frame with one row per step and one row for the end: `step`, `time`, `gamma` (the size
+#'     of the step that begins here, `NA` in the last row), `energy`, `kinetic_energy` (mean squared speed),
+#'     `largest_move` and `closest_pair` (distances), `curvature` (largest curvature of the field over the particles),
+#'     `bound` (the inverse-step bound \eqn{b}) and `certificate` (see [efs_forward()]). With [gpa()] the columns are
+#'     `step`, `time`, `gamma`, `divergence`, `kinetic_energy` and `largest_move`. `kinetic_energy` is then that of the
+#'     potential before the step; in the last row it is that of the last potential, which was trained one step earlier.
+#'     For [wgf()] see its help page.}
+#'   \item{`fingerprint`}{a hash of all of these. A function that goes through the steps again stops if the hash does
+#'     not fit, because the trajectory was then changed by hand.}
+#'   \item{`maker`, `version`}{the function and the version of the package that made the trajectory.}
 #' }
-#' A trajectory contains the training rows: its first frame.
+#' A trajectory contains the training rows, because they are its first frame.
 #'
 #' @param x,object A `particle_trajectory`.
 #' @param ... Not used.
-#' @return `print()` and `format()` describe it in a few lines; `summary()` returns the first and last row of the
-#'   diagnostics and the largest bound; `as.data.frame()` gives one row per particle and frame kept, with columns
-#'   `particle`, `step`, `time` and the coordinates.
+#' @return `print()` and `format()` describe it in a few lines. `summary()` returns a list with the first and last row
+#'   of the diagnostics and, for [efs_forward()], the largest bound. `as.data.frame()` returns a data frame with one
+#'   row per particle and kept frame, and the columns `particle`, `step`, `time` and the coordinates.
 #' @examples
 #' traj <- efs_forward(matrix(rnorm(100), ncol = 2), n_steps = 5)
 #' summary(traj)
@@ -40,9 +42,9 @@ NULL
 
 # A trajectory is a list of class c("<kind>_trajectory", "particle_trajectory"). A kind may have methods of
 #   replay(traj, points, first, last, threads)  a list: the frames of steps first + 1 .. last, from that of step
-#                                               `first`. Without it, frames that were not kept are gone.
+#                                               `first`. Without this method, frames that were not kept are lost.
 #   carry(traj, points, ...)     new points [m, d] moved along with all steps, without moving the particles
-#   flow_height(traj)            the column of the diagnostics that the flow lowers
+#   flow_height(traj)            the name of the column of the diagnostics that the flow lowers
 #   describe_field(traj)         one line that says what moves the particles
 # and of format() and summary(), which add their own lines to those of NextMethod().
 
@@ -72,7 +74,8 @@ can_replay <- function(traj) {
   any(vapply(class(traj), function(one) !is.null(utils::getS3method("replay", one, optional = TRUE)), NA))
 }
 
-# stored: `frames` [n, d, kept] and `kept`. field: what moves points. maker: the name of the function.
+# stored: `frames` [n, d, kept] and `kept`. field: the parameters of what moves the points. maker: the name of the
+# function that makes the trajectory.
 new_trajectory <- function(kind, maker, stored, diagnostics, field) {
   traj <- c(
     list(frames = stored$frames, kept = stored$kept, times = diagnostics$time,
@@ -87,7 +90,8 @@ new_trajectory <- function(kind, maker, stored, diagnostics, field) {
 
 trajectory_fingerprint <- function(traj) fingerprint(unclass(traj)[setdiff(names(traj), "fingerprint")])
 
-# A trajectory that is what its maker made. Called once by each function that goes through its steps.
+# Stops if the trajectory was changed after its maker made it. Each function that goes through the steps calls this
+# once.
 check_whole <- function(traj, what = "traj") {
   if (is.null(traj$maker)) {
     fail("`%s` was made by particleflow 0.1.0 or earlier, in a form that this version cannot read; make it again.",
@@ -100,11 +104,12 @@ check_whole <- function(traj, what = "traj") {
   invisible(traj)
 }
 
-# Frame j (1 is the start) as a matrix, also for one column.
+# Frame j (1 is the start) as a matrix, also if it has one column.
 frame <- function(traj, j) frame_reader(traj)(j)
 
-# A function of j that gives frame j. Frames that were not kept are computed again from the kept one before them, a
-# stretch between kept frames at a time, which is remembered: going forwards or backwards costs one flow in all.
+# A function of j that gives frame j. Frames that were not kept are computed again from the last kept frame before
+# them, up to the next kept frame, and these frames are remembered. Going through all frames forwards or backwards
+# therefore costs one flow in all.
 frame_reader <- function(traj, threads = thread_count()) {
   extent <- dim(traj$frames)
   labels <- dimnames(traj$frames)[1:2]
@@ -132,7 +137,7 @@ n_steps <- function(traj) length(traj$gamma)
 
 last_frame <- function(traj) frame(traj, n_steps(traj) + 1L)
 
-# prod 1/(1 - b_j): by how much the inverse may magnify an error. Infinite where a step was not surely one-to-one.
+# prod 1/(1 - b_j): the factor by which the inverse may multiply an error. Infinite if a step is not surely one-to-one.
 inverse_growth <- function(traj) prod(step_growth(traj))
 
 # 1/(1 - b_j) for each step.
@@ -195,10 +200,10 @@ as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FA
 
 # ---- frames on the way -----------------------------------------------------------------------------------
 
-# Keeps the frames of steps 0, every, 2 every, ... in one array [n, d, slots] that has room for all planned steps from
-# the start and is filled in place: no second copy of the trajectory is made. This is the one part of a run that is an
-# environment. Its slots depend on the number of the step alone, so that a step that is taken again after an interrupt
-# writes the same numbers to the same place.
+# Stores the frames of steps 0, every, 2 every, ... in one array [n, d, slots]. The array has room for all planned
+# steps from the start and is filled in place, so no second copy of the trajectory is made. This is the only part of a
+# run that is an environment. A slot depends only on the number of the step. So a step that is taken again after an
+# interrupt writes the same numbers to the same slot.
 frame_store <- function(points, planned, every, labels) {
   store <- new.env(parent = baseenv())
   store$every <- every

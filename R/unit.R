@@ -1,4 +1,4 @@
-# The unit in which a flow runs: latent rows as they are, scaled to the unit ball, or whitened.
+# The unit in which a flow runs: latent rows as they are, scaled to the radius of the unit ball, or whitened.
 
 place_rows <- function(z, place, by_column) {
   switch(place,
@@ -7,9 +7,9 @@ place_rows <- function(z, place, by_column) {
          whitened = whitened(z))
 }
 
-# Centre and unit of each coordinate such that the root-mean-square radius of
-# the rows is that of the uniform unit ball. by_column: each coordinate has the
-# same variance; a coordinate that does not vary has the unit 0 and stays as it is.
+# Centre and unit of each coordinate, such that the root-mean-square radius of the rows is that of the uniform law on
+# the unit ball. by_column: each coordinate has the same variance. A coordinate that does not vary has the unit 0 and
+# stays as it is.
 ball_scale <- function(z, by_column) {
   centre <- colMeans(z)
   dim <- ncol(z)
@@ -20,17 +20,19 @@ ball_scale <- function(z, by_column) {
   list(centre = centre, scale = spread * sqrt(dim + 2))
 }
 
-# The same unit, with the covariance brought to a multiple of the identity: `turn`
-# is the upper triangle whose square the covariance is, in units of that multiple.
+# The same radius, with a covariance that is a multiple of the identity. `turn` is upper triangular with turn'turn =
+# (d + 2) C, where C is the covariance of z, so (z - centre) turn^-1 has the covariance I/(d + 2).
 whitened <- function(z) {
   covariance <- stats::cov(z) * (nrow(z) - 1) / nrow(z)
   turn <- tryCatch(chol(covariance), error = function(e) NULL)
-  if (is.null(turn)) stop_unfit("The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`.")
+  if (is.null(turn)) stop_unfit(
+    "The latent rows cannot be whitened: their covariance is singular; give `scale = TRUE`."
+  )
   turn <- turn * sqrt(ncol(z) + 2)
   list(centre = colMeans(z), scale = rep(1, ncol(z)), turn = turn)
 }
 
-# Latent rows in the unit of a flow, and back.
+# Latent rows in the unit of a flow, and the way back.
 to_flow <- function(z, flow) {
   centred <- sweep(z, 2, flow$centre)
   if (!is.null(flow$turn)) return(t(backsolve(flow$turn, t(centred), transpose = TRUE)))

@@ -51,7 +51,7 @@ test_that("counts can be given by class", {
   expect_identical(as.vector(table(simulate(fit, 7, seed = 1)$Species)), c(5L, 2L, 0L))
   some <- simulate(fit, c(versicolor = 2, setosa = 0), seed = 1)
   expect_identical(as.character(some$Species), rep("versicolor", 2))
-  expect_error(simulate(fit, c(virginica = 2)), "\"virginica\" is none")
+  expect_error(simulate(fit, c(virginica = 2)), "\"virginica\" is not one of them")
   expect_error(simulate(fit, c(1, 2)), "counts named by classes")
   expect_error(simulate(efs(iris[1:4]), c(a = 1)), "has no groups")
   expect_error(simulate(fit, -1), "`nsim` must be one whole number")
@@ -110,11 +110,11 @@ test_that("default rows are new, printed settings make copies", {
   expect_match(format(fit), "no unique inverse", all = FALSE)
 })
 
-test_that("small classes get no flow, and print() says so", {
+test_that("small classes have no flow, and print() says so", {
   fit <- efs_by_rule(iris[c(1:50, 51:58), ], group = "Species")
   expect_identical(fit$diagnostics$steps, c(10L, 0L))
   expect_match(fit$diagnostics$note[2], "8 rows are too few")
-  expect_match(format(fit), "no flow \\(8 rows are too few", all = FALSE)
+  expect_match(format(fit), "without a flow \\(8 rows are too few", all = FALSE)
   expect_identical(nrow(simulate(fit, c(versicolor = 5), seed = 1)), 5L)
   set.seed(1)
   fit <- efs_by_rule(matrix(rnorm(25 * 30), 25), latent = latent_standardise())
