@@ -180,7 +180,8 @@ test_that("a checkpoint that cannot be written costs a warning, never the run", 
   for (name in c("riesz", "gpa", "wgf")) {
     whole <- flows[[name]]()
     # the directory is removed
-    expect_warning(fit <- lost(name, function() unlink(directory, recursive = TRUE)), "could not be written after step 14")
+    remove <- function() unlink(directory, recursive = TRUE)
+    expect_warning(fit <- lost(name, remove), "could not be written after step 14")
     expect_identical(answer(fit), answer(whole), info = name)
     # the path becomes a directory; what was there stays, and no partial file
     dir.create(directory)
@@ -316,7 +317,8 @@ test_that("runs that cannot be are refused beforehand", {
 
 test_that("times are told in words", {
   words <- inside("describe_time")
-  expect_identical(vapply(c(90, 3 * 3600, 40 * 86400, 3e9), words, ""), c("2 minutes", "3 hours", "40 days", "96 years"))
+  expect_identical(vapply(c(90, 3 * 3600, 40 * 86400, 3e9), words, ""),
+                   c("2 minutes", "3 hours", "40 days", "96 years"))
 })
 
 test_that("trajectories that were changed are noticed by all that go through their steps", {
