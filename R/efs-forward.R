@@ -25,6 +25,9 @@
 #' Where `epsilon = 0` and `s > -1`, a single pair can be arbitrarily steep: no
 #' step can be bounded, so `max_bound` must be `Inf`.
 #'
+#' If the shortened steps cover less than half of `step * n_steps`, the flow is another one than was asked for: `print()`
+#' says so, and a message does if `n_steps` was given. Give `time` for a flow of a certain length.
+#'
 #' @param x Numeric matrix or data frame, `n` rows (particles) by `d` columns,
 #'   in any one unit of length; at least two rows.
 #' @param s Exponent of the repulsion, \eqn{-2 < s < d}. 0 is logarithmic,
