@@ -84,8 +84,8 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 #' @export
 print.efs_control <- function(x, ...) {
   used <- if (x$method == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
-  cat("<efs_control> backward = \"", x$method, "\"", sprintf(", %s = %s", used, vapply(x[used], format, "")), "\n",
-      sep = "")
+  settings <- sprintf(", %s = %s", used, vapply(x[used], format, ""))
+  cat("<efs_control> backward = \"", x$method, "\"", settings, "\n", sep = "")
   invisible(x)
 }
 
@@ -97,8 +97,8 @@ gather_control <- function(control, given, what) {
   known <- names(formals(efs_control))
   stray <- setdiff(if (is.null(names(given))) rep("", length(given)) else names(given), known)
   if (length(stray)) {
-    fail("%s has no %s.", what,
-         if (nzchar(stray[1])) sprintf("argument `%s`", stray[1]) else "further argument without a name")
+    named <- nzchar(stray[1])
+    fail("%s has no %s.", what, if (named) sprintf("argument `%s`", stray[1]) else "further argument without a name")
   }
   set <- unclass(control)
   names(set)[names(set) == "method"] <- "backward"

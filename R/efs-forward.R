@@ -24,6 +24,10 @@
 #' With `epsilon = 0` and `s > -1`, a single pair can be arbitrarily steep. Then no step can be bounded, and
 #' `max_bound` must be `Inf`.
 #'
+#' If the shortened steps cover less than half of `step * n_steps`, the flow is much shorter than the one that was asked
+#' for. `print()` then says so, and so does a message if `n_steps` was given. Give `time` for a flow of a certain
+#' length.
+#'
 #' @section Errors:
 #' The function stops if an argument is outside its range (class `particleflow_input`); if rows are equal and `epsilon`
 #' is 0 (`particleflow_unfit`); if particles leave the range of numbers (`particleflow_unsolved`); and if the

@@ -167,8 +167,13 @@ push_forward <- function(traj, points, threads) {
   frame_at <- frame_reader(traj, threads)
   for (j in seq_along(traj$gamma)) {
     field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
-    points <- points - traj$gamma[j] * field$gradient
+    points <- check_carried(points - traj$gamma[j] * field$gradient, traj)
   }
+  points
+}
+
+# Points after a step of a flow that they do not move.
+check_carried <- function(points, traj) {
   if (all(is.finite(points))) return(points)
   if (traj$epsilon > 0) stop_unsolved("New points lie so far from the particles that they leave the range of numbers.")
   fail("A new point fell on a particle of a flow without softening (`epsilon` = 0), where the field is infinite.")

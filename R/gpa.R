@@ -107,6 +107,7 @@ gpa <- function(source, target, divergence = c("kl", "alpha", "reverse_kl", "js"
   check_progress(progress)
   control <- gpa_control(divergence, alpha, lipschitz, step, n_steps, solver, hidden, smoothing, normalisation,
                          updates, rate, batch, tolerance, kinetic_tolerance, patience, scale, keep, every, checkpoint)
+  if (!is.null(latent)) check_latent(latent)
   tables <- read_pair(source, target, n_source)
   latent <- choose_pooled_latent(latent, control$scale, tables$pooled)$fit(tables$pooled)
   start <- unname(latent$encode(tables$source))

@@ -74,7 +74,7 @@ carry_forward <- function(traj, points = NULL, threads) {
     error <- error + volume$error
     if (!own) {
       field <- field_at(points, at, traj$s, traj$epsilon, FALSE, threads)
-      points <- points - traj$gamma[j] * field$gradient
+      points <- check_carried(points - traj$gamma[j] * field$gradient, traj)
     }
   }
   if (own) points <- last_frame(traj)

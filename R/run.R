@@ -163,7 +163,8 @@ remember_run <- function(run, save = checkpoint_writer(run$control$checkpoint)) 
   if (run$state$step == 0) return(invisible())
   interrupted$run <- run
   save(run, at_once = TRUE)
-  message(sprintf("Stopped after step %d of %d; resume() goes on from there.", run$state$step, run$planned))
+  message(sprintf("Stopped after step %d of %d: resume() goes on, resume(n_steps = 0) returns what was done so far.",
+                  run$state$step, run$planned))
 }
 
 # ---- checkpoints -----------------------------------------------------------------------------------------

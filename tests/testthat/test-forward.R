@@ -149,6 +149,29 @@ test_that("adaptive steps keep the bound and cover the time asked for", {
   expect_warning(efs_forward(x, s = 1, epsilon = 1e-6, n_steps = 5), "so short")
 })
 
+test_that("a flow that ends far before step * n_steps is announced", {
+  x <- two_clusters(50, 2)
+  # a share of the length: from the steps themselves
+  traj <- suppressMessages(efs_forward(x, epsilon = 2e-4, n_steps = 20))
+  share <- sum(traj$gamma) / (20 * 0.1)
+  expect_gt(share, 0.01)
+  expect_lt(share, 0.5)
+  said <- "20 steps cover a time of [0-9.]+, not 2"
+  expect_message(efs_forward(x, epsilon = 2e-4, n_steps = 20), said)
+  expect_match(format(traj), "time [0-9.]+ instead of 20 x 0.1 = 2", all = FALSE)
+  # the number of steps was left alone: print() says it, nothing else
+  expect_no_message(by_default <- efs_forward(x, epsilon = 2e-4))
+  expect_match(format(by_default), "instead of 10 x 0.1 = 1", all = FALSE)
+  # long enough, fixed, for a time, and in a fit
+  for (traj in list(efs_forward(x, epsilon = 0.1, n_steps = 20), efs_forward(x, epsilon = 2e-4, time = 0.5),
+                    efs_forward(x, epsilon = 2e-4, n_steps = 20, max_bound = Inf))) {
+    expect_false(any(grepl("instead of", format(traj))))
+  }
+  expect_message(fit <- efs(x, n_steps = 20, epsilon = 2e-4, s = 0, law = "local", calibrate = FALSE),
+                 "steps cover a time of")
+  expect_match(format(fit), "instead of 20 x 0.1 = 2", all = FALSE)
+})
+
 test_that("no steps are the identity, threads and rows' names do not matter", {
   x <- two_clusters(20, 3)
   dimnames(x) <- list(letters[1:20], c("u", "v", "w"))
