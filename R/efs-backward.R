@@ -208,12 +208,21 @@ undo_step <- function(points, guess, at, gamma, traj, scale, control, threads) {
   }))
 }
 
+# The inner steps go in blocks too: an inner step starts where the last block ended.
 undo_step_paper <- function(points, at, gamma, traj, control, threads) {
-  work <- max(control$n_inner, 1) * nrow(at) * (ncol(at) + 4)
-  bind_blocks(in_blocks(nrow(points), work, function(from, count) {
-    rows <- from + seq_len(count)
-    .Call(C_pf_backward_paper, points[rows, , drop = FALSE], at, gamma, traj$s, traj$epsilon,
-          control$beta, control$n_inner, threads)
+  bind_blocks(in_blocks(nrow(points), nrow(at) * (ncol(at) + 4), function(from, count) {
+    y <- points[from + seq_len(count), , drop = FALSE]
+    solved <- list(points = y)
+    left <- control$n_inner
+    most <- 1
+    repeat {
+      began <- seconds_now()
+      now <- as.integer(min(left, most))
+      solved <- .Call(C_pf_backward_paper, y, solved$points, at, gamma, traj$s, traj$epsilon, control$beta, now, threads)
+      left <- left - now
+      if (left == 0) return(solved)
+      most <- floor(max(1, next_count(now, seconds_now() - began)))
+    }
   }))
 }
 

@@ -37,8 +37,7 @@
 #' @section When a run goes wrong:
 #' Where a number leaves the range of doubles (as may happen with `lipschitz = Inf` or
 #' heavy tails) the run stops at the last good step, with a warning; particles are never
-#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there. A network with layers of
-#' more than a thousand units may take seconds for one update, and Ctrl-C is heard between updates only.
+#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there.
 #'
 #' @param source Numeric matrix or data frame (see `x` of [efs()]), `M` rows to be moved; or a function of `n`
 #'   that returns `n` of them, such as `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing values.

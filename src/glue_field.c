@@ -169,10 +169,13 @@ static SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP 
   return result;
 }
 
-static SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta, SEXP n_inner,
-                              SEXP threads) {
+/* start: y, or the points that an earlier call gave for it. */
+static SEXP pf_backward_paper(SEXP y, SEXP start, SEXP source, SEXP gamma, SEXP s, SEXP epsilon, SEXP beta,
+                              SEXP n_inner, SEXP threads) {
   R_CheckUserInterrupt();
-  const matrix_view points = check_matrix(y, "y"), of = check_matrix(source, "source");
+  const matrix_view points = check_matrix(y, "y"), at = check_matrix(start, "start"),
+                    of = check_matrix(source, "source");
+  if (at.n != points.n || at.dim != points.dim) Rf_error("`start` must have the extents of `y`.");
   const double rate = check_number(beta, "beta");
   const int inner = check_count(n_inner, "n_inner"), team = check_threads(threads);
   const inverse_step step = check_step(points, of, gamma, s, epsilon);
@@ -182,7 +185,7 @@ static SEXP pf_backward_paper(SEXP y, SEXP source, SEXP gamma, SEXP s, SEXP epsi
   values[0] = PROTECT(new_matrix(points.n, points.dim));
   values[1] = PROTECT(new_vector(points.n));
   double *workspace = scratch((size_t)team, backward_workspace(points.dim));
-  invert_points_paper(&step, points.x, points.n, rate, inner, REAL(values[0]), REAL(values[1]), workspace, team);
+  invert_points_paper(&step, points.x, at.x, points.n, rate, inner, REAL(values[0]), REAL(values[1]), workspace, team);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
   return result;
@@ -200,7 +203,7 @@ const R_CallMethodDef field_routines[] = {
     ROUTINE(pf_step_log_det, 9),
     ROUTINE(pf_largest_curvature, 5),
     ROUTINE(pf_backward_exact, 9),
-    ROUTINE(pf_backward_paper, 8),
+    ROUTINE(pf_backward_paper, 9),
     ROUTINE(pf_pair_curvature, 2),
     NO_ROUTINE,
 };

@@ -23,7 +23,7 @@ static gpa_plan check_plan(SEXP widths, SEXP settings) {
   list_reader of = open_list(settings, "settings");
   const named_value kind = read_member(&of, "divergence"), alpha = read_member(&of, "alpha");
   const gpa_plan plan = {
-      .net = check_network(widths, read_number(&of, "smoothing")),
+      .net = check_listening_network(widths, read_number(&of, "smoothing")),
       .divergence = check_divergence(kind, alpha),
       .lipschitz = read_number(&of, "lipschitz"),
       .norm = check_norm(read_member(&of, "normalisation")),

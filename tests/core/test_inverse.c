@@ -135,7 +135,7 @@ static void paper(size_t n, size_t dim, size_t m) {
   normals(y, m * dim, 93u);
   memcpy(v, y, m * dim * sizeof(double));
   const double weight = w.step.gamma / (double)n;
-  invert_points_paper(&w.step, y, m, beta, INNER, out, residual, w.workspace, 1);
+  invert_points_paper(&w.step, y, y, m, beta, INNER, out, residual, w.workspace, 1);
   double error = 0.0;
   for (size_t i = 0; i < m; i++) {
     double size = 0.0;
@@ -152,10 +152,14 @@ static void paper(size_t n, size_t dim, size_t m) {
     error = fmax(error, fabs(residual[i] - sqrt(size)));
   }
   CHECK(error <= TOLERANCE_INVERSE, "n = %zu, d = %zu, m = %zu: the paper's loop is off by %g", n, dim, m, error);
-  invert_points_paper(&w.step, y, m, beta, INNER, again, residual, w.workspace, MOST_THREADS);
+  invert_points_paper(&w.step, y, y, m, beta, INNER, again, residual, w.workspace, MOST_THREADS);
   CHECK(!memcmp(out, again, m * dim * sizeof(double)),
         "n = %zu, d = %zu, m = %zu: the paper's loop depends on the threads", n, dim, m);
-  invert_points_paper(&w.step, y, m, beta, 0, again, residual, w.workspace, 1);
+  invert_points_paper(&w.step, y, y, m, beta, INNER / 4, v, residual, w.workspace, 1);
+  invert_points_paper(&w.step, y, v, m, beta, INNER - INNER / 4, again, residual, w.workspace, 1);
+  CHECK(!memcmp(out, again, m * dim * sizeof(double)),
+        "n = %zu, d = %zu, m = %zu: the paper's loop in two parts is another", n, dim, m);
+  invert_points_paper(&w.step, y, y, m, beta, 0, again, residual, w.workspace, 1);
   CHECK(!memcmp(y, again, m * dim * sizeof(double)), "no inner step, but the points have moved");
   free(y), free(v), free(step), free(out), free(again), free(residual);
   free_world(&w);

@@ -149,7 +149,7 @@ routine_examples <- function() {
     pf_sinkhorn_steps = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), c(0, 0, 0), c(0, 0, 0, 0), 0.1, 1.5, 2L, 1L),
     pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
-    pf_backward_paper = list(matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
+    pf_backward_paper = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),
     pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2), 1L),
     pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1)),

@@ -70,6 +70,11 @@ test_that("the paper's inverse is Algorithm 3 to the letter", {
   }
   found <- efs_backward(traj, y, method = "paper", beta = 0.1, n_inner = 7)
   expect_equal(found[1, ], v, tolerance = tolerance$kernel)
+  # the inner steps in one call
+  at <- unname(traj$frames[, , 4])
+  once <- .Call(routine("backward_paper"), y, y, at, traj$gamma[3], 1, 0.05, 0.1, 500L, 1L)
+  control <- list(beta = 0.1, n_inner = 500L)
+  expect_identical(particleflow:::undo_step_paper(y, at, traj$gamma[3], traj, control, 1L), once)
 })
 
 test_that("difficult steps end, are reported, and do not spoil the others", {

@@ -68,6 +68,10 @@ int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads
 
 void parallel_ranges(size_t n, int team, range_function run, void *context) {
   const size_t parts = (size_t)(team < 1 ? 1 : team);
+  if (parts == 1) { /* without a region, so that what runs alone may ask R for interrupts */
+    if (n > 0) run(0, n, 0, context);
+    return;
+  }
 #ifdef _OPENMP
 #pragma omp parallel for num_threads((int)parts) default(none) schedule(static) shared(n, parts, run, context)
 #endif

@@ -370,7 +370,10 @@ static void descend_block(const inverse_plan *plan, pair_task *task, size_t firs
   const double scale = step->gamma / (double)step->n;
   const block_workspace w = carve(workspace, dim);
   for (size_t p = 0; p < count; p++) {
-    for (size_t c = 0; c < dim; c++) w.v[p * dim + c] = w.y[p * dim + c] = plan->y[c * m + first + p];
+    for (size_t c = 0; c < dim; c++) {
+      w.y[p * dim + c] = plan->y[c * m + first + p];
+      w.v[p * dim + c] = plan->guess[c * m + first + p];
+    }
   }
   task->query = w.v;
   task->n_query = count;
@@ -445,12 +448,13 @@ void invert_points(const inverse_step *step, const double *y, const double *gues
   parallel_ranges((m + BLOCK - 1) / BLOCK, team, solve_blocks, &plan);
 }
 
-void invert_points_paper(const inverse_step *step, const double *y, size_t m, double beta, int n_inner,
-                         double *out, double *residual, double *workspace, int threads) {
+void invert_points_paper(const inverse_step *step, const double *y, const double *start, size_t m, double beta,
+                         int n_inner, double *out, double *residual, double *workspace, int threads) {
   inverse_plan plan = {
       .step = step,
       .task = task_of(step),
       .y = y,
+      .guess = start,
       .m = m,
       .beta = beta,
       .n_inner = n_inner,

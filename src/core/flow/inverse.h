@@ -23,9 +23,10 @@ void invert_points(const inverse_step *step, const double *y, const double *gues
                    int most_evaluations, double *out, double *residual, int *evaluations, double *workspace,
                    int threads);
 
-/* The paper's inner loop: n_inner updates of size beta, weight gamma/n. */
-void invert_points_paper(const inverse_step *step, const double *y, size_t m, double beta, int n_inner,
-                         double *out, double *residual, double *workspace, int threads);
+/* The paper's inner loop: n_inner updates of size beta, weight gamma/n, from `start` [m, dim]: y itself, or where an
+ * earlier call ended. */
+void invert_points_paper(const inverse_step *step, const double *y, const double *start, size_t m, double beta,
+                         int n_inner, double *out, double *residual, double *workspace, int threads);
 
 size_t backward_workspace(size_t dim);
 
