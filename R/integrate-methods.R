@@ -98,8 +98,8 @@ format_report <- function(x) {
   }
   c(
     paste0("  ", apply(cells, 1, paste, collapse = "  ")),
-    paste("W2: distance to the reference divided by that between its halves (1: integrated). Novelty: 1 new, 0 copies.",
-          "AUC: of a classifier (0.5: cannot tell)."),
+    paste("W2: divided by that between halves of the reference (1: integrated). Novelty: 1 new, 0 copies.",
+          "AUC: 0.5 if not told apart."),
     vapply(seq_len(nrow(x$scores)), function(i) {
       sprintf("%s %s", x$scores$score[i], change(x$scores$before[i], x$scores$after[i]))
     }, "")
