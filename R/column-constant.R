@@ -4,7 +4,7 @@
 #' @export
 column_constant <- function() {
   column_kind(
-    # the table says which columns are constant, because a constant column has a kind of its own beside it
+    # the reader of tables finds the constant columns: it reads them by their own kind first, then replaces that kind
     "constant", reads = function(values) FALSE,
     fit = function(values) list(value = take(values, 1L)),
     encode = function(values, state) numeric(),

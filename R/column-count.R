@@ -12,7 +12,7 @@ column_count <- function() {
   )
 }
 
-# The nearest integer; numbers beyond the range of integers become its ends.
+# The nearest integer. Numbers beyond the range of integers become the nearest end of this range.
 whole_number <- function(x) {
   largest <- .Machine$integer.max
   as.integer(pmin(pmax(round(x), -largest), largest))

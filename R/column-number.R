@@ -1,7 +1,8 @@
 # Numbers: the coordinate is the number itself.
 
 #' @rdname column_kind
-#' @param rescale Whether columns of extreme numbers are divided by a power of two.
+#' @param rescale Whether columns beyond \eqn{2^{332}}{2^332} or below \eqn{2^{-332}}{2^-332} are divided by a power of
+#'   two.
 #' @export
 column_number <- function(rescale = TRUE) {
   check_flag(rescale, "rescale")
@@ -15,20 +16,20 @@ column_number <- function(rescale = TRUE) {
   )
 }
 
-# Numbers between 2^-332 and 2^332 have squares, and sums of squares, within the range of doubles.
+# For numbers between 2^-332 and 2^332, squares and sums of squares stay within the range of doubles.
 largest_power <- 332
 
-# list(power) for a column of extreme numbers, NULL for others.
+# list(power) if the largest number lies outside of 2^-332 .. 2^332, otherwise NULL. The column is divided by 2^power.
 number_power <- function(values) {
   largest <- max(abs(values[is.finite(values)]), 0)
   power <- if (largest > 0) floor(log2(largest)) else 0
   if (abs(power) > largest_power) list(power = power)
 }
 
-# Whether a column of extreme numbers is among the columns of a template.
+# TRUE if a column of the template is divided by a power of two.
 is_rescaled <- function(template) any(vapply(template$columns, function(column) !is.null(column$state$power), NA))
 
-# x * 2^(sign * power), exact unless the result is smaller than normal numbers; x itself without a power.
+# x * 2^(sign * power), exact unless the result is below the least normal double. x itself if power is NULL.
 times_power <- function(x, power, sign = 1) {
   if (is.null(power)) return(x)
   half <- trunc(power / 2)

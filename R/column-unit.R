@@ -1,5 +1,5 @@
 # Numbers with a unit: class "units" (package units) and "difftime". The coordinate is the number in the unit of the
-# table.
+# column that was read first.
 
 #' @rdname column_kind
 #' @export
@@ -19,7 +19,7 @@ unit_name <- function(units) {
   paste(c(units$numerator, if (length(below)) paste0("/", below)), collapse = " ")
 }
 
-# Numbers of the values in `units`; plain numbers are taken to be in that unit.
+# The values as numbers in the unit `units`. Plain numbers count as numbers in that unit.
 in_unit <- function(values, units) {
   own <- attr(values, "units")
   if (is.null(own) || identical(own, units)) return(as_number(unclass(values)))

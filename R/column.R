@@ -1,37 +1,43 @@
-# A column: how the values of one column of a table become latent coordinates, and values again.
+# A column: how the values of one column of a table become coordinates, and how coordinates become values again.
 
 #' Kinds of columns
 #'
-#' How one column of a table is read and written. [efs()], [gpa()] and the other functions that take a table ask the
-#' kinds of this page in turn, and each column is read by the kind of the highest `rank` whose `reads()` says `TRUE`. A
-#' column that no kind reads is refused.
+#' A kind says how one column of a table is read and written. [efs()], [gpa()] and the other functions that take a table
+#' ask the kinds of this page in turn. Of the kinds whose `reads()` returns `TRUE` for a column, the one with the
+#' highest `rank` reads it. A column that no kind reads is an error.
 #'
-#' A kind is fitted to the values of a column. What the fit returns, the *state*, is a list of numbers, and the other
+#' A kind is fitted to the values of a column. The result of this fit is the *state*, a list of numbers. The other
 #' functions of the kind depend on their arguments and on the state alone. In each of them `n` is the number of values.
 #'
-#' `column_number()` reads numbers: its coordinate is the number itself. A column whose largest absolute value lies
-#' beyond \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power of two first, so that
-#' squares of its values stay within the range of doubles; new values come back in the unit of the column.
-#' `column_count()` reads whole numbers (columns of type integer): new values are rounded to the nearest integer.
-#' `column_integer64()` does the same for the 64-bit integers of the package bit64. `column_unit()` reads numbers with a
-#' unit: class `units` of the package units, and `difftime`. `column_constant()` stands for a column whose values are
-#' all equal: it has no coordinate, and new rows have the same value.
+#' * `column_number()` reads numbers of type double. The coordinate is the number itself. A column whose largest
+#'   absolute value lies beyond \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power
+#'   of two first, so that squares of its values stay within the range of doubles. New values come back in the unit of
+#'   the column.
+#' * `column_count()` reads whole numbers, which are columns of type integer. New values are rounded to the nearest
+#'   integer.
+#' * `column_integer64()` does the same for the 64-bit integers of the package bit64. Values beyond
+#'   \eqn{2^{53}}{2^53} are an error if doubles do not hold them exactly.
+#' * `column_unit()` reads numbers with a unit: class `units` of the package units, and `difftime`. New rows in another
+#'   unit are converted to the unit of the column.
+#' * `column_constant()` stands for a column whose values are all equal. It has no coordinate, and new rows have the
+#'   same value. Its `reads()` returns `FALSE`: a table finds its constant columns itself.
 #'
-#' @param name Name of the kind.
-#' @param reads Function of the values that says whether this kind reads such a column by itself.
+#' @param name Name of the kind, one word.
+#' @param reads Function of the values of a column that returns `TRUE` if this kind reads such columns.
 #' @param encode Function of values and state that returns the coordinates: a numeric vector of length `n`, or a matrix
-#'   `[n, k]`.
-#' @param decode Function of coordinates, a matrix `[n, k]`, and state that returns `n` values in the class of the
-#'   column.
+#'   `[n, k]`. Another size is an error.
+#' @param decode Function of a matrix of coordinates `[n, k]` and the state that returns `n` values in the class of the
+#'   column. Another number of values is an error.
 #' @param fit Function of the values of the column that returns the state. It is called before missing values are
 #'   refused.
-#' @param margin `NULL`, or a function of values and state that returns for each value what is to be added to the
-#'   log-density of its coordinates to get that of the value (for a value of positive probability, its
-#'   log-probability): \eqn{\log |dz/dx|}{log |dz/dx|} where the coordinate is a function of the value. `NULL`: 0.
+#' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. It is added to
+#'   the log-density of the coordinates to get the log-density of the values. If the coordinate is a function of the
+#'   value, it is \eqn{\log |dz/dx|}{log |dz/dx|}. For a value of positive probability the sum must be its
+#'   log-probability. `NULL`: 0 is added.
 #' @param description Function of the state that returns a few words.
-#' @param numeric Whether the values are numbers: then plain numbers are taken for them in new rows, and scores measure
-#'   distances in the column.
-#' @param rank Of several kinds that read a column, the one of the highest rank is taken.
+#' @param numeric Whether the values are numbers. If so, the column also reads plain numbers in new rows, and scores
+#'   measure distances in the column.
+#' @param rank A number. Of several kinds that read a column, the one with the highest rank is taken.
 #' @return An object of class `column_kind`: a list of the arguments.
 #' @examples
 #' column_count()
@@ -69,8 +75,8 @@ print.column_kind <- function(x, ...) {
   invisible(x)
 }
 
-# The kinds that are asked for each column, the highest rank first: the exported constructors column_x() of the package,
-# called without arguments. A file column-x.R that exports column_x() is all that a new kind needs.
+# The kinds that may read a column, the highest rank first. They are the values of the exported constructors column_x()
+# of the package, called without arguments. A new kind needs only a file column-x.R that exports column_x().
 column_kinds <- function() {
   space <- topenv()
   makers <- sort(grep("^column_", getNamespaceExports(space), value = TRUE), method = "radix")
@@ -86,8 +92,8 @@ column_kind_of <- function(values, kinds) {
   NULL
 }
 
-# A fitted column holds its state and the number of its coordinates. A kind whose code is that of the package is named;
-# the code of any other goes along.
+# A fitted column holds its state and the number of its coordinates. It holds the name of a kind of the package, and the
+# whole code of any other kind.
 fit_column <- function(kind, values) {
   column <- list(kind = if (is_own(kind)) kind$name else kind, state = kind$fit(values), dim = NA_integer_)
   class(column) <- "fitted_column"
@@ -103,7 +109,7 @@ column_code <- function(column) {
   if (is.character(column$kind)) get(paste0("column_", column$kind), topenv())() else column$kind
 }
 
-# Coordinates: n numbers for each of column$dim.
+# The coordinates of n values as one vector: n numbers for each of the column$dim coordinates.
 encode_column <- function(column, values, code = column_code(column)) {
   z <- code$encode(values, column$state)
   n <- length(values)
@@ -122,12 +128,13 @@ decode_column <- function(column, coordinates, code = column_code(column)) {
   values
 }
 
-# [n], what is added to the log-density of the coordinates; NULL for 0.
+# [n]: what is added to the log-density of the coordinates. NULL stands for 0.
 column_margin <- function(column, values, code = column_code(column)) {
   if (!is.null(code$margin)) code$margin(values, column$state)
 }
 
-# Values of new rows that a fitted column can read: those that its kind reads, and plain numbers for numbers.
+# TRUE if a fitted column can read these values of new rows: those that its kind reads, and plain numbers if the kind is
+# numeric.
 takes_values <- function(values, code) (code$numeric && is_number(values)) || isTRUE(code$reads(values))
 
 #' @export
@@ -139,7 +146,7 @@ print.fitted_column <- function(x, ...) {
   invisible(x)
 }
 
-# Entries of a vector with its class, also where the package that knows the class is not there.
+# Entries of a vector with the class of the vector, even if the package that defines the class is not installed.
 take <- function(values, at) {
   taken <- values[at]
   if (is.object(values) && !is.object(taken)) {
@@ -153,13 +160,13 @@ is_number <- function(values) (is.numeric(values) && is_plain(values)) || is_int
 
 as_number <- function(values) if (is_integer64(values)) integer64_number(values) else as.double(values)
 
-# Without a class, or with one that does not change what the numbers mean.
+# TRUE if the values have no class, or only classes that do not change the meaning of the numbers.
 is_plain <- function(values) {
   if (!is.object(values)) return(TRUE)
   all(class(values) %in% c("AsIs", "ts", "numeric", "integer", if (is.null(attr(values, "labels"))) "labelled"))
 }
 
-# list(attributes) that new numbers get too, such as a label or a unit; NULL where there are none.
+# list(attributes): attributes that new numbers get too, such as a label or a unit. NULL if there are none.
 kept_attributes <- function(values) {
   kept <- attributes(values)
   if (is.null(kept)) return(NULL)
@@ -174,10 +181,10 @@ give_attributes <- function(values, state) {
   values
 }
 
-# The class of the package bit64, whose numbers stand in the bits of doubles.
+# The class of the package bit64. It stores 64-bit integers in the bits of doubles.
 is_integer64 <- function(values) inherits(values, "integer64")
 
-# Doubles hold whole numbers up to here.
+# Doubles hold every whole number up to this one exactly.
 largest_exact <- 2^53
 
 integer64_number <- function(values) {

@@ -1,45 +1,52 @@
 #' A one-step generator from a flow
 #'
-#' Trains a network that turns normal numbers into points of the law that a flow leads to, so that new points cost one
-#' pass through it and no flow.
+#' Trains a network that turns normal numbers into points of the law to which a flow leads. A new point then costs one
+#' pass through the network and needs no flow.
 #'
-#' In each step the network makes a batch of points, these are moved by a field, and the network makes one update
-#' towards the moved points, which are taken as given (no gradient goes through the field). The field is
+#' In each step the network makes a batch of points, and a field moves these points. Then the network makes one update
+#' towards the moved points, which count as fixed: no gradient goes through the field. The fields are
 #' \describe{
-#'   \item{`"rule"`}{for a fit from [wgf()] or a target: the velocity of the flow itself, with the points of the batch
-#'   as particles. No
-#'     sample is needed. As with the particles, it is the kernel estimate of the points that matches the target, so that
-#'     draws carry noise of the kernel.}
-#'   \item{`"energy"`}{towards a sample of the flow and away from each other: the gradient of the energy distance.}
-#'   \item{`"sliced"`}{pairs: along random lines each point is paired with the point of the sample that has the same
-#'   rank
-#'     there, and moves to it; the mean over the lines.}
+#'   \item{`"rule"`}{the velocity of [wgf()], with the points of the batch as particles. It is for a fit from [wgf()] or
+#'     a target. As with the particles of [wgf()], it is the kernel estimate of the points that matches the target. The
+#'     draws therefore carry noise of the kernel.}
+#'   \item{`"energy"`}{the gradient of the energy distance, which moves points towards a sample of the flow and away
+#'     from each other.}
+#'   \item{`"sliced"`}{on random lines: each point is paired with the sample point of the same rank on the line and
+#'     moves to it. The field is the mean over the lines.}
 #' }
-#' A fixed pairing of base draws with simulated points, regressed upon, would return means over the points that share a
-#' neighbourhood of base draws, which are too narrow; pairing what the network makes now with the sample does not.
+#' Regression on a fixed pairing of base draws and simulated points would learn local means, whose spread is too small.
+#' These fields compare the sample with the current points of the network and do not have this fault.
 #'
-#' The network starts as the identity: a normal law with the moments of the goal. Every `check_every` steps a score is
-#' taken on draws kept for it: the energy distance to rows of the sample that training does not see or, for `"rule"`,
-#' the estimated divergence. The network with the best score is returned; training ends early when `patience` scores in
-#' a row brought nothing better. Sample fields work in units in which each column has variance 1.
+#' The network starts near the identity in units of the goal. The first law is therefore close to a normal law with
+#' independent columns that have the means and the standard deviations of the goal. The sample fields work in units in
+#' which each column has variance 1.
 #'
-#' @param object A fit from [wgf()], [efs()] (without groups) or [gpa()], or a target such as [target_mixture()] (the
-#'   field is then `"rule"` by the Kullback-Leibler divergence, unless `field` says otherwise).
-#' @param field See above. `NULL`: `"energy"` for fits, `"rule"` for targets.
-#' @param n_sample Rows drawn from the fit by [simulate()] as the sample; a tenth is kept for the scores.
+#' A score is taken every `check_every` steps, always on the same base draws. It is the energy distance to rows of the
+#' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
+#' returned. Training ends early when `patience` scores in a row were no improvement.
+#'
+#' @param object A fit from [wgf()], [efs()] (without groups) or [gpa()], or a target such as [target_mixture()]. For a
+#'   target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
+#' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
+#' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The means and the standard
+#'   deviations of their columns are the units of the goal. For `"energy"` and `"sliced"` these rows are also the
+#'   sample. A tenth of them, at least 10 and at most 2000 rows, is then kept for the scores.
 #' @param n_steps Number of updates, at least 0.
-#' @param batch Points in each, at least 2.
-#' @param rate Learning rate of Adam, above 0; it falls to a hundredth along a cosine.
-#' @param hidden Widths of the hidden layers; `NULL`: three of 64.
+#' @param batch Number of points in each update, at least 2.
+#' @param rate Learning rate of Adam, above 0. It falls to a hundredth along a cosine.
+#' @param hidden Widths of the hidden layers, whole numbers from 1 to 10000. `NULL`: three layers of 64.
 #' @param smoothing As in [gpa()].
-#' @param base_dim Number of normal numbers for a point; `NULL`: as many as columns.
-#' @param check_every,patience See above.
-#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]; `NULL`
-#'   for none.
-#' @param threads See [efs_forward()].
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
-#' @return An object of class `c("distill", "generator", "particle_flow")`, see [generator] for its methods. Training
-#'   that is stopped by Ctrl-C goes on with [resume()].
+#' @param base_dim Number of normal numbers from which one point is made, at least 1. `NULL`: the number of columns.
+#' @param check_every Number of steps from one score to the next, at least 1.
+#' @param patience Number of scores in a row without improvement that end the training, at least 1.
+#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
+#'   the run is not saved.
+#' @param threads As in [efs_forward()].
+#' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
+#'   a script it prints one message that foretells the time if more than a minute is left.
+#' @return An object of class `c("distill", "generator", "particle_flow")`. See [generator] for its methods. [resume()]
+#'   continues a training that was stopped by Ctrl-C. If the points of the network leave the range of numbers, training
+#'   stops with an error.
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 300, n_steps = 100)
@@ -70,7 +77,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   complete(take_seconds(run, began), progress)
 }
 
-# The field for this object.
+# The field for this object. An object or a field that cannot be used is an error.
 check_distilled <- function(object, field) {
   is_target <- inherits(object, "wgf_target")
   if (!is_target && !inherits(object, c("wgf", "efs", "gpa"))) {
@@ -94,7 +101,7 @@ default_wgf_control <- function() {
   wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$floor), 0, NULL)
 }
 
-# A sample of the flow as a plain matrix, and how to write rows.
+# list(points, write): a sample of the flow as a plain matrix [n, d], and the form in which new rows are written.
 distill_sample <- function(object, n) {
   rows <- simulate(object, n)
   if (inherits(object, c("wgf", "wgf_target"))) {

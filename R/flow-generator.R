@@ -1,10 +1,10 @@
 # A generator is a network that turns draws of a normal base law into points. distill() and pushforward() train one.
-# What distinguishes them is the field that says where points should move (generator-fields.R).
+# They differ in the field that says where points should move (generator-fields.R).
 
 default_generator <- c(64L, 64L, 64L)
 
-# what: "distill" or "pushforward". place: list(centre, spread) [dim], the units in which the field works. field: what
-# field_gradient() and field_score() need. write: how draws are given back.
+# what: "distill" or "pushforward". place: list(centre, spread), each [dim], the units in which the field works. field:
+# what field_gradient() and field_score() need. write: list(table) or list(columns), the form in which draws come back.
 new_generator_run <- function(what, call, place, field, control, write) {
   dim <- length(place$centre)
   base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
@@ -22,7 +22,7 @@ new_generator_run <- function(what, call, place, field, control, write) {
 # The parameters of a network and the moments of their derivatives, which updates change together.
 new_learner <- function(parameters) cbind(parameters = parameters, first_moment = 0, second_moment = 0)
 
-# A tenth of the usual start in the last layer, so that training starts near the identity.
+# The weights of the last layer start at a tenth of their usual size, so that the map starts near the identity.
 small_outputs <- function(parameters, widths) {
   layer <- widths[length(widths)] * (widths[length(widths) - 1] + 1L)
   last <- seq(length(parameters) - layer + 1L, length(parameters))
@@ -43,7 +43,7 @@ generator_control <- function(n_steps, batch, rate, hidden, smoothing, base_dim,
   )
 }
 
-# Every check_every steps the network is scored; training ends where `patience` scores in a row brought nothing better.
+# The network is scored every check_every steps. Training ends when `patience` scores in a row were no improvement.
 #' @export
 advance.generator_run <- function(run, most) {
   if (!length(run$state$trace)) run$state <- score_generator(run)
@@ -57,7 +57,8 @@ advance.generator_run <- function(run, most) {
   run
 }
 
-# The state after one update of the network towards where the field moves a batch of its points.
+# The state after one update of the network. The field moves a batch of points of the network, and the update goes
+# towards the moved points.
 generator_step <- function(run) {
   state <- run$state
   n <- run$control$batch
@@ -78,12 +79,12 @@ generator_step <- function(run) {
   state
 }
 
-# From 1 to 1/100.
+# The factor of the learning rate, from 1 at t = 0 to 1/100 at t = 1.
 cosine_decay <- function(t) 0.01 + 0.99 * 0.5 * (1 + cos(pi * min(t, 1)))
 
 check_points_count <- 2000L
 
-# The state after a score of the network, on draws that are the same each time; the best network so far is kept.
+# The state after a score of the network, on the same draws each time. It keeps the best network so far.
 score_generator <- function(run) {
   state <- run$state
   z <- base_draws(check_points_count, run$network$widths[1], run$key, 1L, stratified = TRUE)
@@ -101,7 +102,7 @@ score_generator <- function(run) {
   state
 }
 
-# The last network is scored too. The run does not see this score, so that it goes on as if it had not ended here.
+# The last network is scored too. The run does not keep this score, so that it continues as if it had not ended here.
 #' @export
 finish.generator_run <- function(run) {
   state <- run$state
@@ -133,14 +134,14 @@ as_run.generator <- function(object) {
              "further: give the path of its `checkpoint`."))
 }
 
-# Scores are counted anew.
+# The count of scores without improvement starts at 0 again.
 #' @export
 reopen.generator_run <- function(run) {
   run$state$since <- 0L
   NextMethod()
 }
 
-# The scores; the products of an update, forwards and backwards.
+# bytes: of the scores. seconds: of the products of the updates, which go forwards and backwards through the network.
 #' @export
 foretell.generator_run <- function(run) {
   steps <- as.numeric(run$planned)

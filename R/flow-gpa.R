@@ -1,4 +1,5 @@
-# The flow of gpa(): particles [n, d] follow the gradient of a potential, a network that is trained on the way.
+# The flow of gpa(): particles [n, d] move against the gradient of a potential. The potential is a network that is
+# trained between the steps.
 
 divergence_names <- c("kl", "alpha", "reverse_kl", "js")
 
@@ -19,7 +20,7 @@ plan_parameters <- function(plan) {
   sum(as.double(out) * (plan$widths[-length(plan$widths)] + 1))
 }
 
-# Bytes that kept networks, and kept frames, may take where nothing else is asked for.
+# Bytes that the kept networks may take by default, and that the kept frames may take by default.
 most_kept_bytes <- 2^28
 
 # Every how many steps a network and a frame are kept, c(network, frame).
@@ -33,7 +34,8 @@ gpa_every <- function(control, n, plan) {
 
 most_batch <- 4096L
 
-# start [n, d], target [m, d]: in the units of the flow. `...`: what the fit gives back (table, latent, source, call).
+# start [n, d], target [m, d]: in the units of the flow. `...`: parts that the fit returns (table, latent, source,
+# call).
 new_gpa_run <- function(start, target, control, ...) {
   plan <- gpa_plan(control, ncol(start))
   key <- draw_key()
@@ -105,10 +107,10 @@ finish.gpa_run <- function(run) {
   ))
 }
 
-# Parts of a run that are parts of its fit too.
+# The parts of a run that its fit holds too.
 gpa_in_fit <- c("call", "latent", "control", "elapsed", "source", "target", "table", "version")
 
-# Diagnostics: the dual before each step; after the last one that of the last network.
+# Diagnostics: the dual before each step. The last row has the dual of the last network after the last step.
 gpa_trajectory <- function(run) {
   k <- run$state$step
   records <- join_history(run, "records")
@@ -137,7 +139,7 @@ gpa_trajectory <- function(run) {
   new_trajectory("gpa", "gpa", stored, diagnostics, list(networks = networks, plan = plan))
 }
 
-# The run behind a fit, whose trajectory holds what it left behind.
+# The run behind a fit. The history of the run is in the trajectory of the fit.
 #' @export
 as_run.gpa <- function(object) {
   check_fit(object)
@@ -154,14 +156,15 @@ as_run.gpa <- function(object) {
   run
 }
 
-# Steps in a row below a tolerance are counted anew.
+# The counts of steps in a row below a tolerance start at 0 again.
 #' @export
 reopen.gpa_run <- function(run) {
   run$state$stop[c("low", "quiet")] <- 0
   NextMethod()
 }
 
-# Records, kept networks and kept frames; the products of the updates, forwards and twice backwards.
+# bytes: of records, kept networks and kept frames. seconds: of the products of the updates, which go once forwards and
+# twice backwards through the network.
 #' @export
 foretell.gpa_run <- function(run) {
   steps <- as.numeric(run$planned)
@@ -189,13 +192,13 @@ replay.gpa_trajectory <- function(traj, points, first, last, threads) {
   lapply(seq(first, last - 1L), function(step) points <<- carry_steps(traj, points, step, 1L))
 }
 
-# Passive points moved by steps from + 1 .. from + count.
+# The points after steps from + 1 .. from + count. They do not change the particles of the run.
 carry_steps <- function(traj, points, from, count) {
   .Call(C_pf_gpa_carry, points, traj$networks, traj$plan$widths, traj$plan$settings, traj$plan$every,
         as.integer(from), as.integer(count))
 }
 
-# Many rows go in parts, so that one step is short.
+# At most so many rows are carried at once, so that one step takes little time between two looks for Ctrl-C.
 most_carried <- 8192L
 
 #' @export

@@ -1,14 +1,15 @@
-# The forward flow of efs_forward(): gradient descent of the Riesz energy, in steps short enough to be undone.
+# The forward flow of efs_forward(): gradient descent of the Riesz energy, in steps so short that they can be undone.
 
-# Half of the time that the steps would cover at full length: below it the flow is announced as short. Distances to
-# the rest state shrink like exp(-time), so that two flows whose times differ by less than a factor of 2 are much alike.
+# A flow is announced as short if it covered less than this share of the time that its steps would cover at full length.
+# One half, because distances to the rest state shrink like exp(-time): two flows whose times differ by a factor below 2
+# are much alike.
 short_share <- 0.5
 
-# Below this share the particles have hardly moved, which is rarely what anybody wants.
+# Below this share the particles have hardly moved, which a user rarely wants: the announcement is a warning.
 standing_share <- 0.01
 
-# points [n, d]. potential: list(s, epsilon). control: list(step, time, max_bound, every, given, checkpoint); `given`:
-# the user gave the number of steps.
+# points [n, d]. potential: list(s, epsilon). control: list(step, time, max_bound, every, given, checkpoint). `given` is
+# TRUE if the user gave the number of steps.
 new_riesz_run <- function(points, potential, control, planned, threads) {
   labels <- dimnames(points)
   points <- unname(points)
@@ -19,12 +20,12 @@ new_riesz_run <- function(points, potential, control, planned, threads) {
   )
 }
 
-# How many steps there will be if none is shortened.
+# The number of steps if none is shortened.
 expected_steps <- function(control, planned) {
   as.numeric(if (is.null(control$time)) planned else min(planned, ceiling(control$time / control$step)))
 }
 
-# One step of x_i <- x_i - gamma / (n - 1) sum_(a != i) grad W(x_i - x_a) after the other, gamma as long as allowed.
+# Steps x_i <- x_i - gamma / (n - 1) sum_(a != i) grad W(x_i - x_a), each with the largest gamma that is allowed.
 #' @export
 advance.riesz_run <- function(run, most) {
   state <- run$state
@@ -48,14 +49,15 @@ advance.riesz_run <- function(run, most) {
   add_history(run, list(records = do.call(rbind, rows)), state)
 }
 
-# The time that is left to cover, 0 where only rounding is left; Inf where the number of steps alone counts.
+# The time that is left to cover. 0 if the rest is rounding; Inf if the run ends by its number of steps only.
 time_left <- function(control, state) {
   if (is.null(control$time)) return(Inf)
   left <- control$time - state$time
   if (left <= 1e-12 * control$time) 0 else left
 }
 
-# The field at the particles, its largest curvature, and what bounds the step.
+# The field at the particles, its largest curvature lambda, and steepest = lambda + kappa / (n - 1), which bounds gamma:
+# gamma * steepest is at most max_bound.
 look_riesz <- function(run, state) {
   s <- run$potential$s
   epsilon <- run$potential$epsilon
@@ -70,8 +72,8 @@ check_collision <- function(nearest, epsilon, at) {
   if (epsilon > 0 || min(nearest) > 0) return(invisible())
   rows <- which(nearest == 0)
   if (at == 0) {
-    stop_unfit(paste0("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` above ",
-                      "0 or drop the duplicates."), some(rows))
+    stop_unfit(paste0("`x` has duplicate rows (%s), and without softening equal rows repel infinitely; give `epsilon` ",
+                      "above 0 or drop the duplicates."), some(rows))
   }
   stop_unfit("Rows %s met at step %d; give `epsilon` above 0 or a smaller `step`.", some(rows), at)
 }
@@ -82,7 +84,7 @@ check_range <- function(points, curvature, at) {
                       "`epsilon`, or scale the columns."), at + 1L)
 }
 
-# One row of diagnostics: the state of a frame and the step taken from it.
+# One row of the diagnostics: the state of one frame and the step that was taken from it.
 riesz_record <- function(run, state, seen, gamma) {
   points <- state$points
   n <- nrow(points)
@@ -119,14 +121,14 @@ foretell.riesz_run <- function(run) {
   forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control$every)
 }
 
-# The frames and ten diagnostics; each pair of particles takes one kernel value in each step.
+# bytes: of the frames and of ten diagnostics. seconds: one kernel value per pair of particles in each step.
 forward_needs <- function(points, steps, every) {
   n <- nrow(points)
   c(bytes = 8 * length(points) * (steps / every + 1) + 80 * (steps + 1),
     seconds = steps * n * (n - 1) / 2 / most_pairs_per_second)
 }
 
-# A trajectory goes on where it ended, with as many threads as are in force now.
+# A trajectory goes on where it ended. It uses the number of threads that is set now.
 #' @export
 as_run.riesz_trajectory <- function(object) {
   check_whole(object, "object")
@@ -142,7 +144,7 @@ as_run.riesz_trajectory <- function(object) {
   run
 }
 
-# After the time that was asked for, further steps are counted.
+# Once the run has covered its time, only the number of steps ends it.
 #' @export
 reopen.riesz_run <- function(run) {
   run$control["time"] <- list(NULL)
@@ -162,7 +164,7 @@ replay.riesz_trajectory <- function(traj, points, first, last, threads) {
 #' @export
 carry.riesz_trajectory <- function(traj, points, threads = thread_count(), ...) push_forward(traj, points, threads)
 
-# New points moved along with the stored flow, without moving it: the map that efs_backward() inverts.
+# New points [m, d] carried through the stored flow, which they do not change. efs_backward() inverts this map.
 push_forward <- function(traj, points, threads) {
   frame_at <- frame_reader(traj, threads)
   for (j in seq_along(traj$gamma)) {
@@ -213,14 +215,14 @@ summary.riesz_trajectory <- function(object, ...) {
 
 # ---- short flows -----------------------------------------------------------------------------------------
 
-# The share of step * n_steps that the steps covered, 1 where a time was asked for.
+# The share of step * n_steps that the steps covered. 1 if the user asked for a time.
 flow_share <- function(traj) {
   k <- n_steps(traj)
   if (k == 0 || !is.null(traj$control$time)) return(1)
   traj$times[k + 1L] / (traj$control$step * k)
 }
 
-# A line that says so, or NULL.
+# The line of print() that says that a flow is short, or NULL.
 short_line <- function(traj) {
   if (!(flow_share(traj) < short_share)) return(NULL)
   k <- n_steps(traj)
@@ -229,7 +231,7 @@ short_line <- function(traj) {
           format(k * traj$control$step, digits = 3))
 }
 
-# Says so where a flow is much shorter than the user asked for.
+# Announces a flow that is much shorter than the user asked for.
 announce_short <- function(traj) {
   control <- traj$control
   k <- n_steps(traj)

@@ -1,10 +1,10 @@
-# The rule of wgf(): what is known of the target p at the particles, and the velocity w(r) grad log r, r = p / q, that
-# follows from it and from the kernel estimate q.
+# The rule of wgf(): the values of the target p at the particles, and the velocity w(r) grad log r, r = p / q, that
+# follows from them and from the kernel estimate q.
 
 wgf_divergences <- c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                      "log_variance_q", "log_variance_p")
 
-# target, or log_density and gradient; the divergence and the kernel.
+# A rule is a list: target, or log_density and gradient; dim; the divergence, alpha, the kernel, cap and floor.
 wgf_rule <- function(log_density, gradient, dim, start, control) {
   is_target <- inherits(log_density, "wgf_target")
   if (!is_target && !is.function(log_density)) {
@@ -29,7 +29,7 @@ wgf_rule <- function(log_density, gradient, dim, start, control) {
 
 # ---- the target at the particles -------------------------------------------------------------------------
 
-# log p [n] and its gradient [n, d] at the points, checked: errors name what is wrong.
+# list(log_density [n], gradient [n, d]) of p at the points [n, d]. Values that cannot be used are an error.
 rule_values <- function(rule, points, threads) {
   if (!is.null(rule$target)) return(check_target_values(target_field(rule$target, points, threads), largest_length))
   value <- check_log_density(rule$log_density(points), nrow(points))
@@ -68,7 +68,8 @@ check_gradient <- function(value, points) {
   value
 }
 
-# Central differences; `size` times the best step of double precision.
+# Central differences [n, d]. Their step is `size` times eps^(1/3) max(1, |x|), which is best in double precision for
+# size = 1.
 difference_gradient <- function(log_density, points, size = 1) {
   out <- points
   n <- nrow(points)
@@ -88,14 +89,14 @@ difference_gradient <- function(log_density, points, size = 1) {
   out
 }
 
-# The kernel estimate at the particles, whose exponents may leave the range of doubles.
+# The kernel estimate at the particles. It is an error if the exponents leave the range of doubles.
 check_estimate <- function(estimate, bandwidth) {
   if (all(is.finite(estimate$log_density)) && all(is.finite(estimate$score))) return(estimate)
   stop_unsolved(paste("The particles lie so far from each other that a kernel estimate of bandwidth %s leaves the",
                       "range of numbers."), format(bandwidth, digits = 3))
 }
 
-# A bandwidth can be chosen where squared distances between the particles are numbers.
+# A bandwidth can be chosen only if squared distances between the particles stay within the range of doubles.
 check_distances <- function(points) {
   spread <- column_spread(points)
   if (all(spread >= 1 / largest_length & spread <= largest_length)) return(invisible())
@@ -103,7 +104,7 @@ check_distances <- function(points) {
                       "other units, or another `start`."), some(format(spread, digits = 3)))
 }
 
-# Before the first step: the functions work row by row, and the gradient is one.
+# Checked before the first step: log_density treats each row by itself, and gradient agrees with differences.
 check_rule <- function(rule, points, values) {
   if (!is.null(rule$target)) return(invisible())
   rows <- spaced_rows(nrow(points), 5L)
@@ -117,7 +118,7 @@ check_rule <- function(rule, points, values) {
   compare_gradients(rule, rows, values$gradient[rows, , drop = FALSE], by_differences)
 }
 
-# Differences over a step h of a log-density of size |v| are off by about eps |v| / h.
+# For a log-density of size |v|, differences over a step h have a rounding error of about eps |v| / h.
 warn_rounding <- function(values, by_differences) {
   off <- max(abs(values)) * .Machine$double.eps^(2 / 3)
   if (off <= 0.1 * max(abs(by_differences)) || off < 1e-3) return(invisible())
@@ -143,8 +144,8 @@ compare_gradients <- function(rule, rows, given, by_differences) {
 
 # ---- how stiff the target is -----------------------------------------------------------------------------
 
-# How fast the score of the target changes, by the move from `before` to here: a quantile over the particles that lets a
-# quarter of them be where it changes faster.
+# How fast the score of the target changes: |change of the score| / |move| from `before` to here. The result is the 75
+# per cent point over the particles. `otherwise` is the result if less than half of the particles moved.
 target_stiffness <- function(before, values, points, otherwise) {
   moved <- sqrt(rowSums((points - before$points)^2))
   change <- sqrt(rowSums((values$gradient - before$values$gradient)^2))
@@ -153,7 +154,7 @@ target_stiffness <- function(before, values, points, otherwise) {
   max(stats::quantile(change[usable] / moved[usable], 0.75, names = FALSE), 1e-300)
 }
 
-# At the start, by a small move along the score.
+# The same at the start, where no step was taken yet: measured by a small move along the score.
 first_stiffness <- function(rule, points, values, bandwidth, threads) {
   size <- sqrt(rowSums(values$gradient^2))
   ahead <- points + 1e-4 * bandwidth * values$gradient / pmax(size, 1e-300)
@@ -162,12 +163,13 @@ first_stiffness <- function(rule, points, values, bandwidth, threads) {
 
 # ---- one step --------------------------------------------------------------------------------------------
 
-# In a step of chosen length no particle moves further than this times the root-mean-square length of the kernel's
-# noise.
+# If the length of a step is chosen, no particle moves further than this many root-mean-square lengths of the noise of
+# the kernel.
 most_relative_move <- 1
 
-# Points [n, d] moved by one step; step: NULL chooses its length. Also log r, a record and whether it diverged. The core
-# computes the volume of the kernel too, but in another order of operations.
+# One step of the points [n, d]: a list of the moved points, log_r [n], the record of the step, and whether the step
+# diverged. step: its length, NULL: chosen.
+# The core computes the volume of the kernel too, but in another order of operations.
 move_points <- function(rule, points, values, estimate, bandwidth, stiffness, step) {
   scale2 <- kernel_variance(rule$kernel, rule$dim) * bandwidth^2
   log_own <- -log_kernel_volume(rule$kernel, bandwidth, rule$dim) - log(nrow(points))
@@ -178,7 +180,7 @@ move_points <- function(rule, points, values, estimate, bandwidth, stiffness, st
   .Call(C_pf_wgf_move, points, values$log_density, values$gradient, estimate$log_density, estimate$score, plan)
 }
 
-# One step from points that have no history.
+# One step from points that were not moved before.
 rule_step <- function(rule, points, bandwidth, threads) {
   values <- rule_values(rule, points, threads)
   estimate <- check_estimate(kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads), bandwidth)
@@ -186,13 +188,15 @@ rule_step <- function(rule, points, bandwidth, threads) {
   move_points(rule, points, values, estimate, bandwidth, stiffness, NULL)
 }
 
-# The mean of log r under the reference of the log-variance, from its values at the particles. The core's sum has other
-# last bits, because mean() adds in long double.
+# The mean of log r under the law of the log-variance (q or p), from its values at the particles. 0 for other
+# divergences.
+# The core's sum has other last bits, because mean() adds in long double.
 reference_mean <- function(rule, log_r) {
   switch(rule$divergence, log_variance_q = mean(log_r), log_variance_p = sum(exp(log_r) * log_r) / sum(exp(log_r)), 0)
 }
 
-# w, f and the rate of growth g at each log r, without cap: the columns "weight", "f" and "growth".
+# Matrix [n, 3] of w, f and the rate of growth g at each log r, without the bound `cap`: the columns "weight", "f" and
+# "growth".
 wgf_weights <- function(rule, log_r, mean = 0) {
   .Call(C_pf_wgf_weights, rule$divergence, rule$alpha, as.double(log_r), as.double(mean))
 }

@@ -1,4 +1,5 @@
-# The flow of wgf(): particles [n, d] follow the rule (flow-wgf-rule.R), and some die and begin again elsewhere.
+# The flow of wgf(): particles [n, d] follow the rule (flow-wgf-rule.R). With birth and death, some particles die and
+# are born again elsewhere.
 
 # ---- settings --------------------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ check_bandwidths <- function(bandwidth) {
   as.double(bandwidth)
 }
 
-# `start` and `n` before anything is drawn or computed; n where it is used.
+# Checks `start` and `n` before anything is drawn or computed. Returns the number of particles.
 check_start <- function(start, n, rule) {
   if (is.numeric(start) && length(start) == 1 && is.null(dim(start))) {
     check_number(start, "start", lower = 0, open_lower = TRUE)
@@ -41,7 +42,7 @@ check_start <- function(start, n, rule) {
   check_rows(n, "n", rule$dim, lower = 2L)
 }
 
-# Where the particles start, [n, d].
+# The points [n, d] where the particles start.
 wgf_start <- function(start, rule, n) {
   if (is.function(start)) {
     points <- start(n)
@@ -61,17 +62,18 @@ wgf_start <- function(start, rule, n) {
 
 most_modes <- 100L
 
-# NULL, or how mass is counted: by components, or by nearest centres.
+# How mass is counted: list(centres [m, d]) by the nearest centre, list(target) by components, or NULL: not at all.
 wgf_modes <- function(modes, rule) {
   if (!is.null(modes)) return(list(centres = unname(check_points(modes, "modes", dim = rule$dim))))
-  count <- NROW(rule$target$means) # 0 for a target that is no mixture
+  count <- NROW(rule$target$means) # 0 if the target is not a mixture
   if (count >= 2 && count <= most_modes) list(target = rule$target)
 }
 
-# Beyond this quantile of the distance from the mean a particle is outside of all components.
+# A particle is outside of all components if a draw of its component lies as far from the mean with at most this
+# probability.
 outside_share <- 1e-4
 
-# Shares of the points by mode, and of those outside of all modes.
+# [modes + 1]: the share of the points in each mode, and the share outside of all modes.
 mode_masses <- function(modes, points, threads) {
   n <- nrow(points)
   if (!is.null(modes$centres)) {
@@ -120,7 +122,7 @@ advance.wgf_run <- function(run, most) {
   close_block(run, block)
 }
 
-# One entry of the history from those of the steps of a block.
+# The run with one more entry of its history, made of the entries of the steps of a block.
 close_block <- function(run, block) {
   part <- function(name) Filter(Negate(is.null), lapply(block, `[[`, name))
   frames <- part("frame")
@@ -129,8 +131,9 @@ close_block <- function(run, block) {
   add_history(run, entry, run$state)
 }
 
-# What the step from here depends on: the target, how stiff it is, the bandwidth, the estimate, and the points moved. A
-# target that fails ends in one error, which holds the fit of all steps before; `block`: those not yet in the history.
+# All that the step from here depends on: the values of the target, its stiffness, the bandwidth, the estimate. Also the
+# moved points. If the target fails, this ends in one error, which holds the fit of all steps before. `block`: those of
+# these steps that are not in the history yet.
 look_wgf <- function(run, block = list()) {
   state <- run$state
   known <- tryCatch(values_here(run), error = function(e) stop(wgf_error(close_block(run, block), e)))
@@ -139,7 +142,7 @@ look_wgf <- function(run, block = list()) {
   c(known, list(moved = moved, masses = if (!is.null(run$modes)) mode_masses(run$modes, state$points, run$threads)))
 }
 
-# The functions of the user are called here, and may throw whatever they like.
+# This function calls the functions of the user, which may throw any error.
 values_here <- function(run) {
   state <- run$state
   values <- rule_values(run$rule, state$points, run$threads)
@@ -156,7 +159,7 @@ values_here <- function(run) {
   list(values = values, stiffness = stiffness, bandwidth = bandwidth, estimate = check_estimate(estimate, bandwidth))
 }
 
-# One error of class wgf_error and of the classes of the first, with the last good state.
+# An error of class wgf_error that keeps the classes of the first error and holds the last good state.
 wgf_error <- function(run, error) {
   run$ended <- "target failed"
   message <- sprintf("%s (At step %d of %d; the condition's field `fit` holds the particles there.)",
@@ -169,7 +172,7 @@ wgf_error <- function(run, error) {
 after_step <- function(state, seen, exchange, following) {
   before <- list(points = state$points, values = seen$values)
   points <- seen$moved$points
-  # for the rows that were born this is no move
+  # a row that was born counts as not moved
   points[exchange$dead, ] <- before$points[exchange$dead, ] <- exchange$born
   list(step = state$step + 1L, points = points, time = state$time + seen$moved$record$gamma,
        bandwidth = following, stiffness = seen$stiffness, before = before)
@@ -192,7 +195,7 @@ unseen_entry <- function(run) {
 
 # ---- the bandwidth ---------------------------------------------------------------------------------------
 
-# Steps between looks at the likelihood, and the ratio of the bandwidths that are compared.
+# The bandwidth is adapted every so many steps. Neighbouring bandwidths that are compared have this ratio.
 bandwidth_every <- 5L
 
 bandwidth_ratio <- 1.15
@@ -210,7 +213,7 @@ wgf_bandwidth <- function(run) {
   likely_bandwidth(state$points, control$kernel, run$threads)
 }
 
-# The bandwidth of the next step, from the estimate in this one.
+# The bandwidth of the next step, chosen with the estimate of this step.
 next_bandwidth <- function(run, seen) {
   if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(seen$bandwidth)
   likely_bandwidth(run$state$points, run$control$kernel, run$threads, bandwidth_ratio, seen$bandwidth,
@@ -219,7 +222,7 @@ next_bandwidth <- function(run, seen) {
 
 # ---- birth and death -------------------------------------------------------------------------------------
 
-# Who dies and what is born instead after a step: list(dead, born [length(dead), d]).
+# The particles that die after a step, and the points that replace them: list(dead, born [length(dead), d]).
 birth_death <- function(run, seen) {
   moved <- seen$moved
   none <- list(dead = integer(), born = moved$points[0L, , drop = FALSE])
@@ -230,7 +233,7 @@ birth_death <- function(run, seen) {
   rate <- run$control$birth_death * moved$record$gamma * (growth - mean(growth))
   offspring <- exp(pmin(pmax(rate, -log(2)), log(2)))
   stream <- 3L * run$state$step
-  # in order of growth, so that as many die as should, within one
+  # in order of growth, so that the number of deaths differs from its mean by at most one
   by_growth <- order(offspring)
   children <- numeric(n)
   expected <- offspring[by_growth] / sum(offspring) * n
@@ -247,7 +250,7 @@ birth_death <- function(run, seen) {
 #' @export
 finish.wgf_run <- function(run) {
   k <- run$state$step
-  # a target that failed is not asked again
+  # a target that has failed is not called again
   seen <- if (run$ended != "target failed") look_wgf(run)
   diagnostics <- wgf_diagnostics(run, seen)
   masses <- wgf_masses(run, seen)
@@ -275,10 +278,10 @@ finish.wgf_run <- function(run) {
   ))
 }
 
-# Parts of a run that are parts of its fit too.
+# The parts of a run that its fit holds too.
 wgf_in_fit <- c("call", "control", "elapsed", "rule", "modes", "version")
 
-# One row per step, and one for the end, from which no step was taken.
+# Data frame with one row per step and one for the end, from which no step was taken.
 wgf_diagnostics <- function(run, seen) {
   last <- if (is.null(seen)) unseen_entry(run) else wgf_entry(run, seen, NA_real_)
   last[c("gamma", "largest_move")] <- NA
@@ -286,7 +289,7 @@ wgf_diagnostics <- function(run, seen) {
   data.frame(step = 0:run$state$step, t(records))
 }
 
-# [k + 1, modes + 1], or NULL where no modes are known.
+# Matrix [k + 1, modes + 1], or NULL if no modes are known.
 wgf_masses <- function(run, seen) {
   if (is.null(run$modes)) return(NULL)
   end <- if (is.null(seen)) mode_masses(run$modes, run$state$points, run$threads) else seen$masses
@@ -320,7 +323,7 @@ as_run.wgf <- function(object) {
   run
 }
 
-# Records, masses and kept frames; in each step the estimate takes one kernel value for each pair.
+# bytes: of records, masses and kept frames. seconds: the estimate needs one kernel value per pair in each step.
 #' @export
 foretell.wgf_run <- function(run) {
   steps <- as.numeric(run$planned)

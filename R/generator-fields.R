@@ -1,6 +1,6 @@
-# Fields: where the points of a generator should move, in units of its frame.
+# Fields: where the points of a generator should move. Points are in units of the frame: (x - centre) / spread.
 
-# gradient [n, d]: a point moves against it; state: what the field remembers.
+# list(gradient [n, d], state). A point moves against its gradient. state: values that the field needs in the next step.
 field_gradient <- function(run, x) {
   field <- run$field
   switch(
@@ -13,7 +13,8 @@ field_gradient <- function(run, x) {
   )
 }
 
-# As many rows of the sample as there are points, different ones each step.
+# As many rows of the sample as there are points, drawn anew in each step without replacement. All rows if there are not
+# more.
 some_rows <- function(run, sample) {
   n <- run$control$batch
   if (nrow(sample) <= n) return(sample)
@@ -21,13 +22,13 @@ some_rows <- function(run, sample) {
   sample[partial_permutation(nrow(sample), u), , drop = FALSE]
 }
 
-# Of n times the energy distance, by points; half of it.
+# [n, d]: half the gradient of n times the energy distance, by the points.
 energy_pull <- function(x, y, threads) {
   (kernel_force(x, y, "unit", least_distance, FALSE, threads) / nrow(y) -
      kernel_force(x, x, "unit", least_distance, TRUE, threads) / max(1, nrow(x) - 1))
 }
 
-# In units of the frame, where points have spread 1.
+# h of the force z / sqrt(|z|^2 + h^2), in units of the frame, where columns have standard deviation 1.
 least_distance <- 1e-6
 
 mmd_pull <- function(x, y, bandwidths, threads) {
@@ -39,7 +40,7 @@ mmd_pull <- function(x, y, bandwidths, threads) {
   total
 }
 
-# Frequencies [K, d] of this step, with those of the goal's characteristic function.
+# list(t, re, im): the frequencies t [K, d] of this step, and the characteristic function of the sample there.
 field_frequencies <- function(run) {
   field <- run$field
   if (!is.null(field$frequencies)) return(field$frequencies)
@@ -49,13 +50,13 @@ field_frequencies <- function(run) {
   c(list(t = t), empirical_characteristic(field$sample, t))
 }
 
-# Columns: real and imaginary parts at t [K, d].
+# list(re [K], im [K]): real and imaginary part of the empirical characteristic function at t [K, d].
 empirical_characteristic <- function(x, t) {
   phase <- tcrossprod(x, t)
   list(re = colMeans(cos(phase)), im = colMeans(sin(phase)))
 }
 
-# d/dx_i of sum_k |a_k|^2 n / 2, a_k = mean e^{i t_k x} - goal.
+# [n, d]: the gradient by x_i of (n / 2) sum_k |a_k|^2, where a_k = mean_i e^{i t_k x_i} - (that of the sample).
 characteristic_pull <- function(x, at, field) {
   phase <- tcrossprod(x, at$t)
   cosine <- cos(phase)
@@ -65,10 +66,11 @@ characteristic_pull <- function(x, at, field) {
   (sweep(cosine, 2, im, "*") - sweep(sine, 2, re, "*")) %*% at$t
 }
 
-# Directions of one step.
+# The number of directions in one step; at least the number of columns.
 slices <- 16L
 
-# Along random lines each point is paired with the sample's point of the same rank, and moves to it.
+# On each of some random lines, a point is paired with the sample point of the same rank and moves to it. The mean over
+# the lines.
 sliced_pull <- function(x, y, key, stream) {
   d <- ncol(x)
   directions <- draw_normal(max(slices, d), d, key, stream)
@@ -84,7 +86,7 @@ sliced_pull <- function(x, y, key, stream) {
   total * d / nrow(directions)
 }
 
-# A step of wgf() from here, with the points themselves as particles.
+# One step of wgf(), with the points themselves as particles.
 rule_pull <- function(run, x) {
   rule <- run$field$rule
   points <- from_frame(run$frame, x)
@@ -101,7 +103,7 @@ rule_pull <- function(run, x) {
   list(gradient = sweep(points - moved$points, 2, run$frame$spread, "/"), state = list(bandwidth = bandwidth))
 }
 
-# What is watched: lower is better.
+# The score of the network at its points x [n, d]. Lower is better.
 field_score <- function(run, x) {
   field <- run$field
   switch(

@@ -1,26 +1,31 @@
 #' Generators: networks from a normal law to points
 #'
-#' What [distill()] and [pushforward()] return. `simulate()` is one pass through the network for all rows; `predict()`
-#' maps given base points; `plot()` shows draws, the scores during training or, in one dimension, the map.
+#' [distill()] and [pushforward()] return a generator.
+#' * `simulate()` and `sample()` make new rows in one pass through the network.
+#' * `predict()` maps given base points.
+#' * `plot()` shows draws, the scores during training or, for one base dimension, the map.
 #'
-#' A generator is a plain list of numbers: [saveRDS()] and [readRDS()] keep it whole. It holds no training rows, but
-#' what it learnt from them.
+#' A generator is a plain list of numbers, which [saveRDS()] and [readRDS()] keep complete. It holds no training rows.
+#' It holds the network that was learnt from them, the mean and the standard deviation of each column and, if the rows
+#' were those of a table, the least and the largest value of each column.
 #'
 #' @param object,x A generator.
-#' @param nsim Number of rows.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream
-#'   is restored afterwards.
-#' @param newdata Matrix of base points, a column a base dimension.
-#' @param type `"points"`: draws; `"trace"`: scores during training; `"map"`: the map on `[-3, 3]`, for one base
-#'   dimension.
-#' @param n Number of draws for `"points"`.
-#' @param data For `"points"`, a matrix shown in grey below the draws.
-#' @param col Colours; `NULL`: a palette that colour-blind people can tell apart.
+#' @param nsim Number of rows, at least 0.
+#' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
+#'   first, and the stream is restored afterwards.
+#' @param newdata Numeric matrix of base points, with one column per base dimension.
+#' @param type `"points"`: draws. `"trace"`: the scores during training, over the steps. `"map"`: the map on `[-3, 3]`,
+#'   for one base dimension.
+#' @param n Number of draws for `"points"`, at least 1.
+#' @param data For `"points"`, a matrix or data frame that is shown in grey below the draws.
+#' @param col Colours. `NULL`: a palette that colour-blind people can tell apart.
 #' @param row.names,optional Ignored.
-#' @param ... For plots as in [plot.particle_trajectory()]; otherwise not used.
-#' @return `simulate()`, `sample()`: rows, with the attribute `"seed"` of [stats::simulate()]; in the form of the table
-#'   where the generator was distilled from a fit to one. `predict()`: a matrix. `tidy()`: the scores (`step`, `score`);
-#'   `glance()`: one row; `summary()` a list. `as.data.frame()`: as `tidy()`.
+#' @param ... For plots as in [plot.particle_trajectory()], otherwise not used.
+#' @return `simulate()` and `sample()`: `nsim` new rows, with the attribute `"seed"` of [stats::simulate()].
+#'   `predict()`: one row per row of `newdata`. Rows have the form of the table if the generator was trained on a table
+#'   ([pushforward()], or [distill()] of a fit from [efs()] or [gpa()]); otherwise they are a numeric matrix. `tidy()`
+#'   and `as.data.frame()`: a data frame of the scores with the columns `step` and `score`. `glance()`: a data frame of
+#'   one row. `summary()`: a list of class `summary.generator`.
 #' @examples
 #' set.seed(1)
 #' fit <- pushforward(matrix(rexp(500)), n_steps = 100)
@@ -30,7 +35,7 @@
 #' @name generator
 NULL
 
-# Rows in one pass: what fits the nearest caches.
+# The number of rows in one pass, so that they fit into the fastest caches of a processor.
 generator_block <- 8192L
 
 #' @rdname generator

@@ -1,9 +1,10 @@
-# The network of a generator as a map from base draws to points:
-# G(z) = centre + spread * (start * z + N(z)). N starts near 0, so that training starts from a normal law; with
-# start = 1 this law has the moments of the goal. With bounds G(z) is a logit, and values lie between the bounds. If
-# there are more base dimensions than columns, the first ones enter by themselves and the others through N.
+# The network of a generator as a map from base draws z to points:
+# G(z) = centre + spread * squash(start * z + N(z)). Without bounds squash(y) = y. N starts near 0, so that training
+# starts from a normal law with independent columns. With start = 1 each column of it has the mean and the standard
+# deviation of the goal. With bounds y is a logit, and values lie between the bounds. If there are more base dimensions
+# than columns, the first ones enter by themselves, and all of them through N.
 
-# Points [n, d] over centre and spread.
+# Points [n, d] in units of the frame: (x - centre) / spread.
 generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
 
 raw_points <- function(z, parameters, network, frame) {
@@ -15,7 +16,7 @@ raw_points <- function(z, parameters, network, frame) {
   sweep(out, 2, raw_points(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, frame$bounds))
 }
 
-# bounds: lower and upper ends [2, d] in units of the frame.
+# bounds [2, d]: lower and upper ends in units of the frame.
 squash <- function(y, bounds) {
   if (is.null(bounds)) return(y)
   sweep(sweep(stats::plogis(y), 2, bounds[2, ] - bounds[1, ], "*"), 2, bounds[1, ], "+")
@@ -37,12 +38,12 @@ from_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread)
 
 to_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread, inverse = TRUE)
 
-# Base draws of one step or one block, a pure function of the key. For training in one dimension they are stratified:
-# one in each of n intervals of equal probability.
+# Base draws [n, dim] of one step or one block, a function of the key and the stream alone. For training in one
+# dimension they are stratified: one draw in each of n intervals of equal probability.
 base_draws <- function(n, dim, key, stream, stratified = FALSE) {
   if (!stratified || dim > 1) return(draw_normal(n, dim, key, stream))
   matrix(stats::qnorm((seq_len(n) - draw_uniform(n, 1L, key, stream)[, 1]) / n))
 }
 
-# Streams of the random numbers: 0 starts the network, 1 checks, then three a step.
+# Streams of the random numbers: 0 for the start of the network, 1 for the scores, then three for each step.
 step_stream <- function(run, which) 3L * run$state$step + 1L + which

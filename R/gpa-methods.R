@@ -1,14 +1,18 @@
 #' Summaries of a run of particles
 #'
-#' `summary()` gives the settings and what the run ended with; `tidy()` one row per step; `glance()` one
-#' row for the fit; `as.data.frame()` the kept particles over time, in the units of the flow.
+#' * `summary()` gives the settings and the state at the end of the run.
+#' * `tidy()` gives one row per step and one for the end.
+#' * `glance()` gives one row for the fit.
+#' * `as.data.frame()` gives the kept particles over time, in the units of the flow.
 #'
 #' @param object,x A fit from [gpa()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.gpa` with `diagnostics`, `control`, `latent`, and `progress` (a data
-#'   frame: the divergence and the kinetic energy at five times, each the median over the steps around). `tidy()`,
-#'   `glance()` and `as.data.frame()`: data frames.
+#' @return `summary()`: a list of class `summary.gpa` with `call`, `diagnostics`, `control`, `latent`, `progress`,
+#'   `elapsed` (seconds) and `version`. `progress` is a data frame with `step`, `time`, `divergence` and
+#'   `kinetic_energy` at five times. Its divergence and its kinetic energy are medians over the twentieth of the steps
+#'   around that time. `tidy()`, `glance()` and `as.data.frame()`: data frames. The columns of the first and of the last
+#'   are those of a [particle_trajectory].
 #' @examples
 #' set.seed(1)
 #' fit <- gpa(function(n) matrix(rnorm(2 * n), n), matrix(rexp(100), 50), n_steps = 30)
@@ -60,7 +64,7 @@ summary.gpa <- function(object, ...) {
   )
 }
 
-# Five times evenly spread, each with medians over a twentieth of the steps around it.
+# Five evenly spaced times, each with the medians over the twentieth of the steps around it.
 median_progress <- function(diagnostics) {
   k <- nrow(diagnostics)
   at <- unique(round(seq(1, k, length.out = 5)))
@@ -106,17 +110,19 @@ glance.gpa <- function(x, ...) {
 #' @export
 as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.data.frame(x$trajectory)
 
-#' New points moved along
+#' Carry new points through a run of particles
 #'
-#' Carries new source rows through the potentials that a run left behind: the particles of the run are not moved
-#' by them. The source rows themselves end where the run took them, to rounding, where every network was kept.
+#' Carries new source rows through the potentials that the run has kept. The new rows do not change the particles of the
+#' run. If every network was kept, the source rows themselves end where the run has taken them, up to rounding.
 #'
 #' @param object A fit from [gpa()].
-#' @param newdata New source rows with the columns of the tables, matched by name where both have names, otherwise by
-#'   position. Missing: the source rows, whose end is known.
-#' @param type `"data"`: the moved rows in the form of the table; `"latent"`: a matrix in the units of the flow.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
-#' @param ... Not used: what stands there is an error.
+#' @param newdata New source rows with the columns of the tables. Columns are matched by name if both have names,
+#'   otherwise by position. Unknown and missing names are an error. Missing: the source rows of the run, which are not
+#'   carried again.
+#' @param type `"data"`: the moved rows in the form of the table. `"latent"`: a matrix in the units of the flow, with
+#'   one row per row of `newdata`.
+#' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
+#' @param ... Not used: further arguments are an error.
 #' @return The moved rows, see `type`.
 #' @examples
 #' set.seed(1)
@@ -141,15 +147,15 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 
 #' New rows from a run of particles
 #'
-#' Draws source rows and carries them along, as [predict()][predict.gpa] does: from the function that was given as
-#' `source`, otherwise from the source rows with replacement (a bootstrap, so that there are no more different new rows
-#' than source rows).
+#' Draws source rows and carries them through the run, as [predict()][predict.gpa] does. If `source` was a function, it
+#' gives the source rows. Otherwise they are drawn from the source rows with replacement (a bootstrap). There are
+#' then at most as many different new rows as source rows.
 #'
 #' @param object A fit from [gpa()].
-#' @param nsim Number of new rows; it may be far above the number of target rows.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream
-#'   is restored afterwards.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#' @param nsim Number of new rows, at least 0. It may be far above the number of target rows.
+#' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
+#'   first, and the stream is restored afterwards.
+#' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return New rows in the form of the table, with the attribute `"seed"` of [stats::simulate()].
 #' @examples

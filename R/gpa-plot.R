@@ -1,21 +1,24 @@
 #' Plots of a run of particles
 #'
-#' The particles on their way to the target as a row of panels, or divergence and kinetic energy over time.
-#' `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#' Shows the particles on their way to the target in a row of panels, or the divergence and the kinetic energy over
+#' time. `plot()` draws with base graphics. `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section What is shown:
-#' Tables of one or two columns are shown in their own units, others in the units of the flow: as they are up to two
-#' dimensions, on the first two principal components of source and target together beyond. The curves are those of
-#' every step; values that are not positive are left out on a logarithmic axis. Divergences are estimates that may be
-#' below 0 where the network lags behind.
+#' A table with at most two varying columns is shown in its own units. Other tables are shown in the units of the flow:
+#' in one or two dimensions the coordinates themselves, in more dimensions the first two principal components of source
+#' and target together.
+#'
+#' The curves have one value per step. On a logarithmic axis, values that are not positive are left out. The divergences
+#' are estimates. They may be below 0 if the network lags behind the particles.
 #'
 #' @param x,object A fit from [gpa()].
-#' @param type `"frames"`: the particles at chosen times, over the target; `"trace"`: divergence and kinetic energy
-#'   (logarithmic axes).
-#' @param times For `"frames"`, flow times between 0 and the end. `NULL`: five times evenly spread.
-#' @param group For `"frames"`, classes of the particles to colour by: a factor or a vector, one entry a particle.
-#' @param col For `"frames"`, colours of the target and of the particles, or of the target and each class; for
-#'   `"trace"` one colour. `NULL`: grey and a palette that colour-blind people can tell apart.
+#' @param type `"frames"`: the particles at chosen times, over the target. `"trace"`: divergence and kinetic energy, on
+#'   logarithmic axes.
+#' @param times For `"frames"`, flow times between 0 and the end. `NULL`: five evenly spaced times.
+#' @param group For `"frames"`, the classes by which the particles are coloured: a factor or a vector with one entry per
+#'   particle. No class may be called `"target"`.
+#' @param col For `"frames"`, the colours of the target and of the particles, or of the target and of each class. For
+#'   `"trace"`, one colour. `NULL`: grey and a palette that colour-blind people can tell apart.
 #' @inheritParams plot.particle_trajectory
 #' @inherit plot.particle_trajectory return
 #' @references

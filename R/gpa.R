@@ -1,87 +1,102 @@
 #' Generative particle algorithm
 #'
-#' Moves the rows of `source` towards the law of `target`: particles follow
-#' \eqn{dy/dt = -\nabla\phi(y)}, where the potential \eqn{\phi} is the maximiser of the
-#' dual of a divergence \eqn{D(P \| Q)} of the particles `P` from the target `Q`,
+#' Moves the rows of `source` towards the law of `target`. The rows are particles that follow
+#' \eqn{dy/dt = -\nabla\phi(y)}{dy/dt = -grad phi(y)}. The potential \eqn{\phi} maximises the dual of a
+#' divergence \eqn{D(P \| Q)}{D(P || Q)} of the particles `P` from the target `Q`,
 #' \deqn{E_P[\phi] - \inf_\nu \{\nu + E_Q[f^*(\phi - \nu)]\},}{
 #'   E_P[phi] - inf_nu {nu + E_Q[f*(phi - nu)]},}
-#' over networks whose slope is at most `lipschitz`. The divergence so regularised is
-#' finite for any two samples, whether or not they overlap, and at most
-#' `lipschitz` times their Wasserstein-1 distance. The numbers of rows may differ.
+#' over networks whose slope is at most `lipschitz`. The divergence that is regularised in this way is finite for any
+#' two samples, whether or not they overlap. It is at most `lipschitz` times their Wasserstein-1 distance. The two
+#' tables may have different numbers of rows.
 #'
-#' Each step makes `updates` updates of the network by Adam, from where the last step
-#' left it, and then one step of all particles. Every weight matrix is **rescaled after
-#' each update** (a projection: no gradient goes through it) to the norm
-#' \eqn{L^{1/D}}, `D` the number of matrices. With
-#' `normalisation = "spectral"` that is the largest singular value, by power iteration
-#' from where the last one ended; a Cholesky factorisation then proves the value to be an
-#' upper bound within 1e-5, so that the slope is never above `lipschitz`. With `"frobenius"` it is the
-#' Frobenius norm, which keeps the slope well below.
-#' \eqn{\nu} is found as the root of \eqn{E_Q[f^{*\prime}(\phi - \nu)] = 1}{E_Q[f*'(phi - nu)] = 1}, in closed form for
-#' `"kl"` (the formula of Donsker and Varadhan).
+#' In each step Adam makes `updates` updates of the network, beginning with the network of the step before. Then all
+#' particles make one step. After each update every weight matrix is **rescaled** to the norm
+#' \eqn{L^{1/D}}{L^(1/D)}, where `L` is `lipschitz` and `D` is the number of matrices. The rescaling is a projection: no
+#' gradient goes through it.
+#' * With `normalisation = "spectral"` the norm is the largest singular value. A power iteration, which begins where the
+#'   last one ended, estimates it. A Cholesky factorisation then proves that the value is an upper bound, and the bound
+#'   is at most 1e-5 (relatively) above the largest singular value. The slope is therefore never above `lipschitz`.
+#' * With `normalisation = "frobenius"` it is the Frobenius norm, which keeps the slope well below `lipschitz`.
+#' * With `lipschitz = Inf` no matrix is rescaled.
+#'
+#' \eqn{\nu} is the root of \eqn{E_Q[f^{*\prime}(\phi - \nu)] = 1}{E_Q[f*'(phi - nu)] = 1}. For `"kl"` it has a closed
+#' form (the formula of Donsker and Varadhan).
 #'
 #' @section Units:
-#' `step`, `lipschitz`, the divergence and the kinetic energy are in the units in which
-#' the flow runs: with `scale = TRUE` columns are z-scored over both tables together, and
-#' `latent` is fitted to the result. With orthonormal principal components the
-#' error towards the target in those units is at most that in the latent space (Theorem
-#' 5.1 of the paper), and what the components leave out comes on top. `scale = FALSE` only
-#' moves the medians of the columns to 0, which no flow can notice but a network that starts can.
-#' In one step of time `step` no particle moves further than `step * lipschitz`.
+#' `step`, `lipschitz`, the divergence and the kinetic energy are in the units in which the flow runs. With
+#' `scale = TRUE` the columns are z-scored over both tables together, and `latent` is fitted to the result. With
+#' orthonormal principal components, the error towards the target in z-scored units is at most the error in the latent
+#' space (Theorem 5.1 of the paper) plus what the components leave out. With `scale = FALSE` only the medians of the
+#' columns are moved to 0. This changes nothing for the flow, and it helps a network at its start. No particle moves
+#' further than `step * lipschitz` in one step.
 #'
 #' @section Copies:
-#' A long run with as many particles as target rows, and networks wide enough, ends on the
-#' target rows themselves. Take more particles than target rows, or carry new source rows along
-#' ([predict()][predict.gpa], [simulate()][simulate.gpa]), and look at [novelty()].
+#' In a long run with as many particles as target rows and with wide networks, the particles end on the target rows
+#' themselves. To avoid copies, take more particles than target rows, or carry new source rows along
+#' ([predict()][predict.gpa], [simulate()][simulate.gpa]). [novelty()] tells how new the rows are.
 #'
 #' @section When a run goes wrong:
-#' Where a number leaves the range of doubles (as may happen with `lipschitz = Inf` or
-#' heavy tails) the run stops at the last good step, with a warning; particles are never
-#' `NaN`. A run stopped by Ctrl-C is not lost: [resume()] goes on from there.
+#' A number may leave the range of doubles, for example with `lipschitz = Inf` or with heavy tails. The run then stops
+#' at the last good step and gives a warning. Particles are never `NaN`. A run that is stopped by Ctrl-C is not lost:
+#' [resume()] continues it. A run that needs more than half of the memory, or more than 30 days, is refused with an error.
 #'
-#' @param source Numeric matrix or data frame (see `x` of [efs()]), `M` rows to be moved; or a function of `n`
-#'   that returns `n` of them, such as `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing values.
-#' @param target Numeric matrix or data frame, `N` rows of the same columns; at least two. Columns are matched by name
-#'   where both have names, otherwise by position; unknown and missing names are an error. A column is one of whole
-#'   numbers, and comes back as such, where it has type integer in both tables.
+#' @param source Numeric matrix or data frame (see `x` of [efs()]) with the `M` rows that are moved. Or a function of
+#'   `n` that returns `n` such rows, for example `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing
+#'   values.
+#' @param target Numeric matrix or data frame with `N` rows, at least two, and the columns of `source`. Columns are
+#'   matched by name if both tables have names, otherwise by position. Unknown and missing names are an error. A column
+#'   that has type integer in both tables comes back as whole numbers.
 #' @param divergence `"kl"`, `"alpha"` (\eqn{f(x) = (x^\alpha - 1)/(\alpha(\alpha - 1))}, for heavy tails),
-#'   `"reverse_kl"` (\eqn{D(Q\|P)} as a function of `P`) or `"js"` (twice Jensen's and Shannon's); always of the moving
-#'   particles from the target.
+#'   `"reverse_kl"` (\eqn{D(Q\|P)}{D(Q || P)} as a function of `P`) or `"js"` (twice the Jensen-Shannon divergence). It
+#'   is always the divergence of the moving particles from the target.
 #' @param alpha Order of `"alpha"`, above 1.
-#' @param lipschitz Largest slope `L` of the potential, which is the largest speed; above 0, `Inf` for none.
+#' @param lipschitz Largest slope `L` of the potential, above 0. It is the largest speed of a particle. `Inf` sets no
+#'   bound.
 #' @param step Time step of the particles, above 0.
 #' @param n_steps Number of steps, at least 0.
-#' @param solver `"euler"`, or `"heun"`: the mean of the gradients here and where an Euler
-#'   step leads, both of the potential of the step.
-#' @param hidden Widths of the hidden layers; `NULL`: three layers of 32 up to 10
-#'   dimensions, of 64 up to 100, of 128 beyond.
-#' @param smoothing Half-width over which the kink of the rectifier is smoothed, in units of its
-#'   argument; 0 for none. For small steps.
-#' @param normalisation Norm of the weight matrices that is held, see above.
-#' @param updates Updates of the network a step, at least 1.
+#' @param solver `"euler"`; or `"heun"`, which moves a particle along the mean of two gradients of the same potential:
+#'   at the particle, and at the point to which an Euler step leads.
+#' @param hidden Widths of the hidden layers, whole numbers from 1 to 10000. `NULL`: three layers, each of 32 units for
+#'   up to 10 dimensions, of 64 for up to 100 and of 128 for more.
+#' @param smoothing Half-width of the interval on which the kink of the rectifier is smoothed, in units of its argument,
+#'   at least 0. 0 gives the plain rectifier. Positive values are for small steps.
+#' @param normalisation The norm to which weight matrices are rescaled, see Details.
+#' @param updates Number of updates of the network in each step, at least 1.
 #' @param rate Learning rate of Adam, above 0.
-#' @param batch Rows of each table that an update sees, drawn without replacement; `NULL`: all up to 4096.
-#' @param tolerance End when the divergence stayed at or below this for `patience` steps (after it was above it once); 0
-#'   for never.
-#' @param kinetic_tolerance End when the kinetic energy, the mean squared speed of the particles, did; 0 for never.
-#' @param patience How many steps in a row, at least 1.
-#' @param latent A [latent_map], or `"none"`; fitted to both tables together. `NULL`: the columns
-#'   up to 50 of them, [latent_pca()] with 50 components beyond.
-#' @param scale Whether columns are z-scored first, see above.
-#' @param n_source Number of particles where `source` is a function; `NULL`: as many as target rows.
-#' @param keep Keep the network of every how many steps (those between are replaced by the one before for
-#'   new points). `NULL`: every one while they fit into 256 MB.
-#' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
-#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()];
-#'   `NULL` for none.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
-#' @return An object of class `c("gpa", "particle_flow")`: a list with `call`, `particles` (the
-#'   moved source rows in units and form of the table), `trajectory` (a [particle_trajectory], in the units of the
-#'   flow), `latent` (the fitted map), `control` (the settings), `diagnostics` (a data frame of one row: rows,
-#'   dimensions, steps, `status`, the last divergence and kinetic energy), `elapsed` (seconds), and what [resume()] and
-#'   [predict()][predict.gpa] need. The same seed gives the same particles, to the last bit on one BLAS. Methods:
-#'   [simulate()][simulate.gpa], [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa],
-#'   [summary()][summary.gpa], `as.data.frame()`, `tidy()`, `glance()`.
+#' @param batch Number of rows of each table that one update sees, at least 1. They are drawn without replacement.
+#'   `NULL`: all rows, but at most 4096.
+#' @param tolerance The run ends when the divergence has been at or below this value for `patience` steps in a row. The
+#'   steps count only after the divergence was above the value once. 0: the run does not end in this way.
+#' @param kinetic_tolerance The run ends when the kinetic energy, which is the mean squared speed of the particles, has
+#'   been at or below this value for `patience` steps in a row. 0: the run does not end in this way.
+#' @param patience Number of steps in a row for the two tolerances, at least 1.
+#' @param latent A [latent_map], which is fitted to both tables together, or `"none"`. `NULL`: the columns themselves if
+#'   there are at most 50, otherwise [latent_pca()] with 50 components (fewer if there are fewer rows).
+#' @param scale Whether columns are z-scored first, see the section Units.
+#' @param n_source Number of particles if `source` is a function, at least 2. `NULL`: the number of target rows.
+#' @param keep A network is kept every `keep` steps, at least 1. When new points are carried, a network that was not
+#'   kept is replaced by the last one kept before it. `NULL`: every network, or fewer if all would take more than
+#'   256 MB.
+#' @param every The particles are kept every `every` steps for plots, at least 1. `NULL`: about 100 frames, or fewer if
+#'   these would take more than 256 MB.
+#' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
+#'   the run is not saved.
+#' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
+#'   a script it prints one message that foretells the time if more than a minute is left.
+#' @return An object of class `c("gpa", "particle_flow")`, a list with
+#' * `call`;
+#' * `particles`: the moved source rows, in the units and the form of the table;
+#' * `trajectory`: a [particle_trajectory], in the units of the flow;
+#' * `latent`: the fitted map;
+#' * `control`: the settings;
+#' * `diagnostics`: a data frame of one row with `n` (particles), `n_target`, `dim`, `steps`, `time`, `status`, the last
+#'   `divergence` and `kinetic_energy`, and the numbers of `updates`, of `parameters` and of kept `networks`;
+#' * `elapsed`: seconds;
+#' * what [resume()] and [predict()][predict.gpa] need, the target rows among it.
+#'
+#' The same seed gives the same particles, to the last bit with one BLAS. Methods: [simulate()][simulate.gpa],
+#' [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa], [summary()][summary.gpa], `as.data.frame()`,
+#' `tidy()`, `glance()`.
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science

@@ -1,9 +1,10 @@
-# Experiments whose samples are columns: opened as a matrix of samples, and closed again.
+# Experiments whose samples are columns: read as a matrix of samples x genes, and written back.
 
 #' @rdname integrate_data
-#' @param assay For a `SummarizedExperiment`, the assay to move: its name or number. The others are left alone. `NULL`:
-#'   the only assay, or the one on a logarithmic scale (`logcounts`, `vst`, `rlog` and their like, else the only one
-#'   with fractions or negative values). Assays of counts are not moved unless they are named here.
+#' @param assay For a `SummarizedExperiment`, the name or the number of the assay that is moved. The other assays are
+#'   not changed. `NULL`: the assay on a logarithmic scale. It is found by its name (`logcounts` before `vst`, `rlog`
+#'   and similar names). Without such a name it is the only assay with fractions or negative values. Assays of counts
+#'   are moved only if they are named here. If no assay or several assays qualify, that is an error, which lists them.
 #' @export
 integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = NULL, ...) {
   integrate_experiment(x, batch, reference, label, assay, match.call(), ...)
@@ -24,8 +25,9 @@ integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
   seal(fit)
 }
 
-# x: samples x genes; batch, label: vectors; assay: its name or number; close(moved): the experiment with the moved
-# values. NULL for anything else. new: batch and label may be one value for all samples.
+# For an experiment, a list. x: matrix of samples x genes; batch, label: vectors; assay: its name or number;
+# close(moved): the experiment with the moved values. NULL for an object that is no experiment. new: batch and label may
+# be one value for all samples.
 open_experiment <- function(x, batch, label, what, assay = NULL, new = FALSE) {
   if (inherits(x, "SummarizedExperiment")) {
     need_package("SummarizedExperiment", class(x)[1])
@@ -54,7 +56,7 @@ open_experiment <- function(x, batch, label, what, assay = NULL, new = FALSE) {
        label = sample_column(label, about, "label", where, new), assay = assay, close = close)
 }
 
-# A vector, or the column of the samples' table that it names.
+# The vector `value`, or the column of the table of samples that it names.
 sample_column <- function(value, about, what, where, new) {
   if (!is.character(value) || length(value) != 1) return(value)
   if (!value %in% names(about)) {
@@ -70,7 +72,7 @@ like_assay <- function(moved, values) {
   matrix_like(moved, values)
 }
 
-# The assay to move, see ?integrate_data.
+# The name or number of the assay to move, see ?integrate_data.
 choose_assay <- function(x, assay, what) {
   names <- SummarizedExperiment::assayNames(x)
   count <- length(SummarizedExperiment::assays(x))
@@ -97,10 +99,10 @@ choose_assay <- function(x, assay, what) {
   assay_name(names, at)
 }
 
-# The name of an assay, its number where it has none.
+# The name of an assay, or its number if it has no name.
 assay_name <- function(names, at) if (is.null(names) || names[at] == "") unname(at) else names[at]
 
-# Whole numbers of at least 0 in up to 50 samples.
+# TRUE if the values look like counts: whole numbers of at least 0, some above 1, in the first 50 samples.
 looks_counted <- function(values) {
   if (prod(dim(values)) == 0) return(FALSE)
   seen <- as.matrix(values[, seq_len(min(ncol(values), 50)), drop = FALSE])

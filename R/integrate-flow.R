@@ -1,11 +1,12 @@
-# The flow of one batch and label, what is adjusted before it, and what becomes of the rest.
+# The flow of one batch and label, the adjustment before it, and the part outside the latent space after it.
 
+# The least number of rows of a group that is moved, and of its reference rows.
 least_moved <- 2L
 
-least_goal <- 4L # halves of two rows
+least_goal <- 4L # so that each random half has two rows
 
-# moved: for each batch but the reference, and each label in it, its rows and the reference rows; left: the same of
-# groups with too few rows, and why; reference: the key of the reference.
+# moved: for each batch but the reference, and each label in it, its rows and its reference rows. left: the same for
+# groups with too few rows, and the reason `why`. reference: the key of the reference.
 match_groups <- function(table, reference) {
   batch <- table$batch$group
   label <- table$label$group
@@ -28,7 +29,7 @@ match_groups <- function(table, reference) {
   set_aside(list(moved = groups, left = list(), reference = key))
 }
 
-# Batch and label, between quotes where two titles would be the same without them.
+# Batch and label as a title. They stand in quotes if two titles would otherwise be the same.
 group_titles <- function(groups) {
   batch <- vapply(groups, `[[`, "", "batch")
   label <- vapply(groups, `[[`, "", "label")
@@ -37,14 +38,14 @@ group_titles <- function(groups) {
   if (anyDuplicated(title)) make.unique(sprintf("\"%s\": \"%s\"", batch, label)) else title
 }
 
-# Why a group cannot be moved, NULL where it can.
+# Why a group cannot be moved, as words. NULL if it can be moved.
 why_left <- function(group, reference) {
   rows <- function(n) sprintf("%d sample%s", n, if (n == 1) "" else "s")
   if (length(group$rows) < least_moved) return(rows(length(group$rows)))
   if (length(group$goal) < least_goal) sprintf("%s in the reference \"%s\"", rows(length(group$goal)), reference)
 }
 
-# Groups that have a reason are left as they are, and a warning names them.
+# Groups with a reason `why` are left as they are, and a warning names them.
 set_aside <- function(groups) {
   has_reason <- !vapply(groups$moved, function(group) is.null(group$why), NA)
   if (!any(has_reason)) return(groups)
@@ -61,7 +62,7 @@ set_aside <- function(groups) {
   groups
 }
 
-# Groups whose reference rows z are all equal are left as well: there is no law to move rows to.
+# Groups whose reference rows z are all equal are left as well, because there is no law to which rows could move.
 set_flat_aside <- function(groups, z) {
   groups$moved <- lapply(groups$moved, function(group) {
     goal <- z[group$goal, , drop = FALSE]
@@ -72,14 +73,14 @@ set_flat_aside <- function(groups, z) {
   set_aside(groups)
 }
 
-# Root mean square distance of the goal [m, d] from its mean, over the square root of d.
+# The root-mean-square distance of the rows of goal [m, d] from their mean, divided by sqrt(d).
 latent_unit <- function(goal) sqrt(mean(sweep(goal, 2, colMeans(goal))^2))
 
-# Rows that take part in the comparisons on the way.
+# The largest number of rows of each side in a comparison.
 most_compared <- 400L
 
-# z [n, d] is moved towards goal [m, d], both in latent units. In the flow the mean squared
-# distance of the goal from its mean is d.
+# Moves z [n, d] towards goal [m, d], both in latent units. The flow works in units in which the mean squared distance
+# of the goal from its mean is d.
 move_group <- function(z, goal, control, threads, tick) {
   unit <- latent_unit(goal)
   start <- z / unit
@@ -104,7 +105,7 @@ move_group <- function(z, goal, control, threads, tick) {
        trace = do.call(rbind, trace), fit = fit)
 }
 
-# A run of gpa() of which no step is taken yet.
+# A run of gpa() before its first step.
 start_run <- function(start, end, control) {
   settings <- list(start, end, n_steps = 0, latent = "none", scale = FALSE, every = max(1L, control$n_steps))
   run <- as_run(do.call(gpa, c(settings, control$flow)))
@@ -113,7 +114,7 @@ start_run <- function(start, end, control) {
   run
 }
 
-# What is known on the way: `ratio` of the distance to that between halves, and novelty.
+# One comparison: `ratio`, the distance to the goal divided by the distance between halves of the goal, and novelty.
 compare_run <- function(run, start, end, bar, control, threads) {
   points <- if (run$state$step == 0L) start else run$latent$decode(run$state$particles)
   distance <- quiet_distance(limit_spaced(points, most_compared), limit_spaced(end, most_compared), threads)
@@ -121,7 +122,7 @@ compare_run <- function(run, start, end, bar, control, threads) {
              novelty = compare_novelty(points, end, NULL, threads = threads)$ratio)
 }
 
-# NULL to go on. A first comparison below the floor ends the flow as well: it can only go lower.
+# Why the flow stops, or NULL. A first comparison below the floor ends the flow as well, because novelty can only fall.
 stop_reason <- function(now, control, first = FALSE) {
   if (control$target > 0 && now$ratio <= control$target) return("distance")
   if (control$floor > 0 && !is.na(now$novelty) && now$novelty < control$floor) {
@@ -130,9 +131,10 @@ stop_reason <- function(now, control, first = FALSE) {
   if (now$step >= control$n_steps) "all steps done"
 }
 
-# Column by column (x - from) * ratio + to. With the log of a standard deviation of n rows off by
-# (digamma(m) - log m) / 2 on average and of variance trigamma(m) / 4, m = (n - 1) / 2 (normal rows), the logs of
-# the ratios are shrunk towards their mean as normal ones of that variance would be.
+# The adjustment (x - from) * ratio + to of each column; from, ratio, to: [p]. For n normal rows and m = (n - 1) / 2,
+# the log of a standard deviation has the bias (digamma(m) - log m) / 2 and the variance trigamma(m) / 4. The logs of
+# the ratios are corrected for the bias and shrunk towards their mean, as normal variables with this variance of the
+# noise.
 adjust_to <- function(own, goal, how) {
   p <- ncol(own)
   if (how == "none") return(list(from = numeric(p), ratio = rep(1, p), to = numeric(p)))
@@ -146,7 +148,7 @@ spread_ratio <- function(own, goal) {
   log_own <- log(apply(own, 2, stats::sd)) - off[1]
   log_goal <- log(apply(goal, 2, stats::sd)) - off[2]
   raw <- log_goal - log_own
-  known <- is.finite(raw) # neither is constant
+  known <- is.finite(raw) # the column varies on both sides
   ratio <- rep(1, ncol(own))
   if (!any(known)) return(ratio)
   middle <- mean(raw[known])
@@ -159,7 +161,7 @@ apply_adjustment <- function(points, adjustment) {
   sweep(sweep(sweep(points, 2, adjustment$from), 2, adjustment$ratio, "*"), 2, adjustment$to, "+")
 }
 
-# Rows moved to z in latent space, with what was outside it.
+# The rows at z [n, k] in latent space, decoded, plus the residual of `points` [n, p] that control$residual asks for.
 put_residual <- function(z, points, latent, control, flow) {
   decoded <- unname(latent$decode(z))
   if (control$residual == "drop") return(decoded)
@@ -167,7 +169,8 @@ put_residual <- function(z, points, latent, control, flow) {
   decoded + unname(points - unname(latent$decode(latent$encode(points))))
 }
 
-# Root-mean-square length of the residuals, in z-scored units: of the moved and of the reference rows.
+# c(moved, reference): the root-mean-square length of the residuals of the moved and of the reference rows, in z-scored
+# units.
 outside_rms <- function(outside, points, groups, control) {
   spread <- if (control$scale) column_spread(points) else rep(1, ncol(points))
   length <- rowSums(sweep(outside, 2, spread, "/")^2)
@@ -175,7 +178,7 @@ outside_rms <- function(outside, points, groups, control) {
   c(moved = rms("rows"), reference = rms("goal"))
 }
 
-# Passive rows z [n, d], adjusted, through the flow of one batch and label.
+# Adjusted rows z [n, d] carried through the flow of one batch and label, which they do not change.
 carry_group <- function(flow, z, progress) {
   if (flow$steps == 0L) return(z)
   unname(as.matrix(predict(flow$fit, z / flow$unit, progress = progress))) * flow$unit

@@ -1,30 +1,40 @@
 #' What an integration did
 #'
-#' `print()` gives the main figures before and after, `summary()` all of them, `as.data.frame()` the moved table with
-#' batch and label.
+#' `print()` gives the main figures before and after. `summary()` gives all of them. `as.data.frame()` gives the moved
+#' table with batch and label.
 #'
 #' @section Columns of the report:
-#' One row for each batch and label. `steps` and `stopped_by` tell how the flow ended: `"distance"` (the
-#' moved rows came as near as halves of the reference are), `"novelty"` (nearer would have been copies; at the start
-#' already: `"novelty at the start"`) or `"all steps done"`. For a group that was left as it is, `stopped_by` says why,
-#' and the scores are `NA`. Each `_before` and `_after`:
-#' * `w2_latent`, `w2_full`: [wasserstein2()] to the reference rows in latent and in full space, z-scored units;
-#'   `w2_latent_halves` and `w2_full_halves` the same between random halves of these (root mean square of 10 and 5
-#'   splits): what to divide by. Below 1 is no better than 1.
-#' * `novelty`: [novelty()] against the reference rows in latent space, leave-one-out: 1 is new, 0 a copy.
-#' * `auc`: how well a classifier tells them from the reference rows in full space, [c2st()]: 0.5 where it cannot; `NA`
-#'   below 10 rows. Rows that a flow has moved are no independent draws: an AUC below 0.5 is possible, and no success.
-#' * `silhouette`: of moved and reference rows as two clusters, latent space: 0 where they are mixed.
+#' The report has one row per batch and label. `n` and `n_reference` are the numbers of moved samples and of reference
+#' samples. `steps` is the number of steps of the flow. `stopped_by` says why it ended:
+#' * `"distance"`: the distance to the reference samples is at most `target` times the distance between random halves of
+#'   these.
+#' * `"novelty"`: further steps would have brought the samples too near to single reference samples.
+#'   `"novelty at the start"`: this was so before the first step.
+#' * `"all steps done"`.
+#' * `"diverged"`: a number left the range of doubles; the samples are where the last good step took them.
+#' * `"left as it is: "` and a reason: the group was not moved, and its scores are `NA`.
 #'
-#' `residual_reference` is the root-mean-square length of what the latent space leaves out of a
-#' reference row. `scores` has the silhouettes of all batches, and of labels where given (which should not fall).
+#' These scores have two columns each, `_before` and `_after`:
+#' * `w2_latent`, `w2_full`: the distance [wasserstein2()] to the reference samples in latent space and in full space,
+#'   in z-scored units. `w2_latent_halves` and `w2_full_halves` are the distances between random halves of the reference
+#'   samples (root mean square of 10 and of 5 splits). Divide by them. A quotient below 1 is not better than 1.
+#' * `novelty`: [novelty()] against the reference samples in latent space, leave-one-out. 1 is new, 0 is a copy.
+#' * `auc`: the AUC of a classifier ([c2st()]) that tells moved samples from reference samples in full space. It is 0.5
+#'   if the classifier cannot tell them apart, and `NA` if one side has fewer than 10 samples. Samples that a flow has
+#'   moved are not independent draws. An AUC below 0.5 is therefore possible, and it is not a better result.
+#' * `silhouette`: the mean silhouette of moved and reference samples as two clusters in latent space. It is 0 if they
+#'   are mixed.
+#'
+#' `residual_reference` is the root-mean-square length of what the latent space leaves out of a reference sample, in
+#' z-scored units. `scores` has the mean silhouette of all batches and, if labels were given, of all labels. The second
+#' should not fall.
 #'
 #' @param object,x An object from [integrate_data()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.integration` with `report`, `scores`, `outside`, `latent`, `groups` and
-#'   `control`. `as.data.frame()`: a data frame of the moved table, with the columns `batch` and `label` in front where
-#'   the table has no columns of these names.
+#' @return `summary()`: a list of class `summary.integration` with `call`, `report`, `scores`, `outside`, `latent`,
+#'   `groups`, `control`, `elapsed` (seconds) and `version`. `as.data.frame()`: a data frame of the moved table with one
+#'   row per sample. It begins with the columns `batch` and `label`, unless the table has columns of these names.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(600), 60)
@@ -53,7 +63,7 @@ format.integration <- function(x, ...) {
 format_assay <- function(x) {
   if (is.null(x$assay)) return(NULL)
   assay <- if (is.character(x$assay)) sprintf("\"%s\"", x$assay) else as_text(x$assay)
-  sprintf("assay %s was read, and holds the moved values; other assays are as they were", assay)
+  sprintf("assay %s was read, and holds the moved values; other assays are unchanged", assay)
 }
 
 format_lower <- function(x) {
@@ -69,10 +79,10 @@ format_left <- function(x) {
   sprintf("left as it is: %s (%s)", names(x$left), vapply(x$left, `[[`, "", "why"))
 }
 
-# Rows of the report for groups that were moved.
+# The rows of the report for the groups that were moved.
 moved_rows <- function(x) x$report[seq_along(x$groups), ]
 
-# Before -> after, distances over those between halves of the reference.
+# The table of print(): before -> after. Distances are divided by the distance between halves of the reference.
 format_report <- function(x) {
   r <- moved_rows(x)
   change <- function(from, to) paste(format(round(from, 2), nsmall = 2), "->", format(round(to, 2), nsmall = 2))
@@ -88,8 +98,8 @@ format_report <- function(x) {
   }
   c(
     paste0("  ", apply(cells, 1, paste, collapse = "  ")),
-    paste("W2 in units of that between halves of the reference (1: integrated); novelty 1: new, 0: copies;",
-          "AUC of a classifier"),
+    paste("W2: divided by that between halves of the reference (1: integrated). Novelty: 1 new, 0 copies.",
+          "AUC: 0.5 if not told apart."),
     vapply(seq_len(nrow(x$scores)), function(i) {
       sprintf("%s %s", x$scores$score[i], change(x$scores$before[i], x$scores$after[i]))
     }, "")
@@ -154,17 +164,18 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 
 #' Move samples that come later
 #'
-#' New samples of batches that were moved go the same way: the adjustment, the map to latent space and the potentials of
-#' the flow are those of the fit, and other samples have no part in it. Samples of the reference are left as they are.
+#' Moves new samples of the batches that were moved. The adjustment, the map to latent space and the potentials of the
+#' flow are those of the fit. The result for one sample does not depend on the other new samples. Samples of the
+#' reference are left as they are. So are samples of a batch or label that the fit left as it is; a warning names them.
 #'
 #' @param object An object from [integrate_data()].
-#' @param newdata New samples with the genes of the table, in any class that [integrate_data()] takes: a
-#'   `SummarizedExperiment` has the assay that was moved. Genes are matched by name where both have names, otherwise by
-#'   position; unknown and missing names are an error.
-#' @param batch,label Batch and label of each new sample: one entry for all, one for each, or the name of a column, as
-#'   in [integrate_data()]. `label` is needed where the fit has labels: a sample whose label is not known cannot be
-#'   moved by label.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#' @param newdata New samples with the genes of the table, in any class that [integrate_data()] takes. A
+#'   `SummarizedExperiment` must have the assay that was moved. Genes are matched by name if both have names, otherwise
+#'   by position. Unknown and missing names are an error.
+#' @param batch,label Batch and label of each new sample: one entry for all, one entry per sample, or the name of a
+#'   column, as in [integrate_data()]. `label` is needed if the fit has labels, because each label has a flow of its
+#'   own. A batch or label that the fit does not know is an error.
+#' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return The moved samples in the form of `newdata`.
 #' @examples
@@ -202,13 +213,13 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
     at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
     moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
   }
-  # the measured columns of the fit in newdata
+  # where the measured columns of the fit are in newdata
   at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table),
                       "newdata")
   replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
 }
 
-# The name of the flow of each new sample: "" for the reference and for groups that the fit left as they are.
+# [n]: the name of the flow of each new sample. "" for the reference and for groups that the fit left as they are.
 new_groups <- function(fit, found, n) {
   batch <- new_keys(found$batch$value, fit$table$batch, n, "batch")
   label <- if (!is.null(fit$label)) new_keys(found$label$value, fit$table$label, n, "label")
@@ -234,7 +245,7 @@ new_groups <- function(fit, found, n) {
   name
 }
 
-# Keys of one entry for all new samples, or of one for each.
+# The key and the text of each new sample, from one entry for all samples or from one entry per sample.
 new_keys <- function(value, label, n, what) {
   if (!is.atomic(value) || is.null(value) || !length(value) %in% c(1L, n) || anyNA(value)) {
     fail("`%s` must have one entry, or one for each of the %d new samples, and no NA, not be %s.", what, n,

@@ -1,14 +1,15 @@
 #' Plots of an integration
 #'
-#' All samples before and after, on two axes of the latent space, or how the flows came to their end. `plot()` draws
-#' with base graphics, `autoplot()` returns the same picture as a ggplot.
+#' Shows all samples before and after on two axes of the latent space, or the comparisons that ended the flows. `plot()`
+#' draws with base graphics. `autoplot()` returns the same picture as a ggplot.
 #'
 #' @param x,object An object from [integrate_data()].
-#' @param type `"points"`: two panels with limits of their own, so that the second shows how the batches mix; `"trace"`:
-#'   the distance over that between halves of the reference, and novelty, over the time of each flow.
-#' @param by For `"points"`, what to colour by: `"batch"` or `"label"`.
-#' @param axes For `"points"`, two latent axes, such as `c(1, 3)`.
-#' @param col Colours, one a class or flow. `NULL`: a palette that colour-blind people can tell apart.
+#' @param type `"points"`: two panels, each with its own limits, so that the second shows how the batches mix.
+#'   `"trace"`: the distance to the reference divided by the distance between its halves, and novelty, over the time of
+#'   each flow.
+#' @param by For `"points"`, whether the colours show the `"batch"` or the `"label"` (only if labels were given).
+#' @param axes For `"points"`, the numbers of two different latent axes, such as `c(1, 3)`.
+#' @param col Colours, one per class or flow. `NULL`: a palette that colour-blind people can tell apart.
 #' @inheritParams plot.particle_trajectory
 #' @inherit plot.particle_trajectory return
 #' @examples

@@ -1,32 +1,39 @@
-#' Two data sets put together
+#' Move batches of samples onto a reference batch
 #'
-#' Moves the samples of every other batch onto the law of a reference batch. The table holds gene expression (or other
-#' numbers) that was measured in several laboratories, on several platforms or on several days. Rows are samples,
-#' columns are genes. The reference is left as it is, to the last bit.
+#' The table holds gene expression (or other numbers) that was measured in several laboratories, on several platforms or
+#' on several days. Rows are samples, columns are genes. The function moves the samples of every other batch onto the
+#' law of a reference batch. The reference batch is left as it is, to the last bit.
 #'
-#' All samples together are z-scored by columns and reduced to `latent` dimensions. Then, for each batch and each label:
+#' All samples together are z-scored by columns and mapped to the latent space of `latent`. Then, for each batch and
+#' each label:
 #'
 #' 1. The mean and the standard deviation of each column are brought to those of the reference samples of the same label
 #'    (`adjust`). The ratio of the standard deviations is shrunk towards its geometric mean over the columns; it is
 #'    shrunk more where there are fewer samples.
 #' 2. In latent space the samples follow [gpa()] towards these reference samples, with a network of their own. The unit
-#'    is the spread of these reference samples.
+#'    is the root-mean-square distance of these reference samples from their mean, divided by the square root of the
+#'    number of latent dimensions.
 #' 3. The flow ends **before it copies**. Every `check` steps the moved samples are compared with the reference samples.
-#'    The flow stops as soon as their distance is `target` times the distance between random halves of the reference, or
-#'    where [novelty()] against the reference samples would fall below `floor`. Often the adjustment is all there is to
-#'    do. Then no step is taken, and `steps` in the report is 0.
+#'    The flow stops as soon as their distance is at most `target` times the distance between random halves of the
+#'    reference. It also stops before [novelty()] against the reference samples falls below `floor`. Both are computed
+#'    from at most 400 samples of each side. Often the adjustment alone is enough. Then no step is taken, and `steps` in
+#'    the report is 0.
 #'
-#' Run to its end (`target = 0`, `floor = 0`), the flow puts each moved sample onto a reference sample. Distances to the
-#' reference are then smaller than the distance between two samples of one law. The "integrated" samples are reference
-#' samples given twice, and nothing of their own is left. A distance below that between halves is no achievement.
+#' If the flow runs to its end (`target = 0`, `floor = 0`), it puts each moved sample onto a reference sample. Distances
+#' to the reference are then smaller than the distance between two samples of one law. The "integrated" samples are
+#' copies of reference samples, and nothing of their own is left. A distance below the distance between halves is
+#' therefore not a better result.
 #'
 #' @section What lies outside the latent space:
-#' With principal components `x = decode(encode(x)) + residual`. The flow moves the first part only, and `residual` says
-#' what becomes of the second. `"adjust"` keeps the residual of the adjusted samples. `"keep"` leaves it as it was,
-#' together with its batch effect. `"drop"` leaves it out, so that moved samples vary less than reference samples.
+#' With principal components `x = decode(encode(x)) + residual`. The flow moves only the first part. The argument
+#' `residual` says what happens to the second part:
+#' * `"adjust"` keeps the residual of the adjusted samples.
+#' * `"keep"` leaves the residual as it was, together with its batch effect.
+#' * `"drop"` leaves it out, so that moved samples vary less than reference samples.
+#'
 #' In z-scored units the decoder is an isometry. With `"drop"`, the distance to the reference samples in full space is
-#' therefore at most the distance in latent space plus the root-mean-square residual of the reference samples (cf.
-#' Theorem 5.1 of the paper); [summary()][summary.integration] gives both.
+#' therefore at most the distance in latent space plus the root-mean-square residual of the reference samples (compare
+#' Theorem 5.1 of the paper). [summary()][summary.integration] gives both.
 #'
 #' @section Before you use the result:
 #' The moved table is for looking at, for clustering and for prediction across batches. **Do not test it for differences
@@ -35,63 +42,69 @@
 #' overstated, and false positives multiply (Nygaard, Rodland and Hovig 2016). Give `batch` to the linear model of the
 #' test instead.
 #'
-#' Where batch and label are confounded (a label that one batch lacks, or very unequal shares), no method can tell the
-#' effect of one from that of the other. Without `label` a batch is moved as a whole, and differences in its shares of
-#' labels are "corrected" away. With `label`, what the labels have in common is built in.
+#' If batch and label are confounded (a batch lacks a label, or the shares of labels are very unequal), no method can
+#' tell the effect of one from the effect of the other. Without `label` a batch is moved as a whole, and differences in
+#' its shares of labels are "corrected" away. With `label`, the moved table agrees with the labels by construction.
 #'
-#' Moved values may be negative where all values were positive: a flow does not know what a value can be. `lower = 0`
-#' sets such values to 0, which is right for logarithms of counts plus one, for example.
+#' Moved values may be negative although all values were positive, because a flow does not know which values are
+#' possible. `lower = 0` sets such values to 0, which is right for logarithms of counts plus one, for example.
 #'
-#' Counts are to be brought to a logarithmic scale first. Columns of whole numbers (type integer) come back as whole
-#' numbers.
+#' Bring counts to a logarithmic scale first. An `ExpressionSet` of whole numbers only gives a warning. Columns of whole
+#' numbers (type integer) come back as whole numbers.
 #'
 #' @section Batches that are too small:
-#' A batch, or a label in a batch, with one sample is left as it is. So is one with fewer than four reference samples
-#' (of its label), or with reference samples that are all equal. A warning names these groups, the report has a row for
-#' each of them, and the others are moved.
+#' A batch, or a label in a batch, is left as it is if it has one sample only, if there are fewer than four reference
+#' samples (of its label), or if these reference samples are all equal. A warning names the groups that are left, and
+#' the report has a row for each of them. The other groups are moved. If no group can be moved, that is an error.
 #'
-#' @param x Samples x genes without missing values: a numeric matrix or a data frame (a tibble, a data.table or a
-#'   `DataFrame` too). A sparse matrix or a `DelayedMatrix` is made full for the work, which may take 512 MB at most. A
-#'   `SummarizedExperiment` (or `SingleCellExperiment`) or an `ExpressionSet`, whose samples are columns, is taken as it
-#'   is. Columns that do not vary are carried through.
-#' @param batch The batch of each sample: a factor or vector, or the name of a column of the data frame (of `colData` or
-#'   `pData`).
+#' @param x Samples x genes, at least four samples, without missing values: a numeric matrix or a data frame (also a
+#'   tibble, a data.table or a `DataFrame`). A sparse matrix or a `DelayedMatrix` is converted to a full matrix, which
+#'   may take at most 512 MB. A `SummarizedExperiment` (also a `SingleCellExperiment`) or an `ExpressionSet`, whose
+#'   samples are columns, is read as it is: do not transpose it. Columns that do not vary come back unchanged.
+#' @param batch The batch of each sample: a factor or vector with one entry per sample and without `NA`, or the name of
+#'   a column of the data frame (of `colData` or `pData`).
 #' @param reference The batch onto which the others are moved: one of the values of `batch`.
-#' @param label The label of each sample within which samples are moved, given like `batch`; `NULL` for none.
-#' @param latent A [latent_map], or `"none"` for the columns themselves. `NULL`: [latent_pca()] with 50 components,
-#'   or as many as there are.
-#' @param residual What becomes of the part outside the latent space, see below.
+#' @param label The label of each sample, given like `batch`. Samples are moved within their label. `NULL`: a batch is
+#'   moved as a whole.
+#' @param latent A [latent_map], or `"none"` for the columns themselves. `NULL`: [latent_pca()] with 50 components, or
+#'   with fewer if there are fewer columns or at most 50 samples.
+#' @param residual What happens to the part outside the latent space, see that section.
 #' @param adjust What is brought to that of the reference samples before the flow: `"scale"`, the mean and the standard
-#'   deviation of each column; `"mean"`; or `"none"`.
-#' @param target The flow stops where the moved samples are no further from the reference samples than `target` times
-#'   the distance between random halves of these ([wasserstein2()]); 0 for never.
-#' @param floor The flow stops before [novelty()] (leave-one-out) falls below this; 0 for never.
+#'   deviation of each column (the second with the shrinkage of Details); `"mean"`, the mean only; or `"none"`.
+#' @param target The flow stops when the distance of the moved samples to the reference samples ([wasserstein2()]) is at
+#'   most `target` times the distance between random halves of the reference samples. At least 0; with 0 no distance
+#'   stops the flow.
+#' @param floor The flow stops before [novelty()] (leave-one-out) falls below this value. At least 0; with 0 novelty
+#'   does not stop the flow.
 #' @param n_steps Largest number of steps of each flow, at least 0.
-#' @param check Moved samples are compared with the reference every `check` steps, at least 1.
+#' @param check Number of steps from one comparison with the reference samples to the next, at least 1.
 #' @param scale Whether columns are z-scored first.
-#' @param lower `NULL`, or a number: moved values below it are set to it. The reference is not touched.
-#' @param compare Whether the report is made (it may take longer than the flow).
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream
-#'   is restored afterwards.
+#' @param lower `NULL`, or a number: moved values below it are set to it. The reference is not changed.
+#' @param compare Whether the report is made. It may take longer than the flow.
+#' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
+#'   first, and the stream is restored afterwards.
 #' @param threads As in [efs_forward()].
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
 #' @param ... Settings of the flow: `divergence`, `alpha`, `lipschitz`, `step`, `solver`, `hidden`, `smoothing`,
-#'   `normalisation`, `updates`, `rate` and `keep` of [gpa()].
+#'   `normalisation`, `updates`, `rate` and `keep` of [gpa()]. Other arguments are an error.
 #' @return An object of class `integration`, a list with
 #' * `call`;
-#' * `data`: the table in the class it was given in, with the moved samples in their places;
+#' * `data`: the table in the class of `x`, with the moved samples in their places;
 #' * `batch`, `label`: factors, one entry per sample; `reference`: the level of the reference;
-#' * `report`: a data frame, one row for each batch and label (see [summary()][summary.integration]); `scores`: of the
-#'   whole table;
-#' * `groups`: the batches and labels that were moved, with their rows and the reference rows; `left`: those that were
-#'   left as they are, and why;
+#' * `report`: a data frame with one row per batch and label (see [summary()][summary.integration]); `scores`: a data
+#'   frame of the scores of the whole table; both only with `compare = TRUE`;
+#' * `groups`: the batches and labels that were moved, with their rows and their reference rows; `left`: the groups that
+#'   were left as they are, with the reason `why`;
 #' * `flows`: for each group that was moved the adjustment, the unit, the trace of the comparisons and the fit of
 #'   [gpa()];
-#' * `latent` (the fitted map), `points` (latent coordinates before and after), `raised` (how many values were below
-#'   `lower`), `control` and `elapsed`.
+#' * `latent`: the fitted map; `points`: latent coordinates before and after, two matrices with one row per sample;
+#' * `outside`: the root-mean-square length of the residuals of the moved and of the reference samples, in z-scored
+#'   units, before the flow;
+#' * `raised`: the number of moved values that were below `lower`; `assay`: the assay that was read, if any;
+#' * `control`: the settings; `elapsed`: seconds.
 #'
-#'   Methods: `print()`, [summary()][summary.integration], [plot()][plot.integration],
-#'   [predict()][predict.integration] for samples that come later, `as.data.frame()`.
+#' Methods: `print()`, [summary()][summary.integration], [plot()][plot.integration],
+#' [predict()][predict.integration] for samples that come later, `as.data.frame()`.
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4),
@@ -110,7 +123,7 @@
 #' factors <- matrix(rnorm(80 * 3), 80)
 #' loading <- matrix(rnorm(3 * 30), 3)
 #' x <- factors %*% loading + rnorm(80 * 30, sd = 0.3)
-#' # in laboratory "b" the genes hang together otherwise, and its instrument saturates
+#' # in laboratory "b" the genes have other correlations, and its instrument saturates
 #' x[lab == "b", ] <- 3 * tanh(factors[lab == "b", ] %*% loading[, 30:1]) +
 #'   rnorm(30)[col(x)[lab == "b", ]]
 #' fit <- integrate_data(x, lab, "a", seed = 1)
@@ -141,7 +154,8 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   rows <- unlist(lapply(groups$moved, `[[`, "rows"))
   fit <- structure(
     list(
-      call = record_call(match.call(), "integrate_data"), data = replace_rows(x, table$template, table$positions, moved$points, rows),
+      call = record_call(match.call(), "integrate_data"),
+      data = replace_rows(x, table$template, table$positions, moved$points, rows),
       batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
       left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
       outside = outside_rms(outside, table$points, groups$moved, control),
@@ -158,8 +172,8 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   seal(fit)
 }
 
-# flows: of each group; latent, points: all samples with the moved ones in their places; raised: how many values were
-# below `lower`.
+# flows: one per group. latent [n, k], points [n, p]: all samples, with the moved ones in their places. raised: the
+# number of values below `lower`.
 move_samples <- function(table, groups, z, latent, control, threads, progress) {
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
@@ -184,7 +198,7 @@ move_samples <- function(table, groups, z, latent, control, threads, progress) {
   c(moved, list(flows = flows))
 }
 
-# The coordinate of `lower` in each varying column, NULL without a lower end.
+# [p]: the coordinate of `lower` in each varying column. NULL if `lower` is NULL.
 lower_ends <- function(lower, template) {
   if (!is.null(lower)) unlist(lapply(template$columns[template$of[varying(template)]], encode_column, values = lower))
 }
@@ -195,7 +209,7 @@ raise_values <- function(points, least) {
   list(points = pmax(points, rep(least, each = nrow(points))), count = sum(below))
 }
 
-# The report with one row for each group that was left as it is.
+# The report with one more row for each group that was left as it is.
 add_left <- function(report, left) {
   if (!length(left)) return(report)
   rows <- lapply(left, function(group) {

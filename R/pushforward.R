@@ -1,36 +1,41 @@
 #' A map from a normal law to data by matching statistics
 #'
-#' Trains a network that turns normal numbers into points whose statistics are those of the rows of `x`, by gradient
-#' descent of
+#' Trains a network that turns normal numbers into points whose statistics are those of the rows of `x`. Training is
+#' gradient descent of one of
 #' \describe{
 #'   \item{`"characteristic"`}{\eqn{\sum_t |E e^{i t \cdot \phi(Z)} - E e^{i t \cdot X}|^2}{sum_t |E exp(i t phi(Z)) - E
 #'   exp(i t X)|^2}
-#'     over frequencies `t`;}
-#'   \item{`"mmd"`}{squared maximum mean discrepancies with Gaussian kernels of several bandwidths, summed;}
+#'     over frequencies `t`, where \eqn{\phi} is the network and \eqn{Z} is standard normal;}
+#'   \item{`"mmd"`}{the sum of squared maximum mean discrepancies with Gaussian kernels of several bandwidths;}
 #'   \item{`"energy"`}{the energy distance, which weighs all frequencies.}
 #' }
-#' Columns are brought to variance 1 first, frequencies excepted, which are in units of the columns.
+#' The columns are brought to variance 1 first. Only the given `frequencies`, `pin` and `bounds` are in the units of the
+#' columns. [distill()] tells how the network is scored and when training ends. Here the score is the statistic itself,
+#' computed with at most 2000 rows of `x` for `"energy"` and `"mmd"`.
 #'
-#' Statistics do not tell which of the maps with the same law is found. The network starts as the identity (a normal law
-#' with the moments of `x`), which in one dimension leads to the increasing map. Frequencies that are multiples of
-#' \eqn{2\pi} see values modulo 1 only, so that a shift changes nothing: `pin` holds the map at one point. They do not
-#' see either how often values go round, and a wide law on the circle is nearly uniform: without `bounds` such a map is
-#' found and kept.
+#' The statistics do not determine which of the maps with the same law is found. Without `bounds` the network starts
+#' near the identity in units of `x`. Its first law is close to a normal law with independent columns that have the
+#' means and the standard deviations of `x`. In one dimension this start leads to the increasing map.
 #'
-#' @param x Numeric matrix or data frame: the data, at least two rows.
-#' @param statistic See above.
-#' @param frequencies For `"characteristic"`, a matrix of frequencies, one row each (a vector for one column); or one
-#'   whole number: how many are drawn afresh in each step, normal with standard deviations from 1/4 to 8 over that of
-#'   the columns. `NULL`: 128.
-#' @param bandwidth For `"mmd"`, bandwidths in units of columns of variance 1. `NULL`: the median distance times 1/4,
-#'   1/2, 1.
-#' @param pin `NULL`, or `list(z, x)`: base point and the row it is mapped to, exactly.
-#' @param bounds `NULL`, or the ends between which values lie: two numbers, or a matrix of two rows, lower and upper.
-#'   The network then gives logits.
-#' @param start Standard deviations of the normal law that the map starts from, over those of `x` (with `bounds`: of the
-#'   logits).
+#' Frequencies that are multiples of \eqn{2\pi} see values modulo 1 only. A shift of all values then changes nothing;
+#' `pin` fixes the map at one point. These frequencies do not see either how often values go round the circle, and a
+#' wide law on the circle is nearly uniform. Without `bounds`, training therefore stays at such a wide map.
+#'
+#' @param x Numeric matrix or data frame with the data, at least two rows and no missing values.
+#' @param statistic `"characteristic"`, `"mmd"` or `"energy"`, see Details.
+#' @param frequencies For `"characteristic"`. A matrix of frequencies with one row per frequency and one column per
+#'   column of `x` (a vector if `x` has one column). Or one whole number: that many frequencies are drawn anew in each
+#'   step. They are normal; their standard deviations are 1/4, 1/2, 1, 2, 4 and 8 divided by those of the columns.
+#'   `NULL`: 128.
+#' @param bandwidth For `"mmd"`, positive bandwidths, in units in which the columns have variance 1. `NULL`: 1/4, 1/2
+#'   and 1 times the median distance between rows.
+#' @param pin `NULL`, or `list(z, x)`: a base point and the row to which it is mapped, exactly.
+#' @param bounds `NULL`, or the ends between which values lie: two numbers, or a matrix of two rows (lower and upper)
+#'   with one column per column of `x`. All rows of `x` must lie within them. The network then gives logits.
+#' @param start Standard deviation of the normal law that the map starts from, at least 0, in units of the standard
+#'   deviations of `x`. With `bounds`: standard deviation of the logits.
 #' @inheritParams distill
-#' @return An object of class `c("pushforward", "generator", "particle_flow")`, see [generator] for its methods.
+#' @return An object of class `c("pushforward", "generator", "particle_flow")`. See [generator] for its methods.
 #' @references
 #' Cabannes V, Arnal C (2024). Touring sampling with pushforward maps. \doi{10.48550/arXiv.2311.13845}
 #' @examples
@@ -76,7 +81,7 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   complete(take_seconds(run, began), progress)
 }
 
-# Frequencies that are drawn afresh in each step are scored at others, always the same.
+# If frequencies are drawn anew in each step, the score uses other frequencies, which stay the same.
 checked_frequencies <- function(field) {
   t <- draw_normal(256L, ncol(field$sample), draw_key()) * rep(field$scales, length.out = 256)
   c(list(t = t), empirical_characteristic(field$sample, t))
@@ -86,7 +91,7 @@ frequency_scales <- 2^(-2:3)
 
 drawn_frequencies <- 128L
 
-# What the field needs for a statistic. scaled [n, d]: the data in units of `spread`.
+# The settings of the field for a statistic. scaled [n, d]: the data in units of the frame. spread [d].
 pushforward_field <- function(statistic, frequencies, bandwidth, scaled, spread) {
   if (statistic != "characteristic" && !is.null(frequencies)) {
     fail("`frequencies` belong to statistic = \"characteristic\".")
@@ -112,7 +117,7 @@ pushforward_frequencies <- function(frequencies, scaled, spread) {
   }
   if (is.numeric(frequencies) && is.null(dim(frequencies)) && d == 1) frequencies <- matrix(frequencies)
   t <- check_points(frequencies, "frequencies", dim = d)
-  # t x = (t spread) scaled + t centre: the phase of the centre is taken out of the goal
+  # t x = (t spread) scaled + t centre: the phase t centre is the same on both sides and is left out
   t <- unname(sweep(t, 2, spread, "*"))
   list(frequencies = c(list(t = t), empirical_characteristic(scaled, t)))
 }

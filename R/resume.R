@@ -1,19 +1,22 @@
-#' Go on with a run
+#' Continue a run
 #'
-#' Takes the steps that are left of a run of [efs_forward()], [gpa()] or [wgf()] or of the training of a [generator], or
-#' takes more of them. A run in two parts gives what it would have given in one, to the last bit on one BLAS.
+#' Takes the remaining steps of a run of [efs_forward()], [gpa()] or [wgf()], or of the training of a [generator], or
+#' takes further steps. A run in two parts gives the same result as a run in one part, to the last bit with one BLAS.
 #'
 #' @section Generators:
-#' A [generator] does not hold the rows that it was trained on, so it cannot be trained further by itself. Give the path
-#' of its checkpoint. Its learning rate falls over the steps that were planned first and stays low in further ones.
+#' A [generator] does not hold the rows that it was trained on. Training can therefore not continue from the generator
+#' itself: give the path of its checkpoint. The learning rate falls over the steps that were planned first, and it stays
+#' low in further steps.
 #'
 #' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. Missing:
-#'   the run that was last stopped in this session by Ctrl-C or an error, after its first step.
-#' @param n_steps Number of further steps; `NULL`: those that are left of what was planned. 0 gives the fit of what was
-#'   done so far. For a flow that has covered its `time`, further steps have no end but their number.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
+#'   the last run of this session that Ctrl-C or an error stopped after its first step. If there is no such run, that is
+#'   an error. A run that diverged cannot be continued, which is an error too.
+#' @param n_steps Number of further steps, at least 0. With 0 the result is that of the steps done so far. `NULL`: the
+#'   remaining steps of the plan. If a flow has covered its `time`, only this number ends it.
+#' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
+#'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return What [efs_forward()], [gpa()], [wgf()], [distill()] or [pushforward()] would have returned for all steps
-#'   together. The run that was stopped in this session stays until its planned steps are done.
+#'   together. With `object` missing, the stopped run is kept until all its planned steps are done.
 #' @examples
 #' set.seed(1)
 #' fit <- gpa(function(n) matrix(rnorm(2 * n), n), matrix(rexp(100), 50), n_steps = 20)
@@ -29,7 +32,7 @@ resume <- function(object, n_steps = NULL, progress = NULL) {
   run <- if (missing(object)) interrupted$run else as_run(object)
   if (is.null(run)) fail("There is no interrupted run to go on with; give a fit or the path of a checkpoint.")
   if (run$ended == "diverged") {
-    fail("The run diverged at step %d and would do so again; start anew with other settings.", run$state$step)
+    fail("The run diverged at step %d and would do so again; start a new run with other settings.", run$state$step)
   }
   planned <- run$planned
   if (nzchar(run$ended)) run <- reopen(run)

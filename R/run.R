@@ -1,25 +1,25 @@
-# Runs: the one loop of all flows. It takes the steps of a run, shows a bar, listens for Ctrl-C, saves the run on the
-# way and leaves it behind for resume().
+# Runs: the one loop of all flows. It takes the steps of a run, shows a progress bar, reacts to Ctrl-C, saves the run on
+# the way and keeps an interrupted run for resume().
 #
 # A run is a plain list of class c("<kind>_run", "particle_run"). Each has
-#   label    what its bar is called
+#   label    the name of its progress bar
 #   control  the settings; `checkpoint` is the path of a file, or NULL
-#   state    all that the next step depends on and that steps change; `step` counts the steps done
-#   history  a list with one entry per block of steps: what these steps left behind
-#   planned  how many steps are planned in all
-#   ended    "" as long as nothing has ended it, otherwise why it ended
+#   state    everything that steps change and that the next step depends on; `step` is the number of steps done
+#   history  a list with one entry per block of steps: the records of these steps
+#   planned  the number of steps that are planned in all
+#   ended    why the run ended; "" if it has not ended
 #   elapsed  seconds
 #   version  of the package
-# and whatever else its kind needs.
+# and the parts that its kind needs besides.
 #
 # A flow is a file flow-<kind>.R with a function that makes a run and methods of
-#   advance(run, most)  at least one and at most `most` further steps; or none, with `ended` set
-#   finish(run)         what the user gets of the steps done so far; it changes nothing that a later step depends on
+#   advance(run, most)  takes at least one and at most `most` further steps; or takes none and sets `ended`
+#   finish(run)         the result for the user after the steps done so far; it changes nothing that a later step needs
 #   as_run(object)      the run behind such a result
-#   foretell(run)       c(bytes, seconds) that the planned steps take at least
-#   reopen(run)         a run that has ended, ready for more steps (only where clearing `ended` is not enough)
-# and, for its trajectories, those of trajectory.R. What a step draws is a function of the run's key and of the number
-# of the step, so that the bits do not depend on how steps are shared out to blocks.
+#   foretell(run)       c(bytes, seconds): the least that the planned steps need
+#   reopen(run)         makes a run that has ended ready for more steps (only if clearing `ended` is not enough)
+# and, for its trajectories, the methods of trajectory.R. The random numbers of a step are a function of the key of the
+# run and of the number of the step. The bits therefore do not depend on how the steps are divided into blocks.
 
 advance <- function(run, most) UseMethod("advance")
 
@@ -37,7 +37,7 @@ reopen.particle_run <- function(run) {
   run
 }
 
-# What all kinds have in common; `...`: what this kind has besides.
+# A run with the parts that all kinds have. `...`: the parts that this kind has besides.
 new_run <- function(kind, label, control, state, n_steps, ...) {
   structure(
     list(label = label, control = control, state = state, history = list(), planned = n_steps, ended = "", elapsed = 0,
@@ -46,14 +46,14 @@ new_run <- function(kind, label, control, state, n_steps, ...) {
   )
 }
 
-# An entry of the history and the state after it.
+# The run with one more entry of its history and the state after it.
 add_history <- function(run, entry, state) {
   run$history <- c(run$history, list(entry))
   run$state <- state
   run
 }
 
-# One matrix of what the entries of a history hold under a name: side by side, or one below the other.
+# One matrix of the parts `name` of all entries of the history: side by side (cbind), or one below the other (rbind).
 join_history <- function(run, name, bind = cbind) do.call(bind, c(list(NULL), lapply(run$history, `[[`, name)))
 
 # The records of an entry from rows of diagnostics: one row per number, one column per step.
@@ -68,18 +68,18 @@ run_status <- function(run) {
   if (is_open(run)) "interrupted" else "all steps done"
 }
 
-# There are steps left.
+# TRUE if there are steps left and nothing has ended the run.
 is_open <- function(run) run$state$step < run$planned && !nzchar(run$ended)
 
 # ---- the loop --------------------------------------------------------------------------------------------
 
-# Blocks of a flow in C hold their records in one piece of memory.
+# The limit of a block, because the flows in C allocate the records of a block at once.
 most_steps_at_once <- 1e5
 
-# Takes the steps that are left. A block is in `run` as a whole or not at all, so that an interrupt leaves the run as
-# it was before the block. `remember`: a run that is interrupted is kept for resume().
+# Takes the steps that are left. `run` holds a block as a whole or not at all: after an interrupt the run is as it was
+# before the block. `remember`: whether an interrupted run is kept for resume().
 go_on <- function(run, progress, remember = TRUE) {
-  check_room(run) # also makes sure that `run` is there before the clean-up looks at it
+  check_room(run) # this also evaluates `run` before the clean-up needs it
   bar <- progress_bar(run$label, run$planned - run$state$step, progress)
   save <- checkpoint_writer(run$control$checkpoint)
   tell <- time_teller(progress, run)
@@ -106,12 +106,12 @@ take_seconds <- function(run, began) {
   run
 }
 
-# The steps that are left, and the fit.
+# Takes the steps that are left and returns the fit.
 complete <- function(run, progress) finish_or_remember(go_on(run, progress))
 
-# An interrupt while the fit is made does not lose the run.
+# The fit of a run. If an interrupt comes while the fit is made, the run is kept for resume().
 finish_or_remember <- function(run) {
-  force(run) # a run that fails is not begun again by the clean-up
+  force(run) # otherwise the clean-up would start a run that has failed again
   whole <- FALSE
   on.exit(if (!whole) remember_run(run))
   fit <- finish(run)
@@ -119,7 +119,7 @@ finish_or_remember <- function(run) {
   fit
 }
 
-# Refuses steps that would not fit into memory or would not end.
+# Refuses steps that need too much memory or too much time.
 check_room <- function(run) {
   needs <- foretell(run)
   steps <- sprintf("A run of %s steps", format(run$planned, big.mark = ",", decimal.mark = ".",
@@ -128,8 +128,9 @@ check_room <- function(run) {
   check_time(needs[["seconds"]], steps, "give fewer `n_steps`")
 }
 
-# After told_after seconds a script without a bar is told once how long the rest will take, if that is longer than
-# told_from. Steps that would take longer than longest_run are not taken.
+# A script without a progress bar prints one message after told_after seconds. The message foretells the time of the
+# remaining steps, if it is longer than told_from seconds. A run whose remaining steps would take longer than
+# longest_run seconds is stopped with an error.
 told_after <- 5
 told_from <- 60
 longest_run <- 365 * 86400
@@ -158,7 +159,7 @@ time_teller <- function(progress, run) {
 
 interrupted <- new.env(parent = emptyenv())
 
-# A run without a step has nothing to go on from; the one that was stopped before it stays.
+# Keeps a run for resume(). A run without a step done is not kept; the run that was kept before stays.
 remember_run <- function(run, save = checkpoint_writer(run$control$checkpoint)) {
   if (run$state$step == 0) return(invisible())
   interrupted$run <- run
@@ -171,8 +172,8 @@ remember_run <- function(run, save = checkpoint_writer(run$control$checkpoint)) 
 
 checkpoint_seconds <- 30
 
-# A function that saves a run, if the last time was checkpoint_seconds ago or `at_once`. A file that cannot be written
-# costs one warning, never the run.
+# A function that saves a run if the last save was at least checkpoint_seconds ago, or if `at_once`. A file that cannot
+# be written gives one warning and does not stop the run.
 checkpoint_writer <- function(path) {
   force(path)
   last <- seconds_now()
@@ -188,8 +189,8 @@ checkpoint_writer <- function(path) {
   }
 }
 
-# Writes beside the file and renames, so that what was saved last stays until the new file is whole. NULL, or what went
-# wrong: here all errors and warnings are those of the file system.
+# Writes another file and renames it, so that the last checkpoint stays until the new one is complete. Returns NULL or
+# the message of the error. All errors and warnings are caught here, because they can only come from the file system.
 write_checkpoint <- function(run, path) {
   partial <- paste0(path, ".part")
   on.exit(unlink(partial))
@@ -199,7 +200,7 @@ write_checkpoint <- function(run, path) {
   }, error = conditionMessage, warning = conditionMessage)
 }
 
-# The last bytes of a file are written when it is closed: on a full disk they are missing without an error.
+# The last bytes of a file are written when it is closed. On a full disk they are missing, and R gives no error.
 write_whole <- function(run, path) {
   connection <- file(path, "wb")
   on.exit(close(connection))

@@ -1,6 +1,6 @@
-# What is wrong with a table, and how its columns are found.
+# Errors about tables, and how the columns of a table are found.
 
-# Why a column cannot be read, and what to do.
+# Stops: says why a column cannot be read, and what the user can do.
 refuse_column <- function(values, what, name, grouped, kind = NULL) {
   if (!is.null(kind) && is_number(values)) {
     fail("Column %s of `%s` must be of the kind \"%s\", not plain numbers.", name, what, kind$name)
@@ -40,7 +40,7 @@ check_columns <- function(count, wanted, what) {
        if (wanted == 1) "is" else "are")
 }
 
-# owner: of each coordinate, the number of its column.
+# owner: the number of the column of each coordinate.
 check_finite <- function(points, what, names, owner = seq_len(ncol(points))) {
   finite <- is.finite(points)
   if (all(finite)) return(invisible())
@@ -53,15 +53,15 @@ check_finite <- function(points, what, names, owner = seq_len(ncol(points))) {
        "drop or impute them first")
 }
 
-# Of each table, where the columns of the first stand.
+# For each table, the positions of the columns of the first table.
 align_columns <- function(tables) {
   wanted <- column_names(tables[[1]])
   p <- ncol(tables[[1]])
   Map(function(x, what) match_columns(column_names(x), wanted, ncol(x), p, what), tables, names(tables))
 }
 
-# Where the wanted columns stand among those of a table: by name where both have names, by position otherwise. `known`
-# are names that the table may have beside them.
+# The positions of the wanted columns in a table: by name if both have names, otherwise by position. known: names of
+# columns that the table may have besides.
 match_columns <- function(has, wanted, count, p, what, known = NULL) {
   if (is.null(has) || is.null(wanted)) {
     check_columns(count, p, what)

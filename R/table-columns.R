@@ -1,21 +1,23 @@
-# All columns of one or more tables, read by their kinds.
+# Reads all columns of one or more tables, each by its kind.
 
-# What reading a table leaves behind is its template, a list of
+# The result of reading a table is its template, a list of
 #   form     the class in which rows come back
-#   names    of the measured columns, in their order; NULL where they have none
-#   columns  the different fitted columns, and `of` [p]: which of them reads measured column j
-#   dims [p] number of latent coordinates of each measured column, 0 for constant ones
-#   boxes    which measured columns are matrices of one column: list(at, name of that column)
-#   range [2, sum(dims)]  least and largest coordinate of the rows that were read
-#   group    what gives back the label of each row (see table-label.R); NULL without one
+#   names    the names of the measured columns, in their order; NULL if they have none
+#   columns  the different fitted columns
+#   of [p]   the number of the fitted column that reads measured column j
+#   dims [p] the number of coordinates of each measured column, 0 for constant columns
+#   boxes    the measured columns that are matrices of one column: a list of list(at, name of that column)
+#   range [2, sum(dims)]  the least and the largest coordinate of the rows that were read
+#   group    the label from which the values of the group are written (see table-label.R); NULL without a group
 
-# Which measured columns vary.
+# [p]: whether each measured column varies.
 varying <- function(template) template$dims > 0
 
 n_columns <- function(template) length(template$of)
 
-# Tables with the same columns, under the names by which messages call them. Each column is read by one kind, fitted to
-# all tables. points: the coordinates of each table; margin: of the rows of all tables; template: of the first table.
+# tables: a list of tables with the same columns. Its names are those that messages use. Each column is read by one
+# kind, which is fitted to all tables together. points: a list of the coordinates of each table. margin: of the rows of
+# all tables. template: of the first table.
 read_tables <- function(tables, min_rows, kinds = column_kinds(), constants = TRUE, grouped = FALSE) {
   whats <- names(tables)
   tables <- stats::setNames(Map(plain_table, tables, whats), whats)
@@ -48,7 +50,8 @@ read_columns <- function(tables, names, kinds, grouped) {
   if (is.data.frame(first)) {
     for (j in seq_len(p)) {
       values <- unbox(first[[j]])
-      if (is.null(column_kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j), grouped)
+      if (is.null(column_kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j),
+                                                                grouped)
     }
   }
   at <- align_columns(tables)
@@ -58,8 +61,8 @@ read_columns <- function(tables, names, kinds, grouped) {
   })
 }
 
-# One column of all tables. column: as fitted; z: its coordinates, of all rows; margin: NULL for 0; values: the first of
-# them; box: whether it is a matrix of one column.
+# One column of all tables. column: the fitted column; z: the coordinates of all rows; margin: NULL stands for 0;
+# values: the first value; box: see box_of().
 read_column <- function(parts, name, kinds, grouped) {
   box <- box_of(parts[[1]])
   parts <- lapply(parts, unbox)
@@ -76,8 +79,8 @@ read_column <- function(parts, name, kinds, grouped) {
   list(column = column, z = z, margin = margin, values = take(values, 1L), box = box)
 }
 
-# Coordinates of values that a fitted column can read; others are refused. What a kind finds wrong with values is said
-# of the column.
+# The coordinates of values that a fitted column can read. Other values are an error. An error of a kind is passed on
+# with the name of the column.
 encode_part <- function(column, values, code, what, name) {
   if (!takes_values(values, code)) refuse_column(values, what, name, FALSE, code)
   if (is_plain_number(values)) return(encode_column(column, values, code))
@@ -88,7 +91,7 @@ encode_part <- function(column, values, code, what, name) {
 
 is_plain_number <- function(values) is.numeric(values) && is_plain(values)
 
-# Plain numbers of several tables: whole numbers only if they are in all tables.
+# The plain numbers of several tables in one vector, which is of type integer only if all tables have integers.
 join_numbers <- function(parts) {
   joined <- unlist(lapply(parts, as.vector), use.names = FALSE)
   if (typeof(joined) != typeof(parts[[1]])) return(joined)
@@ -101,7 +104,7 @@ bind_coordinates <- function(found, n) {
 
 coordinate_counts <- function(found) vapply(found, function(one) one$column$dim, 0L)
 
-# The same column as one without coordinates.
+# The column as a constant column, which has no coordinates.
 constant_column <- function(one) {
   inner <- one$column
   one$same_as <- if (!length(inner$state) && is.character(inner$kind)) paste(inner$kind, sprintf("%a", one$z[1]))
@@ -129,7 +132,7 @@ with_dimnames <- function(points, names) {
   points
 }
 
-# Columns that are read alike share one fitted column.
+# Columns that are read in the same way share one fitted column.
 new_template <- function(x, names, found, range) {
   key <- vapply(seq_along(found), function(j) {
     column <- found[[j]]$column
@@ -145,7 +148,7 @@ new_template <- function(x, names, found, range) {
   )
 }
 
-# A matrix of one column counts as the vector.
+# A column that is a matrix of one column is read as a vector. list(name of that column), NULL for other columns.
 box_of <- function(values) if (is.matrix(values) && ncol(values) == 1) list(name = colnames(values))
 
 unbox <- function(values) {

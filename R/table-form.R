@@ -1,6 +1,6 @@
-# Classes of tables: what is taken, and in which class new rows come back.
+# Classes of tables: which classes are read, and in which class new rows come back.
 
-# A matrix, or a data frame without groups, for anything that is taken as a table.
+# Any table that can be read, as a matrix or as a data frame without groups. Other objects are an error.
 plain_table <- function(x, what) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) return(ungroup(x))
   if (is.data.frame(x) || (is.matrix(x) && is.numeric(x))) return(x)
@@ -29,7 +29,7 @@ ungroup <- function(x) {
 # A full matrix takes 8 bytes per cell: at most 512 MB.
 most_cells <- 2^26
 
-# The full matrix of a sparse or delayed one.
+# A sparse or delayed matrix as a full matrix.
 full_matrix <- function(x, what) {
   if (is.matrix(x)) return(x)
   size <- as.double(dim(x))
@@ -57,20 +57,20 @@ need_package <- function(package, class) {
   }
 }
 
-# In which class rows come back.
+# The class in which rows come back.
 form_of <- function(x) {
   if (!is.data.frame(x)) return("matrix")
   if (inherits(x, "data.table")) "data.table" else if (inherits(x, "tbl_df")) "tibble" else "data.frame"
 }
 
-# A data frame of columns as they are: names may occur twice.
+# A data frame of the columns, which are not changed. A name may occur twice.
 new_frame <- function(columns, names, n, row_names = NULL) {
   names(columns) <- names
   if (is.null(row_names)) row_names <- .set_row_names(n)
   structure(columns, names = names, class = "data.frame", row.names = row_names)
 }
 
-# Columns as a table of this form.
+# The columns as a table of class `form`.
 shape_table <- function(columns, names, n, form) {
   if (form == "matrix") {
     values <- unlist(columns, use.names = FALSE)
@@ -85,7 +85,8 @@ shape_table <- function(columns, names, n, form) {
   frame
 }
 
-# A data frame (or DataFrame) of any class with some rows of some columns replaced.
+# x, a data frame of any class or a DataFrame. The entries `rows` of its columns `at` are replaced by those of
+# `columns`.
 replace_columns <- function(x, columns, at, rows) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) x <- ungroup(x)
   if (inherits(x, "data.table") && requireNamespace("data.table", quietly = TRUE)) x <- data.table::copy(x)
@@ -108,7 +109,7 @@ replace_columns <- function(x, columns, at, rows) {
   x
 }
 
-# A full matrix in the class of x.
+# The matrix `full` in the class of x.
 matrix_like <- function(full, x) {
   if (inherits(x, "DelayedArray")) return(DelayedArray::DelayedArray(full))
   if (!inherits(x, "Matrix")) return(full)
@@ -119,13 +120,13 @@ matrix_like <- function(full, x) {
 # The values of column j.
 column_at <- function(x, j) if (is.data.frame(x)) x[[j]] else x[, j]
 
-# Names of columns, NULL where there are none.
+# The names of the columns. NULL if there are none.
 column_names <- function(x) {
   names <- if (is.data.frame(x)) names(x) else colnames(x)
   if (!length(names) || all(is.na(names) | names == "")) NULL else names
 }
 
-# Row names that somebody gave, NULL where rows are only numbered.
+# The row names that the user gave. NULL if the rows are only numbered.
 row_labels <- function(x) {
   if (!is.data.frame(x)) return(rownames(x))
   if (.row_names_info(x) > 0L) row.names(x)

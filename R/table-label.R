@@ -1,7 +1,7 @@
-# Labels of rows (group, batch, label): read once, so that they come back with their class and values.
+# Labels of rows (group, batch, label). They are read once, and come back with their class and values.
 
-# The values of a label: a vector with one entry per row, or the column of x that it names. position: where that column
-# stands; NA for a vector.
+# The values of a label: the vector `value` with one entry per row, or the column of x that it names. position: the
+# position of that column, NA for a vector. name: its name, NULL for a vector.
 find_label <- function(value, x, what, where = "x") {
   if (!is_column_name(value, x)) return(list(value = value, position = NA_integer_, name = NULL))
   position <- which(names(x) == value)
@@ -18,8 +18,9 @@ is_column_name <- function(value, x) {
   is.data.frame(x) && is.character(value) && length(value) == 1 && !is.na(value) && nrow(x) != 1
 }
 
-# group: a factor whose levels are the keys; label: what gives back values for it. A key is the text of a value, unique
-# and not empty, so that it can be a name. each: what one row is called.
+# group: a factor whose levels are the keys. label: list(values, keys, position, name), from which values are written. A
+# key is the text of a value, unique and not empty, so that it can be a name. each: how messages call one row, and all
+# rows.
 read_label <- function(found, n, what, each = c("row", "rows of `x`")) {
   value <- found$value
   if (!is.atomic(value) || is.null(value) || length(value) != n) {
@@ -38,7 +39,7 @@ read_label <- function(found, n, what, each = c("row", "rows of `x`")) {
   )
 }
 
-# Numbers that are equal where values are, in the order of the values.
+# One number per value. Equal values have equal numbers, and the numbers have the order of the values.
 label_order <- function(values) {
   if (is.factor(values)) return(as.integer(values))
   if (is_integer64(values)) need_bit64()
@@ -47,7 +48,7 @@ label_order <- function(values) {
   if (is_integer64(values)) match(numbers, as.character(sort(unique(values)))) else numbers
 }
 
-# `name`, or name.1, name.2, ... where it is taken.
+# `name`, or the first of name.1, name.2, ... that is not among `taken` if `name` is.
 free_name <- function(name, taken) utils::tail(make.unique(c(taken, name)), 1)
 
 label_keys <- function(values) {
@@ -63,8 +64,9 @@ label_text <- function(values, digits = 15L) {
   if (is.numeric(values)) as_text(values, digits) else as.character(values)
 }
 
-# Keys of values that are given later, NA where they are unknown: by value where both are numbers or times, by their
-# text otherwise, and by the number that a text stands for where one of the two is a number.
+# The keys of values that are given later. NA for unknown values. If both are numbers or both are times, they are
+# matched by value; otherwise by their text. If one of the two is a number, the other is also matched by the number that
+# its text stands for.
 match_label <- function(values, label) {
   known <- label$values
   if (is_number(values) && is_number(known)) return(label$keys[match(as_number(values), as_number(known))])
@@ -83,10 +85,10 @@ text_number <- function(values) {
   if (is_number(values)) as_number(values) else suppressWarnings(as.double(as.character(values)))
 }
 
-# The values that stand behind keys, in the class of the label.
+# The values that belong to the keys in `group`, in the class of the label.
 label_values <- function(group, label) take(label$values, match(as.character(group), label$keys))
 
-# The column of a table that holds the label; NULL where it is not there.
+# The column of a table that holds the label. NULL if the table has no such column, or several.
 label_column <- function(x, label) {
   at <- which(names(x) == label$name)
   if (length(at) == 1) x[[at]]

@@ -1,9 +1,9 @@
-# New rows: read in the order of the template, and written in the form of the table.
+# New rows: they are read in the order of columns of the template and written in the form of the table.
 
-# Coordinates of the varying columns of new rows [n, sum(dims)]; the column of the group may be there too.
+# [n, sum(dims)]: the coordinates of the varying columns of new rows. The table may have the column of the group too.
 read_new_rows <- function(newdata, template, what = "newdata") encode_rows(newdata, template, what)$points
 
-# The same, and the margin of each row [n].
+# list(points, margin): the same coordinates, and the margin of each row [n].
 encode_rows <- function(newdata, template, what = "newdata") {
   x <- plain_table(newdata, what)
   check_extent(x, what, 0L)
@@ -23,7 +23,8 @@ encode_rows <- function(newdata, template, what = "newdata") {
   list(points = with_dimnames(points, list(row_labels(x), labels)), margin = total_margin(found, nrow(x)))
 }
 
-# New rows in the form of the table: all columns, original types and names.
+# New rows in the form of the table, with all its columns, types and names. bounds: whether coordinates are reflected
+# into the range of the template.
 write_table <- function(points, template, group = NULL, bounds = FALSE) {
   points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
@@ -41,7 +42,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
   shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
 }
 
-# Coordinates [n, sum(dims)] as a list of the values of each measured column.
+# The values of each measured column as a list, from coordinates [n, sum(dims)].
 decode_columns <- function(points, template) {
   codes <- lapply(template$columns, column_code)
   last <- cumsum(template$dims)
@@ -56,7 +57,7 @@ decode_columns <- function(points, template) {
   columns
 }
 
-# [n], what is added to the log-density of drawn coordinates to get that of the rows.
+# [n]: what is added to the log-density of drawn coordinates to get the log-density of the rows.
 point_margin <- function(points, template) {
   codes <- lapply(template$columns, column_code)
   told <- which(!vapply(codes, function(code) is.null(code$margin), NA))
@@ -70,7 +71,9 @@ point_margin <- function(points, template) {
   total
 }
 
-# Reflects coordinates at the ends of [range[1, c], range[2, c]]; what lies more than a width beyond is set to the end.
+# Reflects coordinates of column c at the ends of [range[1, c], range[2, c]]. A coordinate so far outside that this does
+# not bring it into the range is set to the lower end: above by more than the width of the range, or below by more than
+# twice the width.
 reflect_into <- function(x, range) {
   for (column in seq_len(ncol(x))) {
     low <- range[1, column]
@@ -83,8 +86,8 @@ reflect_into <- function(x, range) {
   x
 }
 
-# x with the coordinates of some rows replaced, in the class of x. positions: where the measured columns stand in x;
-# points: coordinates of all rows [n, sum(dims)]; rows: those that are replaced.
+# x with the varying columns of some rows replaced, in the class of x. positions: where the measured columns are in x.
+# points [n, sum(dims)]: coordinates of all rows. rows: the rows that are replaced.
 replace_rows <- function(x, template, positions, points, rows) {
   columns <- decode_columns(unname(points), template)[varying(template)]
   at <- positions[varying(template)]

@@ -1,7 +1,7 @@
-# The user's tables: the only place where they are read. New rows are read and written by table-rows.R.
+# The tables of the user, which are read only here. table-rows.R reads and writes new rows.
 
-# points: the coordinates of the varying columns [n, sum(dims)]; margin [n]: what is added to the log-density of the
-# coordinates of a row to get that of the row; group: a factor of keys.
+# points [n, sum(dims)]: the coordinates of the varying columns. margin [n]: what is added to the log-density of the
+# coordinates of a row to get the log-density of the row. group: a factor of keys. grouped: whether `group` was given.
 read_table <- function(x, group) {
   x <- plain_table(x, "x")
   grouped <- !is.null(group)
@@ -33,8 +33,8 @@ drop_columns <- function(x, position) {
   new_frame(as.list(x)[-position], names(x)[-position], nrow(x), row_labels(x))
 }
 
-# Source and target with the same columns: the coordinates of those that vary in either, as matrices, pooled too, and
-# the template by which rows are given back.
+# Source and target with the same columns. source, target, pooled: matrices of the coordinates of the columns that vary
+# in the two tables together; template: how rows are written.
 read_pair <- function(source, target, n_source) {
   if (is.function(source)) {
     target <- plain_table(target, "target")
@@ -55,7 +55,7 @@ read_pair <- function(source, target, n_source) {
   list(source = name(moved), target = name(goal), pooled = name(rbind(moved, goal)), template = read$template)
 }
 
-# n rows of a source that is a function.
+# n rows from a source that is a function.
 draw_source <- function(source, n) {
   rows <- source(n)
   if (!(is.matrix(rows) || is.data.frame(rows)) || nrow(rows) != n) {
@@ -64,8 +64,8 @@ draw_source <- function(source, n) {
   rows
 }
 
-# points: the coordinates of the varying columns; batch, label: what read_label() gives, or NULL; positions: where the
-# measured columns stand in x.
+# points [n, sum(dims)]: the coordinates of the varying columns. batch, label: the results of read_label(), or NULL.
+# positions: where the measured columns are in x.
 read_samples <- function(x, batch, label) {
   x <- plain_table(x, "x")
   found <- list(batch = find_label(batch, x, "batch"), label = if (!is.null(label)) find_label(label, x, "label"))
@@ -84,14 +84,14 @@ read_samples <- function(x, batch, label) {
   )
 }
 
-# Tables of which all columns are numbers, taken in the unit and the order of the first table.
+# Reads tables whose columns are all numeric, in the units and the order of columns of the first table.
 read_numbers <- function(tables, min_rows = 1L, grouped = FALSE, rescale = FALSE) {
   kinds <- Filter(function(kind) kind$numeric, column_kinds())
   kinds$number <- column_number(rescale)
   read_tables(tables, min_rows, kinds, constants = FALSE, grouped = grouped)
 }
 
-# Tables that are compared, as matrices.
+# Tables that are compared, as matrices with the columns of the first table in its order.
 read_alike <- function(tables, min_rows = 1L) {
   if (!all(vapply(tables, is_plain_matrix, NA))) return(read_numbers(tables, min_rows)$points)
   points <- Map(check_matrix, tables, names(tables), rep_len(min_rows, length(tables)))
@@ -102,7 +102,7 @@ read_alike <- function(tables, min_rows = 1L) {
 
 check_two_samples <- function(x, y, min_rows = 1L) lapply(read_alike(list(x = x, y = y), min_rows), unname)
 
-# One table of numbers as a matrix of doubles with all its columns.
+# One table of numbers as a matrix of doubles, constant columns included.
 check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "x") {
   if (is_plain_matrix(x)) return(check_matrix(x, what, min_rows, dim))
   x <- plain_table(x, what)
@@ -111,13 +111,13 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "
   points
 }
 
-# Points with columns of these names, matched by name where both have names.
+# Points with the columns `names`, matched by name if both have names, otherwise by position.
 check_named_points <- function(x, what, names, dim) {
   points <- check_points(x, what, min_rows = 0L)
   points[, match_columns(column_names(points), names, ncol(points), dim, what), drop = FALSE]
 }
 
-# A plain matrix as one of doubles without further attributes.
+# A plain matrix as a matrix of doubles without attributes other than dim and dimnames.
 check_matrix <- function(x, what, min_rows, dim = NULL) {
   check_extent(x, what, min_rows, dim)
   check_finite(x, what, column_names(x))

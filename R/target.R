@@ -1,25 +1,35 @@
 #' Densities to sample from
 #'
-#' Densities whose values and gradients are computed in C and from which exact draws can be made, for [wgf()] and for
-#' judging what it does: mixtures of Gaussians (any, on a ring, on a grid), a banana and a funnel.
+#' Densities with values and gradients computed in C, and with exact draws. They are targets for [wgf()], and serve to
+#' judge its results: mixtures of Gaussians (any mixture, on a ring, on a grid), a banana and a funnel.
 #'
-#' `target_ring()` puts the modes on a circle in the first two columns, `target_grid()` on a square grid there; the
-#' other columns have mean 0. The banana is \eqn{x_1 \sim N(0, a^2)}, \eqn{x_2 \sim N(b(x_1^2 - a^2), 1)}, the others
-#' \eqn{N(0, 1)}. The funnel is \eqn{x_1 \sim N(0, a^2)}, the others \eqn{N(0, e^{x_1})} given \eqn{x_1}.
+#' * `target_ring()` puts the modes on a circle in the first two columns, at equal angles. `target_grid()` puts them on
+#'   a square grid in these columns, around 0. The other columns have mean 0.
+#' * The banana is \eqn{x_1 \sim N(0, a^2)}{x_1 ~ N(0, a^2)},
+#'   \eqn{x_2 \sim N(b(x_1^2 - a^2), 1)}{x_2 ~ N(b (x_1^2 - a^2), 1)} given \eqn{x_1}, and \eqn{N(0, 1)} in the other
+#'   columns.
+#' * The funnel is \eqn{x_1 \sim N(0, a^2)}{x_1 ~ N(0, a^2)}, and \eqn{N(0, e^{x_1})}{N(0, exp(x_1))} given \eqn{x_1} in
+#'   the other columns. The second argument of \eqn{N} is the variance.
 #'
-#' @param means Numeric matrix, one row a component.
-#' @param covariances Of the components: one variance for all, one a component, a matrix for all, or a list of
-#'   matrices.
-#' @param weights Positive weights of the components, brought to sum 1; `NULL`: equal.
-#' @param modes Number of modes on the ring.
-#' @param side Number of modes along each side of the grid.
-#' @param radius,spacing Of the ring; between neighbours on the grid.
-#' @param sd Standard deviation of each mode in each direction; for the funnel that of the first column, \eqn{a}, at
-#'   most 100. Beyond 20 the other columns are too wide for [wgf()] to start from.
-#' @param width,bend \eqn{a} and \eqn{b} of the banana.
-#' @param dim Number of columns.
-#' @return An object of class `wgf_target`: [simulate()] gives exact draws, `predict(target, x)` the log-density of
-#'   the rows of `x` and `predict(target, x, type = "gradient")` its gradient.
+#' It is an error if the squares of means or standard deviations leave the range of numbers.
+#'
+#' @param means Numeric matrix with one row per component.
+#' @param covariances Covariances of the components: one positive variance for all, one positive variance per component,
+#'   one matrix for all, or a list with one matrix per component. Matrices must be symmetric and positive definite.
+#' @param weights Positive weights of the components, one per component. They are divided by their sum. `NULL`: equal
+#'   weights.
+#' @param modes Number of modes on the ring, at least 1.
+#' @param side Number of modes along each side of the grid, at least 1.
+#' @param radius Radius of the ring, at least 0.
+#' @param spacing Distance between neighbours on the grid, at least 0.
+#' @param sd Standard deviation of each mode in each direction, above 0. For the funnel it is \eqn{a}, the standard
+#'   deviation of the first column, above 0 and at most 100. If it is beyond 20, the other columns are too wide for
+#'   [wgf()] to start from.
+#' @param width,bend \eqn{a}, above 0, and \eqn{b} of the banana.
+#' @param dim Number of columns, at least 2.
+#' @return An object of class `wgf_target`. [simulate()][simulate.wgf_target] gives exact draws.
+#'   `predict(target, x)` gives the log-density at the rows of `x`, and `predict(target, x, type = "gradient")` its
+#'   gradient.
 #' @examples
 #' target <- target_mixture(rbind(c(-2, 0), c(2, 0)), covariances = 0.25, weights = c(1, 3))
 #' target
@@ -79,7 +89,8 @@ target_banana <- function(width = 2, bend = 0.5, dim = 2) {
              spread = c(width, sqrt(1 + 2 * bend^2 * width^4), rep(1, dim - 2L)))
 }
 
-# The standard deviation exp(x_1 / 2) of each draw is a number with this one, and with none of much more.
+# With this standard deviation of x_1 the standard deviation exp(x_1 / 2) of every draw is within the range of doubles.
+# With a much larger one it is not.
 widest_funnel <- 100
 
 #' @rdname target_mixture
@@ -91,7 +102,10 @@ target_funnel <- function(dim = 2, sd = 1) {
   new_target("funnel", dim, "funnel", list(sd = sd), centre = rep(0, dim), spread = c(sd, rep(spread, dim - 1L)))
 }
 
-# shape: the settings of a banana or a funnel. centre, spread [dim]: means and standard deviations of the columns.
+# kind: "mixture", "banana" or "funnel". shape: the settings of a banana or a funnel. centre, spread [dim]: means and
+# standard deviations of the columns. For a mixture: means [k, dim]; weights [k]; roots, a list of the L with
+# L L' = covariance; factors [dim (dim + 1) / 2, k], the lower triangles of L^-1 by rows; constants [k], log(weight)
+# minus the log of (2 pi)^(dim / 2) det L.
 new_target <- function(name, dim, kind, shape, means = NULL, factors = NULL, constants = NULL, roots = NULL,
                        weights = NULL, centre, spread) {
   wide <- !(abs(centre) + spread <= largest_length)
@@ -123,7 +137,7 @@ component_covariances <- function(covariances, k, d) {
   lapply(rep_len(covariances, k), function(v) diag(v, d))
 }
 
-# L with C = L L'.
+# The lower triangular L with L L' = covariance.
 covariance_root <- function(covariance) {
   if (!is.matrix(covariance) || !is.numeric(covariance) || !isSymmetric(unname(covariance))) {
     fail("`covariances` must be symmetric matrices, not %s.", describe(covariance))
@@ -151,15 +165,19 @@ print.wgf_target <- function(x, ...) {
 
 #' Exact draws from a target, and its values
 #'
+#' `simulate()` and `sample()` draw independent points. `predict()` gives the log-density or its gradient.
+#'
 #' @param object,x A target, see [target_mixture()].
-#' @param nsim,size Number of rows.
+#' @param nsim,size Number of rows, at least 0.
 #' @param seed As in [simulate()][simulate.efs].
-#' @param newdata Matrix of points.
-#' @param type `"log_density"` (normalised) or `"gradient"` of it.
+#' @param newdata Numeric matrix of points with one column per dimension. It is an error if the log-density or its
+#'   gradient leaves the range of numbers there.
+#' @param type `"log_density"`, of the normalised density, or `"gradient"` of the log-density.
 #' @param replace,prob Not used.
-#' @param ... Not used.
-#' @return `simulate()`, `sample()`: a matrix `[nsim, dim]`, for a mixture with the component of each row as
-#'   attribute `"component"`. `predict()`: a number a row, or a matrix.
+#' @param ... Not used; for `sample()`, arguments of `simulate()`.
+#' @return `simulate()` and `sample()`: a matrix `[nsim, dim]`; for a mixture its attribute `"component"` gives the
+#'   component of each row. `predict()`: a numeric vector with one entry per row of `newdata`, or for `"gradient"` a
+#'   matrix `[nrow(newdata), dim]`.
 #' @examples
 #' target <- target_banana()
 #' x <- simulate(target, 5, seed = 1)
@@ -174,7 +192,7 @@ simulate.wgf_target <- function(object, nsim = 1, seed = NULL, ...) {
   mark_seed(out, state)
 }
 
-# Values of a target, finite and with gradients of at most `largest`: they may leave the range of doubles.
+# The values of a target. It is an error if they are not finite, or if a gradient is not below `largest`.
 check_target_values <- function(values, largest = Inf) {
   bad <- !is.finite(values$log_density) | rowSums(!(abs(values$gradient) < largest)) > 0
   if (!any(bad)) return(values)
@@ -182,7 +200,7 @@ check_target_values <- function(values, largest = Inf) {
                       "because they lie too far from it."), sum(bad), length(bad))
 }
 
-# From independent standard normals [n, d] and uniforms [n].
+# Draws [n, d] from independent standard normals z [n, d] and uniforms u [n].
 draw_target <- function(target, z, u) {
   if (target$kind == "mixture") {
     component <- pick_weighted(u, target$weights)

@@ -1,14 +1,17 @@
 #' Summaries of a flow towards a density
 #'
-#' `summary()` gives the settings and what the run ended with; `tidy()` one row per step; `glance()` one row for the
-#' fit; `as.data.frame()` the kept particles over time.
+#' * `summary()` gives the settings and the state at the end of the run.
+#' * `tidy()` gives one row per step and one for the end.
+#' * `glance()` gives one row for the fit.
+#' * `as.data.frame()` gives the kept particles over time.
 #'
 #' @param object,x A fit from [wgf()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
-#' @return `summary()`: a list of class `summary.wgf` with `diagnostics`, `control`, `masses` (at the end, or `NULL`)
-#'   and `progress` (a data frame: the diagnostics at five steps). `tidy()`, `glance()` and `as.data.frame()`: data
-#'   frames.
+#' @return `summary()`: a list of class `summary.wgf` with `call`, `diagnostics`, `control`, `masses` (the share of the
+#'   particles in each mode at the end, or `NULL`), `weights` (those of a mixture, or `NULL`), `progress` (a data frame:
+#'   the diagnostics at five steps), `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
+#'   frames. [wgf()] lists the columns of `tidy()`.
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)
@@ -30,8 +33,8 @@ format.wgf <- function(x, ...) {
     sprintf("<wgf> %d particles in %d dimension%s towards %s", run$n, run$dim, if (run$dim == 1) "" else "s", target),
     sprintf("%s; %s kernel, bandwidth %s (%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
             c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1], births),
-    sprintf("%s: %d steps to time %s, divergence %s, log of the integral %s", run$status, run$steps, number(run$time),
-            number(run$divergence), number(run$log_z))
+    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s", run$status, run$steps,
+            number(run$time), number(run$divergence), number(run$log_z))
   )
   if (!is.null(x$masses)) lines <- c(lines, mass_sentence(x))
   lines
@@ -40,8 +43,8 @@ format.wgf <- function(x, ...) {
 mass_sentence <- function(x) {
   last <- x$masses[nrow(x$masses), ]
   inside <- last[-length(last)]
-  sprintf("mass: %d of %d modes hold particles, from %.3f to %.3f each; outside %.3f", sum(inside > 0), length(inside),
-          min(inside), max(inside), last[["outside"]])
+  sprintf("mass: %d of %d modes hold particles, from %.3f to %.3f in each mode; %.3f outside of all modes",
+          sum(inside > 0), length(inside), min(inside), max(inside), last[["outside"]])
 }
 
 describe_wgf <- function(control) {
@@ -105,17 +108,19 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.dat
 
 #' Draws from a flow towards a density
 #'
-#' New points are drawn from the kernel estimate of the particles at the end: a particle and noise from the kernel. At
-#' rest it is this law that matches the target, not that of the particles. Every particle is used as often as any other,
-#' or once more, in random order (less varied sums than by independent draws); the number of points may be far above
-#' that of the particles, but they know no more than these. For a generator without particles see [distill()].
+#' New points are drawn from the kernel estimate of the particles at the end: each is a particle plus noise from the
+#' kernel. At rest it is this law that matches the target, not the law of the particles.
+#'
+#' All particles are used equally often, or once more than others, in random order. Means over the draws therefore vary
+#' less than means over independent draws. The number of points may be far above the number of particles, but the points
+#' hold no more information than the particles. [distill()] makes a generator that needs no particles.
 #'
 #' @param object A fit from [wgf()].
-#' @param nsim Number of rows.
-#' @param seed `NULL` goes on with R's current stream; a whole number is given to [set.seed()] first, and the stream is
-#'   restored afterwards.
+#' @param nsim Number of rows, at least 0.
+#' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
+#'   first, and the stream is restored afterwards.
 #' @param ... Not used.
-#' @return A matrix with the attribute `"seed"` of [stats::simulate()].
+#' @return A matrix `[nsim, dim]` with the attribute `"seed"` of [stats::simulate()].
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)
@@ -138,13 +143,19 @@ draw_estimate <- function(points, kernel, bandwidth, n, key) {
 
 #' What a flow towards a density says about new points
 #'
+#' Computes the estimated log-density, the log-ratio of target and estimate, or the velocity of the flow at given
+#' points.
+#'
 #' @param object A fit from [wgf()].
-#' @param newdata Matrix of points, a column a dimension. Missing: the particles, each without itself.
-#' @param type `"log_density"`: of the kernel estimate `q` (normalised); `"log_ratio"`: \eqn{\log r}{log r}, the target
-#'   over it, with the constant estimated over the particles; `"velocity"`: \eqn{w(r) \nabla \log r}, as a matrix.
-#' @param threads See [efs_forward()].
+#' @param newdata Numeric matrix of points with one column per dimension. Columns are matched by name if both have
+#'   names, otherwise by position. Missing: the particles; the estimate at each of them leaves it out.
+#' @param type `"log_density"`: the logarithm of the kernel estimate `q`, which is normalised. `"log_ratio"`:
+#'   \eqn{\log r}{log r}, the log of the target divided by `q`; the constant of the target is estimated over the
+#'   particles. `"velocity"`: \eqn{w(r) \nabla \log r}{w(r) grad log r}, without the bounds `cap` and `floor`.
+#' @param threads As in [efs_forward()].
 #' @param ... Not used.
-#' @return A number a row, or a matrix.
+#' @return A numeric vector with one entry per row of `newdata`; for `"velocity"` a matrix with one row per point and
+#'   one column per dimension.
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)

@@ -1,20 +1,24 @@
 #' Plots of a flow towards a density
 #'
-#' The particles on their way as a row of panels; divergence and kinetic energy over time; the mass of each mode over
-#' time, which shows how a mode that starts under-covered is repaired; or the range of \eqn{\log r}{log r} over the
-#' particles. `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
+#' Shows the particles on their way in a row of panels, or curves of the diagnostics. `plot()` draws with base graphics.
+#' `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section Several fits:
-#' With `type = "masses"` and further fits, the panels show one fit each: the same modes under different divergences.
+#' With `type = "masses"` and further fits in `others` there is one panel per fit. The panels show the masses of the
+#' same modes under different divergences.
 #'
 #' @param x,object A fit from [wgf()].
-#' @param type `"frames"`, `"trace"`, `"masses"` or `"ratio"`.
+#' @param type `"frames"`: the particles at chosen times. `"trace"`: divergence and kinetic energy over time.
+#'   `"masses"`: the mass of each mode over the steps, if modes were counted; it shows how a mode that starts with too
+#'   few particles is repaired. `"ratio"`: the 5, 50 and 95 per cent points of \eqn{\log r}{log r} over the particles,
+#'   over the steps.
 #' @param times For `"frames"`, flow times; the nearest kept frames are shown. `NULL`: five kept frames evenly spread
 #'   over the steps.
-#' @param others For `"masses"`, a named list of further fits of the same target; the names are the titles.
-#' @param target For `"frames"`, the number of exact draws shown in grey below the particles, where the target can give
-#'   them.
-#' @param col Colours; `NULL`: a palette that colour-blind people can tell apart.
+#' @param others For `"masses"`, a named list of further fits with the same modes. The names are the titles of their
+#'   panels. The title of the first panel is the divergence of `x`.
+#' @param target For `"frames"`, the number of exact draws that are shown in grey below the particles, at least 0. It is
+#'   used only if the density is a target such as [target_mixture()].
+#' @param col Colours. `NULL`: a palette that colour-blind people can tell apart.
 #' @param ... As in [plot.particle_trajectory()].
 #' @inherit plot.particle_trajectory return
 #' @examples
@@ -75,7 +79,8 @@ wgf_frames_picture <- function(fit, times, target, col) {
   panels_picture(layers, rep(list(view), length(slots)), group, col, shared = TRUE)
 }
 
-# One panel a fit, one curve a mode; the steps are the common clock, for times of different divergences are not.
+# One panel per fit and one curve per mode. The horizontal axis is the step, because flow times under different
+# divergences cannot be compared.
 masses_picture <- function(fit, others, col) {
   if (!is.null(others) && (!is.list(others) || inherits(others, "wgf") || is.null(names(others)))) {
     fail("`others` must be a named list of fits.")

@@ -1,18 +1,20 @@
 #' Sampling from a density by a Wasserstein gradient flow
 #'
-#' Moves particles towards a density `p` that is known up to a constant, without data: with `q` the density of the
-#' particles and \eqn{r = p/q},
-#' \deqn{\frac{dx}{dt} = w(r)\, \nabla \log r,}{dx/dt = w(r) grad log r,}
-#' the direction of steepest descent of a divergence \eqn{D_f = \int q f(p/q)}{D_f = integral of q f(p/q)} in
-#' Wasserstein space, with \eqn{w(r) = r^2 f''(r)}. The direction is the same for all divergences: they differ in where
-#' the particles are moved most. `q` is a kernel estimate from the particles, each left out of its own.
+#' Moves particles towards a density `p` that is known up to a constant. No data are needed. With `q` the density of the
+#' particles and \eqn{r = p/q}, the particles follow
+#' \deqn{\frac{dx}{dt} = w(r)\, \nabla \log r.}{dx/dt = w(r) grad log r.}
+#' With \eqn{w(r) = r^2 f''(r)} this is the direction of steepest descent of a divergence
+#' \eqn{D_f = \int q f(p/q)}{D_f = integral of q f(p/q)} in Wasserstein space. The direction is the same for all
+#' divergences. They differ in the particles that they move fastest. `q` is a kernel estimate from the particles; at a
+#' particle it is computed from all others.
 #'
 #' @section Divergences:
 #' \tabular{lll}{
+#'   **`divergence`** \tab **what it is** \tab **\eqn{w(r)}** \cr
 #'   `"kl"` \tab \eqn{KL(q\|p)}{KL(q||p)} \tab \eqn{1} \cr
 #'   `"reverse_kl"` \tab \eqn{KL(p\|q)}{KL(p||q)} \tab \eqn{r} \cr
-#'   `"jeffreys"` \tab their sum \tab \eqn{1 + r} \cr
-#'   `"js"` \tab Jensen and Shannon's \tab \eqn{r / (2(1 + r))} \cr
+#'   `"jeffreys"` \tab the sum of these two \tab \eqn{1 + r} \cr
+#'   `"js"` \tab the Jensen-Shannon divergence \tab \eqn{r / (2(1 + r))} \cr
 #'   `"pearson"` \tab \eqn{\int (p - q)^2 / q}{integral of (p - q)^2 / q} \tab \eqn{2 r^2} \cr
 #'   `"neyman"` \tab \eqn{\int (p - q)^2 / p}{integral of (p - q)^2 / p} \tab \eqn{2 / r} \cr
 #'   `"hellinger"` \tab \eqn{\int (\sqrt p - \sqrt q)^2}{integral of (sqrt p - sqrt q)^2} \tab \eqn{\sqrt r / 2} \cr
@@ -22,89 +24,117 @@
 #'   \tab \eqn{r^\alpha} \cr
 #'   `"log_variance_q"` \tab half the variance of \eqn{\log r}{log r} under `q` \tab
 #'   \eqn{1 - (\log r - E_q \log r)}{1 - (log r - E_q log r)} \cr
-#'   `"log_variance_p"` \tab the same under `p` \tab \eqn{r (1 + \log r - E_p \log r)}{r (1 + log r - E_p log r)}
+#'   `"log_variance_p"` \tab half the variance of \eqn{\log r}{log r} under `p` \tab
+#'   \eqn{r (1 + \log r - E_p \log r)}{r (1 + log r - E_p log r)}
 #' }
-#' As in [gpa()], the divergence is that of the moving particles from the target, so that `"kl"` is
-#' \eqn{KL(q\|p)}{KL(q||p)} (often called reverse in the literature on sampling). Weights are computed from
-#' \eqn{\log r}{log r}. The constant of `p` is estimated by the mean of \eqn{p/q} over the particles, expectations under
-#' `p` by weights proportional to `r`. Weights over that at \eqn{r = 1} are kept between `1/cap` and `cap`: without a
-#' lower end, particles far from the target would stand still under most divergences. The weights of the log-variance
-#' change sign; they are kept between `-cap` and `cap`.
+#' As in [gpa()], it is the divergence of the moving particles from the target. `"kl"` is therefore
+#' \eqn{KL(q\|p)}{KL(q||p)}, which the literature on sampling often calls the reverse divergence.
+#'
+#' Weights \eqn{w} are computed from \eqn{\log r}{log r}. The constant of `p` is estimated by the mean of \eqn{p/q} over
+#' the particles. Expectations under `p` are estimated with weights proportional to `r`.
+#'
+#' The ratio \eqn{w(r) / w(1)} is kept between `1/cap` and `cap`. Without the lower end, particles far from the target
+#' would stand still under most divergences. The weights of the two log-variances change sign; they are kept between
+#' `-cap` and `cap`.
 #'
 #' @section What is guaranteed, and what is not:
-#' The flow is local: where the kernels of two groups of particles do not overlap, no mass passes between them. Each
-#' mode that holds particles is shaped right, but by the flow alone the shares of well-separated modes are those that
-#' the start gave them. Birth and death, where they are on, bring these shares to those of `p`. A mode that no particle
-#' comes near stays empty in either case, whatever the divergence. The diagnostics show the mass of each mode where
-#' modes are known.
+#' The flow is local. If the kernels of two groups of particles do not overlap, no mass passes between the groups. Each
+#' mode that holds particles gets the right shape. Under the flow alone, well-separated modes keep the shares of
+#' particles that the start gave them. Birth and death, if they are used, bring these shares to those of `p`. A mode
+#' that no particle comes near stays empty in either case, under every divergence. The diagnostics show the mass of each
+#' mode if the modes are known.
 #'
 #' @section Birth and death:
 #' Descent of the same divergence in the Wasserstein-Fisher-Rao (Hellinger-Kantorovich) metric also lets mass appear and
 #' vanish:
-#' \deqn{\frac{\partial q}{\partial t} = -\nabla \cdot (q V) + b\, q\, (g(r) - E_q g), \quad g(r) = r f'(r) - f(r),}{
-#' dq/dt = -div(q V) + b q (g(r) - E_q g), g(r) = r f'(r) - f(r),}
-#' with \eqn{dg/d\log r = w(r)}{dg/dlog r = w(r)} and the rate \eqn{b} = `birth_death`. After each step a particle has
-#' as many descendants as this says on average, by systematic resampling; a new one stands where its parent stands, and
-#' noise from the kernel. Most steps change few particles. The number of particles stays. With `birth_death = 0` the
-#' particles follow the Wasserstein flow alone, without any noise.
+#' \deqn{\frac{\partial q}{\partial t} = -\nabla \cdot (q V) + b\, q\, (g(r) - E_q g), \quad g(r) = r f'(r) - f(r).}{
+#' dq/dt = -div(q V) + b q (g(r) - E_q g), g(r) = r f'(r) - f(r).}
+#' Here \eqn{V} is the velocity of the particles, \eqn{dg/d\log r = w(r)}{dg/dlog r = w(r)} and the rate \eqn{b} is
+#' `birth_death`. After each step every particle gets a number of descendants by systematic resampling. The equation
+#' gives the mean of this number. A new particle stands where its parent stands, plus noise from the kernel. Most steps
+#' change few particles. The number of particles stays the same. With `birth_death = 0` the particles follow the
+#' Wasserstein flow alone, without any noise.
 #'
-#' At rest it is the **kernel estimate** that matches `p`; the particles are narrower, by the variance of the kernel in
-#' each direction. [simulate()][simulate.wgf] therefore draws from the kernel estimate. With a normal target of variance
-#' \eqn{s^2} the particles end with variance \eqn{s^2 - h^2}.
+#' At rest it is the **kernel estimate** that matches `p`. The particles are narrower than `p`, by the variance of the
+#' kernel in each direction. [simulate()][simulate.wgf] therefore draws from the kernel estimate. If the target is
+#' normal with variance \eqn{s^2}, the particles of a Gaussian kernel with bandwidth \eqn{h} end with variance
+#' \eqn{s^2 - h^2}.
 #'
-#' Kernel estimates need many particles in many dimensions: see the benchmark of the package for where this ends.
+#' Kernel estimates need many particles in many dimensions. The benchmark of the package shows how far they reach.
 #'
 #' @section Bandwidth:
-#' One number: fixed. Two numbers: annealed geometrically from the first to the second over the first half of
-#' the steps. `NULL`: chosen as the flow goes, so that each particle is as likely as possible under the
-#' kernel estimate of the others. For `kernel = "laplace"`, \eqn{\exp(-|x - y| / h)}, the score of `q` is replaced by
-#' the mean shift over the variance of the kernel, \eqn{(d + 1) h^2} in each direction, which is no gradient of the log
-#' of a density.
+#' One number is a fixed bandwidth. Two numbers are annealed geometrically, from the first to the second over the first
+#' half of the steps. With `NULL` the bandwidth is chosen at the start and adapted every five steps, so that each
+#' particle is as likely as possible under the kernel estimate of the others.
+#'
+#' For `kernel = "laplace"`, which is \eqn{\exp(-|x - y| / h)}{exp(-|x - y| / h)}, the score of `q` is replaced by the
+#' mean shift divided by the variance of the kernel, \eqn{(d + 1) h^2} in each direction. This is not the gradient of
+#' the logarithm of a density.
 #'
 #' @section When a target fails:
-#' If `log_density` or `gradient` throws, or returns values that are missing, infinite or of the wrong length, the run
-#' ends in one error of class `wgf_error`, whose field `fit` is the fit of all steps before. So it is after Ctrl-C:
-#' [resume()] without arguments goes on from there.
+#' `log_density` or `gradient` may throw an error, or return values that are missing, infinite or of the wrong length.
+#' The run then ends in one error of class `wgf_error`. The field `fit` of this condition is the fit of all steps that
+#' were done. [resume()] without arguments continues the run; the last steps, up to one block, are then taken again.
+#' After Ctrl-C there is no such condition, but [resume()] continues the run in the same way.
 #'
 #' @param log_density Function that takes a numeric matrix with one row per point and returns the log-density of each
-#'   row, up to a constant; or a target such as [target_mixture()].
-#' @param gradient Function of the same matrix that returns a matrix: the gradient of the log-density at each row. It is
-#'   compared with differences at some starting points. `NULL`: central differences, two evaluations a column.
-#' @param dim Number of columns. Not needed where `log_density` is a target or `start` a matrix.
-#' @param n Number of particles, at least two.
-#' @param divergence See the table.
+#'   row, up to a constant. It must treat each row by itself. Or a target such as [target_mixture()].
+#' @param gradient Function of the same matrix that returns a matrix of the same size: the gradient of the log-density
+#'   at each row. At the start it is compared with differences at up to five points, and a disagreement is an error.
+#'   `NULL`: central differences, which evaluate `log_density` twice per column.
+#' @param dim Number of columns, at least 1. Not needed if `log_density` is a target or `start` is a matrix.
+#' @param n Number of particles, at least 2.
+#' @param divergence See the table in the section Divergences.
 #' @param alpha Order of `"alpha"`, neither 0 nor 1.
 #' @param kernel `"gaussian"` or `"laplace"`.
-#' @param bandwidth Of the kernel, see below.
-#' @param start Where particles start: a matrix with one row per particle (then `n` is not used); a function of `n` that
-#'   returns one; or one number, the standard deviation of a normal law about 0. `NULL`: a standard
-#'   normal law; for a target, a normal law with its mean and the standard deviations of its columns.
-#' @param step Time step. `NULL`: chosen in each step, half the variance of the kernel or half the inverse of the rate
-#'   at which the score of the target changes along the last step, whichever is less, over the weight that a tenth of
-#'   the particles exceed (theirs is lowered to it); no particle then moves further than the root-mean-square length of
-#'   the kernel's noise.
+#' @param bandwidth Bandwidth of the kernel: one or two positive numbers between 1e-150 and 1e150, in the unit of the
+#'   points, or `NULL`. See the section Bandwidth.
+#' @param start Where the particles start. A matrix with one row per particle and at least two rows (`n` is then not
+#'   used); a function of `n` that returns such a matrix; or one positive number, the standard deviation of a normal law
+#'   with mean 0. `NULL`: a standard normal law; for a target, a normal law with the means and the standard deviations
+#'   of its columns.
+#' @param step Time step, above 0. `NULL`: chosen in each step. Let \eqn{v} be the variance of the kernel in each
+#'   direction, and \eqn{c} the rate at which the score of the target changed along the last step (the 75 per cent
+#'   point over the particles). Let \eqn{W} be the weight that a tenth of the particles exceed; their weights are
+#'   lowered to it. The time step is \eqn{\min(v, 1/c) / (2 W)}{min(v, 1/c) / (2 W)}. It is shortened so that no
+#'   particle moves further than the root-mean-square length of the noise of the kernel.
 #' @param n_steps Number of steps, at least 0.
-#' @param cap Bound of the weights, at least 1; `Inf` for none. See the section on divergences.
-#' @param floor A flat part is added to `q`: what a particle adds to the estimate at its own place, but no more than
-#'   this share of the median of `q` over the particles. Without it (`floor = 0`) a particle far from all others is
-#'   driven off for ever, because the estimate that leaves it out falls faster than `p` there, and evenly spaced
-#'   particles end too wide.
-#' @param birth_death Rate of birth and death over that of the transport, at least 0; 0 for none. `NULL`: 1 where modes
-#'   are known (see `modes`), and otherwise 0. Worth setting for a density of your own that may have several modes.
-#' @param modes Where mass is counted: a matrix of centres, each particle counted for the nearest. `NULL`: for a
-#'   mixture, its components.
-#' @param every Keep the particles of every how many steps for plots. `NULL`: about 100 frames.
-#' @param checkpoint As in [efs_forward()]; `log_density` and `gradient` are saved with the run.
-#' @param threads See [efs_forward()]. The result does not depend on it.
-#' @param progress `TRUE` or `FALSE`; `NULL` shows a bar in an interactive session.
-#' @return An object of class `c("wgf", "particle_flow")`: a list with `call`, `particles` (a matrix), `trajectory` (a
-#'   [particle_trajectory], whose diagnostics have one row per step: `time`, `gamma` (the time step), `bandwidth`,
-#'   `divergence`, `log_z` (log of the integral of `p`), `kinetic_energy`, `largest_move`, `log_r_5`, `log_r_50`,
-#'   `log_r_95` (percentiles of the normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that
-#'   `cap` changed), `births` (share of particles that died and began again elsewhere after the step)), `masses` (a
-#'   matrix with one row per step and one column per mode, or `NULL`), `latent` (`NULL`), `control`, `diagnostics` (one
-#'   row), `elapsed` (seconds). Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf],
-#'   [plot()][plot.wgf], [summary()][summary.wgf], `as.data.frame()`, `tidy()`, `glance()`, [resume()], [distill()].
+#' @param cap Bound of the weights, at least 1. `Inf` sets no bound. See the section Divergences.
+#' @param floor A flat part is added to `q`, at least 0. It is what a particle adds to the estimate at its own place,
+#'   but at most `floor` times the median of `q` over the particles. Without it (`floor = 0`) an isolated particle moves
+#'   away without end, because the leave-one-out estimate decreases faster than `p` there. Evenly spaced particles then
+#'   also end too wide.
+#' @param birth_death Rate of birth and death, divided by the rate of the transport, at least 0. With 0 there is no
+#'   birth and death. `NULL`: 1 if modes are known (see `modes`), otherwise 0. Set it for a density of your own that may
+#'   have several modes.
+#' @param modes Where mass is counted. A matrix of centres, one row per mode: each particle counts for the nearest
+#'   centre. `NULL`: the components, if the target is a mixture of 2 to 100 of them. Each particle then counts for its
+#'   most likely component. It is counted as outside if a draw of this component lies as far out with a probability
+#'   below 1e-4. For other targets mass is not counted.
+#' @param every The particles are kept every `every` steps for plots, at least 1. `NULL`: about 100 frames.
+#' @param checkpoint As in [efs_forward()]. `log_density` and `gradient` are saved with the run.
+#' @param threads As in [efs_forward()]. The result does not depend on it.
+#' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
+#'   a script it prints one message that foretells the time if more than a minute is left.
+#' @return An object of class `c("wgf", "particle_flow")`, a list with
+#' * `call`;
+#' * `particles`: a matrix `[n, dim]`;
+#' * `trajectory`: a [particle_trajectory] with `diagnostics`, a data frame with one row per step and one for the end:
+#'   `step`, `time`, `gamma` (the time step), `bandwidth`, `divergence`, `log_z` (log of the integral of `p`),
+#'   `kinetic_energy` (mean squared speed), `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of the
+#'   normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that `cap` changed) and `births`
+#'   (share of particles that died and were born again elsewhere after the step);
+#' * `masses`: a matrix with one row per step and one for the end, and with one column per mode and a last column
+#'   `outside`; or `NULL`;
+#' * `latent`: `NULL`;
+#' * `control`: the settings;
+#' * `diagnostics`: a data frame of one row with `n`, `dim`, `steps`, `time`, `status` and, at the end, `divergence`,
+#'   `kinetic_energy`, `bandwidth` and `log_z`;
+#' * `elapsed`: seconds;
+#' * what [resume()] and [predict()][predict.wgf] need.
+#'
+#' Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf], [plot()][plot.wgf],
+#' [summary()][summary.wgf], `as.data.frame()`, `tidy()`, `glance()`, [resume()], [distill()].
 #' @references
 #' Lu Y, Lu J, Nolen J (2019). Accelerating Langevin sampling with birth-death. arXiv 1905.09863.
 #'
@@ -116,7 +146,7 @@
 #' plot(fit)
 #' x <- simulate(fit, 1000)
 #'
-#' # a density of one's own, with differences for the gradient
+#' # a density of your own, whose gradient is taken by differences
 #' log_density <- function(x) -abs(x[, 1]) - (x[, 2] - x[, 1]^2 / 4)^2
 #' fit <- wgf(log_density, dim = 2, n = 200, n_steps = 100)
 #' summary(fit)
