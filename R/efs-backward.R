@@ -218,7 +218,8 @@ undo_step_paper <- function(points, at, gamma, traj, control, threads) {
     repeat {
       began <- seconds_now()
       now <- as.integer(min(left, most))
-      solved <- .Call(C_pf_backward_paper, y, solved$points, at, gamma, traj$s, traj$epsilon, control$beta, now, threads)
+      solved <- .Call(C_pf_backward_paper, y, solved$points, at, gamma, traj$s, traj$epsilon, control$beta, now,
+                      threads)
       left <- left - now
       if (left == 0) return(solved)
       most <- floor(max(1, next_count(now, seconds_now() - began)))

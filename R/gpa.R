@@ -38,7 +38,8 @@
 #' @section When a run goes wrong:
 #' A number may leave the range of doubles, for example with `lipschitz = Inf` or with heavy tails. The run then stops
 #' at the last good step and gives a warning. Particles are never `NaN`. A run that is stopped by Ctrl-C is not lost:
-#' [resume()] continues it. A run that needs more than half of the memory, or more than 30 days, is refused with an error.
+#' [resume()] continues it. A run that needs more than half of the memory, or more than 30 days, is refused with an
+#' error.
 #'
 #' @param source Numeric matrix or data frame (see `x` of [efs()]) with the `M` rows that are moved. Or a function of
 #'   `n` that returns `n` such rows, for example `function(n) matrix(rnorm(2 * n), n)`. At least two rows, no missing

@@ -22,8 +22,8 @@ static void blas_gemm(char op_a, char op_b, int m, int n, int k, double alpha, c
 }
 
 /* With layers of a thousand units one product takes a tenth of a second, and an update takes dozens. */
-static void listening_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
-                    int ldb, double beta, double *c, int ldc) {
+static void listening_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
+                           const double *b, int ldb, double beta, double *c, int ldc) {
   R_CheckUserInterrupt();
   blas_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -139,7 +139,8 @@ test_that("predict() goes to the latent side and back", {
   expect_equal(predict(fit, iris[3:4, 4:1], group = iris$Species[3:4]), z[3:4, ])
   expect_error(predict(fit, iris[1:4]), "`group` must give the class")
   expect_error(predict(fit, iris[1:3], group = iris$Species), "lacks the column \"Petal.Width\"")
-  expect_error(predict(fit, iris[1:2, 1:4], group = c("a", "b")), "has the classes \"a\", \"b\", which the fit does not know")
+  expect_error(predict(fit, iris[1:2, 1:4], group = c("a", "b")),
+               "has the classes \"a\", \"b\", which the fit does not know")
   expect_error(predict(fit, type = "data"), "must give the latent points")
 })
 

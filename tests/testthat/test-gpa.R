@@ -81,7 +81,8 @@ test_that("new points follow the particles", {
     expect_lt(relative_error(predict(fit, source), fit$particles), tolerance$passive)
     expect_identical(predict(fit), fit$particles)
     expect_identical(dim(predict(fit, source[0, ])), c(0L, 2L))
-    expect_lt(relative_error(predict(fit, source[5:6, ], type = "latent"), fit$run$state$particles[5:6, ]), tolerance$passive)
+    expect_lt(relative_error(predict(fit, source[5:6, ], type = "latent"), fit$run$state$particles[5:6, ]),
+              tolerance$passive)
   }
   # every second network is kept, and each is used for two steps
   thin <- gpa(source, matrix(rexp(80), 40), n_steps = 41, keep = 2)
@@ -96,7 +97,8 @@ test_that("the divergence falls by the kinetic energy (Theorem 2.5), to the orde
   target <- matrix(rnorm(40, 1.5), 40)
   error <- vapply(c(0.2, 0.05), function(step) {
     set.seed(4)
-    fit <- gpa(source, target, lipschitz = 0.5, step = step, n_steps = 1 / step + 1, updates = 200, rate = 0.003, smoothing = 0.5,
+    fit <- gpa(source, target, lipschitz = 0.5, step = step, n_steps = 1 / step + 1, updates = 200, rate = 0.003,
+               smoothing = 0.5,
                latent = "none", scale = FALSE)
     trace <- tidy(fit)
     rows <- 2:(nrow(trace) - 1) # the first potential is the least trained
@@ -182,7 +184,8 @@ test_that("a run that diverges keeps its last good state", {
   set.seed(8)
   x <- matrix(rnorm(40), 20)
   target <- matrix(rnorm(40), 20) * 1e300
-  expect_warning(fit <- gpa(x, target, divergence = "alpha", lipschitz = Inf, step = 1e200, n_steps = 50, latent = "none",
+  expect_warning(fit <- gpa(x, target, divergence = "alpha", lipschitz = Inf, step = 1e200, n_steps = 50,
+                             latent = "none",
                             scale = FALSE), "diverged at step")
   expect_identical(fit$diagnostics$status, "diverged")
   expect_true(all(is.finite(fit$particles)))

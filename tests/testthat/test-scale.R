@@ -113,7 +113,8 @@ test_that("new points far from a flow say so", {
     expect_error(get(move, asNamespace("particleflow"))(traj, far, 1L), "so far from the particles",
                  class = "particleflow_unsolved")
   }
-  # at 1e200 squares are beyond the range, and what is left of the field is the attraction: x <- x (1 - gamma n / (n - 1))
+  # at 1e200 squares are beyond the range, and only the attraction is left of the field:
+  # x <- x (1 - gamma n / (n - 1))
   near <- matrix(1e200, 1, 2)
   expect_equal(particleflow:::push_forward(traj, near, 1L), near * prod(1 - traj$gamma * 30 / 29), tolerance = 1e-12)
 })

@@ -10,7 +10,9 @@ fits <- function() {
     integration = integrate_data(rbind(x, x + 1), rep(1:2, each = 40), 1, n_steps = 2, compare = FALSE)
   )
 }
-answer <- function(fit) if (inherits(fit, "integration")) predict(fit, matrix(1:2, 1), 2) else simulate(fit, 2, seed = 1)
+answer <- function(fit) {
+  if (inherits(fit, "integration")) predict(fit, matrix(1:2, 1), 2) else simulate(fit, 2, seed = 1)
+}
 
 test_that("a fit that was changed by hand gives no answer", {
   for (fit in fits()) {
@@ -41,7 +43,8 @@ test_that("fits of versions that cannot be read are refused in one sentence", {
   fit <- fits()$efs
   for (version in c("0.1.0", "99.0.0")) {
     fit$version <- version
-    expect_error(simulate(fit, 1), sprintf("was made by particleflow %s, whose fits particleflow .* cannot read", version))
+    expect_error(simulate(fit, 1),
+                 sprintf("was made by particleflow %s, whose fits particleflow .* cannot read", version))
   }
   fit$version <- NULL
   expect_error(predict(fit, iris[1:2, 1:2]), "of an unknown version")

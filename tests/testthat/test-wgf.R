@@ -61,7 +61,9 @@ test_that("the velocity of the log-variances is the gradient of their first vari
   q <- q / sum(q)
   l <- log(p / q)
   for (which in c("q", "p")) {
-    value <- function(q) if (which == "q") 0.5 * sum(q * log(p / q)^2) - 0.5 * sum(q * log(p / q))^2 else half_variance(q, p)
+    value <- function(q) {
+      if (which == "q") 0.5 * sum(q * log(p / q)^2) - 0.5 * sum(q * log(p / q))^2 else half_variance(q, p)
+    }
     variation <- vapply(seq_along(q), function(i) {
       e <- replace(numeric(9), i, 1e-6)
       (value(q + e) - value(q - e)) / 2e-6
@@ -88,7 +90,8 @@ test_that("targets: values integrate to one, gradients agree with differences, d
   plane <- as.matrix(expand.grid(grid, grid))
   dimnames(plane) <- NULL
   for (target in targets) {
-    expect_lt(relative_error(predict(target, y, "gradient"), difference_rows(function(y) predict(target, y), y)), tolerance$difference)
+    expect_lt(relative_error(predict(target, y, "gradient"), difference_rows(function(y) predict(target, y), y)),
+              tolerance$difference)
     weight <- exp(predict(target, plane)) * 0.05^2
     expect_lt(abs(sum(weight) - 1), tolerance$integral)
     x <- simulate(target, 20000, seed = 1)
@@ -97,7 +100,9 @@ test_that("targets: values integrate to one, gradients agree with differences, d
     expect_equal(unname(apply(x, 2, sd)), target$spread, tolerance = 0.05)
   }
   first <- targets[[1]]
-  byhand <- log(0.25 / (2 * pi * sqrt(det(covariance))) * exp(-0.5 * rowSums((sweep(y, 2, c(-1, 0)) %*% solve(covariance)) * sweep(y, 2, c(-1, 0)))) +
+  from_first <- sweep(y, 2, c(-1, 0))
+  lengths <- rowSums((from_first %*% solve(covariance)) * from_first)
+  byhand <- log(0.25 / (2 * pi * sqrt(det(covariance))) * exp(-0.5 * lengths) +
                   0.75 / (2 * pi / 4) * exp(-2 * rowSums(sweep(y, 2, c(2, 1))^2)))
   expect_equal(predict(first, y), byhand, tolerance = tolerance$closed_form)
 })
@@ -201,7 +206,8 @@ test_that("a target that fails ends in one error with the last good state", {
   )
   for (name in names(failures)) {
     set.seed(1)
-    error <- tryCatch(suppressMessages(wgf(counted(failures[[name]]), score, dim = 2, n = 20, n_steps = 50)), error = identity)
+    error <- tryCatch(suppressMessages(wgf(counted(failures[[name]]), score, dim = 2, n = 20, n_steps = 50)),
+                      error = identity)
     expect_s3_class(error, "wgf_error")
     expect_match(conditionMessage(error), name, fixed = TRUE)
     step <- error$fit$diagnostics$steps
@@ -215,7 +221,8 @@ test_that("a target that fails ends in one error with the last good state", {
   }
   bad_gradient <- function(x) x # the wrong sign
   expect_error(wgf(function(x) -rowSums(x^2) / 2, bad_gradient, dim = 2, n = 20), "does not agree with differences")
-  expect_error(wgf(function(x) -rowSums(x^2) / 2, function(x) x[, 1], dim = 2, n = 20), "`gradient` must return a matrix of 20 x 2")
+  expect_error(wgf(function(x) -rowSums(x^2) / 2, function(x) x[, 1], dim = 2, n = 20),
+               "`gradient` must return a matrix of 20 x 2")
   expect_error(wgf(function(x) rowSums(x) / nrow(x), dim = 2, n = 20), "each row by itself")
 })
 
