@@ -17,9 +17,10 @@ compare_correlations <- function(real, synthetic) {
 # Rows of each table and columns whose correlations are judged in the deals.
 most_correlated <- list(rows = 1000L, columns = 200L)
 
-# For each deal the largest difference of correlations between its two tables, over the pairs of columns: differences of
-# Fisher's z, each in units of its own root mean square over the deals, and 0 where the correlations differ by less than
-# 0.1. Correlations are those of the ranks in both tables together. `differences`: those of the tables as they are.
+# For each deal how much the correlations of its two tables differ. The difference of a pair of columns is that of
+# Fisher's z, in units of its own root mean square over the deals, and 0 where the correlations differ by less than
+# 0.1. `largest`: over the pairs; `together`: the mean of their squares; `differences`: those of the tables as they
+# are. Correlations are those of the ranks in both tables together.
 correlation_deals <- function(deals) {
   ranks <- apply(deals$pooled, 2, rank)
   ranks <- sweep(ranks, 2, colMeans(ranks))
@@ -41,7 +42,8 @@ correlation_deals <- function(deals) {
   unit <- sqrt(squares / ncol(first))
   unit[!(unit > 0)] <- 1
   differences <- matrix(differences, ncol = ncol(first)) / unit
-  list(largest = apply(differences, 2, max), differences = differences[, 1])
+  list(statistics = cbind(largest = apply(differences, 2, max), together = colMeans(differences^2)),
+       differences = differences[, 1])
 }
 
 # Of more columns than can be judged, those that depend most on others in both tables together.
@@ -61,12 +63,11 @@ correlations <- function(products, sums, n) {
 
 fisher_z <- function(r) atanh(pmin(pmax(r, -0.9999), 0.9999))
 
-# Adds whether the correlations agree, and how many of the pairs that were dealt are beyond the limit.
+# Adds whether the correlations agree, and how many of the pairs that were dealt are beyond the limit of the largest.
 judge_correlations <- function(correlation, judged) {
   if (is.null(correlation)) return(NULL)
-  limits <- judged$limits
-  limit <- limits$limit[nrow(limits)]
-  correlation$n_beyond <- if (is.null(judged$correlation)) 0L else sum(judged$correlation$differences > limit)
-  correlation$agrees <- correlation$n_beyond == 0
+  # the first limit is that of the largest difference
+  correlation$n_beyond <- sum(judged$correlation$differences > judged$pair_limits$limit[1])
+  correlation$agrees <- all(judged$pair_limits$gap <= 1)
   correlation
 }

@@ -1,6 +1,7 @@
 # What a report prints.
 
 #' @rdname fidelity
+#' @order 2
 #' @param x,object A `fidelity` object.
 #' @param ... Not used.
 #' @export
@@ -77,6 +78,7 @@ format_novelty <- function(x) {
 }
 
 #' @rdname fidelity
+#' @order 2
 #' @export
 print.fidelity <- function(x, ...) {
   check_dots("print()", ...)
@@ -85,6 +87,7 @@ print.fidelity <- function(x, ...) {
 }
 
 #' @rdname fidelity
+#' @order 2
 #' @export
 summary.fidelity <- function(object, ...) {
   check_dots("summary()", ...)
@@ -111,6 +114,7 @@ print.summary.fidelity <- function(x, ...) {
 }
 
 #' @rdname fidelity
+#' @order 2
 #' @param row.names,optional Ignored.
 #' @export
 as.data.frame.fidelity <- function(x, row.names = NULL, optional = FALSE, ...) {

@@ -45,7 +45,7 @@ split_scores <- function(scores, scaled, control, settings, tick) {
 }
 
 # The deals of all scores and of the correlations, and their limits. `values`: [1 + deals, scores]; `limits`: one row
-# per score, and one for the correlations, if there are any.
+# per score; `pair_limits`: those of the two statistics of the correlations, no row if there are none.
 judge_deals <- function(scores, scaled, settings, n_deals, tick) {
   caps <- pmin(vapply(scores, `[[`, 0, "deal_rows"), settings$max_rows)
   deals <- new_deals(scaled$real, scaled$synthetic, c(caps, most_correlated$rows), n_deals)
@@ -62,9 +62,11 @@ judge_deals <- function(scores, scaled, settings, n_deals, tick) {
   correlation <- correlation_deals(fewer_deals(deals, most_correlated$rows))
   tick(1)
   rows <- cbind(real = pmin(caps, nrow(scaled$real)), synthetic = pmin(caps, nrow(scaled$synthetic)))
-  limits <- deal_limits(cbind(sweep(values, 2, sign, "*"), correlations = correlation$largest), closeness_level,
-                        c(least_units(scores, values, rows), if (!is.null(correlation)) 0))
-  list(values = values, limits = limits, sign = sign, rows = rows, correlation = correlation)
+  limits <- deal_limits(cbind(sweep(values, 2, sign, "*"), correlation$statistics), closeness_level,
+                        c(least_units(scores, values, rows), if (!is.null(correlation)) c(0, 0)))
+  own <- seq_along(scores)
+  list(values = values, limits = limits[own, ], pair_limits = limits[-own, ], sign = sign, rows = rows,
+       correlation = correlation)
 }
 
 # For shares of rows their standard error, because shares of few rows jump from value to value; otherwise 0.
@@ -81,10 +83,9 @@ share_error <- function(share, n) {
 
 # The table of scores: see ?fidelity.
 score_table <- function(scores, all, held, splits, judged, scaled, control) {
-  own <- seq_along(scores)
   of <- function(what, f) vapply(names(scores), function(name) f(splits[[what]][splits$score == name]), 0)
   range <- apply(judged$values, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
-  limits <- judged$limits[own, ]
+  limits <- judged$limits
   most <- vapply(scores, function(score) if (is.character(score$rows)) control[[score$rows]] else score$rows, 0)
   most <- pmin(most, control$max_rows)
   data.frame(

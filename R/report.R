@@ -1,11 +1,10 @@
 #' The report: close to the law, and not a copy of the rows?
 #'
-#' Sets generated rows beside real ones. *Closeness* is given by several scores,
-#' each beside its value for two halves of the real rows, so that one sees what
-#' "as close as another sample" is; *novelty* stands beside it, since a copy of
-#' the real rows wins every score of closeness; and the columns and their
-#' correlations are compared one by one, to say where a difference lies. A
-#' verdict in plain sentences heads the report.
+#' `fidelity()` sets generated rows beside real ones. Several scores say how *close* they are; each stands beside its
+#' value for two halves of the real rows, which shows what "as close as another sample" means. *Novelty* stands beside
+#' them, because a copy of the real rows wins every score of closeness. The columns and their correlations are compared
+#' one by one, to say where a difference lies. A verdict in sentences heads the report. If both tables are samples of
+#' one law, it is wrong in at most 5 % of all cases.
 #'
 #' @section Scores:
 #' Columns are first divided by their standard deviation in both tables together. The scores are those of the functions
@@ -16,68 +15,72 @@
 #'
 #' @section The yardstick:
 #' The report gives three values of each score. `all` compares all rows, up to `max_rows` of each table. `synthetic`
-#' compares h real rows with h synthetic rows. `real` compares the same h real rows with h *other* real rows. The latter
+#' compares h real rows with h synthetic rows. `real` compares the same h real rows with h *other* real rows. The last
 #' two are means over `splits` random splits; h is half the real rows, or fewer if the synthetic table is smaller or
-#' `half_rows` says so. They are to be compared with each other, because most scores depend on the number of rows. With
+#' `half_rows` says so. Compare these two with each other, because most scores depend on the number of rows. With
 #' `holdout`, the score of the held-out rows against the real rows is shown too.
 #'
 #' @section The rule:
-#' The rows of both tables are put together and dealt anew, at random, into two tables of the same sizes,
-#' `n_permutations` times. Each score is computed for the two tables of each deal, and for the tables as they are. If
-#' both tables are samples of one law, then the tables as they are are one more deal, like any other. This holds
-#' whatever the law and however many rows and columns there are.
+#' The rows of both tables are put together and dealt anew, at random, into two tables of the same sizes. This is done
+#' `n_permutations` times. Each score is computed for the two tables of each deal, and for the tables as they were
+#' given. If both are samples of one law, then the given tables are one more deal, like any other. This holds whatever
+#' the law is, and however many rows and columns there are.
 #'
 #' The *limit* of a score lies so far from the middle of its deals that at most 3 % of the deals exceed the limit of any
-#' score, or the limit of the correlations. All limits stand equally far from the middle, in units that reach from the
-#' middle of the deals to the worst tenth (for a share of rows at least one standard error). A score is *alike* if the
-#' value of the tables as they are does not exceed its limit. The `gap` is that value in units of the limit: 0 is the
-#' middle of the deals, 1 the limit, and above 4 is called far. In large tables only the first rows in random order are
-#' dealt (`rows_dealt`: 100 of each table for the Wasserstein distance, 500 for the sliced one, 2500 for the classifier,
-#' 1000 for the other scores), so that `dealt`, the value that is compared with the limit, then differs from `all`.
+#' score, or the limits of the correlations. All limits lie equally far from the middle, in units that reach from the
+#' middle of the deals to their worst tenth (for a share of rows at least one standard error). A score is *alike* if the
+#' value of the given tables does not exceed the limit. The `gap` is that value in units of the limit: 0 is the middle
+#' of the deals, 1 the limit, and above 4 is called far.
+#'
+#' In large tables only a part of the rows is dealt, drawn at random (`rows_dealt`): of each table 100 rows for the
+#' Wasserstein distance, 500 for the sliced one, 2500 for the classifier and 1000 for the other scores. Then `dealt`,
+#' the value that is compared with the limit, differs from `all`.
 #'
 #' @section Columns:
 #' The Kolmogorov-Smirnov distance of a column is the largest difference of the two empirical distribution functions,
 #' between 0 and 1. Its limit is that of the two-sample test at level 0.01 over all d columns (Bonferroni),
 #' \eqn{\sqrt{\log(200 d) (1/n + 1/m) / 2}}{sqrt(log(200 d) (1/n + 1/m) / 2)}, and at least 0.05: below that no share of
 #' rows under any threshold is off by more than five percentage points. Columns that are factors, characters or logical
-#' have no part in distances. The shares of their levels are compared by a chi-squared statistic at the same level, with
-#' a p-value from random tables of the same margins, and by a total variation distance above 0.05. They count among the
-#' d columns.
+#' have no part in distances. The shares of their levels are compared by a chi-squared statistic at the same level,
+#' with a p-value from random tables of the same margins; they differ only if the total variation distance is above
+#' 0.05. These columns count among the d columns.
 #'
-#' Correlations are Spearman's. They are judged in the deals, together with the scores, by the largest difference of
-#' Fisher's z over the pairs, each in units of its root mean square over the deals; a difference of correlations of at
-#' most 0.1 does not count. Of more than 200 columns the 200 are judged that correlate most with others in both tables
-#' together.
+#' Correlations are Spearman's. They are judged in the deals, together with the scores: by the largest difference of
+#' Fisher's z over the pairs of columns, and by the mean of the squared differences, each in units of its root mean
+#' square over the deals. A difference of correlations of at most 0.1 does not count. If there are more than 200
+#' columns, the 200 are judged that correlate most with others in both tables together.
 #'
 #' @section Verdict:
 #' The tables are *close* if no score and no column is beyond its limit and the correlations agree. If a score or the
-#' correlations are beyond, but each column agrees, the joint law is at fault.
+#' correlations are beyond, but each column agrees, the joint law is wrong.
 #'
-#' A *copy* has at least half of its rows equal to real ones beyond what fresh rows would have; *near copies* have a
-#' novelty ratio below 0.3 (see [novelty()]); between 0.3 and 0.6 rows keep close; from 0.85 to 1.2 they are new. *Some*
+#' A *copy* has at least half of its rows equal to real ones beyond what fresh rows would have. *Near copies* have a
+#' novelty ratio below 0.3 (see [novelty()]). From 0.3 to 0.6 rows keep close, and from 0.85 to 1.2 they are new. *Some*
 #' rows are called copies or nearly if the duplicates are more than 1 % beyond what fresh rows would have, or if the
-#' ratio of the 5th percentiles is below 0.3. Each of these is said only if it is more than chance, otherwise the rows
-#' are called new. The distances to the nearest real row are compared with those of random deals: of the synthetic and
-#' the held-out rows or, without `holdout`, of all rows. What is compared is the mean rank of the distances, at a
-#' level of 0.3 % for nearer and for farther rows each, and for *some* rows the mean logarithm of the distances below
-#' the median, at 0.4 %. Equal rows need no test where some column holds measurements: no two real rows have the same
-#' value, and most values have more than six digits.
+#' ratio of the 5th percentiles is below 0.3.
+#'
+#' Each of these is said only if it is more than chance; otherwise the rows are called new. For this the distances to
+#' the nearest real row are compared with those of random deals: of the synthetic and the held-out rows or, without
+#' `holdout`, of all rows. Nearer and farther rows are told by the mean rank of the distances, each at a level of 0.3
+#' %, and *some* near rows by the mean logarithm of the distances below the median, at 0.4 %. Equal rows need no such
+#' test if some column holds measurements: no two real rows have the same value there, and most values have more than
+#' six digits.
 #'
 #' @section False alarms:
 #' If both tables (and the held-out rows) are independent samples of one law, the verdict is anything but "close and
 #' new" with a probability of at most 5 %: 3 % for the scores and the correlations, 1 % for the columns, 1 % for
-#' novelty. The first and the last are exact, because they rest on exchangeable rows alone; that of the columns is the
-#' bound of Dvoretzky, Kiefer and Wolfowitz. `bench/report` in the source of the package checks this by simulation at
-#' 17 shapes: normal, heavy-tailed, tied and whole numbers, few rows and up to 1000 columns. A generator that has seen
-#' the real rows does not give an independent sample, so that the rate is that of the yardstick, not of generators.
+#' novelty. The first and the last are exact, because they rest on exchangeable rows alone. That of the columns is a
+#' bound, which was computed exactly for tables of 20 to 3000 rows. The script `bench/report/alarms.R` in the source
+#' of the package checks the whole rate by simulation at 17 shapes: normal, heavy-tailed, tied and whole numbers, few
+#' rows and up to 1000 columns. (Where half of the real rows equal others, the verdict "novelty unknown" is no alarm.)
+#'
+#' A generator that has seen the real rows does not give an independent sample. The rate is that of the yardstick.
 #'
 #' @section What this cannot show:
-#' All of it rests on distances between rows and on the rows at hand. It
-#' cannot show that nothing about a training row can be learnt from the generated
-#' ones: rows may be far from every training row in these distances and still
-#' tell a value of one of them, and what is true on average may fail for a single
-#' row. Nor can it show that two laws are equal: only that this many rows do not
-#' tell them apart.
+#' All of it rests on distances between rows and on the rows at hand. It cannot show that nothing about a training row
+#' can be learnt from the generated ones: rows may be far from every training row in these distances and still tell a
+#' value of one of them, and what is true on average may fail for a single row. Nor can it show that two laws are
+#' equal. It can only show that this many rows do not tell them apart.
 #'
 #' @param real The rows that the generator has seen: a numeric matrix or a data
 #'   frame, at least 20 rows.
@@ -113,7 +116,7 @@
 #' * `c2st` and `novelty`: the objects that those functions return; `alarms`: which differences of the distances are
 #'   more than chance (`nearer`, `farther`, `some` nearer; `FALSE` where the ratios are those of new rows), and
 #'   whether equal rows cannot be chance (`copied`);
-#' * `columns`: a data frame, a row a column: means, standard deviations and
+#' * `columns`: a data frame with one row per column: means, standard deviations and
 #'   quantiles (5, 25, 50, 75, 95 %) in both tables, `shift` (difference of means
 #'   over the standard deviation in `real`), `spread` (ratio of standard
 #'   deviations), `ks`, its `limit` and `agrees`;
@@ -138,6 +141,7 @@
 #' head(as.data.frame(report))
 #' plot(report)
 #' plot(report, type = "novelty")
+#' @order 1
 #' @export
 fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_rows = 10000,
                      half_rows = 2500, w2_rows = 500, n_permutations = 199, scores = NULL, seed = 1,

@@ -250,6 +250,7 @@ auc_sentence <- function(object, alike, new) {
   if (!new && object$interval[["upper"]] < 0.5) {
     return(paste0(start, ", below chance because rows of the two tables come in close pairs."))
   }
+  if (object$interval[["lower"]] > 0.5) return(paste0(start, ", which random deals of the rows reach too."))
   paste0(start, ": it cannot tell the tables apart.")
 }
 

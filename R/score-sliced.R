@@ -11,6 +11,7 @@ quantile_pieces <- function(n, m) {
 }
 
 #' @rdname wasserstein2
+#' @order 2
 #' @details
 #' `sliced_wasserstein()` returns \eqn{(\mathrm{mean}_\theta W_p^p(\theta' x, \theta' y))^{1/p}}
 #' over random directions \eqn{\theta}, uniform on the sphere; in one dimension

@@ -149,6 +149,7 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' other <- iris[iris$Species != "setosa", 1:4]
 #' wasserstein2(setosa, other)
 #' sliced_wasserstein(setosa, other, seed = 1)
+#' @order 1
 #' @export
 wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 1000, max_rows = 5000,
                          threads = NULL) {

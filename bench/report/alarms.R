@@ -1,6 +1,6 @@
-# Rscript bench/report/alarms.R LIBRARY WHICH REPETITIONS FILE: how often fidelity() calls two samples of one law anything
-# but "close and new" (or "close, but novelty unknown" where equal rows leave novelty open). One row per shape, with the
-# 95 % binomial interval. Settings are cheap: two splits, 99 permutations.
+# Rscript bench/report/alarms.R LIBRARY WHICH REPETITIONS FILE: how often fidelity() calls two samples of one law
+# anything but "close and new" (or "close, but novelty unknown" where equal rows leave novelty open). One row per shape,
+# with the 95 % binomial interval. Settings are cheap: two splits, 99 permutations.
 arguments <- commandArgs(TRUE)
 suppressMessages(library(particleflow, lib.loc = arguments[1]))
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))

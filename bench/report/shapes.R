@@ -28,7 +28,8 @@ filled <- function(draw, p) function(n) matrix(draw(n * p), n)
 mixture_law <- function(n) matrix(sample(c(-2, 2), 2 * n, TRUE), n) + rnorm(2 * n) / 2
 labelled_law <- function(n) {
   z <- rnorm(n)
-  data.frame(a = z, b = z + rnorm(n), c = rexp(n), g = sample(letters[1:4], n, TRUE, 4:1), h = sample(c("u", "v"), n, TRUE))
+  data.frame(a = z, b = z + rnorm(n), c = rexp(n), g = sample(letters[1:4], n, TRUE, 4:1),
+             h = sample(c("u", "v"), n, TRUE))
 }
 inflated_law <- function(n) matrix(rexp(n * 6) * rbinom(n * 6, 1, 0.4), n)
 
