@@ -60,7 +60,8 @@
 #' @param step Largest step size of the flow, a number above 0. A step is shorter if its inverse-step bound would
 #'   exceed `max_bound`.
 #' @param time,n_steps Length of the flow: its total time, a number of at least 0, or its number of steps, a whole
-#'   number of at least 0. Give at most one of them. `time = 0` is the option without a flow, which is the comparison
+#'   number of at least 0. With both, the flow ends at `time` or after
+#'   `n_steps` steps, whichever comes first. `time = 0` is the option without a flow, which is the comparison
 #'   to make. `NULL`: chosen.
 #' @param max_bound Largest inverse-step bound of a step, a number above 0, or `Inf` for steps of fixed size. A step
 #'   can be undone if its bound is below 1, see [efs_forward()].

@@ -21,10 +21,12 @@ softening_of <- function(times, n, d) times * n^(-2 / max(d, 2))
 # epsilon = softening_of(softening). A setting with more than one value is open. A search tries the first values first.
 flow_grid <- function(n, d, fixed) {
   choose <- function(name, values) if (is.null(fixed[[name]])) values else fixed[[name]]
-  s <- choose("s", c(0, if (d >= 3) 2, if (d >= 5) 4, -1))
   list(
-    s = s, softening = if (is.null(fixed$epsilon)) c(16, 64, 4, 256) else NA_real_,
-    time = choose("time", c(1, 0.5, 2)), n_steps = fixed$n_steps, epsilon = fixed$epsilon
+    s = choose("s", c(0, if (d >= 3) 2, if (d >= 5) 4, -1)),
+    softening = if (is.null(fixed$epsilon)) c(16, 64, 4, 256) else NA_real_,
+    # a given number of steps leaves the time open
+    time = choose("time", if (is.null(fixed$n_steps)) c(1, 0.5, 2) else list(NULL)),
+    n_steps = fixed$n_steps, epsilon = fixed$epsilon
   )
 }
 

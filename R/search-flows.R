@@ -38,7 +38,7 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
 # The flows that were tried, each with the mean score that value() gives.
 look_for_flows <- function(places, place, grid, least, value) {
   make <- function(place, s, softening, time) {
-    new_flow_candidate(place, s, softening, if (is.null(grid$n_steps)) time, grid$epsilon, grid$n_steps)
+    new_flow_candidate(place, s, softening, time, grid$epsilon, grid$n_steps)
   }
   first <- list()
   look <- function(candidates) {

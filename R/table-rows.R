@@ -71,17 +71,16 @@ point_margin <- function(points, template) {
   total
 }
 
-# Reflects coordinates of column c at the ends of [range[1, c], range[2, c]]. A coordinate so far outside that this does
-# not bring it into the range is set to the lower end: above by more than the width of the range, or below by more than
-# twice the width.
+# Reflects coordinates of column c at the ends of [range[1, c], range[2, c]]. A coordinate outside by more than the
+# width of the range is set to the end that is nearer.
 reflect_into <- function(x, range) {
   for (column in seq_len(ncol(x))) {
     low <- range[1, column]
     high <- range[2, column]
     value <- x[, column]
-    value <- ifelse(value < low, 2 * low - value, value)
-    value <- ifelse(value > high, 2 * high - value, value)
-    x[, column] <- pmin(pmax(value, low), high)
+    inside <- ifelse(value < low, 2 * low - value, ifelse(value > high, 2 * high - value, value))
+    far <- inside < low | inside > high
+    x[, column] <- ifelse(far, pmin(pmax(value, low), high), inside)
   }
   x
 }

@@ -157,3 +157,12 @@ test_that("whitening is undone, and awkward tables do not stop the search", {
   expect_no_error(efs(matrix(rnorm(20 * 15), 20)))
   expect_no_error(efs(matrix(rt(100, 1)))) # no mean
 })
+
+test_that("a search keeps to both the time and the number of steps that are given", {
+  x <- two_clusters(60, 2)
+  both <- efs(x, time = 0.3, n_steps = 50, law = "local")
+  expect_equal(both$diagnostics$time, 0.3)
+  expect_lt(both$diagnostics$steps, 50)
+  few <- suppressWarnings(efs(x, time = 5, n_steps = 4, law = "local"))
+  expect_identical(few$diagnostics$steps, 4L)
+})

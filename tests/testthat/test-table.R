@@ -419,3 +419,8 @@ test_that("a template is small, also of a wide table", {
   expect_lt(as.double(utils::object.size(read$template)), 2e5)
   expect_identical(unname(unclass(write_table(read$points, read$template))), x)
 })
+
+test_that("bounds reflect what is outside by less than the width of the range, and set the rest to the nearer end", {
+  x <- matrix(c(-1.5, -0.5, 0, 0.5, 1, 1.25, 2, 2.5, 100, -100))
+  expect_identical(particleflow:::reflect_into(x, matrix(c(0, 1))), matrix(c(0, 0.5, 0, 0.5, 1, 0.75, 0, 1, 1, 0)))
+})

@@ -239,7 +239,8 @@ test_that("a run that was stopped goes on with resume()", {
   }
   score <- function(x) -x
   set.seed(1)
-  outcome <- suppressMessages(tryCatch(wgf(slow, score, dim = 2, n = 20, n_steps = 30), interrupt = function(e) "interrupted"))
+  outcome <- suppressMessages(tryCatch(wgf(slow, score, dim = 2, n = 20, n_steps = 30),
+                                       interrupt = function(e) "interrupted"))
   expect_identical(outcome, "interrupted")
   fit <- resume()
   set.seed(1)
@@ -251,7 +252,10 @@ test_that("differences stand in for a gradient", {
   set.seed(1)
   start <- matrix(rnorm(100), 50)
   by_differences <- wgf(log_density, start = start, n_steps = 20)
-  exact <- wgf(log_density, function(x) cbind(-1.5 * sign(x[, 1]) * sqrt(abs(x[, 1])) + 2 * (x[, 2] - x[, 1]), -2 * (x[, 2] - x[, 1])),
+  gradient <- function(x) {
+    cbind(-1.5 * sign(x[, 1]) * sqrt(abs(x[, 1])) + 2 * (x[, 2] - x[, 1]), -2 * (x[, 2] - x[, 1]))
+  }
+  exact <- wgf(log_density, gradient,
                start = start, n_steps = 20)
   expect_equal(by_differences$particles, exact$particles, tolerance = 1e-4)
 })
@@ -279,11 +283,13 @@ test_that("simulate draws from the kernel estimate, evenly over the particles, a
     extra <- if (kernel == "gaussian") h^2 else 3 * h^2 # variance of the kernel in each direction, d = 2
     expect_equal(unname(apply(x, 2, var)), unname(apply(fit$particles, 2, var)) + extra, tolerance = 0.06)
     at <- matrix(rnorm(10), 5)
-    expect_equal(predict(fit, at), reference_estimate(at, fit$particles, kernel, h)$log_density, tolerance = tolerance$kernel)
-    expect_equal(predict(fit, at, type = "log_ratio"), predict(target_banana(), at) - predict(fit, at) - fit$diagnostics$log_z,
+    reference <- reference_estimate(at, fit$particles, kernel, h)
+    expect_equal(predict(fit, at), reference$log_density, tolerance = tolerance$kernel)
+    expect_equal(predict(fit, at, type = "log_ratio"),
+                 predict(target_banana(), at) - predict(fit, at) - fit$diagnostics$log_z,
                  tolerance = tolerance$kernel)
     expect_equal(predict(fit, at, type = "velocity"),
-                 predict(target_banana(), at, "gradient") - reference_estimate(at, fit$particles, kernel, h)$score, tolerance = 1e-8)
+                 predict(target_banana(), at, "gradient") - reference$score, tolerance = 1e-8)
   }
   expect_true(all(table(particleflow:::balanced_rows(5, 12, runif(12))) %in% 2:3))
 })
