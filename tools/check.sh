@@ -158,7 +158,8 @@ note_allowed() {
     BEGIN {
       debian = "-(Wformat|Wformat-security|Werror=format-security|Wdate-time|mno-omit-leaf-frame-pointer|" \
         "f[a-z]*-prefix-map=[^ ]*)"
-      suggested = "(ISLR2|ggplot2|Biobase|bladderbatch|SummarizedExperiment)"
+      suggested = "(ISLR2|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
+        "SummarizedExperiment|bit64|data.table|tibble|units)"
       missing = "suggested but not available|^[^A-Za-z]*" suggested "([^A-Za-z]+" suggested ")*[^A-Za-z]*$"
     }
     NR == 1 { heading = $0; next }
