@@ -17,7 +17,7 @@
 #' @param name One word of small letters, digits and underscores, different from the names of the other scores.
 #' @param label How the printed report and the plot call the score.
 #' @param value A function of two numeric matrices `x` (real rows) and `y` and of the list `settings`, which
-#'   returns one finite number. A call that takes long makes the report take about 300 times as long.
+#'   returns one finite number. The report calls it some 200 times.
 #' @param better `"lower"` where a smaller value says that the tables are closer, otherwise `"higher"`.
 #' @param share `TRUE` where the value is a share of rows. Its unit is then at least the standard error of a share.
 #' @param rows The most rows of each table that `value` is given outside the deals: a number, or the name of the
@@ -148,11 +148,19 @@ first_rows <- function(x, most) x[seq_len(min(nrow(x), most)), , drop = FALSE]
 
 # One value per column of `first`, which says which rows of `pooled` are the first table.
 score_deals <- function(score, pooled, first, settings) {
-  if (!is.null(score$relabel)) return(score$relabel(pooled, first, settings))
+  if (!is.null(score$relabel)) return(check_relabelled(score, score$relabel(pooled, first, settings), ncol(first)))
   vapply(seq_len(ncol(first)), function(deal) {
     own <- first[, deal] == 1
     settings$memo <- new.env()
     value <- score$value(pooled[own, , drop = FALSE], pooled[!own, , drop = FALSE], settings)
     as.double(check_value(score, value))
   }, 0)
+}
+
+check_relabelled <- function(score, values, n) {
+  if (!is.numeric(values) || length(values) != n || !all(is.finite(values))) {
+    fail("`relabel` of the score \"%s\" must return %d finite numbers, one per deal, not %s.", score$name, n,
+         describe(values))
+  }
+  as.double(values)
 }
