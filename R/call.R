@@ -7,7 +7,9 @@ most_argument_bytes <- 4000
 # would be stored with the fit and printed by its summary. So each value that is neither a name nor a call nor a short
 # constant is replaced by a word that describes it. An argument that is still too large is replaced as a whole.
 record_call <- function(call, name) {
-  if (!is.name(call[[1]]) && !is.call(call[[1]])) call[[1]] <- as.name(name)
+  # dispatch names the method, which a user cannot call by its name
+  method <- is.name(call[[1]]) && grepl(".", as.character(call[[1]]), fixed = TRUE)
+  if (method || (!is.name(call[[1]]) && !is.call(call[[1]]))) call[[1]] <- as.name(name)
   for (i in seq_along(call)[-1]) {
     argument <- without_data(call[[i]])
     if (utils::object.size(argument) > most_argument_bytes) argument <- as.name("<a long expression>")

@@ -127,6 +127,10 @@ check_path <- function(checkpoint) {
   }
   checkpoint <- path.expand(checkpoint)
   if (dir.exists(checkpoint)) fail("`checkpoint` must be the path of a file, but \"%s\" is a directory.", checkpoint)
+  # a checkpoint that is renamed onto a device would replace the device
+  if (grepl("^/dev/(?!shm/)", normalizePath(checkpoint, mustWork = FALSE), perl = TRUE)) {
+    fail("`checkpoint` must be the path of a file, but \"%s\" is a device.", checkpoint)
+  }
   if (!dir.exists(dirname(checkpoint))) {
     fail("`checkpoint` must be the path of a file in a directory that exists, but \"%s\" does not.",
          dirname(checkpoint))

@@ -40,7 +40,7 @@
 #' @param check_every Number of steps from one score to the next, at least 1.
 #' @param patience Number of scores in a row without improvement that end the training, at least 1.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved.
+#'   the run is not saved. A checkpoint that is there already is overwritten.
 #' @param threads As in [efs_forward()].
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.

@@ -44,7 +44,8 @@
 #' traj <- efs_forward(x, n_steps = 10)
 #' back <- efs_backward(traj, traj$frames[, , 11])
 #' max(abs(back - x))
-#' efs_backward(traj, traj$frames[, , 11], control = efs_control(tolerance = 1e-6), details = TRUE)$evaluations
+#' loose <- efs_control(tolerance = 1e-6)
+#' efs_backward(traj, traj$frames[, , 11], loose, details = TRUE)$evaluations
 #' @export
 efs_backward <- function(traj, y, control = efs_control(), details = FALSE, threads = NULL, progress = NULL, ...) {
   check_progress(progress)

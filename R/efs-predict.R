@@ -130,6 +130,7 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
 #' mean(predict(fit, iris[-rows, 1:4], type = "log_density"))
 #' @export
 logLik.efs <- function(object, newdata, group = NULL, threads = NULL, ...) {
+  check_dots("logLik()", ...)
   if (missing(newdata)) {
     fail("`newdata` must be given: the likelihood of the training rows says nothing about new ones.")
   }

@@ -43,7 +43,9 @@
 #' # a particle plus Laplace noise
 #' mine <- law_kind(
 #'   "my_laplace",
-#'   fit = function(points, width = 0.3) list(points = points, width = width * mean(apply(points, 2, sd))),
+#'   fit = function(points, width = 0.3) {
+#'     list(points = points, width = width * mean(apply(points, 2, sd)))
+#'   },
 #'   draw = function(law, n) {
 #'     noise <- matrix(rexp(n * ncol(law$points)) - rexp(n * ncol(law$points)), n)
 #'     law$points[base::sample(nrow(law$points), n, replace = TRUE), ] + law$width * noise

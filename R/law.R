@@ -102,6 +102,9 @@ law_density <- function(law, points, threads, self = FALSE, ...) {
     fail("`density` of the law \"%s\" must return %d numbers, one per row%s, not %s.", law$name, wanted[1],
          if (wanted[2] > 1) sprintf(", in each of %d columns", wanted[2]) else "", describe(value))
   }
+  if (anyNA(value)) {
+    fail("`density` of the law \"%s\" returned NA or NaN; where the density is 0 its logarithm is -Inf.", law$name)
+  }
   matrix(as.double(value), wanted[1])
 }
 

@@ -1,4 +1,5 @@
-# Work of one .Call(), pairs times columns: 0.01 s, or 0.3 s where epsilon is so small that sums have to be computed anew.
+# Work of one .Call(), pairs times columns: 0.01 s, or 0.3 s if epsilon is so small that sums have to be computed
+# again.
 # It follows from the extents alone, so that the same steps are relaxed whatever else the machine is doing.
 work_per_call <- 2e8
 

@@ -42,7 +42,8 @@
 #' )
 #' set.seed(1)
 #' x <- matrix(rnorm(120), 60)
-#' fidelity(x, matrix(rnorm(120), 60), scores = c(fidelity_scores()[c("auc", "energy_distance")], list(spacing)))
+#' some <- c(fidelity_scores()[c("auc", "energy_distance")], list(spacing))
+#' fidelity(x, matrix(rnorm(120), 60), scores = some)
 #' names(fidelity_scores())
 #' @export
 new_score <- function(name, label, value, better = c("lower", "higher"), share = FALSE, rows = "max_rows",

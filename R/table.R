@@ -5,13 +5,15 @@
 read_table <- function(x, group) {
   x <- plain_table(x, "x")
   grouped <- !is.null(group)
-  label <- if (grouped) find_label(group, x, "group")
-  read <- read_tables(list(x = drop_columns(x, label$position)), 2L, grouped = TRUE)
+  if (grouped) {
+    found <- find_label(group, x, "group")
+    label <- read_label(found, nrow(x), "group")
+    check_class_sizes(label$group)
+  }
+  read <- read_tables(list(x = drop_columns(x, if (grouped) found$position)), 2L, grouped = TRUE)
   read$template$form <- form_of(x)
   if (!any(varying(read$template))) fail("`x` has no column that varies; there is nothing to learn from equal rows.")
   if (grouped) {
-    label <- read_label(label, nrow(x), "group")
-    check_class_sizes(label$group)
     if (is.null(label$label$name)) label$label$name <- free_name("group", column_names(x))
     read$template$group <- label$label
   }

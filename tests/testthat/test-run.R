@@ -221,6 +221,7 @@ test_that("what is no path of a checkpoint is refused in one sentence", {
   writeLines("a,b", table)
   for (name in names(flows)) {
     expect_error(flows[[name]](checkpoint = directory), "is a directory", info = name)
+    if (.Platform$OS.type == "unix") expect_error(flows[[name]](checkpoint = "/dev/null"), "is a device", info = name)
     expect_error(flows[[name]](checkpoint = file.path(directory, "no", "run")), "in a directory that exists")
     expect_error(flows[[name]](checkpoint = table), "a file that is not a checkpoint and would be lost")
     for (junk in list(5, NA, "", c("a", "b"), NULL[0], sum, list())) {

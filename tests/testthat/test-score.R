@@ -99,6 +99,7 @@ test_that("a bad score is named", {
   none <- new_score("none", "none", function(x, y, settings) NA_real_)
   expect_error(fidelity(x, x, scores = none), "The score \"none\" must return one finite number, not NA")
   short <- new_score("short", "short", good, relabel = function(pooled, first, settings) 1)
-  expect_error(fidelity(x, x, scores = short), "`relabel` of the score \"short\" must return 200 finite numbers", fixed = TRUE)
+  expect_error(fidelity(x, x, scores = short),
+               "`relabel` of the score \"short\" must return 200 finite numbers", fixed = TRUE)
   expect_error(format(none, digits = 3), "format\\(\\) has no argument `digits`")
 })
