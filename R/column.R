@@ -150,7 +150,9 @@ print.fitted_column <- function(x, ...) {
 take <- function(values, at) {
   taken <- values[at]
   if (is.object(values) && !is.object(taken)) {
-    attributes(taken) <- attributes(values)[setdiff(names(attributes(values)), c("names", "dim", "dimnames"))]
+    kept <- attributes(values)[setdiff(names(attributes(values)), c("names", "dim", "dimnames", "tsp"))]
+    kept$class <- setdiff(kept$class, "ts") # a part of a time series is none
+    attributes(taken) <- kept[lengths(kept) > 0]
   }
   taken
 }

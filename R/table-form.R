@@ -48,7 +48,7 @@ as_data_frame <- function(x) {
     column <- x[[j]]
     if (isS4(column) && inherits(column, "Rle")) as.vector(column) else column
   })
-  new_frame(columns, names(x), nrow(x), rownames(x))
+  new_frame(columns, names(x)[seq_along(x)], nrow(x), rownames(x))
 }
 
 need_package <- function(package, class) {
@@ -123,6 +123,8 @@ column_at <- function(x, j) if (is.data.frame(x)) x[[j]] else x[, j]
 # The names of the columns. NULL if there are none.
 column_names <- function(x) {
   names <- if (is.data.frame(x)) names(x) else colnames(x)
+  # a copy, because data.table changes the names of a table in place
+  names <- names[seq_along(names)]
   if (!length(names) || all(is.na(names) | names == "")) NULL else names
 }
 

@@ -424,3 +424,18 @@ test_that("bounds reflect what is outside by less than the width of the range, a
   x <- matrix(c(-1.5, -0.5, 0, 0.5, 1, 1.25, 2, 2.5, 100, -100))
   expect_identical(particleflow:::reflect_into(x, matrix(c(0, 1))), matrix(c(0, 0.5, 0, 0.5, 1, 0.75, 0, 1, 1, 0)))
 })
+
+test_that("a fit keeps its names when the user's data.table changes in place, and time series are read as numbers", {
+  skip_if_not_installed("data.table")
+  x <- data.table::data.table(a = as.double(1:40), b = sin(1:40))
+  fit <- efs(x, calibrate = FALSE)
+  before <- simulate(fit, 2, seed = 1)
+  data.table::set(x, j = "extra", value = 1L)
+  data.table::setnames(x, "a", "A")
+  expect_equal(simulate(fit, 2, seed = 1), before, ignore_attr = TRUE)
+  expect_identical(names(simulate(fit, 2, seed = 1)), c("a", "b"))
+  m <- as.matrix(iris[1:40, 1:2])
+  expect_equal(as.matrix(simulate(efs(ts(m), calibrate = FALSE), 2, seed = 1)),
+               as.matrix(simulate(efs(m, calibrate = FALSE), 2, seed = 1)), ignore_attr = TRUE)
+  expect_no_error(simulate(efs(data.frame(a = ts(m[, 1]), b = m[, 2]), calibrate = FALSE), 2))
+})
