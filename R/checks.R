@@ -163,3 +163,8 @@ check_every <- function(keep, every, planned) {
 }
 
 is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)
+
+# The arguments among `given` that the function f takes.
+accepted <- function(f, given) {
+  if ("..." %in% names(formals(f))) given else given[names(given) %in% names(formals(f))]
+}

@@ -51,7 +51,8 @@
 #' flag$decode(cbind(z), list())
 #' @export
 column_kind <- function(name, reads, encode, decode, fit = function(values) list(), margin = NULL,
-                        description = function(state) name, numeric = FALSE, rank = 1) {
+                        description = function(state) name, numeric = FALSE, rank = 1, scores = FALSE,
+                        cells = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || name == "") {
     fail("`name` must be one word, not %s.", describe(name))
   }
@@ -62,7 +63,8 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
   structure(
     list(name = name, reads = reads, encode = encode, decode = decode, fit = fit, margin = margin,
          description = description,
-         numeric = check_flag(numeric, "numeric"), rank = check_number(rank, "rank")),
+         numeric = check_flag(numeric, "numeric"), rank = check_number(rank, "rank"),
+         scores = check_flag(scores, "scores"), cells = cells),
     class = "column_kind"
   )
 }
@@ -77,11 +79,12 @@ print.column_kind <- function(x, ...) {
 
 # The kinds that may read a column, the highest rank first. They are the values of the exported constructors column_x()
 # of the package, called without arguments. A new kind needs only a file column-x.R that exports column_x().
-column_kinds <- function() {
+column_kinds <- function(scores = FALSE) {
   space <- topenv()
   makers <- sort(grep("^column_", getNamespaceExports(space), value = TRUE), method = "radix")
   kinds <- lapply(setdiff(makers, "column_kind"), function(maker) get(maker, space)())
   names(kinds) <- vapply(kinds, `[[`, "", "name")
+  kinds <- Filter(function(kind) kind$scores == scores, kinds)
   kinds[order(-vapply(kinds, `[[`, 0, "rank"))]
 }
 
@@ -94,8 +97,9 @@ column_kind_of <- function(values, kinds) {
 
 # A fitted column holds its state and the number of its coordinates. It holds the name of a kind of the package, and the
 # whole code of any other kind.
-fit_column <- function(kind, values) {
-  column <- list(kind = if (is_own(kind)) kind$name else kind, state = kind$fit(values), dim = NA_integer_)
+fit_column <- function(kind, values, others = NULL) {
+  state <- do.call(kind$fit, c(list(values), accepted(kind$fit, list(others = others))))
+  column <- list(kind = if (is_own(kind)) kind$name else kind, state = state, dim = NA_integer_)
   class(column) <- "fitted_column"
   column
 }
@@ -110,8 +114,8 @@ column_code <- function(column) {
 }
 
 # The coordinates of n values as one vector: n numbers for each of the column$dim coordinates.
-encode_column <- function(column, values, code = column_code(column)) {
-  z <- code$encode(values, column$state)
+encode_column <- function(column, values, code = column_code(column), uniform = NULL) {
+  z <- do.call(code$encode, c(list(values, column$state), accepted(code$encode, list(uniform = uniform))))
   n <- length(values)
   if (!is.numeric(z) || (n > 0 && length(z) %% n != 0) || (!is.na(column$dim) && length(z) != n * column$dim)) {
     fail("`encode` of the column kind \"%s\" must return %d rows of numbers, not %s.", code$name, n, describe(z))
@@ -120,11 +124,16 @@ encode_column <- function(column, values, code = column_code(column)) {
 }
 
 decode_column <- function(column, coordinates, code = column_code(column)) {
+  if (!is.null(column$missing)) {
+    gone <- margin_values(column$missing, coordinates[, ncol(coordinates)]) >= 0.5
+    coordinates <- coordinates[, -ncol(coordinates), drop = FALSE]
+  }
   values <- code$decode(coordinates, column$state)
   if (length(values) != nrow(coordinates)) {
     fail("`decode` of the column kind \"%s\" must return %d values, not %s.", code$name, nrow(coordinates),
          describe(values))
   }
+  if (!is.null(column$missing)) is.na(values) <- which(gone)
   values
 }
 

@@ -125,42 +125,9 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   control$laws <- check_laws(law, law_settings)
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
-  latent <- choose_latent(latent, table, control$min_rows)
-  threads <- threads_within(threads)
-  latent <- latent$fit(table$points)
-  if (!is.null(s)) check_potential(s, 0, latent$dim)
-  z <- check_spread(unname(latent$encode(table$points)))
-  rows <- split(seq_len(nrow(z)), table$group)
-  foretell_fit(rows, latent$dim, control, threads)
-  flows <- lapply(names(rows), function(class) {
-    make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
-              if (table$grouped) class, threads, progress)
-  })
-  names(flows) <- names(rows)
-  diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
-  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
-    vapply(rows, function(some) mean(table$margin[some]), 0, USE.NAMES = FALSE)
-
-  seal(structure(
-    list(
-      call = record_call(match.call(), "efs"),
-      trajectory = if (table$grouped) lapply(flows, `[[`, "trajectory") else flows[[1]]$trajectory,
-      latent = latent,
-      control = control[setdiff(names(control), "laws")],
-      diagnostics = diagnostics,
-      elapsed = proc.time()[[3]] - began,
-      flows = lapply(flows, `[`, stored_of_flow),
-      calibration = Filter(Negate(is.null), lapply(flows, `[[`, "calibration")),
-      rows = rows,
-      table = table$template,
-      version = as.character(utils::packageVersion("particleflow"))
-    ),
-    class = c("efs", "particle_flow")
-  ))
+  fit_table(table, choose_latent(latent, table, control$min_rows), blocks, control, record_call(match.call(), "efs"),
+            "efs", began, threads_within(threads), progress)
 }
-
-# The parts of each flow that a fit stores beside the trajectory.
-stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
 
 # The laws that the user asks efs() for, as kinds. NULL: all laws that are searched.
 check_laws <- function(law, law_settings) {

@@ -124,54 +124,6 @@ normal_scores <- function(points, bandwidth) {
   list(maps = maps, scores = to_normal(maps, unname(points)), memo = new.env(parent = emptyenv()))
 }
 
-# Knots x -> z with z = qnorm(F(x)). Between two thresholds F is the kernel estimate of the distribution function.
-# Beyond each threshold it has a generalised Pareto tail.
-normalising_map <- function(x, bandwidth, knots = 200) {
-  width <- bandwidth * stats::bw.nrd0(x)
-  if (!(width > 0)) width <- max(abs(x), 1) * 1e-8
-  upper <- pareto_tail(x, width)
-  lower <- pareto_tail(-x, width)
-  at <- stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8)
-  at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
-  at <- at[c(TRUE, diff(at) > 1e-6 * width)]
-  # `at`: z from the upper tail probability at each knot; `lower`: z of the mirrored values, so with the other sign
-  z <- stats::qnorm(.Call(C_pf_kernel_tail, as.double(sort(x)), at, width), lower.tail = FALSE)
-  x <- c(rev(-lower$x), at, upper$x)
-  z <- c(-rev(lower$z), z, upper$z)
-  keep <- is.finite(z) & c(TRUE, diff(x) > 0) & c(TRUE, diff(z) > 0)
-  list(x = x[keep], z = z[keep])
-}
-
-# The tail beyond a threshold that 5 % of the values exceed (at least ten values, at most a quarter). The excess over
-# it is generalised Pareto. Its shape comes from probability-weighted moments (Hosking and Wallis 1987); it is shrunk
-# towards 0 if there are few values, and kept between 0 and 1/2. Its mean is that of the kernel estimate. The knots
-# have equal steps in the logarithm of the probability, down to 1e-15.
-pareto_tail <- function(x, width, knots = 40) {
-  n <- length(x)
-  threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)
-  excess <- sort(x[x > threshold] - threshold)
-  m <- length(excess)
-  first <- if (m > 0) mean(excess) else width
-  second <- if (m > 0) mean((1 - (seq_len(m) - 0.35) / m) * excess) else width / 2
-  shape <- min(max((2 - first / (first - 2 * second)) * m / (m + 10), 0), 0.5)
-  if (is.na(shape)) shape <- 0
-  beyond <- (x - threshold) / width
-  probability <- mean(stats::pnorm(beyond))
-  mean_excess <- width * mean(beyond * stats::pnorm(beyond) + stats::dnorm(beyond)) / probability
-  inside <- log(probability)
-  log_p <- seq(inside, min(-34.5, 2 * inside), length.out = knots)[-1]
-  growth <- if (shape > 1e-6) expm1(shape * (inside - log_p)) / shape else inside - log_p
-  list(threshold = threshold, x = threshold + mean_excess * (1 - shape) * growth,
-       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
-}
-
-# A piecewise linear function and its slopes. Beyond the ends it continues in the same direction.
-piecewise <- function(from, to, at) {
-  piece <- findInterval(at, from, all.inside = TRUE)
-  slope <- (to[piece + 1L] - to[piece]) / (from[piece + 1L] - from[piece])
-  list(value = to[piece] + slope * (at - from[piece]), slope = slope)
-}
-
 to_normal <- function(maps, points) {
   for (column in seq_along(maps)) {
     points[, column] <- piecewise(maps[[column]]$x, maps[[column]]$z, points[, column])$value

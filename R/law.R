@@ -54,11 +54,6 @@ fit_law <- function(kind, points, s, memo = NULL) {
   if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
-# The arguments among `given` that the function f takes.
-accepted <- function(f, given) {
-  if ("..." %in% names(formals(f))) given else given[names(given) %in% names(formals(f))]
-}
-
 law_kind_of <- function(law) if (is.null(attr(law, "kind"))) our_law(law$name) else attr(law, "kind")
 
 # [n, d] draws. They depend only on the law and the key, and row i does not depend on n.

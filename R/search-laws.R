@@ -55,6 +55,7 @@ rows_of_five_folds <- 400L
 
 # The rows to search (at most most_search_rows), their folds, and the number of rows of the smallest training set.
 search_rows <- function(z, blocks) {
+  some <- seq_len(nrow(z))
   if (nrow(z) > most_search_rows) {
     some <- sort(order(draw_uniform(nrow(z), 1, search_keys$thinning)[, 1])[seq_len(most_search_rows)])
     z <- z[some, , drop = FALSE]
@@ -65,7 +66,7 @@ search_rows <- function(z, blocks) {
     fail("`blocks`%s puts all rows of a class into one block; at least two are needed to calibrate.",
          if (any(first_equal(z) < seq_len(nrow(z)))) ", with equal rows joined," else "")
   }
-  list(z = z, folds = folds, n_train = nrow(z) - max(tabulate(folds)))
+  list(z = z, rows = some, folds = folds, n_train = nrow(z) - max(tabulate(folds)))
 }
 
 # Blocks in which equal rows are together: two blocks that share a row become one block. Without equal rows: `blocks`.
@@ -101,7 +102,7 @@ score_candidate <- function(z, train, candidate, specs, setting) {
   place <- unless_unfit(place_rows(z[train, , drop = FALSE], candidate$place, setting$by_column))
   if (is.null(place)) return(NULL)
   points <- to_flow(z[train, , drop = FALSE], place)
-  held <- to_flow(z[!train, , drop = FALSE], place)
+  held <- to_flow(held_points(z, !train, setting$cells), place)
   volume <- flow_log_volume(place)
   if (candidate$flow) {
     traj <- try_flow(points, candidate, setting)
@@ -114,8 +115,24 @@ score_candidate <- function(z, train, candidate, specs, setting) {
   }
   scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads)
   if (is.null(scores$value)) return(NULL)
-  scores$value <- scores$value + volume
+  scores$value <- integrate_cells(scores$value + volume, !train, setting$cells)
   scores
+}
+
+# The rows that are held out. With cells: all draws within the cells of these rows, one draw of all rows after
+# the other.
+held_points <- function(z, rows, cells) {
+  if (is.null(cells)) return(z[rows, , drop = FALSE])
+  do.call(rbind, lapply(cells, function(draw) draw$z[rows, , drop = FALSE]))
+}
+
+# Log-densities of the rows from those of their draws [draws * rows, columns]: the integral over the cells.
+integrate_cells <- function(value, rows, cells) {
+  if (is.null(cells)) return(value)
+  value <- value - unlist(lapply(cells, function(draw) draw$log[rows]))
+  shares <- rep(1 / length(cells), length(cells))
+  each <- lapply(seq_len(ncol(value)), function(column) log_mean_exp(matrix(value[, column], sum(rows)), shares))
+  matrix(unlist(each), sum(rows), ncol(value), dimnames = dimnames(value))
 }
 
 # After the first fold these candidates go on: the best of each law, and all whose mean is below that of the best

@@ -12,6 +12,8 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   d <- ncol(z)
   blocks <- join_repeats(z, blocks)
   searched <- search_rows(z, blocks)
+  all_cells <- setting$cells
+  setting$cells <- pick_cells(all_cells, searched$rows)
   specs <- law_candidates(searched$n_train, d, fixed$laws)
   units <- units_to_try(fixed$scale, searched$n_train, d)
   still <- score_without_flow(searched, units, specs, setting, tick)
@@ -27,6 +29,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   known(choice$scores, stack)
   if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
     tick()
+    setting$cells <- all_cells
     choice$scores <- score_again(z, blocks, choice$scores, stack, specs, setting)
     stack <- stack_columns(choice$scores)
   }

@@ -1,9 +1,9 @@
 # Classes of tables: which classes are read, and in which class new rows come back.
 
 # Any table that can be read, as a matrix or as a data frame without groups. Other objects are an error.
-plain_table <- function(x, what) {
+plain_table <- function(x, what, mixed = FALSE) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) return(ungroup(x))
-  if (is.data.frame(x) || (is.matrix(x) && is.numeric(x))) return(x)
+  if (is.data.frame(x) || (is.matrix(x) && (is.numeric(x) || (mixed && is.atomic(x))))) return(x)
   for (class in names(samples_in_columns)) {
     if (inherits(x, class)) {
       fail("`%s` is of class \"%s\", whose samples are columns; give a matrix of samples x genes, such as %s.", what,

@@ -16,8 +16,8 @@
 floors <- list(
   ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "call",
              "fingerprint"),
-  table = c("column", "column-.*", "table", "table-.*"),
-  maps = c("unit", "latent", "latent-.*"),
+  table = c("margin", "margin-kind", "column", "column-.*", "table", "table-.*"),
+  maps = c("unit", "cells", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),
   scores = c("score", "score-.*", "novelty"),
   trajectory = c("trajectory", "seal"),
@@ -27,7 +27,8 @@ floors <- list(
             "efs-backward", "efs-augment"),
   search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
-           "generator-.*", "distill", "pushforward", "integrate", "integrate-.*"),
+           "generator-.*", "distill", "pushforward", "integrate", "integrate-.*",
+           "synthesise", "synthesise-.*"),
   reports = c("report", "report-.*")
 )
 most_lines <- 60L

@@ -1,0 +1,94 @@
+# Scores that are known only up to a cell: those of values with positive probability, and of missing values.
+
+# Draws the scores within their cells from a Gaussian law with their own correlations, which are estimated anew after
+# each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
+# of the columns. z, low, high [n, d]; NA in z: missing.
+settle_scores <- function(z, low, high, sweeps = 30L) {
+  open <- high > low
+  if (!any(open)) return(z)
+  n <- nrow(z)
+  d <- ncol(z)
+  u <- draw_uniform(n, d, c(settle_key, 0L))
+  z[is.na(z)] <- stats::qnorm(u[is.na(z)])
+  if (d == 1) return(z)
+  columns <- which(colSums(open) > 0)
+  for (sweep in seq_len(sweeps)) {
+    precision <- solve(score_correlation(z))
+    u <- draw_uniform(n, d, c(settle_key, sweep))
+    for (j in columns) {
+      rows <- which(open[, j])
+      spread <- 1 / sqrt(precision[j, j])
+      weights <- -precision[, j] / precision[j, j]
+      weights[j] <- 0
+      centre <- drop(z[rows, , drop = FALSE] %*% weights)
+      z[rows, j] <- centre + spread * truncated_normal((low[rows, j] - centre) / spread,
+                                                       (high[rows, j] - centre) / spread, u[rows, j])
+    }
+  }
+  z
+}
+
+settle_key <- 1515L
+
+# Second moments about 0 with unit diagonal, because scores have mean 0 and variance 1. A few rows without correlation
+# are added, which keeps the matrix definite.
+score_correlation <- function(z, added = 2) {
+  moments <- crossprod(z) / nrow(z)
+  spread <- sqrt(diag(moments))
+  correlation <- moments / outer(spread, spread)
+  share <- added / (nrow(z) + added)
+  (1 - share) * correlation + share * diag(ncol(z))
+}
+
+# Standard normal numbers between low and high, one per uniform number, also far out in the tails.
+truncated_normal <- function(low, high, u) {
+  flip <- low > 0
+  from <- ifelse(flip, -high, low)
+  to <- ifelse(flip, -low, high)
+  top <- stats::pnorm(to, log.p = TRUE)
+  inside <- top + log(u + (1 - u) * exp(stats::pnorm(from, log.p = TRUE) - top))
+  z <- pmin(pmax(stats::qnorm(inside, log.p = TRUE), from), to)
+  ifelse(flip, -z, z)
+}
+
+# Scores within their cells, from the Gaussian law with the correlations `correlation`, column after column given the
+# columns before. list(z [n, d], log [n]): `log` is the log-density of those scores that were drawn. The integral of a
+# density q over the cells is the mean of q(z) / exp(log) over many draws.
+cell_draws <- function(points, low, high, correlation, key) {
+  n <- nrow(points)
+  d <- ncol(points)
+  open <- high > low
+  # columns whose scores are known come first
+  order <- order(colMeans(open))
+  root <- t(chol(correlation[order, order, drop = FALSE]))
+  u <- draw_uniform(n, d, key)
+  noise <- matrix(0, n, d)
+  log <- numeric(n)
+  for (k in seq_len(d)) {
+    j <- order[k]
+    before <- seq_len(k - 1)
+    centre <- drop(noise[, before, drop = FALSE] %*% root[k, before])
+    rows <- which(open[, j])
+    noise[, k] <- (points[, j] - centre) / root[k, k]
+    if (!length(rows)) next
+    from <- (low[rows, j] - centre[rows]) / root[k, k]
+    to <- (high[rows, j] - centre[rows]) / root[k, k]
+    noise[rows, k] <- truncated_normal(from, to, u[rows, j])
+    points[rows, j] <- centre[rows] + root[k, k] * noise[rows, k]
+    log[rows] <- log[rows] + stats::dnorm(noise[rows, k], log = TRUE) - log(root[k, k]) - log_interval(from, to)
+  }
+  list(z = points, log = log)
+}
+
+# log(pnorm(to) - pnorm(from)), without loss in the tails.
+log_interval <- function(from, to) {
+  flip <- from > 0
+  low <- ifelse(flip, -to, from)
+  top <- stats::pnorm(ifelse(flip, -from, to), log.p = TRUE)
+  top + log1p(-exp(pmin(stats::pnorm(low, log.p = TRUE) - top, 0)))
+}
+
+# The draws of some rows.
+pick_cells <- function(cells, rows) {
+  if (!is.null(cells)) lapply(cells, function(draw) list(z = draw$z[rows, , drop = FALSE], log = draw$log[rows]))
+}

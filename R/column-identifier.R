@@ -1,0 +1,35 @@
+# Identifiers: a column whose values name the rows. It has no coordinate, and new rows get new names.
+
+#' @rdname column_kind
+#' @export
+column_identifier <- function() {
+  column_kind(
+    "identifier", reads = function(values) FALSE,
+    fit = function(values) {
+      numbers <- is_number(values)
+      last <- if (numbers && length(values)) max(as_number(values), 0, na.rm = TRUE) else 0
+      c(list(last = last, integer = is.integer(values), numbers = numbers, known = if (!numbers) as.character(values)),
+        if (!is.factor(values)) kept_attributes(values))
+    },
+    encode = function(values, state) numeric(),
+    decode = function(z, state) new_identifiers(nrow(z), state),
+    description = function(state) "new identifiers", scores = TRUE
+  )
+}
+
+# Numbers continue after the largest one. Words are "new1", "new2", ..., without those that are known.
+new_identifiers <- function(n, state) {
+  if (state$numbers) {
+    x <- state$last + seq_len(n)
+    return(give_attributes(if (state$integer) whole_number(x) else x, state))
+  }
+  words <- paste0("new", seq_len(n + length(state$known)))
+  give_attributes(words[!words %in% state$known][seq_len(n)], state)
+}
+
+# Whether the values name the rows: words that hardly ever occur twice.
+names_rows <- function(values) {
+  if (!(is.character(values) || is.factor(values))) return(FALSE)
+  words <- as.character(values[!is.na(values)])
+  length(words) >= 20 && length(unique(words)) > 0.5 * length(words)
+}

@@ -1,0 +1,53 @@
+# Factors without order, and words: the coordinate is the normal score of the level's place in an order that the other
+# columns give.
+
+#' @rdname column_kind
+#' @export
+column_nominal <- function() {
+  kind <- margin_kind("nominal", function(values) is.factor(values) || is.character(values),
+                      number = function(values, state) known_codes(values, state$order), back = nominal_back,
+                      description = function(state) sprintf("%d levels", length(state$order)), numeric = FALSE)
+  kind$fit <- function(values, others = NULL) {
+    order <- level_order(values, others)
+    codes <- known_codes(values, order)
+    c(list(order = order, words = is.character(values)), kept_attributes(values), list(margin = fit_margin(codes, only = TRUE)))
+  }
+  kind
+}
+
+nominal_back <- function(x, state) {
+  words <- state$order[round(x)]
+  if (state$words) return(give_attributes(words, state))
+  give_attributes(match(words, state$attributes$levels), state)
+}
+
+# The numbers of the values among `known`.
+known_codes <- function(values, known) {
+  words <- as.character(values)
+  codes <- match(words, known)
+  unknown <- unique(words[is.na(codes) & !is.na(words)])
+  if (length(unknown)) {
+    fail("The level%s %s %s not among those of the table.", if (length(unknown) > 1) "s" else "", quoted(unknown),
+         if (length(unknown) > 1) "are" else "is")
+  }
+  as.double(codes)
+}
+
+# The levels that occur, in the order of the first principal axis of their means in the other columns (a correspondence
+# analysis): levels whose rows are alike stand side by side. others [n, m]: normal scores of the other columns. NULL:
+# the most frequent level first.
+level_order <- function(values, others = NULL) {
+  words <- as.character(values)
+  counts <- sort(table(words), decreasing = TRUE)
+  levels <- names(counts)
+  if (length(levels) < 3 || is.null(others)) return(levels)
+  at <- factor(words, levels)
+  n <- as.vector(counts)
+  means <- rowsum(others, as.integer(at)) / n
+  means <- sweep(means, 2, colSums(means * n) / sum(n)) * n / (n + few_rows)
+  axis <- svd(sqrt(n) * means, nu = 0, nv = 1)$v
+  levels[order(means %*% axis)]
+}
+
+# The mean of a level counts as if this many rows of the mean of all rows were added.
+few_rows <- 5

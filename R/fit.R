@@ -1,0 +1,39 @@
+# The fit of a table that was read: its latent map, and one flow and law per class.
+
+# A fit of class `class` to a table that was read. began: the time of the call. `...`: further parts of the fit.
+fit_table <- function(table, latent, blocks, control, call, class, began, threads, progress, ...) {
+  latent <- latent$fit(table$points)
+  if (!is.null(control$s)) check_potential(control$s, 0, latent$dim)
+  z <- check_spread(unname(latent$encode(table$points)))
+  rows <- split(seq_len(nrow(z)), table$group)
+  foretell_fit(rows, latent$dim, control, threads)
+  flows <- lapply(names(rows), function(class) {
+    control$cells <- pick_cells(control$cells, rows[[class]])
+    make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
+              if (table$grouped) class, threads, progress)
+  })
+  names(flows) <- names(rows)
+  diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
+  diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
+    vapply(rows, function(some) mean(table$margin[some]), 0, USE.NAMES = FALSE)
+  seal(structure(
+    list(
+      call = call,
+      trajectory = if (table$grouped) lapply(flows, `[[`, "trajectory") else flows[[1]]$trajectory,
+      latent = latent,
+      control = control[setdiff(names(control), c("laws", "cells"))],
+      diagnostics = diagnostics,
+      elapsed = proc.time()[[3]] - began,
+      flows = lapply(flows, `[`, stored_of_flow),
+      calibration = Filter(Negate(is.null), lapply(flows, `[[`, "calibration")),
+      rows = rows,
+      table = table$template,
+      ...,
+      version = as.character(utils::packageVersion("particleflow"))
+    ),
+    class = c(class, "particle_flow")
+  ))
+}
+
+# The parts of each flow that a fit stores beside the trajectory.
+stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")

@@ -1,0 +1,66 @@
+# Kinds whose coordinate is the normal score of a margin: numbers, counts, ordered levels, dates, and their like.
+
+# A kind for values that can be ordered. number(values, state): the values as numbers. back(numbers, state): the values
+# again. keep(values): what the state holds besides the margin. lower, upper: ends of the values as numbers; NULL: those
+# that the values respect, see natural_ends(). only: see fit_margin().
+margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower = -Inf, upper = Inf, description,
+                        numeric = TRUE, rank = 1, only = FALSE) {
+  number <- ordinary(number)
+  force(back)
+  column_kind(
+    name, reads,
+    fit = function(values) {
+      state <- as.list(keep(values))
+      x <- number(values, state)
+      ends <- natural_ends(x, lower, upper, name)
+      c(state, list(margin = fit_margin(x, ends[1], ends[2], only)))
+    },
+    encode = function(values, state, uniform) margin_scores(state$margin, number(values, state), uniform(1L)[, 1]),
+    decode = function(z, state) back(margin_values(state$margin, z[, 1]), state),
+    margin = function(values, state) {
+      x <- number(values, state)
+      range <- score_range(state$margin, x)
+      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)))
+    },
+    description = description, numeric = numeric, rank = rank, scores = TRUE,
+    cells = function(values, state) score_range(state$margin, number(values, state))
+  )
+}
+
+# number() with a check that no value is infinite.
+ordinary <- function(number) {
+  force(number)
+  function(values, state) {
+    x <- number(values, state)
+    if (any(is.infinite(x))) fail("%d values are infinite.", sum(is.infinite(x)))
+    x
+  }
+}
+
+# The ends of the margin: those that were given, which the values must respect, otherwise those that the values show.
+natural_ends <- function(x, lower, upper, name) {
+  shown <- if (length(x)) range(x) else c(0, 0)
+  if (is.null(lower)) lower <- shown_end(x, shown[1], 0)
+  if (is.null(upper)) upper <- -shown_end(-x, -shown[2], if (shown[1] >= 0 && shown[2] <= 1) -1)
+  if (length(x) && (shown[1] < lower || shown[2] > upper)) {
+    fail("The values lie between %s and %s, beyond the ends %s and %s of column_%s().", format(shown[1]),
+         format(shown[2]), format(lower), format(upper), name)
+  }
+  c(lower, upper)
+}
+
+# The lower end that the values show: `usual`, if all values are at least that; or their least value, if it is a heap,
+# as it is where values are cut off at a limit.
+shown_end <- function(x, least, usual) {
+  if (sum(x == least) >= max(4, length(x) / 100) && length(unique(x)) > 1) return(least)
+  if (!is.null(usual) && least >= usual) usual else -Inf
+}
+
+check_ends <- function(lower, upper) {
+  lower <- if (!is.null(lower)) check_number(lower, "lower", finite = FALSE)
+  upper <- if (!is.null(upper)) check_number(upper, "upper", finite = FALSE)
+  if (!is.null(lower) && !is.null(upper) && lower >= upper) {
+    fail("`lower` must be below `upper`, but they are %s and %s.", format(lower), format(upper))
+  }
+  list(lower = lower, upper = upper)
+}

@@ -1,0 +1,344 @@
+# The margin of a column: its distribution function F, which turns values into normal scores and back.
+
+# A margin is a list of
+#   x, z   knots of z = qnorm(F(x)), linear between them; x does not decrease, z increases. Where two knots have the
+#          same x, this value has a positive probability (an atom): its scores are all numbers between the two z
+#   open   c(lower, upper): whether F continues beyond the first and the last knot
+#   unit   NULL, or list(size, offset, digits): values are multiples of `size` from `offset`. The scores of a value are
+#          then those of its cell, half a unit to each side
+# F is that of the recorded values: smooth where they are dense, with an atom at each value that is recorded more often
+# than its neighbours let expect.
+
+# Scores beyond this one have probabilities below 1e-300.
+largest_score <- 37
+
+# x: numbers without NA. lower, upper: ends of F; values beyond them cannot come out. only: whether no other value than
+# those of x can come out.
+fit_margin <- function(x, lower = -Inf, upper = Inf, only = FALSE) {
+  unit <- if (!only) recorded_unit(x)
+  values <- sort(unique(x))
+  counts <- tabulate(match(x, values), length(values))
+  margin <- if (only || has_small_support(values, counts)) {
+    support_margin(values, counts, unit, lower, upper)
+  } else {
+    heaped_margin(x, values, counts, unit, lower, upper)
+  }
+  margin$unit <- unit
+  margin
+}
+
+# Whole multiples of a unit up to this one still have exact halves between them.
+largest_unit <- 2^50
+
+# The unit of recorded numbers: at most six decimals, and all differences multiples of the unit. NULL: none.
+recorded_unit <- function(x, most_digits = 6L) {
+  values <- unique(x)
+  if (length(values) < 2 || max(abs(values)) > largest_unit) return(NULL)
+  digits <- Find(function(k) all(round(values, k) == values), 0:most_digits)
+  if (is.null(digits)) return(NULL)
+  steps <- round((values - min(values)) * 10^digits)
+  if (max(abs(values)) * 10^digits > largest_unit) return(NULL)
+  size <- Reduce(greatest_divisor, unique(steps)) / 10^digits
+  unit <- list(size = size, offset = round(min(values) %% size, digits), digits = digits)
+  if (all(to_unit(values, unit) == values)) unit
+}
+
+greatest_divisor <- function(a, b) {
+  while (b > 0) {
+    rest <- a %% b
+    a <- b
+    b <- rest
+  }
+  a
+}
+
+to_unit <- function(x, unit) round(unit$offset + round((x - unit$offset) / unit$size) * unit$size, unit$digits)
+
+# Few different values, each of them often: every value is an atom.
+has_small_support <- function(values, counts) {
+  k <- length(values)
+  n <- sum(counts)
+  k <= 2 || (k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)
+}
+
+# Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability
+# of one half of a row, in proportion to their neighbours.
+support_margin <- function(values, counts, unit, lower, upper) {
+  p <- counts / sum(counts)
+  if (!is.null(unit)) {
+    cells <- seq(0, round((max(values) - min(values)) / unit$size))
+    if (length(cells) <= 4 * length(values)) {
+      whole <- to_unit(min(values) + cells * unit$size, unit)
+      p <- stats::approx(values, p, whole)$y * ifelse(whole %in% values, 1, 0.5 / sum(counts))
+      p[whole %in% values] <- counts / sum(counts)
+      values <- whole
+    }
+  }
+  p <- p / sum(p)
+  below <- cumsum(c(0, p))
+  above <- rev(cumsum(c(0, rev(p))))
+  edges <- score_of(below, above)
+  list(x = rep(values, each = 2), z = rep(edges, c(1, rep(2, length(values) - 1), 1)), open = c(FALSE, FALSE))
+}
+
+# z with pnorm(z) = below and 1 - pnorm(z) = above.
+score_of <- function(below, above) {
+  z <- ifelse(below < above, stats::qnorm(below), -stats::qnorm(above))
+  pmin(pmax(z, -largest_score), largest_score)
+}
+
+# Atoms at heaps, and a smooth part for the other values.
+heaped_margin <- function(x, values, counts, unit, lower, upper) {
+  heaps <- values %in% find_heaps(values, counts, unit)
+  rest <- x[!x %in% values[heaps]]
+  if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL, lower, upper))
+  smooth <- smooth_margin(rest, unit, lower, upper)
+  if (!any(heaps)) return(smooth)
+  add_atoms(smooth, values[heaps], counts[heaps] / length(x))
+}
+
+# The values that stand more often than a smooth distribution lets expect, by at least four standard errors.
+find_heaps <- function(values, counts, unit) {
+  often <- counts >= 4
+  if (!any(often)) return(numeric())
+  n <- sum(counts)
+  k <- max(3, ceiling(sqrt(length(values)) / 2))
+  # expected: the mean count of the k values to each side, without the largest of them
+  padded <- c(rep(NA, k), counts, rep(NA, k))
+  around <- vapply(setdiff(-k:k, 0), function(shift) padded[seq_along(counts) + k + shift], numeric(length(counts)))
+  around <- matrix(around, length(counts))
+  expected <- apply(around, 1, stats::quantile, 0.75, na.rm = TRUE, names = FALSE)
+  values[often & counts > expected + 4 * sqrt(expected)]
+}
+
+# The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).
+add_atoms <- function(margin, at, p) {
+  weight <- 1 - sum(p)
+  x <- sort(c(margin$x, at, at))
+  jump <- c(FALSE, diff(x) == 0 & x[-1] %in% at) # the second of two equal knots
+  own <- margin_limit(margin, x)
+  passed <- function(x, strictly) {
+    vapply(x, function(one) sum(p[if (strictly) at < one else at <= one]), 0)
+  }
+  atom_below <- passed(x, TRUE) + ifelse(jump, p[match(x, at)], 0)
+  below <- weight * stats::pnorm(own) + atom_below
+  above <- weight * stats::pnorm(own, lower.tail = FALSE) + sum(p) - atom_below
+  z <- score_of(below, above)
+  keep <- c(TRUE, diff(z) > 0 & (diff(x) > 0 | jump[-1]))
+  list(x = x[keep], z = z[keep], open = margin$open)
+}
+
+# ---- the smooth part -------------------------------------------------------------------------------------
+
+# Kernel estimate with Pareto tails, on the scale and with the bandwidth that predict left-out values best. Ends of F
+# that the scale does not know cut it off.
+smooth_margin <- function(x, unit, lower, upper) {
+  scales <- margin_scales(x, unit, lower, upper)
+  best <- NULL
+  for (scale in scales) {
+    t <- scale$to(x)
+    least <- if (is.null(unit)) 0 else 0.6 * unit$size * max(abs(scale$slope(stats::median(x))), 1e-300)
+    for (times in c(0.2, 0.4, 0.7, 1)) {
+      width <- max(times * stats::bw.nrd0(t), least)
+      value <- left_out_density(t, width) + mean(log(abs(scale$slope(x))))
+      if (is.null(best) || value > best$value) {
+        best <- list(scale = scale, times = width / stats::bw.nrd0(t), value = value)
+      }
+    }
+  }
+  map <- normalising_map(best$scale$to(x), best$times)
+  knots <- best$scale$back(map$x)
+  keep <- is.finite(knots) & c(TRUE, diff(knots) > 0)
+  cut_margin(list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE)), lower, upper)
+}
+
+# The scales on which the values may be smoothed: as they are, and the logarithm of the distance from an end.
+margin_scales <- function(x, unit, lower, upper) {
+  half <- if (is.null(unit)) 0 else unit$size / 2
+  low <- lower - half
+  high <- upper + half
+  scales <- list(list(to = identity, back = identity, slope = function(x) rep(1, length(x))))
+  if (is.finite(low) && is.finite(high) && min(x) > low && max(x) < high) {
+    scales <- c(scales, list(list(
+      to = function(x) log((x - low) / (high - x)), back = function(t) low + (high - low) * stats::plogis(t),
+      slope = function(x) (high - low) / ((x - low) * (high - x))
+    )))
+  } else if (is.finite(low) && min(x) > low) {
+    scales <- c(scales, list(list(
+      to = function(x) log(x - low), back = function(t) low + exp(t), slope = function(x) 1 / (x - low)
+    )))
+  } else if (is.finite(high) && max(x) < high) {
+    scales <- c(scales, list(list(
+      to = function(x) -log(high - x), back = function(t) high - exp(-t), slope = function(x) 1 / (high - x)
+    )))
+  }
+  scales
+}
+
+# Mean log-density of each value under the kernel estimate of the others, on a grid.
+left_out_density <- function(t, width, cells = 1024L) {
+  n <- length(t)
+  from <- min(t) - 4 * width
+  size <- (max(t) + 4 * width - from) / (cells - 1)
+  width <- max(width, 0.7 * size)
+  at <- (t - from) / size
+  left <- floor(at)
+  share <- at - left
+  mass <- sum_by_cell(left + 1L, 1 - share, cells) + sum_by_cell(left + 2L, share, cells)
+  kernel <- stats::dnorm(size * c(0:(cells - 1), (cells):1), sd = width)
+  density <- Re(stats::fft(stats::fft(c(mass, numeric(cells))) * stats::fft(kernel), inverse = TRUE))[seq_len(cells)] /
+    (2 * cells)
+  each <- density[left + 1L] * (1 - share) + density[pmin(left + 2L, cells)] * share
+  mean(log(pmax(each - stats::dnorm(0, sd = width), 1e-12 * max(density)) / (n - 1)))
+}
+
+sum_by_cell <- function(cell, weight, cells) {
+  total <- numeric(cells)
+  sums <- rowsum(weight, cell)
+  total[as.integer(rownames(sums))] <- sums
+  total
+}
+
+# The margin given that the value lies between the ends.
+cut_margin <- function(margin, lower, upper) {
+  if (is.infinite(lower) && is.infinite(upper)) return(margin)
+  ends <- margin_limit(margin, c(lower, upper))
+  below <- stats::pnorm(ends[1])
+  above <- stats::pnorm(ends[2], lower.tail = FALSE)
+  inside <- margin$x > lower & margin$x < upper
+  x <- margin$x[inside]
+  z <- margin$z[inside]
+  z <- score_of(pmax(stats::pnorm(z) - below, 0) / (1 - below - above),
+                pmax(stats::pnorm(z, lower.tail = FALSE) - above, 0) / (1 - below - above))
+  x <- c(if (is.finite(lower)) lower, x, if (is.finite(upper)) upper)
+  z <- c(if (is.finite(lower)) -largest_score, z, if (is.finite(upper)) largest_score)
+  keep <- c(TRUE, diff(z) > 0)
+  if (is.finite(upper)) keep[length(keep)] <- TRUE
+  list(x = x[keep], z = z[keep], open = c(is.infinite(lower), is.infinite(upper)))
+}
+
+# ---- scores and values -----------------------------------------------------------------------------------
+
+# z at x: the limit from the left, or from the right. Beyond closed ends: the end.
+margin_limit <- function(margin, x, right = FALSE) {
+  k <- length(margin$x)
+  piece <- findInterval(x, margin$x, left.open = !right)
+  inner <- pmin(pmax(piece, 1L), k - 1L)
+  slope <- (margin$z[inner + 1L] - margin$z[inner]) / (margin$x[inner + 1L] - margin$x[inner])
+  z <- margin$z[inner] + slope * (x - margin$x[inner])
+  outside <- piece == 0 | piece == k
+  if (any(outside)) z[outside] <- outer_limit(margin, x, piece, z)[outside]
+  pmin(pmax(z, -largest_score), largest_score)
+}
+
+outer_limit <- function(margin, x, piece, z) {
+  k <- length(margin$x)
+  low <- if (margin$open[1]) end_slope(margin, 1) * (x - margin$x[1]) + margin$z[1] else margin$z[1]
+  high <- if (margin$open[2]) end_slope(margin, k) * (x - margin$x[k]) + margin$z[k] else margin$z[k]
+  ifelse(piece == 0, low, high)
+}
+
+# dz/dx of the first or the last piece with a slope.
+end_slope <- function(margin, end) {
+  slopes <- diff(margin$z) / diff(margin$x)
+  slopes <- slopes[is.finite(slopes)]
+  if (!length(slopes)) 0 else if (end == 1) slopes[1] else slopes[length(slopes)]
+}
+
+# [n, 2]: the scores of each value lie between these two. They are equal for a value without probability of its own.
+score_range <- function(margin, x) {
+  if (is.null(margin$unit)) return(cbind(margin_limit(margin, x), margin_limit(margin, x, right = TRUE)))
+  half <- margin$unit$size / 2
+  cbind(margin_limit(margin, x - half), margin_limit(margin, x + half, right = TRUE))
+}
+
+# The score of each value; u, one uniform number per value, chooses the score of a value with probability.
+margin_scores <- function(margin, x, u) {
+  range <- score_range(margin, x)
+  low <- range[, 1]
+  high <- range[, 2]
+  z <- low
+  wide <- high > low
+  upper <- low > 0
+  sign <- ifelse(upper, -1, 1)
+  from <- stats::pnorm(sign * low)
+  to <- stats::pnorm(sign * high)
+  inside <- sign * stats::qnorm(from + u * (to - from))
+  z[wide] <- pmin(pmax(inside, low), high)[wide]
+  z
+}
+
+# The value of each score.
+margin_values <- function(margin, z) {
+  k <- length(margin$z)
+  piece <- pmin(pmax(findInterval(z, margin$z), 1L), k - 1L)
+  slope <- (margin$x[piece + 1L] - margin$x[piece]) / (margin$z[piece + 1L] - margin$z[piece])
+  x <- margin$x[piece] + slope * (z - margin$z[piece])
+  flat <- slope == 0
+  x[flat] <- margin$x[piece][flat]
+  if (!margin$open[1]) x <- pmax(x, margin$x[1])
+  if (!margin$open[2]) x <- pmin(x, margin$x[k])
+  if (is.null(margin$unit)) x else to_unit(x, margin$unit)
+}
+
+# dz/dx; 0 outside of a closed end.
+margin_slope <- function(margin, x) {
+  if (!is.null(margin$unit)) return(numeric(length(x)))
+  k <- length(margin$x)
+  piece <- findInterval(x, margin$x)
+  inner <- pmin(pmax(piece, 1L), k - 1L)
+  slope <- (margin$z[inner + 1L] - margin$z[inner]) / (margin$x[inner + 1L] - margin$x[inner])
+  slope[piece == 0] <- if (margin$open[1]) end_slope(margin, 1) else 0
+  slope[piece == k] <- if (margin$open[2]) end_slope(margin, k) else 0
+  slope
+}
+
+# ---- kernel estimates with Pareto tails ------------------------------------------------------------------
+
+# Knots x -> z with z = qnorm(F(x)). Between two thresholds F is the kernel estimate of the distribution function.
+# Beyond each threshold it has a generalised Pareto tail.
+normalising_map <- function(x, bandwidth, knots = 200) {
+  width <- bandwidth * stats::bw.nrd0(x)
+  if (!(width > 0)) width <- max(abs(x), 1) * 1e-8
+  upper <- pareto_tail(x, width)
+  lower <- pareto_tail(-x, width)
+  at <- stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8)
+  at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
+  at <- at[c(TRUE, diff(at) > 1e-6 * width)]
+  # `at`: z from the upper tail probability at each knot; `lower`: z of the mirrored values, so with the other sign
+  z <- stats::qnorm(.Call(C_pf_kernel_tail, as.double(sort(x)), at, width), lower.tail = FALSE)
+  x <- c(rev(-lower$x), at, upper$x)
+  z <- c(-rev(lower$z), z, upper$z)
+  keep <- is.finite(z) & c(TRUE, diff(x) > 0) & c(TRUE, diff(z) > 0)
+  list(x = x[keep], z = z[keep])
+}
+
+# The tail beyond a threshold that 5 % of the values exceed (at least ten values, at most a quarter). The excess over
+# it is generalised Pareto. Its shape comes from probability-weighted moments (Hosking and Wallis 1987); it is shrunk
+# towards 0 if there are few values, and kept between 0 and 1/2. Its mean is that of the kernel estimate. The knots
+# have equal steps in the logarithm of the probability, down to 1e-15.
+pareto_tail <- function(x, width, knots = 40) {
+  n <- length(x)
+  threshold <- stats::quantile(x, 1 - min(0.25, max(0.05, 10 / n)), names = FALSE, type = 8)
+  excess <- sort(x[x > threshold] - threshold)
+  m <- length(excess)
+  first <- if (m > 0) mean(excess) else width
+  second <- if (m > 0) mean((1 - (seq_len(m) - 0.35) / m) * excess) else width / 2
+  shape <- min(max((2 - first / (first - 2 * second)) * m / (m + 10), 0), 0.5)
+  if (is.na(shape)) shape <- 0
+  beyond <- (x - threshold) / width
+  probability <- mean(stats::pnorm(beyond))
+  mean_excess <- width * mean(beyond * stats::pnorm(beyond) + stats::dnorm(beyond)) / probability
+  inside <- log(probability)
+  log_p <- seq(inside, min(-34.5, 2 * inside), length.out = knots)[-1]
+  growth <- if (shape > 1e-6) expm1(shape * (inside - log_p)) / shape else inside - log_p
+  list(threshold = threshold, x = threshold + mean_excess * (1 - shape) * growth,
+       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
+}
+
+# A piecewise linear function and its slopes. Beyond the ends it continues in the same direction.
+piecewise <- function(from, to, at) {
+  piece <- findInterval(at, from, all.inside = TRUE)
+  slope <- (to[piece + 1L] - to[piece]) / (from[piece + 1L] - from[piece])
+  list(value = to[piece] + slope * (at - from[piece]), slope = slope)
+}

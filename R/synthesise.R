@@ -1,0 +1,107 @@
+#' Synthetic rows like those of any table
+#'
+#' `synthesise()` fits what is needed to draw new rows that resemble the rows of a table with columns of every kind:
+#' numbers, whole numbers, dates and times, `TRUE` and `FALSE`, ordered and unordered factors, words, and missing
+#' values. No further argument is needed. [simulate()][simulate.efs] draws new rows, which come back as they went in:
+#' with the same columns, types, levels, units and class.
+#'
+#' @section Method:
+#' Each column is read by its kind (see [column_kind]) and becomes one coordinate, its **normal score**
+#' \deqn{z = \Phi^{-1}\{F(x-) + U\,P(x)\},}{z = Phi^(-1)(F(x-) + U P(x)),}
+#' where \eqn{F} is the distribution function of the column, \eqn{P(x)} the probability of the value \eqn{x}, and
+#' \eqn{U} a uniform number (the distributional transform, Rueschendorf 2009). A value with probability, such as a
+#' level, a count or a zero among amounts of money, has a cell of scores; a missing value has the whole line as its
+#' cell, and a further coordinate says whether the value is missing. The map back, \eqn{x = F^{-1}(\Phi(z))}{x =
+#' F^(-1)(Phi(z))}, returns each value exactly.
+#'
+#' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
+#' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
+#' in [efs()]. The law is not restricted to a Gaussian copula: mixtures, kernels with local covariances, and mixtures of
+#' these are searched.
+#'
+#' @section The likelihood:
+#' The log-likelihood of a row is \eqn{\log \int_C q(z)\,dz}{log of the integral of q over C} for the coordinates with
+#' cells \eqn{C}, plus \eqn{\log dz/dx} for each value without a cell. It is the log-density of the continuous columns
+#' and the log-probability of the others, together. The integral is the mean over draws within the cells (importance
+#' sampling from a Gaussian law). With few draws the logarithm of this mean is too low on average; the search uses four
+#' draws, and `predict(type = "log_density")` uses `draws`.
+#'
+#' @section What it does not do:
+#' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
+#' [novelty()] before you use new rows.
+#'
+#' @param x A data frame, tibble, data.table or matrix, with at least two rows.
+#' @param ... Single settings of [efs_control()].
+#' @param group Names the classes that are fitted one by one: a vector with one entry per row, or the name of a column
+#'   of `x`. By default there are no groups, and factors are columns like others.
+#' @param columns Named list of kinds for some of the columns, such as `list(age = column_count(upper = 120))`. They
+#'   replace the kinds that were found.
+#' @param id Names of columns that name the rows. They are not modelled, and new rows get new values. Columns of words
+#'   of which more than half occur once are left out if `id` does not name them.
+#' @param law,law_settings,blocks As in [efs()].
+#' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, as in [efs()]. `FALSE` tries
+#'   none, which takes less time.
+#' @param density_floor As in [efs()]. The default 0 keeps all draws.
+#' @param quiet `TRUE` does not say what was read.
+#' @param control,threads,progress As in [efs()].
+#' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it, with the same methods.
+#' @references
+#' Hoff PD (2007). Extending the rank likelihood for semiparametric copula estimation. Annals of Applied Statistics 1.
+#' \doi{10.1214/07-AOAS107}
+#'
+#' Rueschendorf L (2009). On the distributional transform, Sklar's theorem, and the empirical copula process. Journal of
+#' Statistical Planning and Inference 139. \doi{10.1016/j.jspi.2009.05.030}
+#' @examples
+#' fit <- synthesise(warpbreaks)
+#' fit
+#' head(simulate(fit, 10, seed = 1))
+#' @export
+synthesise <- function(x, ...) UseMethod("synthesise")
+
+#' @rdname synthesise
+#' @export
+synthesize <- function(x, ...) synthesise(x, ...)
+
+#' @rdname synthesise
+#' @export
+synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, law = NULL, law_settings = list(),
+                               blocks = NULL, flow = NULL, density_floor = 0, quiet = FALSE, control = efs_control(),
+                               threads = NULL, progress = NULL, ...) {
+  began <- proc.time()[[3]]
+  backward <- gather_control(control, list(...), "synthesise()")
+  settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
+  check_flag(quiet, "quiet")
+  check_progress(progress)
+  table <- read_mixed(x, group, columns, id)
+  blocks <- check_blocks(blocks, nrow(table$points))
+  if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
+  threads <- threads_within(threads)
+  table$points <- settle_scores(table$points, table$low, table$high)
+  correlation <- score_correlation(table$points)
+  settings$cells <- search_cells(table, correlation)
+  fit_table(table, latent_map(), blocks, settings, record_call(match.call(), "synthesise"), c("synthesis", "efs"), began,
+            threads, progress, correlation = correlation)
+}
+
+synthesis_settings <- function(law, law_settings, flow, density_floor, backward) {
+  if (!is.null(flow) && !isFALSE(flow)) fail("`flow` must be NULL or FALSE, not %s.", describe(flow))
+  settings <- c(
+    check_flow_settings(NULL, NULL, 0.1, NULL, if (isFALSE(flow)) 0, 0.5, "all"),
+    list(law = law, law_settings = law_settings, calibrate = TRUE, scale = FALSE, bounds = FALSE,
+         density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5), min_rows = 20L,
+         backward = backward)
+  )
+  settings$laws <- check_laws(law, law_settings)
+  settings
+}
+
+# The draws within the cells by which a search integrates over them. NULL: no score has a cell.
+search_cells <- function(table, correlation) {
+  if (!any(table$high > table$low)) return(NULL)
+  lapply(seq_len(cell_draws_of_search), function(draw) {
+    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw))
+  })
+}
+
+cell_draws_of_search <- 4L
+cell_key <- 1616L

@@ -1,0 +1,210 @@
+# Tables with columns of every kind and missing values, read as normal scores.
+
+# points [n, sum(dims)]: the scores, NA where a value is missing. low, high: their cells. margin [n]: what is added to
+# the log-density. group, grouped, template: as in read_table(). columns: a named list of kinds that replace those that
+# were found. id: names of columns that get new identifiers.
+read_mixed <- function(x, group, columns = list(), id = NULL) {
+  x <- plain_table(x, "x", mixed = TRUE)
+  check_extent(x, "x", 2L)
+  grouped <- !is.null(group)
+  if (grouped) {
+    found <- find_label(group, x, "group")
+    label <- read_label(found, nrow(x), "group")
+    check_class_sizes(label$group)
+  }
+  form <- form_of(x)
+  rows <- drop_columns(x, if (grouped) found$position)
+  read <- read_mixed_columns(rows, columns, id)
+  read$template$form <- form
+  if (!any(varying(read$template))) fail("`x` has no column that varies; there is nothing to learn from equal rows.")
+  if (grouped) {
+    if (is.null(label$label$name)) label$label$name <- free_name("group", column_names(x))
+    read$template$group <- label$label
+  }
+  c(read[c("points", "low", "high", "margin", "template")],
+    list(group = if (grouped) label$group else factor(rep("all", nrow(x))), grouped = grouped))
+}
+
+read_mixed_columns <- function(x, columns, id) {
+  names <- column_names(x)
+  kinds <- mixed_kinds(x, names, with_identifiers(columns, id))
+  left_out <- which(vapply(kinds, is.null, NA))
+  if (length(left_out)) {
+    left <- names[left_out]
+    x <- if (is.data.frame(x)) drop_columns(x, left_out) else x[, -left_out, drop = FALSE]
+    names <- column_names(x)
+    kinds <- kinds[-left_out]
+    if (!length(kinds)) fail("`x` has only columns of words that hardly occur twice; there is nothing to learn from.")
+  }
+  found <- lapply(seq_along(kinds), function(j) {
+    read_mixed_column(column_at(x, j), column_name(names, j), kinds[[j]], j)
+  })
+  found <- read_with_others(x, names, found, kinds)
+  scores <- join_scores(lapply(found, `[[`, "scores"))
+  template <- new_template(x, names, found, apply(scores$points, 2, function(z) range(z, na.rm = TRUE)))
+  template$scores <- TRUE
+  if (length(left_out)) template$left_out <- left
+  scores$points <- with_dimnames(scores$points, list(row_labels(x), coordinate_names(names, template$dims)))
+  c(scores, list(template = template))
+}
+
+with_identifiers <- function(columns, id) {
+  if (is.null(id)) return(columns)
+  if (!is.character(id) || anyNA(id)) fail("`id` must name columns of `x`, not %s.", describe(id))
+  columns[id] <- list(column_identifier())
+  columns
+}
+
+# The kind of each column: the one that the user gave, otherwise the first one that reads it. NULL: the column names
+# the rows and is left out.
+mixed_kinds <- function(x, names, columns) {
+  usual <- column_kinds(scores = TRUE)
+  check_kinds(columns)
+  unknown <- setdiff(names(columns), names)
+  if (length(unknown)) fail("`columns` names %s, but `x` has no such column.", quoted(unknown))
+  lapply(seq_len(ncol(x)), function(j) {
+    values <- unbox(column_at(x, j))
+    kind <- if (!is.null(names)) columns[[names[j]]]
+    if (is.null(kind) && names_rows(values)) return(NULL)
+    if (is.null(kind)) kind <- column_kind_of(values, usual)
+    if (is.null(kind)) refuse_column(values, "x", column_name(names, j), FALSE)
+    kind
+  })
+}
+
+check_kinds <- function(columns) {
+  named <- is.list(columns) && (length(columns) == 0 || (!is.null(names(columns)) && all(nzchar(names(columns)))))
+  if (!named) fail("`columns` must be a list of kinds by column name, not %s.", describe(columns))
+  for (name in names(columns)) {
+    if (!inherits(columns[[name]], "column_kind")) {
+      fail("`columns` must hold kinds such as column_count(), but \"%s\" is %s.", name, describe(columns[[name]]))
+    }
+  }
+}
+
+# One column as read_column() returns it. stream: the number of its uniform numbers.
+read_mixed_column <- function(values, name, kind, stream, others = NULL) {
+  box <- box_of(values)
+  values <- unbox(values)
+  gone <- is.na(values)
+  known <- take(values, which(!gone))
+  same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
+  column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
+    in_column(name, "x", fit_column(kind, known, others))
+  }
+  if (any(gone) && length(known)) column$missing <- fit_margin(as.double(gone), only = TRUE)
+  scores <- in_column(name, "x", score_values(column, values, length(values), stream))
+  column$dim <- ncol(scores$points)
+  list(column = column, z = as.vector(scores$points), values = values[1], box = box, scores = scores)
+}
+
+is_one_value <- function(values) length(unique(values)) == 1
+
+# Evaluates `read`; its errors get the name of the column.
+in_column <- function(name, what, read) {
+  tryCatch(read, particleflow_input = function(e) fail("Column %s of `%s`: %s", name, what, conditionMessage(e)))
+}
+
+# Columns whose kind looks at the other columns are read again, when the scores of these are known.
+read_with_others <- function(x, names, found, kinds) {
+  again <- which(vapply(kinds, function(kind) "others" %in% names(formals(kind$fit)), NA))
+  if (!length(again) || length(found) < 2) return(found)
+  views <- lapply(seq_along(found), function(j) {
+    if (j %in% again) level_indicators(column_at(x, j)) else {
+      z <- matrix(found[[j]]$z, nrow(x))
+      z[is.na(z)] <- 0
+      z
+    }
+  })
+  found[again] <- lapply(again, function(j) {
+    read_mixed_column(column_at(x, j), column_name(names, j), kinds[[j]], j, do.call(cbind, views[-j]))
+  })
+  found
+}
+
+# One column of 0 and 1 for each of the most frequent levels.
+level_indicators <- function(values, most = 8L) {
+  words <- as.character(values)
+  levels <- names(sort(table(words), decreasing = TRUE))
+  outer(words, levels[seq_len(min(most, length(levels)))], function(a, b) as.double(!is.na(a) & a == b))
+}
+
+# The uniform numbers of a column: a function of k that returns [n, k]. They are the same in every call, so a fit does
+# not depend on R's generator.
+uniform_source <- function(n, stream) {
+  function(k, part = 0L) draw_uniform(n, k, score_key, stream = as.integer(2L * stream + part))
+}
+
+score_key <- c(1414L, 0L)
+
+# [n, dim]: the scores of n values, NA for a missing value. The last score of a column with missing values says whether
+# the value is missing.
+encode_values <- function(column, values, code = column_code(column), uniform) {
+  gone <- is.na(values)
+  known <- which(!gone)
+  bare <- column
+  if (!is.null(column$missing) && !is.na(column$dim)) bare$dim <- column$dim - 1L
+  some <- function(k, part = 0L) uniform(k, part)[known, , drop = FALSE]
+  z <- matrix(encode_column(bare, take(values, known), code, some), length(known))
+  full <- matrix(NA_real_, length(values), ncol(z))
+  full[known, ] <- z
+  if (is.null(column$missing)) return(full)
+  cbind(full, margin_scores(column$missing, as.double(gone), uniform(1L, 1L)[, 1]))
+}
+
+# The cells of the scores of n values: list(low, high), each [n, dim]. A score without a cell of its own stands at both
+# ends; a missing value has the whole line.
+value_cells <- function(column, values, z, code = column_code(column)) {
+  gone <- is.na(values)
+  known <- which(!gone)
+  low <- high <- z
+  inner <- seq_len(ncol(z) - !is.null(column$missing))
+  if (!is.null(code$cells)) {
+    cells <- code$cells(take(values, known), column$state)
+    low[known, inner] <- cells[, seq_along(inner)]
+    high[known, inner] <- cells[, length(inner) + seq_along(inner)]
+  }
+  low[gone, inner] <- -largest_score
+  high[gone, inner] <- largest_score
+  if (!is.null(column$missing)) {
+    cells <- score_range(column$missing, as.double(gone))
+    low[, ncol(z)] <- cells[, 1]
+    high[, ncol(z)] <- cells[, 2]
+  }
+  list(low = low, high = high)
+}
+
+# [n]: what is added to the log-density of the scores, for values without a cell.
+values_margin <- function(column, values, code = column_code(column)) {
+  known <- which(!is.na(values))
+  total <- numeric(length(values))
+  margin <- column_margin(column, take(values, known), code)
+  if (!is.null(margin)) total[known] <- margin
+  total
+}
+
+# The scores of new rows: points, low and high, each [n, sum(dims)], and margin [n], what is added to the log-density.
+encode_mixed <- function(newdata, template, what = "newdata") {
+  x <- plain_table(newdata, what, mixed = TRUE)
+  check_extent(x, what, 0L)
+  at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), what,
+                      c(template$group$name, template$left_out))
+  parts <- lapply(seq_along(template$of), function(j) {
+    column <- template$columns[[template$of[j]]]
+    values <- unbox(column_at(x, at[j]))
+    in_column(column_name(template$names, j), what, score_values(column, values, nrow(x), j))
+  })
+  join_scores(parts)
+}
+
+# The scores of the values of one column, their cells and their margin.
+score_values <- function(column, values, n, stream, code = column_code(column)) {
+  z <- encode_values(column, values, code, uniform_source(n, stream))
+  c(list(points = z, margin = values_margin(column, values, code)), value_cells(column, values, z, code))
+}
+
+join_scores <- function(parts) {
+  side_by_side <- function(name) do.call(cbind, lapply(parts, `[[`, name))
+  list(points = side_by_side("points"), low = side_by_side("low"), high = side_by_side("high"),
+       margin = Reduce(`+`, lapply(parts, `[[`, "margin")))
+}
