@@ -9,8 +9,8 @@ column_nominal <- function() {
                       description = function(state) sprintf("%d levels", length(state$order)), numeric = FALSE)
   kind$fit <- function(values, others = NULL) {
     order <- level_order(values, others)
-    codes <- known_codes(values, order)
-    c(list(order = order, words = is.character(values)), kept_attributes(values), list(margin = fit_margin(codes, only = TRUE)))
+    margin <- fit_margin(known_codes(values, order), only = TRUE)
+    c(list(order = order, words = is.character(values)), kept_attributes(values), list(margin = margin))
   }
   kind
 }

@@ -4,8 +4,7 @@
 #' @export
 column_ordered <- function() {
   margin_kind("ordered", is.ordered,
-              number = function(values, state) known_codes(values, state$attributes$levels), back = level_back, keep = kept_attributes,
-              
+              number = function(values, state) known_codes(values, state$attributes$levels), back = level_back,
               description = function(state) sprintf("%d ordered levels", length(state$attributes$levels)),
               numeric = FALSE, only = TRUE, rank = 2)
 }

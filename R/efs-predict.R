@@ -73,8 +73,17 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
   if (fit$latent$dim < ncol(points)) {
     message(sprintf("The density is that of the projection on %s.", fit$latent$description))
   }
-  z <- unname(fit$latent$encode(points))
-  value <- numeric(nrow(points))
+  value <- class_log_density(flows, unname(fit$latent$encode(points)), label, threads)
+  error <- attr(value, "error")
+  value <- as.vector(value)
+  value <- value + latent_log_volume(fit, points) + read$margin
+  if (error > 0) attr(value, "error") <- error
+  value
+}
+
+# The log-densities of latent rows z, each under the flow of its class.
+class_log_density <- function(flows, z, label, threads) {
+  value <- numeric(nrow(z))
   error <- 0
   for (class in names(flows)) {
     rows <- which(label == class)
@@ -87,9 +96,7 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
     warning(sprintf(paste("The flow is not one-to-one at %d of %d rows, so they have no density (NaN): lower",
                           "`max_bound` or raise `epsilon`."), sum(is.na(value)), length(value)), call. = FALSE)
   }
-  value <- value + latent_log_volume(fit, points) + read$margin
-  if (error > 0) attr(value, "error") <- error
-  value
+  structure(value, error = error)
 }
 
 #' The likelihood of a flow

@@ -155,14 +155,6 @@ check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep
   )
 }
 
-# The squared width of the latent rows must be a double that is neither 0 nor infinite.
-check_spread <- function(z) {
-  width <- max(apply(z, 2, function(column) diff(range(column))))
-  if (is.finite(width) && width > 1e-150 && width < 1e150) return(z)
-  fail("The latent rows are spread over %s, whose square is no number of double precision; give `x` in other units.",
-       format(width))
-}
-
 check_boundable <- function(s) {
   if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
   fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),

@@ -37,3 +37,11 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 
 # The parts of each flow that a fit stores beside the trajectory.
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
+
+# The squared width of the latent rows must be a double that is neither 0 nor infinite.
+check_spread <- function(z) {
+  width <- max(apply(z, 2, function(column) diff(range(column))))
+  if (is.finite(width) && width > 1e-150 && width < 1e150) return(z)
+  fail("The latent rows are spread over %s, whose square is no number of double precision; give `x` in other units.",
+       format(width))
+}

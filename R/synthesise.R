@@ -79,8 +79,8 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, law
   table$points <- settle_scores(table$points, table$low, table$high)
   correlation <- score_correlation(table$points)
   settings$cells <- search_cells(table, correlation)
-  fit_table(table, latent_map(), blocks, settings, record_call(match.call(), "synthesise"), c("synthesis", "efs"), began,
-            threads, progress, correlation = correlation)
+  fit_table(table, latent_map(), blocks, settings, record_call(match.call(), "synthesise"), c("synthesis", "efs"),
+            began, threads, progress, correlation = correlation)
 }
 
 synthesis_settings <- function(law, law_settings, flow, density_floor, backward) {
