@@ -7,7 +7,7 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
                         numeric = TRUE, rank = 1, only = FALSE) {
   number <- ordinary(number)
   force(back)
-  column_kind(
+  kind <- column_kind(
     name, reads,
     fit = function(values) {
       state <- as.list(keep(values))
@@ -25,6 +25,8 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
     description = description, numeric = numeric, rank = rank, scores = TRUE,
     cells = function(values, state) score_range(state$margin, number(values, state))
   )
+  kind[c("number", "back")] <- list(number, back)
+  kind
 }
 
 # number() with a check that no value is infinite.

@@ -83,6 +83,8 @@ support_margin <- function(values, counts, unit, lower, upper) {
 
 # z with pnorm(z) = below and 1 - pnorm(z) = above.
 score_of <- function(below, above) {
+  below <- pmin(pmax(below, 0), 1)
+  above <- pmin(pmax(above, 0), 1)
   z <- ifelse(below < above, stats::qnorm(below), -stats::qnorm(above))
   pmin(pmax(z, -largest_score), largest_score)
 }

@@ -10,9 +10,9 @@
 #' \deqn{z = \Phi^{-1}\{F(x-) + U\,P(x)\},}{z = Phi^(-1)(F(x-) + U P(x)),}
 #' where \eqn{F} is the distribution function of the column, \eqn{P(x)} the probability of the value \eqn{x}, and
 #' \eqn{U} a uniform number (the distributional transform, Rueschendorf 2009). A value with probability, such as a
-#' level, a count or a zero among amounts of money, has a cell of scores; a missing value has the whole line as its
-#' cell, and a further coordinate says whether the value is missing. The map back, \eqn{x = F^{-1}(\Phi(z))}{x =
-#' F^(-1)(Phi(z))}, returns each value exactly.
+#' level, a count or a zero among amounts of money, has a cell of scores. A missing value has the whole line as its
+#' cell. A further coordinate says whether the value is missing; columns that are missing in the same rows share it. The
+#' map back, \eqn{x = F^{-1}(\Phi(z))}{x = F^(-1)(Phi(z))}, returns each value exactly.
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
@@ -26,6 +26,13 @@
 #' sampling from a Gaussian law). With few draws the logarithm of this mean is too low on average; the search uses four
 #' draws, and `predict(type = "log_density")` uses `draws`.
 #'
+#' @section Exact relations:
+#' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
+#' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another one (a
+#' multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. `print()` names
+#' them. A relation is taken if it holds in all rows and chance alone would let it hold with a probability below 1e-6.
+#' A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#'
 #' @section What it does not do:
 #' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
 #' [novelty()] before you use new rows.
@@ -38,6 +45,10 @@
 #'   replace the kinds that were found.
 #' @param id Names of columns that name the rows. They are not modelled, and new rows get new values. Columns of words
 #'   of which more than half occur once are left out if `id` does not name them.
+#' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
+#'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
+#' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
+#'   combinations come out as occur in `x`.
 #' @param law,law_settings,blocks As in [efs()].
 #' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, as in [efs()]. `FALSE` tries
 #'   none, which takes less time.
@@ -64,15 +75,15 @@ synthesize <- function(x, ...) synthesise(x, ...)
 
 #' @rdname synthesise
 #' @export
-synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, law = NULL, law_settings = list(),
-                               blocks = NULL, flow = NULL, density_floor = 0, quiet = FALSE, control = efs_control(),
-                               threads = NULL, progress = NULL, ...) {
+synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
+                               law = NULL, law_settings = list(), blocks = NULL, flow = NULL, density_floor = 0,
+                               quiet = FALSE, control = efs_control(), threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
   settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
   check_flag(quiet, "quiet")
   check_progress(progress)
-  table <- read_mixed(x, group, columns, id)
+  table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
   threads <- threads_within(threads)

@@ -13,7 +13,8 @@
 # [p]: whether each measured column varies.
 varying <- function(template) template$dims > 0
 
-n_columns <- function(template) length(template$of)
+# The number of measured columns. Hidden columns stand after them.
+n_columns <- function(template) length(template$of) - length(template$hidden)
 
 # tables: a list of tables with the same columns. Its names are those that messages use. Each column is read by one
 # kind, which is fitted to all tables together. points: a list of the coordinates of each table. margin: of the rows of

@@ -3,7 +3,7 @@
 # points [n, sum(dims)]: the scores, NA where a value is missing. low, high: their cells. margin [n]: what is added to
 # the log-density. group, grouped, template: as in read_table(). columns: a named list of kinds that replace those that
 # were found. id: names of columns that get new identifiers.
-read_mixed <- function(x, group, columns = list(), id = NULL) {
+read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL, combine = NULL) {
   x <- plain_table(x, "x", mixed = TRUE)
   check_extent(x, "x", 2L)
   grouped <- !is.null(group)
@@ -14,7 +14,7 @@ read_mixed <- function(x, group, columns = list(), id = NULL) {
   }
   form <- form_of(x)
   rows <- drop_columns(x, if (grouped) found$position)
-  read <- read_mixed_columns(rows, columns, id)
+  read <- read_mixed_columns(rows, columns, id, constraints, combine)
   read$template$form <- form
   if (!any(varying(read$template))) fail("`x` has no column that varies; there is nothing to learn from equal rows.")
   if (grouped) {
@@ -25,7 +25,7 @@ read_mixed <- function(x, group, columns = list(), id = NULL) {
     list(group = if (grouped) label$group else factor(rep("all", nrow(x))), grouped = grouped))
 }
 
-read_mixed_columns <- function(x, columns, id) {
+read_mixed_columns <- function(x, columns, id, constraints, combine) {
   names <- column_names(x)
   kinds <- mixed_kinds(x, names, with_identifiers(columns, id))
   left_out <- which(vapply(kinds, is.null, NA))
@@ -36,15 +36,28 @@ read_mixed_columns <- function(x, columns, id) {
     kinds <- kinds[-left_out]
     if (!length(kinds)) fail("`x` has only columns of words that hardly occur twice; there is nothing to learn from.")
   }
-  found <- lapply(seq_along(kinds), function(j) {
-    read_mixed_column(column_at(x, j), column_name(names, j), kinds[[j]], j)
-  })
-  found <- read_with_others(x, names, found, kinds)
+  columns <- lapply(seq_along(kinds), function(j) column_at(x, j))
+  all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine)
+  declared <- unlist(lapply(all$hidden, `[[`, "from"))
+  relations <- c(find_relations(all$columns, all$kinds, declared), all$relations)
+  kinds <- all$kinds
+  columns <- c(columns, all$columns[-seq_along(columns)])
+  names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
+  determined <- vapply(relations, `[[`, 0L, "at")
+  missing_as <- same_missing(columns, determined)
+  read <- function(j, others = NULL) {
+    read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined,
+                      missing_as[j])
+  }
+  found <- lapply(seq_along(kinds), read)
+  found <- read_with_others(columns, found, kinds, determined, read)
   scores <- join_scores(lapply(found, `[[`, "scores"))
   template <- new_template(x, names, found, apply(scores$points, 2, function(z) range(z, na.rm = TRUE)))
   template$scores <- TRUE
+  template$relations <- relations
+  template$hidden <- all$hidden
   if (length(left_out)) template$left_out <- left
-  scores$points <- with_dimnames(scores$points, list(row_labels(x), coordinate_names(names, template$dims)))
+  scores$points <- with_dimnames(scores$points, list(row_labels(x), coordinate_names(names_of_all, template$dims)))
   c(scores, list(template = template))
 }
 
@@ -82,8 +95,10 @@ check_kinds <- function(columns) {
   }
 }
 
-# One column as read_column() returns it. stream: the number of its uniform numbers.
-read_mixed_column <- function(values, name, kind, stream, others = NULL) {
+# One column as read_column() returns it. stream: the number of its uniform numbers. determined: whether other columns
+# determine it, so that it has no coordinate.
+# missing_as: the number of an earlier column that is missing in the same rows, or NA.
+read_mixed_column <- function(values, name, kind, stream, others = NULL, determined = FALSE, missing_as = NA) {
   box <- box_of(values)
   values <- unbox(values)
   gone <- is.na(values)
@@ -92,7 +107,15 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL) {
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
     in_column(name, "x", fit_column(kind, known, others))
   }
-  if (any(gone) && length(known)) column$missing <- fit_margin(as.double(gone), only = TRUE)
+  if (determined) {
+    column$dim <- 0L
+    none <- matrix(0, length(values), 0)
+    return(list(column = column, z = numeric(), values = values[1], box = box,
+                scores = list(points = none, low = none, high = none, margin = numeric(length(values)))))
+  }
+  if (any(gone) && length(known)) {
+    if (!is.na(missing_as)) column$leader <- missing_as else column$missing <- fit_margin(as.double(gone), only = TRUE)
+  }
   scores <- in_column(name, "x", score_values(column, values, length(values), stream))
   column$dim <- ncol(scores$points)
   list(column = column, z = as.vector(scores$points), values = values[1], box = box, scores = scores)
@@ -105,20 +128,28 @@ in_column <- function(name, what, read) {
   tryCatch(read, particleflow_input = function(e) fail("Column %s of `%s`: %s", name, what, conditionMessage(e)))
 }
 
+# For each column the first column that is missing in the same rows, NA for columns without missing values and for the
+# first of them. Columns that are determined are left out.
+same_missing <- function(columns, determined) {
+  keys <- vapply(columns, function(values) paste(which(is.na(values)), collapse = " "), "")
+  free <- setdiff(which(nzchar(keys)), determined)
+  first <- rep(NA_integer_, length(columns))
+  first[free] <- free[match(keys[free], keys[free])]
+  first[!is.na(first) & first == seq_along(first)] <- NA
+  first
+}
+
 # Columns whose kind looks at the other columns are read again, when the scores of these are known.
-read_with_others <- function(x, names, found, kinds) {
-  again <- which(vapply(kinds, function(kind) "others" %in% names(formals(kind$fit)), NA))
+read_with_others <- function(columns, found, kinds, determined, read) {
+  again <- setdiff(which(vapply(kinds, function(kind) "others" %in% names(formals(kind$fit)), NA)), determined)
   if (!length(again) || length(found) < 2) return(found)
   views <- lapply(seq_along(found), function(j) {
-    if (j %in% again) level_indicators(column_at(x, j)) else {
-      z <- matrix(found[[j]]$z, nrow(x))
-      z[is.na(z)] <- 0
-      z
-    }
+    if (j %in% again) return(level_indicators(columns[[j]]))
+    z <- found[[j]]$scores$points
+    z[is.na(z)] <- 0
+    z
   })
-  found[again] <- lapply(again, function(j) {
-    read_mixed_column(column_at(x, j), column_name(names, j), kinds[[j]], j, do.call(cbind, views[-j]))
-  })
+  found[again] <- lapply(again, function(j) read(j, do.call(cbind, views[-j])))
   found
 }
 
@@ -189,12 +220,24 @@ encode_mixed <- function(newdata, template, what = "newdata") {
   check_extent(x, what, 0L)
   at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), what,
                       c(template$group$name, template$left_out))
-  parts <- lapply(seq_along(template$of), function(j) {
+  columns <- lapply(at, function(j) unbox(column_at(x, j)))
+  codes <- lapply(template$columns, column_code)[template$of]
+  for (one in template$hidden) columns <- c(columns, list(hidden_values(one, columns, codes)))
+  determined <- vapply(template$relations, `[[`, 0L, "at")
+  parts <- lapply(setdiff(seq_along(template$of), determined), function(j) {
     column <- template$columns[[template$of[j]]]
-    values <- unbox(column_at(x, at[j]))
-    in_column(column_name(template$names, j), what, score_values(column, values, nrow(x), j))
+    in_column(column_name(template$names, j), what, score_values(column, columns[[j]], nrow(x), j))
   })
-  join_scores(parts)
+  scores <- join_scores(parts)
+  for (relation in template$relations) {
+    holds <- relation_holds(relation, columns, template$columns[[template$of[relation$at]]], codes)
+    scores$margin[!holds] <- -Inf
+  }
+  for (j in seq_along(columns)) {
+    leader <- template$columns[[template$of[j]]]$leader
+    if (!is.null(leader)) scores$margin[is.na(columns[[j]]) != is.na(columns[[leader]])] <- -Inf
+  }
+  scores
 }
 
 # The scores of the values of one column, their cells and their margin.

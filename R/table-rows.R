@@ -46,11 +46,22 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
 decode_columns <- function(points, template) {
   codes <- lapply(template$columns, column_code)
   last <- cumsum(template$dims)
+  determined <- vapply(template$relations, `[[`, 0L, "at")
   columns <- lapply(seq_along(template$of), function(j) {
     k <- template$of[j]
+    if (j %in% determined) return(NULL)
     at <- seq_len(template$dims[j]) + last[j] - template$dims[j]
     decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]])
   })
+  for (j in seq_along(columns)) {
+    leader <- template$columns[[template$of[j]]]$leader
+    if (!is.null(leader)) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))
+  }
+  for (relation in template$relations) {
+    column <- template$columns[[template$of[relation$at]]]
+    columns[[relation$at]] <- relation_values(relation, columns, column, codes[template$of])
+  }
+  columns <- columns[seq_len(n_columns(template))]
   for (box in template$boxes) {
     columns[[box$at]] <- matrix(columns[[box$at]], ncol = 1, dimnames = if (!is.null(box$name)) list(NULL, box$name))
   }

@@ -16,7 +16,7 @@
 floors <- list(
   ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "call",
              "fingerprint"),
-  table = c("margin", "margin-kind", "column", "column-.*", "table", "table-.*"),
+  table = c("margin", "margin-kind", "relations", "column", "column-.*", "table", "table-.*"),
   maps = c("unit", "cells", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians"),
   scores = c("score", "score-.*", "novelty"),

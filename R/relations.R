@@ -1,0 +1,205 @@
+# Exact relations between columns: a column that other columns determine has no coordinate, because a density does not
+# exist along it. It is computed again from the other columns.
+
+# A relation is a list of
+#   at    the number of the column that is determined
+#   from  the numbers of the columns that determine it
+#   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key
+#         "step": `cuts` and `values`: values[k] between the cuts k - 1 and k
+#         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes
+
+# columns: a list of vectors. kinds: the kind of each. skip: columns that stay as they are. The relations are in the
+# order in which they are computed: a column may determine another one and be determined itself by a third.
+find_relations <- function(columns, kinds, skip = integer()) {
+  relations <- list()
+  free <- setdiff(which(vapply(kinds, can_relate, NA)), skip)
+  for (at in rev(free)) {
+    sources <- setdiff(free, c(at, vapply(relations, `[[`, 0L, "at")))
+    found <- level_relation(at, sources, columns, kinds)
+    if (is.null(found)) found <- step_relation(at, sources, columns, kinds)
+    if (is.null(found)) found <- shape_relation(at, sources, columns, kinds)
+    if (!is.null(found)) relations <- c(list(found), relations)
+  }
+  left <- setdiff(free, vapply(relations, `[[`, 0L, "at"))
+  needed <- unlist(lapply(relations, `[[`, "from"))
+  c(sum_relations(left, needed, columns, kinds), relations)
+}
+
+can_relate <- function(kind) !is.null(kind$cells)
+
+has_levels <- function(kind) kind$name %in% c("nominal", "ordered", "logical")
+
+# Agreement by chance alone must be less likely than this.
+most_chance <- 1e-6
+
+# Whether rows that share a value of the source could share a value of the target by chance. same: the number of rows
+# that must agree with an earlier one; shares: those of the target's values.
+is_no_chance <- function(same, shares) same * -log(sum(shares^2)) > -log(most_chance)
+
+# Words of values; a missing value is a word of its own.
+value_words <- function(values) {
+  words <- if (is.numeric(values)) as_text(values, 17L) else as.character(values)
+  words[is.na(values)] <- NA
+  words
+}
+
+# A level that implies a value: the same value in all rows of each level.
+level_relation <- function(at, sources, columns, kinds) {
+  target <- columns[[at]]
+  n <- length(target)
+  to <- match(target, unique(target))
+  shares <- tabulate(to) / n
+  if (length(shares) < 2 || length(shares) > n / 3) return(NULL)
+  for (from in sources[vapply(kinds[sources], has_levels, NA)]) {
+    code <- match(columns[[from]], unique(columns[[from]]))
+    first <- which(!duplicated(code))
+    if (length(first) < length(shares) || !is_no_chance(n - length(first), shares)) next
+    if (all(to == to[first][code])) {
+      return(list(at = at, from = from, type = "level", keys = value_words(take(columns[[from]], first)),
+                  values = take(target, first)))
+    }
+  }
+}
+
+# A value that changes only at cuts of a number.
+step_relation <- function(at, sources, columns, kinds) {
+  target <- columns[[at]]
+  n <- length(target)
+  to <- match(target, unique(target))
+  counts <- tabulate(to)
+  if (length(counts) < 2 || length(counts) > 10 || n < 10 * length(counts)) return(NULL)
+  for (from in sources[vapply(kinds[sources], function(kind) kind$numeric, NA)]) {
+    x <- kinds[[from]]$number(columns[[from]], kept_attributes_state(columns[[from]]))
+    if (anyNA(x) || anyNA(target)) next
+    order <- order(x)
+    changes <- which(diff(to[order]) != 0)
+    if (length(changes) != length(counts) - 1 || any(diff(x[order])[changes] == 0)) next
+    if (!is_no_chance(n - 2 * length(counts), counts / n)) next
+    ends <- c(changes, n)
+    cuts <- mapply(roundest_between, x[order][changes], x[order][changes + 1])
+    return(list(at = at, from = from, type = "step", cuts = cuts, values = take(target, order[ends])))
+  }
+}
+
+# The number with the fewest digits above `low` and at most `high`. Cuts are usually round numbers.
+roundest_between <- function(low, high) {
+  middle <- (low + high) / 2
+  for (digits in 1:15) {
+    near <- signif(middle, digits)
+    if (near > low && near <= high) return(near)
+  }
+  middle
+}
+
+number_shapes <- list(
+  identity = identity, log = log, log1p = log1p, sqrt = sqrt, square = function(x) x^2, inverse = function(x) 1 / x,
+  exp = exp
+)
+
+# A number that is a constant plus a multiple of a function of one other number.
+shape_relation <- function(at, sources, columns, kinds) {
+  y <- exact_number(columns, kinds, at)
+  if (is.null(y)) return(NULL)
+  for (from in sources) {
+    x <- exact_number(columns, kinds, from)
+    if (is.null(x) || !identical(is.na(x), is.na(y))) next
+    for (shape in names(number_shapes)) {
+      fit <- exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
+      if (!is.null(fit)) return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1],
+                                     weights = fit[2]))
+    }
+  }
+}
+
+# Numbers of a column that takes many values, NULL for other columns.
+exact_number <- function(columns, kinds, j) {
+  if (!kinds[[j]]$numeric) return(NULL)
+  x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
+  if (length(unique(x)) > max(10, length(x) / 20)) x
+}
+
+kept_attributes_state <- function(values) as.list(kept_attributes(values))
+
+# c(constant, weight) if y = constant + weight * x in all rows, otherwise NULL.
+exact_line <- function(x, y) {
+  known <- which(!is.na(y))
+  if (length(known) < 10 || !all(is.finite(x[known]))) return(NULL)
+  ends <- known[c(which.min(x[known]), which.max(x[known]))]
+  if (x[ends[1]] == x[ends[2]]) return(NULL)
+  weight <- (y[ends[2]] - y[ends[1]]) / (x[ends[2]] - x[ends[1]])
+  constant <- y[ends[1]] - weight * x[ends[1]]
+  error <- abs(constant + weight * x[known] - y[known])
+  if (weight != 0 && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
+}
+
+# At most this many columns in one sum.
+most_terms <- 6L
+
+# Numbers that are sums of multiples of other numbers: totals, differences. Of several choices, the columns `needed`
+# by other relations are those that stay.
+sum_relations <- function(free, needed, columns, kinds) {
+  numbers <- lapply(free, function(j) exact_number(columns, kinds, j))
+  some <- which(!vapply(numbers, is.null, NA))
+  if (length(some) < 3) return(list())
+  x <- matrix(unlist(numbers[some]), length(columns[[1]]))
+  at <- free[some]
+  # later columns are expressed by earlier ones
+  first <- order(!at %in% needed)
+  x <- x[, first, drop = FALSE]
+  at <- at[first]
+  rows <- which(stats::complete.cases(x))
+  if (length(rows) < 20 + 3 * length(at)) return(list())
+  spread <- apply(x[rows, , drop = FALSE], 2, stats::sd)
+  centre <- colMeans(x[rows, , drop = FALSE])
+  fit <- qr(sweep(sweep(x[rows, , drop = FALSE], 2, centre), 2, spread, "/"), tol = 1e-9)
+  if (fit$rank == length(at)) return(list())
+  base <- fit$pivot[seq_len(fit$rank)]
+  found <- lapply(setdiff(seq_along(at), base), function(j) {
+    weights <- qr.coef(fit, (x[rows, j] - centre[j]) / spread[j])[base]
+    used <- base[abs(weights) > 1e-6]
+    if (!length(used) || length(used) > most_terms) return(NULL)
+    weights <- nearly_round(qr.coef(qr(cbind(1, x[rows, used])), x[rows, j])) # in the units of the columns
+    sum <- weights[1] + drop(x[, used, drop = FALSE] %*% weights[-1])
+    same <- identical(is.na(sum), is.na(x[, j])) && all(abs(sum - x[, j]) <= 1e-9 * max(abs(x[rows, j])), na.rm = TRUE)
+    if (same) list(at = at[j], from = at[used], type = "sum", shape = "identity", constant = weights[1],
+                   weights = weights[-1])
+  })
+  found[!vapply(found, is.null, NA)]
+}
+
+# Numbers within 1e-8 of a multiple of 1/1000 as this multiple.
+nearly_round <- function(x) ifelse(abs(x - round(x, 3)) < 1e-8 * pmax(1, abs(x)), round(x, 3), x)
+
+# The values of the determined column. columns: the list of all columns. column: the fitted column.
+relation_values <- function(relation, columns, column, codes) {
+  from <- columns[relation$from]
+  if (relation$type == "level") return(take(relation$values, match(value_words(from[[1]]), relation$keys)))
+  numbers <- Map(function(values, code) code$number(values, kept_attributes_state(values)), from, codes[relation$from])
+  if (relation$type == "step") return(take(relation$values, findInterval(numbers[[1]], relation$cuts) + 1L))
+  shape <- number_shapes[[relation$shape]]
+  sum <- relation$constant
+  for (k in seq_along(numbers)) sum <- sum + relation$weights[k] * shape(numbers[[k]])
+  unit <- column$state$margin$unit
+  column_code(column)$back(if (is.null(unit)) sum else to_unit(sum, unit), column$state)
+}
+
+# [n]: whether the determined column has the value that the others give it.
+relation_holds <- function(relation, columns, column, codes) {
+  given <- columns[[relation$at]]
+  due <- relation_values(relation, columns, column, codes)
+  code <- codes[[relation$at]]
+  same <- if (relation$type == "sum") {
+    a <- code$number(given, column$state)
+    b <- code$number(due, column$state)
+    abs(a - b) <= 1e-8 * max(abs(a), abs(b), 0, na.rm = TRUE)
+  } else {
+    as.character(given) == as.character(due)
+  }
+  ifelse(is.na(given) | is.na(due), is.na(given) & is.na(due), same)
+}
+
+# A few words for print().
+describe_relation <- function(relation, names) {
+  from <- paste(names[relation$from], collapse = ", ")
+  sprintf("%s from %s", names[relation$at], from)
+}

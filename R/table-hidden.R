@@ -1,0 +1,93 @@
+# Hidden columns: columns that the user does not see. They stand for columns with a declared structure, which they
+# determine (see relations.R).
+
+# A hidden column is a list of
+#   type   "gap": the second column of `from` minus the first; "combination": the values of the columns `from` together
+#   from   the numbers of the columns
+#   name   for print()
+
+# constraints: a formula such as ~ start <= end, or a list of formulas. combine: a list of vectors of column names.
+# Returns hidden, a list, and columns and kinds with the hidden columns at the end, and relations.
+hide_columns <- function(columns, kinds, names, constraints, combine) {
+  ends <- lapply(read_constraints(constraints), find_columns, names, "constraints")
+  together <- lapply(check_combine(combine), find_columns, names, "combine")
+  hidden <- c(
+    lapply(ends, function(from) list(type = "gap", from = from, name = paste(rev(names[from]), collapse = " - "))),
+    lapply(together, function(from) {
+      list(type = "combination", from = from, name = paste(names[from], collapse = " and "))
+    })
+  )
+  relations <- list()
+  for (one in hidden) {
+    values <- hidden_values(one, columns, kinds)
+    check_hidden(one, values, columns, names)
+    at <- length(columns) + 1L
+    columns[[at]] <- values
+    kinds[[at]] <- if (one$type == "gap") column_continuous(lower = 0) else column_nominal()
+    relations <- c(relations, if (one$type == "gap") {
+      list(list(at = one$from[2], from = c(one$from[1], at), type = "sum", shape = "identity", constant = 0,
+                weights = c(1, 1)))
+    } else {
+      combination_relations(one, values, at, columns)
+    })
+  }
+  if (anyDuplicated(vapply(relations, `[[`, 0L, "at"))) {
+    fail("A column can be the upper end of one constraint, or part of one combination, not of several.")
+  }
+  list(hidden = hidden, columns = columns, kinds = kinds, relations = relations)
+}
+
+hidden_values <- function(one, columns, kinds) {
+  from <- columns[one$from]
+  if (one$type == "combination") return(do.call(paste, c(lapply(from, value_words), sep = "\r")))
+  numbers <- Map(function(values, kind) kind$number(values, kept_attributes_state(values)), from, kinds[one$from])
+  numbers[[2]] - numbers[[1]]
+}
+
+check_hidden <- function(one, values, columns, names) {
+  if (one$type == "combination") return(invisible())
+  broken <- which(values < 0)
+  if (length(broken)) {
+    fail("`constraints` asks for %s <= %s, but row%s %s of `x` break%s it.", names[one$from[1]], names[one$from[2]],
+         if (length(broken) > 1) "s" else "", some(broken), if (length(broken) > 1) "" else "s")
+  }
+  if (any(is.na(columns[[one$from[1]]]) & !is.na(columns[[one$from[2]]]))) {
+    fail("`constraints` needs \"%s\" wherever \"%s\" is known, but it is missing in some rows.", names[one$from[1]],
+         names[one$from[2]])
+  }
+}
+
+combination_relations <- function(one, values, at, columns) {
+  first <- which(!duplicated(values))
+  lapply(one$from, function(j) {
+    list(at = j, from = at, type = "level", keys = values[first], values = take(columns[[j]], first))
+  })
+}
+
+# c(lower column, upper column) of each formula.
+read_constraints <- function(constraints) {
+  if (is.null(constraints)) return(list())
+  if (inherits(constraints, "formula")) constraints <- list(constraints)
+  lapply(constraints, function(one) {
+    inside <- if (inherits(one, "formula") && length(one) == 2) one[[2]]
+    sides <- if (is.call(inside) && length(inside) == 3) vapply(as.list(inside)[-1], is.name, NA)
+    known <- !is.null(sides) && all(sides) && as.character(inside[[1]]) %in% c("<=", ">=", "<", ">")
+    if (!known) fail("`constraints` must be formulas such as ~ start <= end, not %s.", deparse(one)[1])
+    columns <- vapply(as.list(inside)[-1], as.character, "")
+    if (as.character(inside[[1]]) %in% c("<=", "<")) columns else rev(columns)
+  })
+}
+
+check_combine <- function(combine) {
+  if (is.null(combine)) return(list())
+  if (is.character(combine)) combine <- list(combine)
+  good <- is.list(combine) && all(vapply(combine, function(one) is.character(one) && length(one) >= 2, NA))
+  if (!good) fail("`combine` must be a list of vectors of at least two column names, not %s.", describe(combine))
+  combine
+}
+
+find_columns <- function(wanted, names, what) {
+  at <- match(wanted, names)
+  if (anyNA(at)) fail("`%s` names %s, but `x` has no such column.", what, quoted(wanted[is.na(at)]))
+  at
+}
