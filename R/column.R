@@ -123,7 +123,9 @@ encode_column <- function(column, values, code = column_code(column), uniform = 
   as.double(z)
 }
 
-decode_column <- function(column, coordinates, code = column_code(column)) {
+# fill: whether missing values get values, too.
+decode_column <- function(column, coordinates, code = column_code(column), fill = FALSE) {
+  gone <- rep(FALSE, nrow(coordinates))
   if (!is.null(column$missing)) {
     gone <- margin_values(column$missing, coordinates[, ncol(coordinates)]) >= 0.5
     coordinates <- coordinates[, -ncol(coordinates), drop = FALSE]
@@ -133,7 +135,7 @@ decode_column <- function(column, coordinates, code = column_code(column)) {
     fail("`decode` of the column kind \"%s\" must return %d values, not %s.", code$name, nrow(coordinates),
          describe(values))
   }
-  if (!is.null(column$missing)) is.na(values) <- which(gone)
+  if (any(gone) && !fill) is.na(values) <- which(gone)
   values
 }
 

@@ -46,8 +46,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   check_dots("simulate()", ...)
   check_fit(object)
   counts <- class_counts(object, nsim)
-  check_memory(8 * copies_of_rows * sum(as.double(counts)) * (object$latent$dim + n_columns(object$table)),
-               sprintf("A table of `nsim` = %.0f rows", sum(as.double(counts))), "ask for fewer at a time")
+  check_table_room(object, sum(as.double(counts)))
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
@@ -77,6 +76,11 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
     rows <- set_attribute(rows, "dropped", stats::setNames(shares, if (is_grouped(object)) names(counts)))
   }
   rows
+}
+
+check_table_room <- function(fit, n) {
+  check_memory(8 * copies_of_rows * n * (fit$latent$dim + n_columns(fit$table)),
+               sprintf("A table of `nsim` = %.0f rows", n), "ask for fewer at a time")
 }
 
 # A draw below the floor is repeated up to this many times. If half of all draws are below, one of 1e15 stays.

@@ -28,31 +28,3 @@ format.synthesis <- function(x, ...) {
   lines <- NextMethod()
   c(lines[1], describe_columns(x$table, sum(lengths(x$rows)))[-1], lines[-(1:2)])
 }
-
-#' @rdname synthesise
-#' @param object A fit from [synthesise()].
-#' @param newdata Rows with the columns of the table, matched by name.
-#' @param type `"log_density"`: the log-likelihood of each row, in nats, see above.
-#' @param draws Number of draws within the cells of each row, a whole number of at least 1.
-#' @export
-predict.synthesis <- function(object, newdata, type = "log_density", group = NULL, draws = 50, threads = NULL, ...) {
-  check_dots("predict()", ...)
-  check_fit(object)
-  check_choice(type, "log_density", "type")
-  draws <- check_count(draws, "draws", 1L)
-  threads <- threads_within(threads)
-  flows <- class_flows(object)
-  for (flow in flows) check_density(flow$law)
-  read <- encode_mixed(newdata, object$table)
-  label <- new_group(object, newdata, group, nrow(read$points))
-  if (nrow(read$points) == 0) return(numeric())
-  if (!any(read$high > read$low)) draws <- 1L
-  each <- vapply(seq_len(draws), function(draw) {
-    cells <- cell_draws(read$points, read$low, read$high, object$correlation, c(likelihood_key, draw))
-    as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
-  }, numeric(nrow(read$points)))
-  value <- log_mean_exp(matrix(each, nrow(read$points)), rep(1 / draws, draws)) + read$margin
-  structure(value, draws = draws)
-}
-
-likelihood_key <- 1717L

@@ -24,11 +24,11 @@ encode_rows <- function(newdata, template, what = "newdata") {
 }
 
 # New rows in the form of the table, with all its columns, types and names. bounds: whether coordinates are reflected
-# into the range of the template.
-write_table <- function(points, template, group = NULL, bounds = FALSE) {
+# into the range of the template. fill: whether missing values get values, too.
+write_table <- function(points, template, group = NULL, bounds = FALSE, fill = FALSE) {
   points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
-  columns <- decode_columns(points, template)
+  columns <- decode_columns(points, template, fill)
   names <- template$names
   if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
   label <- label_values(group, template$group)
@@ -43,7 +43,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
 }
 
 # The values of each measured column as a list, from coordinates [n, sum(dims)].
-decode_columns <- function(points, template) {
+decode_columns <- function(points, template, fill = FALSE) {
   codes <- lapply(template$columns, column_code)
   last <- cumsum(template$dims)
   determined <- vapply(template$relations, `[[`, 0L, "at")
@@ -51,11 +51,11 @@ decode_columns <- function(points, template) {
     k <- template$of[j]
     if (j %in% determined) return(NULL)
     at <- seq_len(template$dims[j]) + last[j] - template$dims[j]
-    decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]])
+    decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]], fill)
   })
   for (j in seq_along(columns)) {
     leader <- template$columns[[template$of[j]]]$leader
-    if (!is.null(leader)) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))
+    if (!is.null(leader) && !fill) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))
   }
   for (relation in template$relations) {
     column <- template$columns[[template$of[relation$at]]]

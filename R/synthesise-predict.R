@@ -1,0 +1,121 @@
+#' What a fit says about given rows: their likelihood, and their missing values
+#'
+#' @param object A fit from [synthesise()].
+#' @param newdata Rows with the columns of the table, matched by name. Missing values are allowed in every column.
+#' @param type `"log_density"`: the log-likelihood of each row, see [synthesise()]. `"impute"`: the rows with their
+#'   missing values filled in, `m` times.
+#' @param group As in [predict()][predict.efs].
+#' @param draws For `"log_density"`, the number of draws within the cells of each row, a whole number of at least 1.
+#' @param m For `"impute"`, the number of imputations, a whole number of at least 1.
+#' @param seed For `"impute"`: as in [simulate()][simulate.synthesis].
+#' @param threads As in [efs_forward()].
+#' @param ... Not used.
+#' @return For `"log_density"` one number per row, in nats: the log-density of the columns without atoms and the
+#'   log-probability of the others, together. The attribute `"draws"` is the number of draws; the estimate is a little too
+#'   low on average, the less so the more draws there are. A row that the fit holds impossible has `-Inf`: a value beyond
+#'   an end of its column, or a broken relation. A value that is missing in a column without missing values in the table
+#'   is integrated out.
+#'
+#'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
+#'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
+#'   them are missing, so the tables differ. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
+#'   the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which `mice::as.mids()` takes.
+#' @examples
+#' fit <- synthesise(airquality, quiet = TRUE)
+#' mean(predict(fit, airquality[1:20, ]))
+#' filled <- predict(fit, airquality, type = "impute", m = 2, seed = 1)
+#' head(filled[[1]])
+#' @export
+predict.synthesis <- function(object, newdata, type = c("log_density", "impute"), group = NULL, draws = 50, m = 5,
+                              seed = NULL, threads = NULL, ...) {
+  check_dots("predict()", ...)
+  check_fit(object)
+  type <- check_choice(type, c("log_density", "impute"), "type")
+  if (missing(newdata)) fail("`newdata` must give the rows.")
+  draws <- check_count(draws, "draws", 1L)
+  m <- check_count(m, "m", 1L)
+  threads <- threads_within(threads)
+  flows <- class_flows(object)
+  for (flow in flows) check_density(flow$law)
+  read <- encode_mixed(newdata, object$table)
+  label <- new_group(object, newdata, group, nrow(read$points))
+  if (type == "impute") return(impute_rows(object, flows, newdata, read, label, m, seed, threads))
+  likelihood_of_rows(object, flows, read, label, draws, threads)
+}
+
+likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
+  n <- nrow(read$points)
+  if (n == 0) return(structure(numeric(), draws = draws))
+  if (!any(read$high > read$low)) draws <- 1L
+  each <- vapply(seq_len(draws), function(draw) {
+    cells <- cell_draws(read$points, read$low, read$high, fit$correlation, c(likelihood_key, draw))
+    as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
+  }, numeric(n))
+  structure(log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin, draws = draws)
+}
+
+likelihood_key <- 1717L
+
+impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
+  state <- stream_within(seed)
+  x <- plain_table(newdata, "newdata", mixed = TRUE)
+  template <- fit$table
+  at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), "newdata",
+                      c(template$group$name, template$left_out))
+  lacking <- which(rowSums(vapply(at, function(j) is.na(column_at(x, j)), logical(nrow(x)))) > 0)
+  tables <- lapply(seq_len(m), function(one) {
+    key <- draw_key()
+    points <- read$points[lacking, , drop = FALSE]
+    for (class in names(flows)) {
+      rows <- which(label[lacking] == class)
+      if (!length(rows)) next
+      of <- lacking[rows]
+      points[rows, ] <- draw_in_cells(flows[[class]], read$points[of, , drop = FALSE], read$low[of, , drop = FALSE],
+                                      read$high[of, , drop = FALSE], fit$correlation, key, threads)$points
+    }
+    fill_rows(newdata, x, at, decode_columns(points, template, fill = TRUE), lacking)
+  })
+  structure(tables, class = "imputations", original = newdata, seed = state)
+}
+
+# newdata with the missing values of the rows `lacking` replaced.
+fill_rows <- function(newdata, x, at, columns, lacking) {
+  for (k in seq_along(at)) {
+    gone <- which(is.na(unbox(column_at(x, at[k]))[lacking]))
+    if (!length(gone)) next
+    if (is.data.frame(newdata)) {
+      newdata <- replace_columns(newdata, list(fill_vector(newdata[[at[k]]], columns[[k]], lacking, gone)), at[k],
+                                 seq_len(nrow(newdata)))
+    } else {
+      newdata[lacking[gone], at[k]] <- columns[[k]][gone]
+    }
+  }
+  newdata
+}
+
+fill_vector <- function(values, drawn, lacking, gone) {
+  values[lacking[gone]] <- drawn[gone]
+  values
+}
+
+#' @rdname predict.synthesis
+#' @param x Imputations.
+#' @param row.names,optional Ignored.
+#' @export
+as.data.frame.imputations <- function(x, row.names = NULL, optional = FALSE, ...) {
+  tables <- c(list(attr(x, "original")), unclass(x))
+  n <- nrow(tables[[1]])
+  rows <- do.call(rbind, lapply(tables, as.data.frame))
+  cbind(data.frame(.imp = rep(seq_along(tables) - 1L, each = n), .id = rep(seq_len(n), length(tables))), rows,
+        row.names = NULL)
+}
+
+#' @rdname predict.synthesis
+#' @export
+print.imputations <- function(x, ...) {
+  original <- attr(x, "original")
+  gone <- sum(vapply(seq_len(ncol(original)), function(j) sum(is.na(column_at(original, j))), 0))
+  cat(sprintf("<imputations> %d tables of %d rows, in which %d missing values are filled\n", length(x), nrow(original),
+              gone))
+  invisible(x)
+}
