@@ -30,7 +30,7 @@ law_copula <- structure(function(bandwidth = 1, base = "normal", ...) {
   check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
   check_copula_base(base, list(...))
   new_law_kind("copula", copula_fit, copula_draw, copula_density, copula_candidates, settings, spherical = FALSE,
-               searched = 4, upon = copula_upon)
+               searched = 4, upon = copula_upon, components = copula_components)
 }, class = "law_constructor")
 
 copula_candidates <- function(n, d) list(list(bandwidth = 0.7), list(bandwidth = 1.4))
@@ -129,4 +129,13 @@ to_normal <- function(maps, points) {
     points[, column] <- piecewise(maps[[column]]$x, maps[[column]]$z, points[, column])$value
   }
   points
+}
+
+copula_components <- function(law) {
+  base <- if (is.null(law$base)) {
+    new_components(1, matrix(0, length(law$maps), 1), packed_roots(list(law$root)))
+  } else {
+    law_components(law$base)
+  }
+  if (!is.null(base)) list(maps = law$maps, base = base)
 }

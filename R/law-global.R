@@ -19,7 +19,7 @@ law_global <- structure(function(jitter = NULL) {
   settings <- given_settings()
   if (!is.null(jitter)) check_number(jitter, "jitter", lower = 0)
   new_law_kind("global", global_fit, global_draw, global_density, global_candidates, settings, sweep = "jitter",
-               spherical = FALSE, searched = 2)
+               spherical = FALSE, searched = 2, components = global_components)
 }, class = "law_constructor")
 
 global_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.03), log(2.5), length.out = 14))))
@@ -62,4 +62,12 @@ global_draw <- function(law, n, key, threads) {
   noise <- law$jitter * draw_normal(n, ncol(law$points), key, stream = 1L) %*% law$root
   centred <- sweep(law$points[from, , drop = FALSE], 2, law$centre) + noise
   sweep(centred / sqrt(1 + law$jitter^2), 2, law$centre, "+")
+}
+
+global_components <- function(law) {
+  if (!(law$jitter > 0)) return(NULL)
+  share <- 1 / sqrt(1 + law$jitter^2)
+  n <- nrow(law$points)
+  means <- law$centre + share * (t(unname(law$points)) - law$centre)
+  new_components(rep(1 / n, n), means, packed_roots(list(law$jitter * share * law$root)))
 }

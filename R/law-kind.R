@@ -37,6 +37,11 @@
 #'   particles do. A search that tries both scaled and whitened rows then tries the law on scaled rows only.
 #' @param in_scores `TRUE` if a search may also fit the law to the normal scores of [law_copula()]. A function of the
 #'   settings of a candidate that returns `TRUE` or `FALSE` chooses among the candidates.
+#' @param components Function of the fitted list, for a law that is a mixture of K Gaussians or multivariate t
+#'   distributions. It returns a list of `weights` (K numbers), `means` (a matrix `[d, K]`), `df` (K degrees of freedom,
+#'   `Inf` for a Gaussian) and `roots`. Column k of `roots` is `R[upper.tri(R, diag = TRUE)]`, where `R = chol(S)` and S
+#'   is the covariance of a Gaussian or the scale matrix of a t. One column: all components share it. Draws given
+#'   some coordinates are then exact and fast. `NULL`, or a function that returns `NULL`: the law has no such form.
 #' @return An object of class `law_kind`. `format()` gives its name and the settings that were given, as one string.
 #' @seealso [laws]
 #' @examples
@@ -61,7 +66,7 @@
 #' simulate(fit, 3, seed = 1)
 #' @export
 law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, settings = list(), sweep = NULL,
-                     spherical = TRUE, in_scores = FALSE) {
+                     spherical = TRUE, in_scores = FALSE, components = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name)) {
     fail("`name` must be one string, not %s.", describe(name))
   }
@@ -70,12 +75,14 @@ law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, setting
   check_function(draw, "draw")
   if (!is.null(density)) check_function(density, "density")
   if (!is.null(candidates)) check_function(candidates, "candidates")
+  if (!is.null(components)) check_function(components, "components")
   check_settings(settings, "settings")
   check_known(name, names(settings), names(formals(fit)))
   if (!is.null(sweep)) sweep <- check_choice(sweep, names(formals(density)), "sweep")
   if (!is.function(in_scores)) check_flag(in_scores, "in_scores")
   new_law_kind(name, fit, draw, density, candidates, settings, sweep = sweep,
-               spherical = check_flag(spherical, "spherical"), in_scores = in_scores, ours = FALSE)
+               spherical = check_flag(spherical, "spherical"), in_scores = in_scores, components = components,
+               ours = FALSE)
 }
 
 # A law with the settings given: what law_kind() and the constructors law_x() of the package return. The functions are
@@ -87,11 +94,11 @@ law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, setting
 #   ours      whether it is a law of the package, which is stored by its name
 new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, settings = list(), sweep = NULL,
                          spherical = TRUE, in_scores = FALSE, searched = NULL, upon = NULL,
-                         dense = function(law) TRUE, ours = TRUE) {
+                         dense = function(law) TRUE, components = NULL, ours = TRUE) {
   structure(
     list(name = name, settings = settings, fit = fit, draw = draw, density = density, candidates = candidates,
          sweep = sweep, spherical = spherical, in_scores = in_scores, searched = searched, upon = upon, dense = dense,
-         ours = ours),
+         components = components, ours = ours),
     class = "law_kind"
   )
 }

@@ -27,7 +27,7 @@ law_local_covariance <- structure(function(k = 20, shrinkage = 0.1, jitter = 0.7
   check_flag(keep_moments, "keep_moments")
   new_law_kind("local_covariance", local_covariance_fit, local_covariance_draw, local_covariance_density,
                local_covariance_candidates, settings, sweep = "jitter", in_scores = local_covariance_in_scores,
-               searched = 3)
+               searched = 3, components = local_covariance_components)
 }, class = "law_constructor")
 
 local_covariance_candidates <- function(n, d) {
@@ -81,4 +81,13 @@ local_covariance_draw <- function(law, n, key, threads) {
   centre <- t(law$centres[, from, drop = FALSE])
   centre + share * (law$points[from, , drop = FALSE] - centre +
                       law$jitter * t(lower_times(law$spread[, from, drop = FALSE], t(noise))))
+}
+
+local_covariance_components <- function(law) {
+  if (!(law$jitter > 0)) return(NULL)
+  share <- if (law$keep_moments) 1 / sqrt(1 + law$jitter^2) else 1
+  n <- nrow(law$points)
+  means <- law$centres + share * (t(unname(law$points)) - law$centres)
+  if (!law$keep_moments) means <- t(unname(law$points))
+  new_components(rep(1 / n, n), means, share * law$jitter * law$spread)
 }

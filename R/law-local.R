@@ -19,7 +19,7 @@ law_local <- structure(function(jitter = 1) {
   settings <- given_settings()
   check_number(jitter, "jitter", lower = 0)
   new_law_kind("local", local_fit, local_draw, local_density, local_candidates, settings, sweep = "jitter",
-               searched = 1)
+               searched = 1, components = local_components)
 }, class = "law_constructor")
 
 local_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.3), log(3.4), length.out = 9))))
@@ -37,4 +37,11 @@ local_draw <- function(law, n, key, threads) {
   from <- pick(draw_uniform(n, 1, key)[, 1], nrow(law$points))
   noise <- draw_normal(n, dim, key, stream = 1L)
   law$points[from, , drop = FALSE] + law$jitter * law$spacing / sqrt(dim) * noise
+}
+
+local_components <- function(law) {
+  sd <- law$jitter * law$spacing / sqrt(ncol(law$points))
+  if (!(sd > 0)) return(NULL)
+  n <- nrow(law$points)
+  new_components(rep(1 / n, n), t(unname(law$points)), packed_roots(list(diag(sd, ncol(law$points)))))
 }

@@ -22,7 +22,7 @@ law_mixture <- structure(function(components = NULL, model = "VVV") {
   if (!is.null(components)) check_count(components, "components", 1L)
   check_choice(model, c("VVV", "VEE"), "model")
   new_law_kind("mixture", mixture_fit, mixture_draw, mixture_density, mixture_candidates, settings, spherical = FALSE,
-               searched = 5)
+               searched = 5, components = mixture_components)
 }, class = "law_constructor")
 
 mixture_candidates <- function(n, d) {
@@ -114,4 +114,8 @@ mixture_density <- function(law, points, threads, self = FALSE) {
 mixture_draw <- function(law, n, key, threads) {
   from <- pick_weighted(draw_uniform(n, 1, key)[, 1], law$weights)
   component_rows(draw_normal(n, ncol(law$means), key, stream = 1L), from, law)
+}
+
+mixture_components <- function(law) {
+  new_components(law$weights, t(law$means), packed_roots(lapply(law$roots, as.matrix)))
 }

@@ -18,7 +18,7 @@
 law_stack <- structure(function(parts, weights = rep(1, length(parts))) {
   settings <- given_settings()
   if (!missing(parts)) check_stack(stack_kinds(parts), weights)
-  new_law_kind("stack", stack_fit, stack_draw, stack_density, settings = settings)
+  new_law_kind("stack", stack_fit, stack_draw, stack_density, settings = settings, components = stack_components)
 }, class = "law_constructor")
 
 # The laws of `parts` as kinds.
@@ -72,4 +72,9 @@ stack_draw <- function(law, n, key, threads) {
     if (is.null(points)) points <- drawn else points[part == k, ] <- drawn[part == k, ]
   }
   points
+}
+
+stack_components <- function(law) {
+  parts <- lapply(law$laws, law_components)
+  if (!any(vapply(parts, is.null, NA))) list(weights = law$weights, parts = parts)
 }

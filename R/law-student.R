@@ -28,7 +28,7 @@ law_student <- structure(function(components = 1, df = Inf, prior = NULL) {
   if (!identical(df, Inf)) check_number(df, "df", lower = 0, open_lower = TRUE)
   if (!is.null(prior)) check_number(prior, "prior", lower = 0, open_lower = TRUE)
   new_law_kind("student", student_fit, student_draw, student_density, student_candidates, settings,
-               in_scores = student_in_scores, searched = 6)
+               in_scores = student_in_scores, searched = 6, components = student_components)
 }, class = "law_constructor")
 
 student_candidates <- function(n, d) {
@@ -90,3 +90,5 @@ student_draw <- function(law, n, key, threads) {
   noise <- draw_normal(n, ncol(law$means), key, stream = 1L)
   component_rows(noise * sqrt(law$df[from] / stats::qchisq(u[, 2], law$df[from])), from, law)
 }
+
+student_components <- function(law) new_components(law$weights, t(law$means), packed_roots(law$roots), law$df)
