@@ -7,7 +7,7 @@ draw_in_boxes <- function(flow, boxes, n, correlation, key, threads) {
     draw_in_box(flow, boxes[[b]], if (length(boxes) == 1) n else 1L, correlation, key + c(0L, b), threads)
   })
   logs <- vapply(first, `[[`, 0, "log_probability")
-  if (!any(logs > -Inf)) stop_unsolved("The condition of `given` has no probability that can be told from 0.")
+  refuse_impossible(boxes, logs)
   shares <- exp(logs - max(logs))
   errors <- vapply(first, `[[`, 0, "standard_error")
   total <- max(logs) + log(sum(shares))
@@ -20,6 +20,18 @@ draw_in_boxes <- function(flow, boxes, n, correlation, key, threads) {
     points[rows, ] <- draw_in_box(flow, boxes[[b]], length(rows), correlation, key + c(1L, b), threads)$points
   }
   list(points = points, log_probability = total, standard_error = error)
+}
+
+# A condition of this probability and less is refused. Points have densities, which are not compared with it.
+least_probability <- 1e-9
+
+refuse_impossible <- function(boxes, logs) {
+  points <- any(vapply(boxes, function(box) any(box$low == box$high), NA))
+  total <- if (any(logs > -Inf)) max(logs) + log(sum(exp(logs - max(logs)))) else -Inf
+  if (total == -Inf || (!points && total < log(least_probability))) {
+    stop_unsolved("The condition of `given` has the probability %.1e under the fit, which is as good as impossible.",
+                  exp(total))
+  }
 }
 
 # n draws in one box.
