@@ -22,7 +22,7 @@
 #define ROUTINE(name, arguments) {#name, (DL_FUNC)&name, arguments}
 #define NO_ROUTINE {NULL, NULL, 0}
 extern const R_CallMethodDef field_routines[], gpa_routines[], law_routines[], machine_routines[], network_routines[],
-    pairs_routines[], random_routines[], scores_routines[], wgf_routines[];
+    pairs_routines[], random_routines[], scores_routines[], trees_routines[], wgf_routines[];
 
 /* A column-major matrix of doubles. */
 typedef struct {
