@@ -11,6 +11,7 @@
 #'   \item{[law_copula()]}{normal scores of each coordinate, and a law of these scores. Density, searched.}
 #'   \item{[law_mixture()]}{a mixture of Gaussians. Density, searched.}
 #'   \item{[law_student()]}{a mixture of t distributions. Density, searched.}
+#'   \item{[law_trees()]}{a forest of conditional densities, coordinate by coordinate. Density.}
 #'   \item{[law_stack()]}{a mixture of other laws. Density; the search makes it.}
 #'   \item{[law_equilibrium()]}{the law that the flow approaches. Density, unless it lies on a sphere.}
 #'   \item{[law_ball()]}{uniform in the ball that encloses all particles. Density.}

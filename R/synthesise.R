@@ -90,6 +90,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   table$points <- settle_scores(table$points, table$low, table$high)
   correlation <- score_correlation(table$points)
   settings$cells <- search_cells(table, correlation)
+  if (is.null(law)) settings$laws <- usual_laws(table)
   fit_table(table, latent_map(), blocks, settings, record_call(match.call(), "synthesise"), c("synthesis", "efs"),
             began, threads, progress, correlation = correlation)
 }
@@ -104,6 +105,22 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
   )
   settings$laws <- check_laws(law, law_settings)
   settings
+}
+
+# The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
+usual_laws <- function(table) {
+  edges <- score_edges(table$low, table$high)
+  c(lapply(c("student", "local_covariance", "global"), our_law),
+    lapply(c(5L, 15L), function(least) law_trees(min_leaf = least, edges = edges)))
+}
+
+# The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
+score_edges <- function(low, high) {
+  lapply(seq_len(ncol(low)), function(j) {
+    held <- which(high[, j] > low[, j] & high[, j] - low[, j] < 2 * largest_score)
+    ends <- unique(cbind(low[held, j], high[held, j]))
+    if (nrow(ends)) ends[order(ends[, 1]), , drop = FALSE]
+  })
 }
 
 # The draws within the cells by which a search integrates over them. NULL: no score has a cell.
