@@ -250,8 +250,10 @@ end_slope <- function(margin, end) {
 # [n, 2]: the scores of each value lie between these two. They are equal for a value without probability of its own.
 score_range <- function(margin, x) {
   if (is.null(margin$unit)) return(cbind(margin_limit(margin, x), margin_limit(margin, x, right = TRUE)))
-  half <- margin$unit$size / 2
-  cbind(margin_limit(margin, x - half), margin_limit(margin, x + half, right = TRUE))
+  unit <- margin$unit
+  cell <- round((x - unit$offset) / unit$size) # so that neighbouring cells have exactly one end in common
+  cbind(margin_limit(margin, unit$offset + (cell - 0.5) * unit$size),
+        margin_limit(margin, unit$offset + (cell + 0.5) * unit$size))
 }
 
 # The score of each value; u, one uniform number per value, chooses the score of a value with probability.
