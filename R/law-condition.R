@@ -185,6 +185,7 @@ condition_stack <- function(tree, given, key, threads, stream, proposals, draw) 
   parts <- lapply(seq_along(tree$parts), function(k) {
     condition_tree(tree$parts[[k]], given, key, threads, 16L * stream + k, proposals, draw)
   })
+  if (n == 0) return(parts[[1]])
   member <- function(name) matrix(vapply(parts, `[[`, numeric(n), name), n)
   each <- member("log_probability")
   log_probability <- log_mean_exp(each, tree$weights)
@@ -192,7 +193,7 @@ condition_stack <- function(tree, given, key, threads, stream, proposals, draw) 
   share[is.nan(share)] <- 0
   out <- list(x = NULL, log_probability = log_probability, variance = rowSums(share^2 * member("variance")),
               effective = 1 / rowSums(share^2 / member("effective")))
-  if (!draw || n == 0) return(c(out["log_probability"], list(x = parts[[1]]$x), out[c("variance", "effective")]))
+  if (!draw) return(out)
   upto <- share %*% upper.tri(diag(length(parts)), diag = TRUE)
   u <- draw_uniform(max(given$rows) + 1, 1, key, 16L * stream)[given$rows + 1, 1]
   from <- pmin(1 + rowSums(u * upto[, length(parts)] > upto), length(parts))

@@ -201,7 +201,7 @@ test_that("draws in a box are those of rejection sampling, for every law that ha
   upper <- c(1.5, 1.5, Inf, 1)
   for (kind in laws_with_components()) {
     law <- fitted_law(kind, skewed_rows(200))
-    drawn <- draw_law(law, 60000L, key + 1L, 2L)
+    drawn <- draw_law(law, 30000L, key + 1L, 2L)
     inside <- colSums(t(drawn) >= lower & t(drawn) <= upper) == 4
     found <- law_box(law, lower, upper, 400L, key, 2L)
     share <- mean(inside)
@@ -246,6 +246,7 @@ test_that("rows depend on their key, number and condition alone, whatever the th
     expect_length(boxed$log_probability, 60)
   }
   expect_identical(law_fill(law, x, key, 1L), x)
+  expect_identical(law_log_marginal(law, x[0, ], 1L), numeric())
   expect_identical(dim(law_fill(law, x[0, ], key, 1L)), c(0L, 4L))
   expect_identical(dim(law_box(law, rep(0, 4), rep(1, 4), 0L, key, 1L)$points), c(0L, 4L))
 })
@@ -296,12 +297,12 @@ test_that("conditions that cannot be met are refused in one sentence", {
 test_that("a uniform ball is filled, and its margin estimated, as geometry says", {
   law <- fitted_law(law_ball(), skewed_rows(100, 3))
   x1 <- law$centre[1] + law$radius * 0.6
-  z <- cbind(rep(x1, 2000), NA, NA)
+  z <- cbind(rep(x1, 500), NA, NA)
   filled <- law_fill(law, z, key, 2L)
   # uniform on the disc of radius .8
   r2 <- colSums((t(filled[, 2:3]) - law$centre[2:3])^2) / (0.8 * law$radius)^2
   expect_gt(ks.test(r2, punif)$p.value, level)
-  expect_identical(filled, law_fill(law, z, key, 1L))
+  expect_identical(filled[1:20, ], law_fill(law, z[1:20, ], key, 1L))
   # 512 proposals, about half of which have no weight: a tenth is more than two standard errors
   margin <- 3 / 4 * (1 - 0.6^2) / law$radius
   expect_lt(abs(law_log_marginal(law, z[1, , drop = FALSE], 1L) - log(margin)), 0.2)
@@ -309,10 +310,10 @@ test_that("a uniform ball is filled, and its margin estimated, as geometry says"
   expect_identical(law_log_marginal(law, whole, 1L), law_density(law, whole, 1L)[, 1])
   expect_identical(law_log_marginal(law, z[1, , drop = FALSE] * NA, 1L), 0)
   # a box by rejection, and with a point
-  half <- law_box(law, c(law$centre[1], -Inf, -Inf), rep(Inf, 3), 500L, key, 2L)
+  half <- law_box(law, c(law$centre[1], -Inf, -Inf), rep(Inf, 3), 200L, key, 2L)
   expect_lt(abs(half$log_probability - log(0.5)), 5 * half$standard_error)
   expect_true(all(half$points[, 1] >= law$centre[1]))
-  quarter <- law_box(law, c(x1, law$centre[2], -Inf), c(x1, Inf, Inf), 300L, key, 2L)
+  quarter <- law_box(law, c(x1, law$centre[2], -Inf), c(x1, Inf, Inf), 100L, key, 2L)
   expect_true(all(quarter$points[, 1] == x1 & quarter$points[, 2] >= law$centre[2]))
   expect_lt(abs(quarter$log_probability - log(margin / 2)), 5 * quarter$standard_error)
   rows <- law_box(law, rbind(half$points[1, ] - 0.3, law$centre), rbind(half$points[1, ] + 0.3, rep(Inf, 3)), 2L, key,
@@ -343,7 +344,7 @@ test_that("a law of a user is conditioned on by its components, or without them"
          roots = matrix(law$root[upper.tri(law$root, diag = TRUE)]))
   }
   x <- skewed_rows(300, 3)
-  z <- matrix(c(1, NA, 0.5), 800, 3, byrow = TRUE)
+  z <- matrix(c(1, NA, 0.5), 300, 3, byrow = TRUE)
   known <- fitted_law(mine(components = packed), x)
   unknown <- fitted_law(mine(), x)
   expect_null(law_components(unknown))
