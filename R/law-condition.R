@@ -49,7 +49,7 @@ law_box <- function(law, lower, upper, n, key, threads) {
   given <- check_box(lower, upper, n)
   tree <- law_components(law)
   found <- if (is.null(tree)) {
-    condition_any(law, given, key, threads)
+    condition_any(law, given, single, key, threads)
   } else {
     condition_well(tree, given, single, key, threads)
   }
@@ -71,8 +71,8 @@ check_box <- function(lower, upper, n) {
     fail("`lower` and `upper` must have equal extents, not %s and %s.", describe(lower), describe(upper))
   }
   if (!is.matrix(lower)) {
-    lower <- matrix(lower, n, length(lower), byrow = TRUE)
-    upper <- matrix(upper, n, length(upper), byrow = TRUE)
+    lower <- matrix(rep(lower, each = n), n, length(lower))
+    upper <- matrix(rep(upper, each = n), n, length(upper))
   }
   if (anyNA(lower) || anyNA(upper) || any(lower > upper) || any(lower == upper & !is.finite(lower))) {
     fail("`lower` must be at most `upper` in every coordinate, and finite where both are equal.")
@@ -112,12 +112,16 @@ condition_well <- function(tree, given, single, key, threads) {
     proposals <- min(2 * proposals, row_proposals$most)
     found <- put_rows(found, weak, condition_tree(tree, given_rows(given, weak), key, threads, proposals = proposals))
   }
-  poor <- sum(effective() < row_proposals$least)
-  if (poor) {
-    warning(sprintf("%d draws come from fewer than %g effective proposals each (of %d), so they may be too alike.",
-                    poor, row_proposals$least, as.integer(proposals)), call. = FALSE)
-  }
+  warn_alike(effective(), proposals)
   found
+}
+
+# `effective`: of each row, among `proposals`.
+warn_alike <- function(effective, proposals) {
+  poor <- sum(effective < row_proposals$least)
+  if (poor == 0) return(invisible())
+  warning(sprintf("%d draws come from fewer than %g effective proposals each (of %d), so they may be too alike.", poor,
+                  row_proposals$least, as.integer(proposals)), call. = FALSE)
 }
 
 given_rows <- function(given, rows) {
@@ -135,6 +139,7 @@ pool_rows <- function(found) {
   n <- length(found$log_probability)
   if (n == 0) return(list(log_probability = NA_real_, variance = NA_real_, effective = NA_real_))
   most <- max(found$log_probability)
+  if (most == -Inf) return(list(log_probability = -Inf, variance = 0, effective = Inf))
   share <- exp(found$log_probability - most)
   list(log_probability = if (all(share == 1)) most else most + log(mean(share)),
        variance = sum(share^2 * found$variance) / sum(share)^2,
@@ -180,6 +185,7 @@ condition_stack <- function(tree, given, key, threads, stream, proposals, draw) 
   parts <- lapply(seq_along(tree$parts), function(k) {
     condition_tree(tree$parts[[k]], given, key, threads, 16L * stream + k, proposals, draw)
   })
+  if (n == 0) return(parts[[1]])
   member <- function(name) matrix(vapply(parts, `[[`, numeric(n), name), n)
   each <- member("log_probability")
   log_probability <- log_mean_exp(each, tree$weights)
@@ -187,7 +193,7 @@ condition_stack <- function(tree, given, key, threads, stream, proposals, draw) 
   share[is.nan(share)] <- 0
   out <- list(x = NULL, log_probability = log_probability, variance = rowSums(share^2 * member("variance")),
               effective = 1 / rowSums(share^2 / member("effective")))
-  if (!draw || n == 0) return(c(out["log_probability"], list(x = parts[[1]]$x), out[c("variance", "effective")]))
+  if (!draw) return(out)
   upto <- share %*% upper.tri(diag(length(parts)), diag = TRUE)
   u <- draw_uniform(max(given$rows) + 1, 1, key, 16L * stream)[given$rows + 1, 1]
   from <- pmin(1 + rowSums(u * upto[, length(parts)] > upto), length(parts))
@@ -264,7 +270,7 @@ narrowest_first <- function(boxes, given, rows, spread) {
 # condition counts as too rare.
 any_law <- list(draws = 2000L, proposals = 512L, most = 1e6)
 
-condition_any <- function(law, given, key, threads) {
+condition_any <- function(law, given, single, key, threads) {
   if (any(given$lower == given$upper)) return(resample_law(law, given, key, threads))
   box <- apply(cbind(given$lower, given$upper), 1, function(row) paste(sprintf("%a", row), collapse = " "))
   out <- list(x = given$lower, log_probability = numeric(length(box)), variance = numeric(length(box)),
@@ -272,6 +278,8 @@ condition_any <- function(law, given, key, threads) {
   for (rows in split(seq_along(box), match(box, unique(box)))) {
     found <- reject_draws(law, given$lower[rows[1], ], given$upper[rows[1], ], length(rows),
                           other_key(key, given$rows[rows[1]]), threads)
+    # pool_rows() takes the rows' estimates as independent, but they are one
+    if (single) found$variance <- length(rows) * found$variance
     out <- put_rows(out, rows, found)
   }
   out
@@ -299,9 +307,8 @@ reject_draws <- function(law, lower, upper, n, key, threads) {
     size <- as.integer(min(any_law$most - drawn, max(1000, 1e7 / length(lower) / 100, size)))
   }
   share <- nrow(met) / drawn
-  # of each row, so that the mean over the rows has the variance of one estimate
   list(x = met[seq_len(n), , drop = FALSE], log_probability = rep(log(share), n),
-       variance = rep(n * (1 - share) / nrow(met), n), effective = rep(Inf, n))
+       variance = rep((1 - share) / nrow(met), n), effective = rep(Inf, n))
 }
 
 # Proposals from a t distribution that is fitted to draws of the law, given the condition, with weights
@@ -320,7 +327,9 @@ resample_law <- function(law, given, key, threads) {
     weight <- law_density(law, found$x, threads)[, 1] - own + found$log_probability
     choose_rows(found$x, matrix(weight, many), u[given$rows[rows] + 1])
   }, chunk = 1, least = 8)
-  bind_blocks(blocks)
+  found <- bind_blocks(blocks)
+  warn_alike(found$effective[found$log_probability > -Inf], many)
+  found
 }
 
 # Column i of `weight` [proposals, rows] has the log-weights of the proposals for row i.

@@ -72,6 +72,7 @@ void normals(double *out, size_t n, uint32_t seed);
 void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
                 int ldb, double beta, double *c, int ldc);
 
+void test_condition(void);
 void test_divergence(void);
 void test_equilibrium(void);
 void test_exponentials(void);
@@ -79,6 +80,7 @@ void test_field(void);
 void test_fingerprint(void);
 void test_gaussians(void);
 void test_gpa(void);
+void test_interval(void);
 void test_inverse(void);
 void test_kde(void);
 void test_linalg(void);

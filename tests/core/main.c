@@ -64,6 +64,8 @@ int main(void) {
   test_kde();
   test_targets();
   test_gaussians();
+  test_interval();
+  test_condition();
   test_wgf();
   test_neighbours();
   test_sinkhorn();
