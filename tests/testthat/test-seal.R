@@ -74,7 +74,8 @@ test_that("fits of versions that cannot be read are refused in one sentence", {
   for (version in list(NULL, NA, NA_character_, "", "abc", c("0.2.0", "0.2.0"), 0.2, list(), mean)) {
     fit["version"] <- list(version)
     expect_error(predict(fit, iris[1:2, 1:2]),
-                 "`object` was made by particleflow of an unknown version, whose fits .*[.]$", class = "particleflow_input")
+                 "`object` was made by particleflow of an unknown version, whose fits .*[.]$",
+                 class = "particleflow_input")
   }
 })
 
