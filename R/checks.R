@@ -127,10 +127,6 @@ check_path <- function(checkpoint) {
   }
   checkpoint <- path.expand(checkpoint)
   if (dir.exists(checkpoint)) fail("`checkpoint` must be the path of a file, but \"%s\" is a directory.", checkpoint)
-  # a checkpoint that is renamed onto a device would replace the device
-  if (grepl("^/dev/(?!shm/)", normalizePath(checkpoint, mustWork = FALSE), perl = TRUE)) {
-    fail("`checkpoint` must be the path of a file, but \"%s\" is a device.", checkpoint)
-  }
   if (!dir.exists(dirname(checkpoint))) {
     fail("`checkpoint` must be the path of a file in a directory that exists, but \"%s\" does not.",
          dirname(checkpoint))
@@ -139,17 +135,38 @@ check_path <- function(checkpoint) {
     fail("`checkpoint` must be the path of a file that can be written, but the directory \"%s\" is read-only.",
          dirname(checkpoint))
   }
-  if (file.exists(checkpoint) && !looks_saved(checkpoint)) {
-    fail("`checkpoint` is \"%s\", a file that is not a checkpoint and would be lost; give another path.", checkpoint)
+  checkpoint <- full_path(checkpoint)
+  if (is_device(checkpoint)) {
+    fail("`checkpoint` must be the path of a file, but \"%s\" is a device.", checkpoint)
   }
-  normalizePath(checkpoint, mustWork = FALSE)
+  for (path in c(checkpoint, partial_path(checkpoint))) {
+    if (file.exists(path) && !looks_saved(path)) {
+      fail("`checkpoint` would replace \"%s\", a file that is not a checkpoint; give another path.", path)
+    }
+  }
+  checkpoint
 }
 
-# A file that saveRDS() wrote without compression begins with these two bytes. An empty file holds nothing that could
-# be lost.
+# normalizePath() gives full paths only of what exists. The directory of `path` exists.
+full_path <- function(path) {
+  if (file.exists(path)) normalizePath(path) else file.path(normalizePath(dirname(path)), basename(path))
+}
+
+# Whether a full path lies where the devices are. A checkpoint that is renamed onto a device would replace the device.
+is_device <- function(path) grepl("^/dev/(?!shm/)", path, perl = TRUE)
+
+# A checkpoint is written to this file first.
+partial_path <- function(checkpoint) paste0(checkpoint, ".part")
+
+# Checkpoints are RDS files without compression whose first part is this word.
+checkpoint_word <- "particleflow checkpoint"
+
+# Whether a file is a checkpoint, from its first bytes: a whole checkpoint may be large. An empty file holds nothing
+# that could be lost.
 looks_saved <- function(path) {
-  first <- readBin(path, "raw", 2L)
-  length(first) == 0 || identical(first, charToRaw("X\n"))
+  if (isTRUE(file.size(path) == 0)) return(TRUE)
+  first <- tryCatch(readBin(path, "raw", 200L), error = function(e) raw(), warning = function(w) raw())
+  length(grepRaw(charToRaw(checkpoint_word), first, fixed = TRUE)) > 0
 }
 
 # The number of steps from one kept frame to the next.

@@ -40,7 +40,8 @@
 #' @param check_every Number of steps from one score to the next, at least 1.
 #' @param patience Number of scores in a row without improvement that end the training, at least 1.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved. A checkpoint that is there already is overwritten.
+#'   the run is not saved. A checkpoint that is there already is overwritten. If another file
+#'   is there, that is an error. A relative path starts from the working directory of the call.
 #' @param threads As in [efs_forward()].
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
@@ -63,6 +64,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint,
                                threads)
   n_sample <- check_rows(n_sample, "n_sample", distilled_columns(object), lower = 20L)
+  check_generator_size(control, distilled_columns(object), list(type = field))
   goal <- distill_sample(object, n_sample)
   place <- list(centre = colMeans(goal$points), spread = column_spread(goal$points))
   scaled <- to_frame(place, goal$points)

@@ -111,10 +111,10 @@ check_trajectory <- function(traj, what = "traj") {
   if (!inherits(traj, "particle_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
   }
-  if (!is.null(traj$maker) && !inherits(traj, "riesz_trajectory")) {
+  check_whole(traj, what)
+  if (!inherits(traj, "riesz_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not one from %s(), which has no inverse.", what, traj$maker)
   }
-  check_whole(traj, what)
 }
 
 check_latent_points <- function(y, dim) {

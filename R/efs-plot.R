@@ -89,7 +89,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
 
   layers <- on_both(if (plain) fit$latent$decode(rows) else rows, common_points(flows, Inf), "rows", group)
-  if (!is.null(new) && check_count(new, "new") > 0) {
+  if (!is.null(new) && check_rows(new, "new", fit$latent$dim + n_columns(fit$table)) > 0) {
     drawn <- draw_new(fit, new)
     layers <- c(layers, on_both(on_data(drawn$table), drawn$latent, "new", if (own_group) drawn$class))
   }

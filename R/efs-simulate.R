@@ -46,8 +46,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   check_dots("simulate()", ...)
   check_fit(object)
   counts <- class_counts(object, nsim)
-  check_memory(8 * copies_of_rows * sum(as.double(counts)) * (object$latent$dim + n_columns(object$table)),
-               sprintf("A table of `nsim` = %.0f rows", sum(as.double(counts))), "ask for fewer at a time")
+  check_table_memory(sum(as.double(counts)), "nsim", object$latent$dim + n_columns(object$table))
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")

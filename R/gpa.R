@@ -81,7 +81,8 @@
 #' @param every The particles are kept every `every` steps for plots, at least 1. `NULL`: about 100 frames, or fewer if
 #'   these would take more than 256 MB.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved. A checkpoint that is there already is overwritten.
+#'   the run is not saved. A checkpoint that is there already is overwritten. If another file
+#'   is there, that is an error. A relative path starts from the working directory of the call.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return An object of class `c("gpa", "particle_flow")`, a list with

@@ -75,6 +75,7 @@ pushforward <- function(x, statistic = c("characteristic", "mmd", "energy"), fre
   field <- c(list(type = statistic, sample = scaled,
                   check = scaled[spaced_rows(nrow(scaled), check_points_count), , drop = FALSE]),
              pushforward_field(statistic, frequencies, bandwidth, scaled, place$spread))
+  check_generator_size(control, ncol(points), field)
   if (statistic == "characteristic" && is.null(field$frequencies)) field$check <- checked_frequencies(field)
   run <- new_generator_run("pushforward", record_call(match.call(), "pushforward"), place, field, control,
                            list(table = read$template))

@@ -40,7 +40,7 @@ drop_columns <- function(x, position) {
 read_pair <- function(source, target, n_source) {
   if (is.function(source)) {
     target <- plain_table(target, "target")
-    n_source <- if (is.null(n_source)) nrow(target) else check_count(n_source, "n_source", 2L)
+    n_source <- if (is.null(n_source)) nrow(target) else check_rows(n_source, "n_source", ncol(target), 2L)
     tables <- list(target = target, `source(n)` = draw_source(source, n_source))
   } else {
     if (!is.null(n_source)) fail("`n_source` belongs to a `source` that is a function.")
