@@ -55,10 +55,12 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
   if (!is.character(name) || length(name) != 1 || is.na(name) || name == "") {
     fail("`name` must be one word, not %s.", describe(name))
   }
-  for (what in c("reads", "encode", "decode", "fit", "description", if (!is.null(margin)) "margin")) {
-    value <- get(what)
-    if (!is.function(value)) fail("`%s` must be a function, not %s.", what, describe(value))
-  }
+  check_hook(reads, "reads", "values")
+  check_hook(encode, "encode", c("values", "state"))
+  check_hook(decode, "decode", c("z", "state"))
+  check_hook(fit, "fit", "values")
+  check_hook(description, "description", "state")
+  if (!is.null(margin)) check_hook(margin, "margin", c("values", "state"))
   structure(
     list(name = name, reads = reads, encode = encode, decode = decode, fit = fit, margin = margin,
          description = description,

@@ -168,7 +168,8 @@ print.efs_tune <- function(x, ...) {
   }
   none <- max(x$table$log_density[!x$table$flow])
   with <- max(-Inf, x$table$log_density[x$table$flow])
-  cat(sprintf("held-out log-likelihood, nats per row: best without a flow %.3f, best with a flow %.3f\n", none, with))
+  cat(sprintf("held-out log-likelihood, nats per row: best without a flow %s, best with a flow %s\n", nats(none),
+              nats(with)))
   shown <- utils::head(x$table[!is.na(x$table$novelty), ], 8)
   print(shown, digits = 3, row.names = FALSE)
   invisible(x)

@@ -118,9 +118,9 @@ unscale_columns <- function(x, centre, spread, inverse = FALSE) {
 #' @rdname latent_map
 #' @export
 latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
-  if (!is.function(encode)) fail("`encode` must be a function, not %s.", describe(encode))
-  if (!is.function(decode)) fail("`decode` must be a function, not %s.", describe(decode))
-  if (!is.null(log_det) && !is.function(log_det)) fail("`log_det` must be a function, not %s.", describe(log_det))
+  check_hook(encode, "encode", "x")
+  check_hook(decode, "decode", "z")
+  if (!is.null(log_det)) check_hook(log_det, "log_det", "x")
   if (identical(encode, identity) && identical(decode, identity)) return(latent_as_is())
   new_latent("map", own_map_fitter(encode, decode, log_det))
 }
@@ -147,8 +147,9 @@ own_map_fitter <- function(encode, decode, log_det) {
   force(decode)
   force(log_det)
   function(x) {
-    z <- check_encoded(encode(x), nrow(x))
-    back <- decode(z)
+    force(x)
+    z <- check_encoded(on_own_stream(encode(x)), nrow(x))
+    back <- on_own_stream(decode(z))
     if (!is.numeric(back) || !identical(dim(back), dim(x))) {
       fail("`decode` must return a numeric matrix of %d x %d for the encoded rows, not %s.",
            nrow(x), ncol(x), describe(back))
@@ -165,13 +166,22 @@ own_map_fitter <- function(encode, decode, log_det) {
 }
 
 #' @export
-latent_encode.latent_own <- function(map, x) check_encoded(map$own$encode(x), nrow(x))
+latent_encode.latent_own <- function(map, x) {
+  force(x)
+  check_encoded(on_own_stream(map$own$encode(x)), nrow(x))
+}
 
 #' @export
-latent_decode.latent_own <- function(map, z) map$own$decode(z)
+latent_decode.latent_own <- function(map, z) {
+  force(z)
+  on_own_stream(map$own$decode(z))
+}
 
 #' @export
-latent_volume.latent_own <- function(map, x) map$own$log_det(x)
+latent_volume.latent_own <- function(map, x) {
+  force(x)
+  on_own_stream(map$own$log_det(x))
+}
 
 check_encoded <- function(z, rows) {
   if (!is.matrix(z) || !is.numeric(z) || nrow(z) != rows || !all(is.finite(z))) {

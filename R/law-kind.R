@@ -66,16 +66,32 @@ law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, setting
     fail("`name` must be one string, not %s.", describe(name))
   }
   if (is_our_law(name)) fail("`name` is \"%s\", which is a law of the package; choose another.", name)
-  check_function(fit, "fit")
-  check_function(draw, "draw")
-  if (!is.null(density)) check_function(density, "density")
-  if (!is.null(candidates)) check_function(candidates, "candidates")
-  check_settings(settings, "settings")
-  check_known(name, names(settings), names(formals(fit)))
-  if (!is.null(sweep)) sweep <- check_choice(sweep, names(formals(density)), "sweep")
-  if (!is.function(in_scores)) check_flag(in_scores, "in_scores")
+  check_hook(check_function(fit, "fit"), "fit", "points", c("s", "memo"), open = TRUE)
+  check_hook(check_function(draw, "draw"), "draw", c("law", "n"), "key")
+  if (!is.null(sweep)) check_sweep(sweep, fit, density)
+  if (!is.null(density)) {
+    check_hook(check_function(density, "density"), "density", c("law", "points"), c("self", sweep))
+  }
+  if (!is.null(candidates)) check_hook(check_function(candidates, "candidates"), "candidates", c("n", "d"))
+  check_own_settings(settings, "settings", name, fit)
+  if (is.function(in_scores)) check_hook(in_scores, "in_scores", "settings") else check_flag(in_scores, "in_scores")
   new_law_kind(name, fit, draw, density, candidates, settings, sweep = sweep,
                spherical = check_flag(spherical, "spherical"), in_scores = in_scores, ours = FALSE)
+}
+
+# The setting that `density` sweeps has a default in both functions, because `fit` is not given the values of a sweep,
+# and `density` is given none if there is no sweep.
+check_sweep <- function(sweep, fit, density) {
+  if (is.null(density)) fail("`sweep` needs a `density`, which evaluates the setting at several values at once.")
+  if (!is.character(sweep) || length(sweep) != 1 || is.na(sweep)) {
+    fail("`sweep` must be the name of one setting, not %s.", describe(sweep))
+  }
+  for (what in c("fit", "density")) {
+    has <- formals(if (what == "fit") fit else density)
+    if (!sweep %in% names(has) || identical(has[[sweep]], quote(expr = ))) {
+      fail("`%s` must have an argument `%s` with a default, because this setting is the `sweep`.", what, sweep)
+    }
+  }
 }
 
 # A law with the settings given: what law_kind() and the constructors law_x() of the package return. The functions are
@@ -94,6 +110,18 @@ new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, set
          ours = ours),
     class = "law_kind"
   )
+}
+
+# The settings of a law of the user's. A search compares them by their text, which a function does not have.
+check_own_settings <- function(settings, what, name, fit) {
+  check_settings(settings, what)
+  check_known(name, names(settings), names(formals(fit)))
+  code <- vapply(settings, function(value) is.function(value) || is.environment(value), NA)
+  if (any(code)) {
+    fail("`%s` of the law \"%s\" must give numbers, strings, TRUE or FALSE, but `%s` is %s.", what, name,
+         names(settings)[which(code)[1]],
+         if (is.function(settings[[which(code)[1]]])) "a function" else "an environment")
+  }
 }
 
 check_settings <- function(settings, what) {
@@ -170,6 +198,7 @@ with_settings <- function(kind, settings) {
   all[names(settings)] <- settings
   taken <- if (kind$ours) get(paste0("law_", kind$name), topenv()) else kind$fit
   check_known(kind$name, names(settings), names(formals(taken)))
+  if (!kind$ours) check_own_settings(settings, "law_settings", kind$name, taken)
   if (kind$ours) {
     kind <- our_law(kind$name, all)
     all <- kind$settings[names(all)] # in the order in which they were given
@@ -186,21 +215,36 @@ asked_laws <- function(law, settings = list(), what = "law", choices = law_names
   if (several && length(law) == 0) fail("`%s` is an empty list; give at least one law.", what)
   if (several && length(settings)) fail("`law_settings` belong to one `law`, not to a list of them.")
   kinds <- lapply(if (several) law else list(law), as_law, settings = settings, what = what, choices = choices)
-  kinds <- unique(kinds)
+  kinds <- kinds[!duplicated(lapply(kinds, function(kind) list(kind, lapply(kind[law_functions], variables_of))))]
   check_same_names(kinds)
   kinds
 }
 
-# A law is identified by its name, so two different laws must not have the same name.
+law_functions <- c("fit", "draw", "density", "candidates", "in_scores")
+
+# A law is identified by its name and its settings, so two different laws must not agree in both. Two laws may have one
+# name only if they have the same code and different settings.
 check_same_names <- function(kinds) {
   code <- function(f) if (is.function(f)) list(formals(f), body(f))
   for (name in unique(vapply(kinds, `[[`, "", "name"))) {
     same <- Filter(function(kind) kind$name == name, kinds)
     codes <- lapply(same, function(kind) lapply(kind[c("fit", "draw", "density")], code))
     if (length(unique(codes)) > 1 || anyDuplicated(lapply(same, `[[`, "settings"))) {
-      fail("Two laws have the name \"%s\"; they must differ in their settings, or in their names.", name)
+      fail("Two different laws have the name \"%s\" and do not differ in their settings; give them different names.",
+           name)
     }
   }
+}
+
+# The variables that a function brings with it, from its own environment up to that of a package or of the session.
+variables_of <- function(f) {
+  at <- if (is.function(f)) environment(f)
+  found <- list()
+  while (!is.null(at) && !identical(at, topenv(at)) && !identical(at, emptyenv())) {
+    found <- c(found, list(as.list(at, all.names = TRUE, sorted = TRUE)))
+    at <- parent.env(at)
+  }
+  found
 }
 
 # One candidate of a search: a kind with the settings of one fit. `sweep` is a list of one: the values of the setting
@@ -215,21 +259,22 @@ new_candidate <- function(kind, settings, sweep = NULL) {
 
 # The candidates of one kind, if its settings are left open.
 open_candidates <- function(kind, n, d) {
-  settings <- if (is.null(kind$candidates)) list(list()) else kind$candidates(n, d)
+  settings <- if (is.null(kind$candidates)) {
+    list(list())
+  } else if (kind$ours) {
+    kind$candidates(n, d)
+  } else {
+    on_own_stream(kind$candidates(n, d))
+  }
   if (!is.list(settings) || length(settings) == 0) {
     fail("`candidates` of the law \"%s\" must return a list of lists of settings, not %s.", kind$name,
          describe(settings))
   }
   lapply(settings, function(one) {
-    if (!kind$ours) check_candidate(kind, one, n, d)
+    if (!kind$ours) check_own_settings(one, sprintf("candidates(%d, %d)", n, d), kind$name, kind$fit)
     swept <- intersect(kind$sweep, names(one))
     new_candidate(kind, one[setdiff(names(one), swept)], if (length(swept)) one[swept])
   })
-}
-
-check_candidate <- function(kind, settings, n, d) {
-  check_settings(settings, sprintf("candidates(%d, %d)", n, d))
-  check_known(kind$name, names(settings), names(formals(kind$fit)))
 }
 
 # What a search tries for n rows in d dimensions: the laws `asked` for, each with the settings given or else with its
