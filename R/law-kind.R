@@ -230,8 +230,7 @@ check_same_names <- function(kinds) {
     same <- Filter(function(kind) kind$name == name, kinds)
     codes <- lapply(same, function(kind) lapply(kind[c("fit", "draw", "density")], code))
     if (length(unique(codes)) > 1 || anyDuplicated(lapply(same, `[[`, "settings"))) {
-      fail("Two different laws have the name \"%s\" and do not differ in their settings; give them different names.",
-           name)
+      fail("Two different laws have the name \"%s\"; give them different names, or make what differs a setting.", name)
     }
   }
 }

@@ -344,3 +344,22 @@ test_that("annealed and fixed bandwidths are used as given", {
   fit <- wgf(target_ring(), n = 50, n_steps = 5, bandwidth = 0.3, step = 0.01)
   expect_equal(fit$trajectory$times, 0.01 * 0:5)
 })
+
+test_that("a log-density and a gradient that draw random numbers do not touch R's stream", {
+  run <- function(noisy) {
+    disturb <- function() if (noisy) {
+      RNGkind("Wichmann-Hill", "Box-Muller")
+      rnorm(1)
+    }
+    set.seed(5)
+    fit <- wgf(function(x) {
+      disturb()
+      -rowSums(x^2) / 2
+    }, function(x) {
+      disturb()
+      -x
+    }, dim = 2, n = 40, n_steps = 3, birth_death = 1)
+    list(fit$trajectory$frames, runif(1), RNGkind())
+  }
+  expect_identical(run(TRUE), run(FALSE))
+})
