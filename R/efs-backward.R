@@ -36,6 +36,8 @@
 #'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
 #'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
 #'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#'
+#'   `efs_control()`: a list of class `efs_control` with its arguments.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 3 and Proposition 9. \doi{10.48550/arXiv.2507.08239}

@@ -1,42 +1,77 @@
 #' A latent law of your own
 #'
-#' Makes a law from functions that fit it and draw from it. [efs()], [efs_tune()], [efs_augment()] and [law_stack()]
-#' treat it like the laws of the package (see [laws]): they fit it, search its candidates by held-out log-likelihood,
-#' mix it with other laws, print it and draw from it.
+#' Makes a latent law from functions that you write: one that fits the law, one that draws from it and, if there is one,
+#' its density. [efs()], [efs_tune()], [efs_augment()] and [law_stack()] use it like the laws of the package (see
+#' [laws]). They fit it, choose its settings by held-out log-likelihood, mix it with other laws, print it and draw from
+#' it.
 #'
-#' @section Errors: An error in one of the functions ends the call, because it is more likely a mistake than a property
-#'   of the data. If a law cannot be fitted to the particles that it is given (too few particles, for example), `fit`
-#'   returns `NULL`. A search then leaves out this candidate. Other calls stop with an error that says so.
+#' The law describes the *particles*. These are the latent rows after the flow or, without a flow, the latent rows
+#' themselves. They are given to the law in the unit of the flow, in which a search has scaled or whitened them.
+#'
+#' @section Three arguments for a search:
+#' A law works without `sweep`, `spherical` and `in_scores`. They tell a search how to save time, or to try more.
+#'
+#' `sweep` is for a setting that only the density uses. An example is the width `h` of a kernel estimate: the fit stores
+#' the particles, whatever `h` is. With `sweep = "h"`, the candidate `list(h = c(0.1, 0.3, 1))` stands for three
+#' settings. The law is fitted once, and `density(law, points, h = c(0.1, 0.3, 1))` returns a matrix with three columns.
+#' Both `fit` and `density` need an argument `h` with a default, because each of them is also called without it.
+#'
+#' `spherical` says whether the law depends on the unit. A search tries two units: *scaled* columns, and *whitened*
+#' rows, which are turned and stretched by a linear map so that their columns are uncorrelated. Take a particle plus
+#' noise of the same width in all directions. What is a circle in one unit is an ellipse in the other, so that this law
+#' differs between the units, and both are worth a try. This is `spherical = TRUE`. Take now the normal distribution
+#' with the mean and the covariance of the particles. It is the same distribution in both units, because a linear map
+#' takes it to the normal distribution of the mapped particles. With `spherical = FALSE` a search tries such a law on
+#' scaled columns only. If you are not sure, leave `TRUE`: this takes more time and is never wrong.
+#'
+#' `in_scores` is for skewed columns. [law_copula()] replaces each coordinate by its normal scores: a value with a share
+#' \eqn{p} of the particles below it becomes the \eqn{p} quantile of the standard normal distribution. With `in_scores =
+#' TRUE`, a search also fits your law to these scores. With `in_scores = function(settings) settings$width < 0.5` it
+#' does so for the candidates with a small width only.
+#'
+#' @section Log-densities: `density` returns a finite number, or `-Inf` where the density is 0. `NA`, `NaN` and `Inf`
+#' are an error. If a row that was left out of the fit has the log-density `-Inf`, the mean over these rows is `-Inf`
+#' too, so that the law is worse than any law with a finite mean. A law whose support may not cover new rows therefore
+#' loses in a search.
+#'
+#' @section Errors: An error in one of your functions ends the call, because it is more likely a mistake in the function
+#'   than a property of the data. If a law cannot be fitted to the particles that it is given (too few particles, for
+#'   example), `fit` returns `NULL`. A search then leaves out this candidate. Other calls stop with an error that says
+#'   so.
+#'
+#'   A law is known by its name and its settings. It is an error to give two different laws with the same name, unless
+#'   they have the same code and differ in their settings. So a number that your functions take from outside, such as
+#'   `df` in `function(df) law_kind(...)`, should be a setting.
 #'
 #' @section Random numbers:
-#' `draw` may use R's random numbers. They come from a separate stream, which depends only on the seed of [simulate()].
-#' Without a seed it depends on R's own stream. `draw` is called for a hundred rows at a time, so that the first rows
-#' do not depend on how many are drawn. R's own stream is restored afterwards. If `draw` has an argument `key`, it is
-#' called once for all rows, and `key` is a pair of whole numbers. The draws must then be a function of these two
-#' numbers. `fit` also has its own stream, which is always the same.
+#' All functions of a law may use R's random numbers. While one of them runs, R uses a stream of the package. The
+#' user's stream and generators ([RNGkind()]) are restored afterwards. The stream of `draw` depends only on the seed of
+#' [simulate()] or, without a seed, on the user's stream. The streams of the other functions are always the same.
+#'
+#' `draw` is called for a hundred rows at a time, so that the first rows do not depend on how many are drawn. If it has
+#' an argument `key`, it is called once for all rows. `key` is a pair of whole numbers, for a generator of your own.
 #'
 #' @param name Name of the law, by which it is printed: one string that is not the name of a law of the package.
-#' @param fit Function of `points`, a numeric matrix `[n, d]` of the particles in the unit of the flow, and of the
-#'   settings of the law, each of which is an argument with a default. It returns a list, which is given to `draw` and
-#'   `density`, or `NULL` (see below). If it has an argument `s`, this is the exponent of the flow. If it has an
-#'   argument `memo`, this is an environment in which `fit` may store what candidates on the same points share, or
-#'   `NULL` outside a search.
+#' @param fit Function of `points`, a numeric matrix `[n, d]` with one particle per row, and of the settings of the law.
+#'   Each setting is an argument with a default. The function returns a list, which is given to `draw` and `density`, or
+#'   `NULL` if the law cannot be fitted. An argument `s` is not a setting: it is given the exponent of the flow. Nor is
+#'   an argument `memo`: it is given an environment in which `fit` may store results that all candidates on the same
+#'   points share, or `NULL` outside a search.
 #' @param draw Function of the fitted list and a whole number `n`. It returns a numeric matrix `[n, d]` of independent
 #'   draws.
-#' @param density Function of the fitted list and a numeric matrix `[m, d]`. It returns the log-density at each row.
-#'   `NULL`: the law has no density. It can then be drawn from, but no search can score it. If the function has an
-#'   argument `self`, this is `TRUE` if the rows are the particles that the law was fitted to. A law in which each
-#'   particle has its own part then leaves out this part.
-#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions. It returns the settings to
-#'   try, as a list of named lists. `NULL`: only the defaults of `fit`.
-#' @param settings Named list of settings. They are fixed: a search tries no others.
-#' @param sweep Name of one setting that `density` evaluates at several values at once: `density` has an argument of
-#'   this name and returns a matrix with one column per value. A candidate may then hold several values of the setting,
-#'   and the law is fitted once for all of them. `NULL`: there is no such setting.
-#' @param spherical `FALSE` if the law changes with an invertible linear map of the particles in the same way as the
-#'   particles do. A search that tries both scaled and whitened rows then tries the law on scaled rows only.
-#' @param in_scores `TRUE` if a search may also fit the law to the normal scores of [law_copula()]. A function of the
-#'   settings of a candidate that returns `TRUE` or `FALSE` chooses among the candidates.
+#' @param density Function of the fitted list and a numeric matrix `[m, d]`. It returns the log-density at each row, `m`
+#'   numbers. `NULL`: the law has no density. It can then be drawn from, but no search can score it. If the function has
+#'   an argument `self`, this is `TRUE` if the rows are the particles that the law was fitted to. A kernel estimate, in
+#'   which each particle has a part of its own, then leaves this part out at the particle.
+#' @param candidates Function of `n` and `d`, the numbers of particles and of dimensions. It returns the settings that a
+#'   search tries, as a list of named lists. `NULL`: only the defaults of `fit`.
+#' @param settings Named list of settings: numbers, strings, `TRUE` or `FALSE`. They are fixed: a search tries no
+#' others.
+#' @param sweep Name of one setting that `density` evaluates at several values at once, see below. `NULL`: there is no
+#'   such setting.
+#' @param spherical `FALSE` if the law is the same whether rows are scaled or whitened, see below.
+#' @param in_scores `TRUE` if a search may also fit the law to normal scores, see below. A function of the settings of a
+#'   candidate that returns `TRUE` or `FALSE` chooses among the candidates.
 #' @return An object of class `law_kind`. `format()` gives its name and the settings that were given, as one string.
 #' @seealso [laws]
 #' @examples
@@ -59,6 +94,26 @@
 #' fit <- efs(iris[51:100, 3:4], law = mine, time = 0)
 #' fit
 #' simulate(fit, 3, seed = 1)
+#'
+#' # independent normal columns, `stretch` times as wide as the particles: one fit for three values of `stretch`
+#' wide <- law_kind(
+#'   "my_normal",
+#'   fit = function(points, stretch = 1) {
+#'     list(mean = colMeans(points), sd = apply(points, 2, sd), stretch = stretch)
+#'   },
+#'   draw = function(law, n) {
+#'     z <- matrix(rnorm(n * length(law$mean)), n)
+#'     sweep(sweep(z, 2, law$stretch * law$sd, "*"), 2, law$mean, "+")
+#'   },
+#'   density = function(law, points, stretch = law$stretch) {
+#'     one <- function(times) rowSums(dnorm(points, rep(law$mean, each = nrow(points)),
+#'                                          rep(times * law$sd, each = nrow(points)), log = TRUE))
+#'     sapply(stretch, one)
+#'   },
+#'   candidates = function(n, d) list(list(stretch = c(0.8, 1, 1.2))),
+#'   sweep = "stretch", in_scores = TRUE
+#' )
+#' efs(iris[51:100, 3:4], law = list(wide, "copula"), time = 0)
 #' @export
 law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, settings = list(), sweep = NULL,
                      spherical = TRUE, in_scores = FALSE) {

@@ -103,5 +103,6 @@ test_that("every exported column_x() is a kind, found by itself, and a kind of t
 test_that("the functions of a kind take the arguments that they are given", {
   expect_error(column_kind("a", is.logical, function(values) 1, function(z, state) 1),
                "`encode` must be a function of 2 arguments (values, state), not function(values)", fixed = TRUE)
-  expect_error(column_kind("a", is.logical, function(values, state) 1, function(z) 1), "`decode` must be a function of 2")
+  expect_error(column_kind("a", is.logical, function(values, state) 1, function(z) 1),
+               "`decode` must be a function of 2 arguments")
 })

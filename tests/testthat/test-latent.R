@@ -105,7 +105,8 @@ test_that("the functions of a user's map do not touch R's stream", {
   still(predict(fit, iris[1:3, 1:4], type = "log_density"))
   runif(1)
   expect_identical(simulate(fit, 5, seed = 1), new)
-  expect_error(latent_map(function() 1), "`encode` must be a function of one argument (x), not function()", fixed = TRUE)
+  expect_error(latent_map(function() 1), "`encode` must be a function of one argument (x), not function()",
+               fixed = TRUE)
   expect_error(latent_map(log, function(z, more) 1), "`decode` must be a function of one argument")
   expect_s3_class(latent_map(log, exp), "latent_map")
 })

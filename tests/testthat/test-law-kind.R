@@ -89,9 +89,10 @@ test_that("law_kind() checks what it is given", {
   expect_error(law_kind("x", fit, draw, function(law, points, b = 1) 0, sweep = "b"), "`fit` must have an argument `b`")
   expect_error(law_kind("x", fit, draw, function(law, points, a = 1) 0, sweep = 1), "`sweep` must be the name")
   # the arguments of its functions
-  expect_error(law_kind("x", function() list(), draw), "`fit` must be a function of one argument (points)", fixed = TRUE)
-  expect_error(law_kind("x", fit, function(law) 0), "`draw` must be a function of 2 arguments (law, n), not function(law)",
+  expect_error(law_kind("x", function() list(), draw), "`fit` must be a function of one argument (points)",
                fixed = TRUE)
+  expect_error(law_kind("x", fit, function(law) 0),
+               "`draw` must be a function of 2 arguments (law, n), not function(law)", fixed = TRUE)
   expect_error(law_kind("x", fit, function(law, n, size) 0), "not function(law, n, size)", fixed = TRUE)
   expect_error(law_kind("x", fit, draw, function(law) 0), "`density` must be a function of 2 arguments")
   expect_error(law_kind("x", fit, draw, candidates = function(n) 0), "`candidates` must be a function of 2 arguments")
