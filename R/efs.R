@@ -103,7 +103,8 @@
 #'   was chosen), `log_density` and `log_density_se` (its held-out log-likelihood and the standard error), `gain` and
 #'   `gain_se` (what the best flow adds), `folds`, `rows` (the number of rows searched) and `seen` (a data frame with
 #'   one row per combination and law; its columns are those of [efs_tune()] up to `se`). **Its log-likelihoods are those
-#'   of the latent rows**: nats per row, with the density in the unit of the latent rows. `diagnostics` and the printed fit
+#'   of the latent rows**: nats per row, with the density in the unit of the latent rows. `diagnostics` and the
+#'   printed fit
 #'   give them in the unit of the data. The two differ by a constant per class, so that differences between candidates
 #'   are the same. The constant is the mean log-determinant of the derivative of the map from the data to the latent
 #'   rows. It is taken as 0 if the latent map does not give it.
