@@ -53,6 +53,24 @@ check_function <- function(f, what) {
   f
 }
 
+# A function of the user that is called with one argument for each word of `takes`, by position. It may also have
+# arguments in `named`, which are given by name, and further ones with a default or, with `open`, without one.
+check_hook <- function(f, what, takes, named = NULL, open = FALSE) {
+  if (!is.function(f)) fail("`%s` must be a function, not %s.", what, describe(f))
+  if (is.null(args(f))) return(f) # some primitive functions have no list of arguments
+  has <- formals(args(f))
+  needed <- vapply(has, function(default) identical(default, quote(expr = )), NA)
+  places <- setdiff(names(has), c("...", named))
+  enough <- "..." %in% names(has) || length(places) >= length(takes)
+  needed <- intersect(places, names(has)[needed])
+  if (!enough || (!open && length(setdiff(needed, places[seq_along(takes)])) > 0)) {
+    fail("`%s` must be a function of %s (%s), not function(%s).", what,
+         if (length(takes) == 1) "one argument" else sprintf("%d arguments", length(takes)),
+         paste(takes, collapse = ", "), paste(names(has), collapse = ", "))
+  }
+  f
+}
+
 # Checks the `...` of a method that has `...` only because its generic has: any argument there is a mistake. `call` is
 # the call as the user wrote it, such as "simulate()".
 check_dots <- function(call, ..., allowed = character()) {

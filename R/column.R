@@ -2,12 +2,18 @@
 
 #' Kinds of columns
 #'
-#' A kind says how one column of a table is read and written. [efs()], [gpa()] and the other functions that take a table
-#' ask the kinds of this page in turn. Of the kinds whose `reads()` returns `TRUE` for a column, the one with the
-#' highest `rank` reads it. A column that no kind reads is an error.
+#' A *kind* of column says how the values of one column become numbers, and how numbers become values again. The numbers
+#' are called coordinates. For example, an integer column has its numbers as coordinates, and new coordinates are
+#' rounded to integers.
 #'
-#' A kind is fitted to the values of a column. The result of this fit is the *state*, a list of numbers. The other
-#' functions of the kind depend on their arguments and on the state alone. In each of them `n` is the number of values.
+#' [efs()], [gpa()] and the other functions that take a table ask each kind whether it reads a column: its function
+#' `reads` returns `TRUE` or `FALSE`. If several kinds read it, the one with the highest `rank` is taken. A column that
+#' no kind reads is an error. These functions ask the kinds of the package only. `column_kind()` is how the kinds of the
+#' package are made. A kind that you make can be called by its own functions, as in the example.
+#'
+#' A kind is fitted to the values of a column. The result is the *state*, a list of numbers such as a unit. The other
+#' functions of the kind are given this state, and depend on nothing else but their arguments. Below, `n` is the number
+#' of values.
 #'
 #' * `column_number()` reads numbers of type double. The coordinate is the number itself. A column whose largest
 #'   absolute value lies beyond \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power
@@ -30,13 +36,13 @@
 #'   column. Another number of values is an error.
 #' @param fit Function of the values of the column that returns the state. It is called before missing values are
 #'   refused.
-#' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. It is added to
-#'   the log-density of the coordinates to get the log-density of the values. If the coordinate is a function of the
-#'   value, it is \eqn{\log |dz/dx|}{log |dz/dx|}. For a value of positive probability the sum must be its
-#'   log-probability. `NULL`: 0 is added.
-#' @param description Function of the state that returns a few words.
-#' @param numeric Whether the values are numbers. If so, the column also reads plain numbers in new rows, and scores
-#'   measure distances in the column.
+#' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. The log-density
+#'   of the values is that of the coordinates plus this vector. If the coordinate \eqn{z} is a smooth function of the
+#'   value \eqn{x}, the vector is \eqn{\log |dz/dx|}{log |dz/dx|}. If single values have a positive probability, the
+#'   sum must be the logarithm of this probability. `NULL`: 0 is added.
+#' @param description Function of the state that returns a few words, which are printed.
+#' @param numeric `TRUE` if the values are numbers. A column of this kind then also accepts plain numbers in new rows,
+#'   and scores compare the column by distances between its values.
 #' @param rank A number. Of several kinds that read a column, the one with the highest rank is taken.
 #' @return An object of class `column_kind`: a list of the arguments.
 #' @examples
@@ -55,10 +61,12 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
   if (!is.character(name) || length(name) != 1 || is.na(name) || name == "") {
     fail("`name` must be one word, not %s.", describe(name))
   }
-  for (what in c("reads", "encode", "decode", "fit", "description", if (!is.null(margin)) "margin")) {
-    value <- get(what)
-    if (!is.function(value)) fail("`%s` must be a function, not %s.", what, describe(value))
-  }
+  check_hook(reads, "reads", "values")
+  check_hook(encode, "encode", c("values", "state"))
+  check_hook(decode, "decode", c("z", "state"))
+  check_hook(fit, "fit", "values")
+  check_hook(description, "description", "state")
+  if (!is.null(margin)) check_hook(margin, "margin", c("values", "state"))
   structure(
     list(name = name, reads = reads, encode = encode, decode = decode, fit = fit, margin = margin,
          description = description,

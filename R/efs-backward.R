@@ -36,6 +36,8 @@
 #'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
 #'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
 #'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#'
+#'   `efs_control()`: a list of class `efs_control` with its arguments.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 3 and Proposition 9. \doi{10.48550/arXiv.2507.08239}
@@ -55,7 +57,7 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
   check_trajectory(traj)
   y <- check_latent_points(y, dim(traj$frames)[2])
   result <- run_backward(traj, y, control, threads, progress)
-  if (control$method == "exact") warn_inexact(result, limit = 1e-8)
+  if (control$backward == "exact") warn_inexact(result, limit = 1e-8)
   if (details) result else result$points
 }
 
@@ -72,7 +74,7 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
                         n_inner = 300) {
   structure(
     list(
-      method = check_choice(backward, c("exact", "paper"), "backward"),
+      backward = check_choice(backward, c("exact", "paper"), "backward"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
       max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
       beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
@@ -84,9 +86,9 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 
 #' @export
 print.efs_control <- function(x, ...) {
-  used <- if (x$method == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
+  used <- if (x$backward == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
   settings <- sprintf(", %s = %s", used, vapply(x[used], format, ""))
-  cat("<efs_control> backward = \"", x$method, "\"", settings, "\n", sep = "")
+  cat("<efs_control> backward = \"", x$backward, "\"", settings, "\n", sep = "")
   invisible(x)
 }
 
@@ -101,9 +103,7 @@ gather_control <- function(control, given, what) {
     named <- nzchar(stray[1])
     fail("%s has no %s.", what, if (named) sprintf("argument `%s`", stray[1]) else "further argument without a name")
   }
-  set <- unclass(control)
-  names(set)[names(set) == "method"] <- "backward"
-  do.call(efs_control, utils::modifyList(set, given))
+  do.call(efs_control, utils::modifyList(unclass(control), given))
 }
 
 # Stops unless `traj` is an unchanged trajectory that has an inverse.
@@ -126,7 +126,7 @@ check_latent_points <- function(y, dim) {
 
 # log_det: TRUE also gives sum_j log det(I - gamma_j J_j) at each point, which the density of the point needs.
 run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
-  exact <- control$method == "exact"
+  exact <- control$backward == "exact"
   # the step from frame j to frame j + 1 is undone with the particles of frame j; the paper begins one frame later
   steps <- if (exact) rev(seq_along(traj$gamma)) else rev(seq_len(n_steps(traj) + 1L))
   if (n_steps(traj) == 0) steps <- integer()
@@ -179,7 +179,7 @@ frame_scale <- function(at) {
 
 # Each step takes one kernel value per pair of a point and a particle. Algorithm 3 takes `n_inner` values per pair.
 check_backward_time <- function(traj, y, control, steps) {
-  exact <- control$method == "exact"
+  exact <- control$backward == "exact"
   pairs <- as.numeric(nrow(y)) * dim(traj$frames)[1] * steps * if (exact) 1 else control$n_inner
   seconds <- pairs / most_pairs_per_second
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")

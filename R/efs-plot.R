@@ -114,11 +114,12 @@ varying_columns <- function(fit) {
 draw_new <- function(fit, n) {
   flows <- class_flows(fit)
   counts <- class_counts(fit, n)
+  keys <- lapply(counts, function(count) draw_key())
+  counts <- whole_counts(counts)
   class <- factor(rep(names(counts), counts), levels = names(flows))
-  drawn <- Map(function(flow, count) {
-    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL),
-              FALSE)
-  }, flows[names(counts)], counts)
+  drawn <- Map(function(flow, count, key) {
+    draw_rows(flow, count, key, fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
+  }, flows[names(counts)], counts, keys)
   points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
   list(
     class = class,

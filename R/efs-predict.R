@@ -56,7 +56,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
       push_forward(flow$trajectory, to_flow(part, flow), threads)
     } else {
       back <- run_backward(flow$trajectory, part, object$control$backward, threads, FALSE)
-      if (object$control$backward$method == "exact") warn_inexact(back, limit = 1e-3)
+      if (object$control$backward$backward == "exact") warn_inexact(back, limit = 1e-3)
       from_flow(back$points, flow)
     }
   }

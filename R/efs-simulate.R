@@ -12,10 +12,17 @@
 #' column does not vary within the class, a step is not surely one-to-one, the inverse is that of the paper, or there
 #' are more than 128 latent dimensions.
 #'
+#' @section How rows are divided among classes:
+#' If `nsim` is one number, the share of a class is `nsim` times its proportion among the rows of the data. Such a share
+#' need not be a whole number. The class gets the whole number just below or just above it. Which of the two it is, is
+#' random and depends on the seed, so that the expected number of rows of each class is its share. For example, with
+#' `nsim = 1` each class has its proportion in the data as the probability of being drawn. If all shares are whole
+#' numbers, nothing is random in the division. The rows are returned class by class.
+#'
 #' @param object A fit from [efs()].
 #' @param nsim Number of new rows, a whole number of at least 0. With groups it is either the total, which is divided
-#'   among the classes in the proportions of the data, or a named vector of counts for some of the classes. The class
-#'   of an empty string is called `(empty)`.
+#'   among the classes in the proportions of the data (see below), or a named vector of counts for some of the classes.
+#'   The class of an empty string is called `(empty)`.
 #' @param seed `NULL` continues R's current random stream. A whole number is given to [set.seed()] first, and the
 #'   stream is restored afterwards.
 #' @param bounds Overrides the argument of [efs()].
@@ -46,7 +53,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   check_dots("simulate()", ...)
   check_fit(object)
   counts <- class_counts(object, nsim)
-  check_table_memory(sum(as.double(counts)), "nsim", object$latent$dim + n_columns(object$table))
+  check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
@@ -55,8 +62,10 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   state <- stream_within(seed)
   flows <- class_flows(object)
   if (log_density) for (flow in flows) check_density(flow$law)
+  keys <- lapply(counts, function(count) draw_key())
+  counts <- whole_counts(counts)
   drawn <- lapply(names(counts), function(class) {
-    draw_rows(flows[[class]], counts[[class]], draw_key(), object$control$backward, density_floor, log_density,
+    draw_rows(flows[[class]], counts[[class]], keys[[class]], object$control$backward, density_floor, log_density,
               threads, progress)
   })
   latent <- lapply(drawn, `[[`, "points")
@@ -94,7 +103,7 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
     y <- draw_law(flow$law, n, key + c(0L, attempt - 1L), threads)[lacking, , drop = FALSE]
     back <- run_backward(flow$trajectory, y, control, threads, progress,
                          log_det = log_density || !is.null(floor))
-    if (control$method == "exact") warn_inexact(back, limit = 1e-3)
+    if (control$backward == "exact") warn_inexact(back, limit = 1e-3)
     points[lacking, ] <- back$points
     latent[lacking, ] <- y
     if (is.null(back$log_det)) break
@@ -110,16 +119,19 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
 }
 
-# The number of rows of each class, as a named vector.
+# The number of rows of each class, as a named vector. One number is divided in the proportions of the data, and the
+# parts may not be whole.
 class_counts <- function(fit, nsim) {
   if (length(nsim) > 1 || !is.null(names(nsim))) return(named_counts(fit, nsim))
-  nsim <- check_count(nsim, "nsim")
-  share <- lengths(fit$rows) / sum(lengths(fit$rows)) * nsim
-  counts <- floor(share)
-  short <- nsim - sum(counts)
-  first <- order(counts - share)[seq_len(short)]
-  counts[first] <- counts[first] + 1
-  counts
+  sizes <- lengths(fit$rows)
+  sizes * as.double(check_count(nsim, "nsim")) / sum(sizes)
+}
+
+# Whole numbers of rows. Each differs from its part by less than one and has it as its mean. A random number is drawn
+# from R's stream only if a part is not whole.
+whole_counts <- function(parts) {
+  if (all(parts == floor(parts))) return(parts)
+  stats::setNames(systematic_counts(parts, stats::runif(1)), names(parts))
 }
 
 named_counts <- function(fit, nsim) {

@@ -58,7 +58,7 @@ new_score <- function(name, label, value, better = c("lower", "higher"), share =
   } else {
     rows <- check_number(rows, "rows", lower = 20, finite = FALSE)
   }
-  check_function(value, "value")
+  check_hook(check_function(value, "value"), "value", c("x", "y", "settings"))
   for (field in c("relabel", "sentence", "details")) {
     given <- get(field)
     if (!is.null(given)) check_function(given, field)

@@ -99,3 +99,10 @@ test_that("every exported column_x() is a kind, found by itself, and a kind of t
                "`encode` of the column kind \"short\" must return 3 rows of numbers")
   expect_error(decode_column(fit_column(short, 1:3), matrix(1:3)), "must return 3 values")
 })
+
+test_that("the functions of a kind take the arguments that they are given", {
+  expect_error(column_kind("a", is.logical, function(values) 1, function(z, state) 1),
+               "`encode` must be a function of 2 arguments (values, state), not function(values)", fixed = TRUE)
+  expect_error(column_kind("a", is.logical, function(values, state) 1, function(z) 1),
+               "`decode` must be a function of 2 arguments")
+})

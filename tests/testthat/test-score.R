@@ -103,3 +103,10 @@ test_that("a bad score is named", {
                "`relabel` of the score \"short\" must return 200 finite numbers", fixed = TRUE)
   expect_error(format(none, digits = 3), "format\\(\\) has no argument `digits`")
 })
+
+test_that("the functions of a score take the arguments that they are given", {
+  expect_error(new_score("a", "a", function(x, y) 0),
+               "`value` must be a function of 3 arguments (x, y, settings), not function(x, y)", fixed = TRUE)
+  expect_error(new_score("a", "a", function(x, y, settings, more) 0), "`value` must be a function of 3 arguments")
+  expect_s3_class(new_score("a", "a", function(x, y, ...) 0), "particleflow_score")
+})

@@ -352,3 +352,22 @@ test_that("particles that all start at one point are an error", {
   # one row that differs is enough, and so are two points
   expect_no_error(wgf(target_ring(), start = rbind(matrix(0, 9, 2), 1), n_steps = 2))
 })
+
+test_that("a log-density and a gradient that draw random numbers do not touch R's stream", {
+  run <- function(noisy) {
+    disturb <- function() if (noisy) {
+      RNGkind("Wichmann-Hill", "Box-Muller")
+      rnorm(1)
+    }
+    set.seed(5)
+    fit <- wgf(function(x) {
+      disturb()
+      -rowSums(x^2) / 2
+    }, function(x) {
+      disturb()
+      -x
+    }, dim = 2, n = 40, n_steps = 3, birth_death = 1)
+    list(fit$trajectory$frames, runif(1), RNGkind())
+  }
+  expect_identical(run(TRUE), run(FALSE))
+})
