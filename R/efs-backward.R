@@ -24,18 +24,19 @@
 #' the data.
 #'
 #' @param traj A [particle_trajectory] from [efs_forward()]. A trajectory that was changed by hand is an error.
-#' @param y Numeric matrix of `m` rows and `d` columns: latent points, in the unit of the trajectory. A vector is one
-#'   point, or `m` points if `d = 1`.
+#' @param y Numeric matrix or data frame of `m` rows and `d` columns: latent points, in the unit of the trajectory. `m`
+#'   may be 0. Columns are matched by name if both `y` and the trajectory have names, otherwise by position. Unknown and
+#'   missing names are an error. A vector is one point, or `m` points if `d = 1`.
 #' @param control Settings of the inverse from `efs_control()`, or one of the names `"exact"` and `"paper"`.
 #' @param details `TRUE` returns a list instead of the points alone.
 #' @param threads,progress As in [efs_forward()].
 #' @param ... Single settings of `efs_control()`, which replace those of `control`. `method` is an older name of
 #'   `backward`.
-#' @return A matrix like `y` of points on the data side. With `details = TRUE` a list with `points`, `converged`
-#'   (logical, one entry per point), `residual` (the largest relative residual of each point over the steps),
-#'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
-#'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
-#'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#' @return A matrix of points on the data side, with the rows of `y` and the columns of the trajectory. With `details
+#'   = TRUE` a list with `points`, `converged` (logical, one entry per point), `residual` (the largest relative residual
+#'   of each point over the steps), `evaluations` (the mean number of evaluations of the field per point and step) and
+#'   `error_estimate` (relative to the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is
+#'   `NULL`. If points leave the range of numbers, the function stops with an error of class `particleflow_unsolved`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 3 and Proposition 9. \doi{10.48550/arXiv.2507.08239}
@@ -53,7 +54,7 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
   control <- gather_control(control, list(...), "efs_backward()")
   threads <- thread_count(threads)
   check_trajectory(traj)
-  y <- check_latent_points(y, dim(traj$frames)[2])
+  y <- check_latent_points(y, "y", dimnames(traj$frames)[[2]], dim(traj$frames)[2])
   result <- run_backward(traj, y, control, threads, progress)
   if (control$method == "exact") warn_inexact(result, limit = 1e-8)
   if (details) result else result$points
@@ -117,11 +118,10 @@ check_trajectory <- function(traj, what = "traj") {
   check_whole(traj, what)
 }
 
-check_latent_points <- function(y, dim) {
-  if (is.numeric(y) && is.null(dim(y))) {
-    y <- if (dim == 1) matrix(y, ncol = 1) else matrix(y, nrow = 1)
-  }
-  check_points(y, "y", min_rows = 0L, dim = dim)
+# names: those of the latent dimensions, NULL if they have none.
+check_latent_points <- function(y, what, names, dim) {
+  if (is.numeric(y) && is.null(dim(y))) y <- if (dim == 1) matrix(y, ncol = 1) else row_of(y)
+  check_named_points(y, what, names, dim)
 }
 
 # log_det: TRUE also gives sum_j log det(I - gamma_j J_j) at each point, which the density of the point needs.

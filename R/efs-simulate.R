@@ -128,7 +128,7 @@ named_counts <- function(fit, nsim) {
   label <- fit$table$group
   keys <- if (!is.null(names(nsim))) match_label(names(nsim), label)
   unknown <- names(nsim)[is.na(keys)]
-  if (is.null(keys) || length(unknown)) {
+  if (!length(keys) || length(unknown)) {
     fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
          if (length(unknown)) sprintf("; \"%s\" is not one of them", unknown[1]) else "")
   }

@@ -3,6 +3,8 @@
 # Any table that can be read, as a matrix or as a data frame without groups. Other objects are an error.
 plain_table <- function(x, what) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) return(ungroup(x))
+  # as.matrix() of a data frame without rows is a logical matrix
+  if (is.matrix(x) && is.logical(x) && nrow(x) == 0) storage.mode(x) <- "double"
   if (is.data.frame(x) || (is.matrix(x) && is.numeric(x))) return(x)
   for (class in names(samples_in_columns)) {
     if (inherits(x, class)) {
