@@ -93,7 +93,7 @@ print.efs_control <- function(x, ...) {
 
 # `control` with the single settings in `given`. These are the arguments in `...` of the function `what`.
 gather_control <- function(control, given, what) {
-  if (is.character(control)) control <- efs_control(control)
+  if (is.character(control)) control <- efs_control(check_choice(control, c("exact", "paper"), "control"))
   if (!inherits(control, "efs_control")) fail("`control` must come from efs_control(), not be %s.", describe(control))
   names(given)[names(given) == "method"] <- "backward"
   known <- names(formals(efs_control))

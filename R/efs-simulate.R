@@ -30,7 +30,7 @@
 #'   in [stats::simulate()].
 #'
 #'   * Integer columns are integers again. They are rounded after the density was taken.
-#'   * Numbers with a unit keep their unit.
+#'   * Numbers with a unit keep their unit. A column that is an array of one dimension comes back as a plain vector.
 #'   * Columns of type double are not rounded, even if the data were recorded with few decimals.
 #'   * A tibble has no groups. A sparse or delayed matrix becomes a plain matrix, a `DataFrame` a data frame.
 #'   * The class of each row has its R class and values. It is the column that it came from. If it was a vector beside

@@ -142,6 +142,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   began <- proc.time()[[3]]
   control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, lower, compare, list(...))
   threads <- thread_count(threads)
+  check_batches_given(missing(batch), missing(reference))
   table <- read_samples(x, batch, label)
   groups <- match_groups(table, reference)
   state <- stream_within(seed)
@@ -170,6 +171,11 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   }
   fit$elapsed <- proc.time()[[3]] - began
   seal(fit)
+}
+
+check_batches_given <- function(no_batch, no_reference) {
+  if (no_batch) fail("`batch` must give the batch of each sample.")
+  if (no_reference) fail("`reference` must name the batch onto which the others are moved.")
 }
 
 # flows: one per group. latent [n, k], points [n, p]: all samples, with the moved ones in their places. raised: the

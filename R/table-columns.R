@@ -3,6 +3,7 @@
 # The result of reading a table is its template, a list of
 #   form     the class in which rows come back
 #   names    the names of the measured columns, in their order; NULL if they have none
+#   blank    without `names`: the names as they were given, all of them empty or NA; NULL if there were none
 #   columns  the different fitted columns
 #   of [p]   the number of the fitted column that reads measured column j
 #   dims [p] the number of coordinates of each measured column, 0 for constant columns
@@ -154,9 +155,10 @@ new_template <- function(x, names, found, dims, range) {
   first <- !duplicated(key)
   boxed <- which(lengths(lapply(found, `[[`, "box")) > 0)
   list(
-    form = form_of(x), names = names, columns = lapply(found[first], `[[`, "column"), of = match(key, key[first]),
-    dims = dims, boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)), range = range,
-    group = NULL
+    form = form_of(x), names = names, blank = if (is.null(names)) names_as_given(x),
+    columns = lapply(found[first], `[[`, "column"), of = match(key, key[first]), dims = dims,
+    boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)),
+    range = range, group = NULL
   )
 }
 

@@ -35,7 +35,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
   points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
   columns <- decode_columns(points, template)
-  names <- template$names
+  names <- if (is.null(template$names)) template$blank else template$names
   if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
   label <- label_values(group, template$group)
   if (template$form == "matrix") {
@@ -44,6 +44,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE) {
     return(rows)
   }
   before <- if (is.na(template$group$position)) length(columns) else template$group$position - 1L
+  if (is.null(names)) names <- character(length(columns))
   columns <- append(columns, list(label), before)
   shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
 }

@@ -503,3 +503,34 @@ test_that("standard deviations of many columns are those of each", {
   x <- cbind(c(1, 2, 3) * 1e200, 1, c(1, 2, 4) * 1e-200)
   expect_equal(column_deviations(x), c(1e200, 0, stats::sd(c(1, 2, 4)) * 1e-200), tolerance = tolerance$closed_form)
 })
+
+test_that("names come back as they were given, also empty and missing ones, in every class of table", {
+  x <- data.frame(a = sin(1:40), b = cos(1:40))
+  forms <- list(matrix = as.matrix, data.frame = identity, tibble = function(x) shape_table(x, names(x), 40, "tibble"))
+  if (requireNamespace("data.table", quietly = TRUE)) forms$data.table <- data.table::as.data.table
+  if (requireNamespace("dplyr", quietly = TRUE)) {
+    forms$grouped <- function(x) structure(forms$tibble(x), class = c("grouped_df", "tbl_df", "tbl", "data.frame"))
+  }
+  for (form in forms) for (names in list(c("", ""), c(NA_character_, NA), c("a", ""), c("a", NA), c("a", "NA"))) {
+    given <- form(x)
+    attr(given, if (is.matrix(given)) "dimnames" else "names") <- if (is.matrix(given)) list(NULL, names) else names
+    fit <- efs(given, calibrate = FALSE)
+    expect_identical(names_as_given(simulate(fit, 2)), names)
+    expect_identical(names_as_given(predict(fit, predict(fit)[1:2, ], type = "data")), names)
+    expect_identical(names_as_given(gpa(given, given, n_steps = 0)$particles), names)
+    expect_identical(names_as_given(simulate(pushforward(given, n_steps = 0), 2)), names)
+    moved <- integrate_data(given, rep(1:2, 20), 1, n_steps = 0, compare = FALSE)
+    expect_identical(names_as_given(moved$data), names)
+  }
+  # a label beside columns without names
+  fit <- efs(unname(x), group = rep(1:2, 20), calibrate = FALSE)
+  expect_identical(names(simulate(fit, 2)), c("", "", "group"))
+})
+
+test_that("an array of one dimension is read as a vector", {
+  x <- data.frame(a = sin(1:40), b = cos(1:40))
+  y <- x
+  y$a <- array(x$a, 40)
+  expect_identical(simulate(efs(y, calibrate = FALSE), 3, seed = 1)$a,
+                   simulate(efs(x, calibrate = FALSE), 3, seed = 1)$a)
+})
