@@ -1,6 +1,8 @@
 #' Inverse descent: carry latent points back to the data
 #'
-#' Undoes a forward flow, step by step, for points that were not in it. For a point \eqn{y}, the step from
+#' A forward flow ([efs_forward()]) moves the rows of a table in small steps, and keeps their positions after each step.
+#' `efs_backward()` takes other points at the end of the flow, and undoes the steps for them, the last step first. The
+#' results are points on the side of the data. For a point \eqn{y}, the step from
 #' \eqn{x^{(j-1)}} to \eqn{x^{(j)}} is undone by the point \eqn{v} that solves the proximal problem
 #' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0.}{
 #'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0.}
@@ -11,8 +13,9 @@
 #' `"exact"` solves the proximal problem to `tolerance` by a quasi-Newton method. Where this method fails, a
 #' safeguarded Newton method takes over.
 #'
-#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication only, because it does not
-#' return the data. It differs from `"exact"` in four points: it evaluates the field at \eqn{x^{(j)}} instead of
+#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication of the paper only, because it
+#' does not bring the rows of the table back to where they were. It differs from `"exact"` in four points: it evaluates
+#' the field at \eqn{x^{(j)}} instead of
 #' \eqn{x^{(j-1)}}; it divides by \eqn{n} instead of \eqn{n-1}; it takes `n_inner` gradient steps of size `beta`; and
 #' it undoes \eqn{k+1} steps of a flow of \eqn{k} steps.
 #'
@@ -20,8 +23,8 @@
 #' Undoing step \eqn{j} can multiply a small error by up to about \eqn{1/(1-b_j)}, where \eqn{b_j} is the inverse-step
 #' bound. The errors of all steps are added up in this way. If the estimated error exceeds 1e-8 of the radius of the
 #' data, or if a bound is 1 or more, a warning gives the estimate. In a long flow of few rows in many dimensions, the
-#' rows come to rest at a rigid figure that no longer depends on where they came from. No tolerance can then recover
-#' the data.
+#' rows come to rest at positions that no longer depend on where the rows came from. No tolerance can then recover the
+#' data.
 #'
 #' @param traj A [particle_trajectory] from [efs_forward()]. A trajectory that was changed by hand is an error.
 #' @param y Numeric matrix or data frame of `m` rows and `d` columns: latent points, in the unit of the trajectory. `m`

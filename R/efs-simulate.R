@@ -1,16 +1,17 @@
 #' New rows from a fit
 #'
-#' Draws from the latent law of each flow and carries the draws back to the data.
+#' Draws points from the latent law of each flow (see [laws]), and carries them back to the columns of the table by the
+#' inverse of the flow ([efs_backward()]).
 #'
 #' @section The density floor:
-#' A draw is replaced by a new one if its log-density is below the `density_floor` quantile of the log-densities of the
-#' training rows. At most 50 draws are made for one row, and the last one is kept. The log-densities of the training
-#' rows are those that the search found for held-out rows. Without a search, each training row is evaluated without its
-#' own particle. The attribute `"dropped"` is the share of draws that were dropped. The log-density of a draw accounts
-#' for the share of draws that is kept. That of [logLik()][logLik.efs] is the log-density under the law without a
-#' floor. There is no floor if the flow has no density that could be trusted: if the law has no density, a standardised
-#' column does not vary within the class, a step is not surely one-to-one, the inverse is that of the paper, or there
-#' are more than 128 latent dimensions.
+#' A draw that is much less likely than the rows of the table is replaced by a new one. This is so if its log-density is
+#' below the `density_floor` quantile of the log-densities of the training rows. At most 50 draws are made for one row,
+#' and the last one is kept. The log-densities of the training rows are those that the search found for held-out rows.
+#' Without a search, each training row is evaluated without its own particle. The attribute `"dropped"` is the share of
+#' draws that were dropped. The log-density that `log_density = TRUE` gives is that of the law with the floor.
+#' [logLik()][logLik.efs] gives the log-density of the law without a floor. There is no floor if the flow has no density
+#' that could be trusted: if the law has no density, a standardised column does not vary within the class, a step is not
+#' surely one-to-one, the inverse is that of the paper, or there are more than 128 latent dimensions.
 #'
 #' @param object A fit from [efs()].
 #' @param nsim Number of new rows, a whole number of at least 0. With groups it is either the total, which is divided

@@ -1,8 +1,9 @@
 #' Move batches of samples onto a reference batch
 #'
 #' The table holds gene expression (or other numbers) that was measured in several laboratories, on several platforms or
-#' on several days. Rows are samples, columns are genes. The function moves the samples of every other batch onto the
-#' law of a reference batch. The reference batch is left as it is, to the last bit.
+#' on several days. Rows are samples, columns are genes. One batch is the reference. The function moves the samples of
+#' every other batch so that their law (their distribution) becomes that of the reference batch. The reference batch is
+#' left as it is, to the last bit.
 #'
 #' All samples together are z-scored by columns and mapped to the latent space of `latent`. Then, for each batch and
 #' each label:

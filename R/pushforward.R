@@ -1,7 +1,7 @@
 #' A map from a normal law to data by matching statistics
 #'
-#' Trains a network that turns normal numbers into points whose statistics are those of the rows of `x`. Training is
-#' gradient descent of one of
+#' Trains a network that turns independent standard normal numbers into points like the rows of `x`. Training makes a
+#' distance between the two laws (distributions) small, by gradient descent. The distance is one of
 #' \describe{
 #'   \item{`"characteristic"`}{\eqn{\sum_t |E e^{i t \cdot \phi(Z)} - E e^{i t \cdot X}|^2}{sum_t |E exp(i t phi(Z)) - E
 #'   exp(i t X)|^2}
@@ -13,13 +13,14 @@
 #' columns. [distill()] tells how the network is scored and when training ends. Here the score is the statistic itself,
 #' computed with at most 2000 rows of `x` for `"energy"` and `"mmd"`.
 #'
-#' The statistics do not determine which of the maps with the same law is found. Without `bounds` the network starts
-#' near the identity in units of `x`. Its first law is close to a normal law with independent columns that have the
-#' means and the standard deviations of `x`. In one dimension this start leads to the increasing map.
+#' Many maps lead from the normal law to the law of `x`. Which of them is found depends on the start. Without `bounds`,
+#' the points of the network have at the start nearly a normal law with independent columns, with the means and the
+#' standard deviations of `x`. In one dimension this start leads to the increasing map.
 #'
-#' Frequencies that are multiples of \eqn{2\pi} see values modulo 1 only. A shift of all values then changes nothing;
-#' `pin` fixes the map at one point. These frequencies do not see either how often values go round the circle, and a
-#' wide law on the circle is nearly uniform. Without `bounds`, training therefore stays at such a wide map.
+#' If all frequencies are multiples of \eqn{2\pi}, the distance depends on the values modulo 1 only, as if they lay on a
+#' circle of length 1. If `x` is uniform on this circle, a shift of all values changes nothing; `pin` fixes the map at
+#' one point. A law that is many times as wide as the circle is also nearly uniform on it. Give `bounds` in this case,
+#' because training may otherwise stay at such a wide law.
 #'
 #' @param x Numeric matrix or data frame with the data, at least two rows and no missing values.
 #' @param statistic `"characteristic"`, `"mmd"` or `"energy"`, see Details.
