@@ -88,8 +88,23 @@ largest_length <- 1e150
 
 # Standard deviations of the columns. 1 for columns that do not vary.
 column_spread <- function(x) {
-  spread <- apply(x, 2, spread_of)
+  spread <- column_deviations(x)
   spread[!(spread > 0)] <- 1
+  spread
+}
+
+# Standard deviations of the columns. One call of cov() for several short columns has the bits of sd() for each of them,
+# and takes a fraction of the time.
+column_deviations <- function(x) {
+  if (nrow(x) < 2 || nrow(x) > 500) return(apply(x, 2, spread_of))
+  p <- ncol(x)
+  spread <- stats::setNames(numeric(p), colnames(x))
+  for (from in seq(1L, by = 8L, length.out = ceiling(p / 8))) {
+    block <- from:min(from + 7L, p)
+    spread[block] <- sqrt(diag(stats::cov(x[, block, drop = FALSE])))
+  }
+  wild <- which(!(spread > 1 / largest_length & spread < largest_length))
+  spread[wild] <- vapply(wild, function(j) spread_of(x[, j]), 0)
   spread
 }
 

@@ -1,10 +1,12 @@
 #' A one-step generator from a flow
 #'
-#' Trains a network that turns normal numbers into points of the law to which a flow leads. A new point then costs one
-#' pass through the network and needs no flow.
+#' Trains a network that turns independent standard normal numbers into new points. The law (the distribution) of these
+#' points is close to that of the points that [simulate()] draws from `object`. A new point then costs one pass through
+#' the network and needs no flow.
 #'
-#' In each step the network makes a batch of points, and a field moves these points. Then the network makes one update
-#' towards the moved points, which count as fixed: no gradient goes through the field. The fields are
+#' In each step the network makes a batch of points. A field says in which direction each of them should move, and they
+#' are moved. Then the parameters of the network are updated once, so that its points come nearer to the moved points.
+#' The moved points count as fixed numbers: no gradient goes through the field. The fields are
 #' \describe{
 #'   \item{`"rule"`}{the velocity of [wgf()], with the points of the batch as particles. It is for a fit from [wgf()] or
 #'     a target. As with the particles of [wgf()], it is the kernel estimate of the points that matches the target. The
@@ -13,13 +15,13 @@
 #'     from each other.}
 #'   \item{`"sliced"`}{on random lines: each point is paired with the sample point of the same rank on the line and
 #'     moves to it. The field is the mean over the lines.}
-#' }
-#' Regression on a fixed pairing of base draws and simulated points would learn local means, whose spread is too small.
-#' These fields compare the sample with the current points of the network and do not have this fault.
+#' } A simpler way would be to pair each normal draw with one simulated point for the whole training, and to fit the
+#' network by least squares. The network would then learn means of neighbouring points, and its points would vary too
+#' little. The fields compare the whole sample with the current points of the network, and so avoid this fault.
 #'
-#' The network starts near the identity in units of the goal. The first law is therefore close to a normal law with
-#' independent columns that have the means and the standard deviations of the goal. The sample fields work in units in
-#' which each column has variance 1.
+#' At the start, the points of the network have nearly a normal law with independent columns. Their means and standard
+#' deviations are those of the rows that were drawn from `object`. The fields `"energy"` and `"sliced"` work in units in
+#' which each column of these rows has variance 1.
 #'
 #' A score is taken every `check_every` steps, always on the same base draws. It is the energy distance to rows of the
 #' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
@@ -28,8 +30,8 @@
 #' @param object A fit from [wgf()], [efs()] (without groups) or [gpa()], or a target such as [target_mixture()]. For a
 #'   target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
 #' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
-#' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The means and the standard
-#'   deviations of their columns are the units of the goal. For `"energy"` and `"sliced"` these rows are also the
+#' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The network starts from
+#'   the means and the standard deviations of their columns. For `"energy"` and `"sliced"` these rows are also the
 #'   sample. A tenth of them, at least 10 and at most 2000 rows, is then kept for the scores.
 #' @param n_steps Number of updates, at least 0.
 #' @param batch Number of points in each update, at least 2.

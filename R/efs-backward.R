@@ -1,6 +1,8 @@
 #' Inverse descent: carry latent points back to the data
 #'
-#' Undoes a forward flow, step by step, for points that were not in it. For a point \eqn{y}, the step from
+#' A forward flow ([efs_forward()]) moves the rows of a table in small steps, and keeps their positions after each step.
+#' `efs_backward()` takes other points at the end of the flow, and undoes the steps for them, the last step first. The
+#' results are points on the side of the data. For a point \eqn{y}, the step from
 #' \eqn{x^{(j-1)}} to \eqn{x^{(j)}} is undone by the point \eqn{v} that solves the proximal problem
 #' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0.}{
 #'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0.}
@@ -11,8 +13,9 @@
 #' `"exact"` solves the proximal problem to `tolerance` by a quasi-Newton method. Where this method fails, a
 #' safeguarded Newton method takes over.
 #'
-#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication only, because it does not
-#' return the data. It differs from `"exact"` in four points: it evaluates the field at \eqn{x^{(j)}} instead of
+#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication of the paper only, because it
+#' does not bring the rows of the table back to where they were. It differs from `"exact"` in four points: it evaluates
+#' the field at \eqn{x^{(j)}} instead of
 #' \eqn{x^{(j-1)}}; it divides by \eqn{n} instead of \eqn{n-1}; it takes `n_inner` gradient steps of size `beta`; and
 #' it undoes \eqn{k+1} steps of a flow of \eqn{k} steps.
 #'
@@ -20,22 +23,23 @@
 #' Undoing step \eqn{j} can multiply a small error by up to about \eqn{1/(1-b_j)}, where \eqn{b_j} is the inverse-step
 #' bound. The errors of all steps are added up in this way. If the estimated error exceeds 1e-8 of the radius of the
 #' data, or if a bound is 1 or more, a warning gives the estimate. In a long flow of few rows in many dimensions, the
-#' rows come to rest at a rigid figure that no longer depends on where they came from. No tolerance can then recover
-#' the data.
+#' rows come to rest at positions that no longer depend on where the rows came from. No tolerance can then recover the
+#' data.
 #'
 #' @param traj A [particle_trajectory] from [efs_forward()]. A trajectory that was changed by hand is an error.
-#' @param y Numeric matrix of `m` rows and `d` columns: latent points, in the unit of the trajectory. A vector is one
-#'   point, or `m` points if `d = 1`.
+#' @param y Numeric matrix or data frame of `m` rows and `d` columns: latent points, in the unit of the trajectory. `m`
+#'   may be 0. Columns are matched by name if both `y` and the trajectory have names, otherwise by position. Unknown and
+#'   missing names are an error. A vector is one point, or `m` points if `d = 1`.
 #' @param control Settings of the inverse from `efs_control()`, or one of the names `"exact"` and `"paper"`.
 #' @param details `TRUE` returns a list instead of the points alone.
 #' @param threads,progress As in [efs_forward()].
 #' @param ... Single settings of `efs_control()`, which replace those of `control`. `method` is an older name of
 #'   `backward`.
-#' @return A matrix like `y` of points on the data side. With `details = TRUE` a list with `points`, `converged`
-#'   (logical, one entry per point), `residual` (the largest relative residual of each point over the steps),
-#'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
-#'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
-#'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#' @return A matrix of points on the data side, with the rows of `y` and the columns of the trajectory. With `details
+#'   = TRUE` a list with `points`, `converged` (logical, one entry per point), `residual` (the largest relative residual
+#'   of each point over the steps), `evaluations` (the mean number of evaluations of the field per point and step) and
+#'   `error_estimate` (relative to the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is
+#'   `NULL`. If points leave the range of numbers, the function stops with an error of class `particleflow_unsolved`.
 #'
 #'   `efs_control()`: a list of class `efs_control` with its arguments.
 #' @references
@@ -55,7 +59,7 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
   control <- gather_control(control, list(...), "efs_backward()")
   threads <- thread_count(threads)
   check_trajectory(traj)
-  y <- check_latent_points(y, dim(traj$frames)[2])
+  y <- check_latent_points(y, "y", dimnames(traj$frames)[[2]], dim(traj$frames)[2])
   result <- run_backward(traj, y, control, threads, progress)
   if (control$backward == "exact") warn_inexact(result, limit = 1e-8)
   if (details) result else result$points
@@ -94,7 +98,7 @@ print.efs_control <- function(x, ...) {
 
 # `control` with the single settings in `given`. These are the arguments in `...` of the function `what`.
 gather_control <- function(control, given, what) {
-  if (is.character(control)) control <- efs_control(control)
+  if (is.character(control)) control <- efs_control(check_choice(control, c("exact", "paper"), "control"))
   if (!inherits(control, "efs_control")) fail("`control` must come from efs_control(), not be %s.", describe(control))
   names(given)[names(given) == "method"] <- "backward"
   known <- names(formals(efs_control))
@@ -117,11 +121,10 @@ check_trajectory <- function(traj, what = "traj") {
   }
 }
 
-check_latent_points <- function(y, dim) {
-  if (is.numeric(y) && is.null(dim(y))) {
-    y <- if (dim == 1) matrix(y, ncol = 1) else matrix(y, nrow = 1)
-  }
-  check_points(y, "y", min_rows = 0L, dim = dim)
+# names: those of the latent dimensions, NULL if they have none.
+check_latent_points <- function(y, what, names, dim) {
+  if (is.numeric(y) && is.null(dim(y))) y <- if (dim == 1) matrix(y, ncol = 1) else row_of(y)
+  check_named_points(y, what, names, dim)
 }
 
 # log_det: TRUE also gives sum_j log det(I - gamma_j J_j) at each point, which the density of the point needs.

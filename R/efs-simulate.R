@@ -1,16 +1,17 @@
 #' New rows from a fit
 #'
-#' Draws from the latent law of each flow and carries the draws back to the data.
+#' Draws points from the latent law of each flow (see [laws]), and carries them back to the columns of the table by the
+#' inverse of the flow ([efs_backward()]).
 #'
 #' @section The density floor:
-#' A draw is replaced by a new one if its log-density is below the `density_floor` quantile of the log-densities of the
-#' training rows. At most 50 draws are made for one row, and the last one is kept. The log-densities of the training
-#' rows are those that the search found for held-out rows. Without a search, each training row is evaluated without its
-#' own particle. The attribute `"dropped"` is the share of draws that were dropped. The log-density of a draw accounts
-#' for the share of draws that is kept. That of [logLik()][logLik.efs] is the log-density under the law without a
-#' floor. There is no floor if the flow has no density that could be trusted: if the law has no density, a standardised
-#' column does not vary within the class, a step is not surely one-to-one, the inverse is that of the paper, or there
-#' are more than 128 latent dimensions.
+#' A draw that is much less likely than the rows of the table is replaced by a new one. This is so if its log-density is
+#' below the `density_floor` quantile of the log-densities of the training rows. At most 50 draws are made for one row,
+#' and the last one is kept. The log-densities of the training rows are those that the search found for held-out rows.
+#' Without a search, each training row is evaluated without its own particle. The attribute `"dropped"` is the share of
+#' draws that were dropped. The log-density that `log_density = TRUE` gives is that of the law with the floor.
+#' [logLik()][logLik.efs] gives the log-density of the law without a floor. There is no floor if the flow has no density
+#' that could be trusted: if the law has no density, a standardised column does not vary within the class, a step is not
+#' surely one-to-one, the inverse is that of the paper, or there are more than 128 latent dimensions.
 #'
 #' @section How rows are divided among classes:
 #' If `nsim` is one number, the share of a class is `nsim` times its proportion among the rows of the data. Such a share
@@ -37,7 +38,7 @@
 #'   in [stats::simulate()].
 #'
 #'   * Integer columns are integers again. They are rounded after the density was taken.
-#'   * Numbers with a unit keep their unit.
+#'   * Numbers with a unit keep their unit. A column that is an array of one dimension comes back as a plain vector.
 #'   * Columns of type double are not rounded, even if the data were recorded with few decimals.
 #'   * A tibble has no groups. A sparse or delayed matrix becomes a plain matrix, a `DataFrame` a data frame.
 #'   * The class of each row has its R class and values. It is the column that it came from. If it was a vector beside
@@ -139,7 +140,7 @@ named_counts <- function(fit, nsim) {
   label <- fit$table$group
   keys <- if (!is.null(names(nsim))) match_label(names(nsim), label)
   unknown <- names(nsim)[is.na(keys)]
-  if (is.null(keys) || length(unknown)) {
+  if (!length(keys) || length(unknown)) {
     fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
          if (length(unknown)) sprintf("; \"%s\" is not one of them", unknown[1]) else "")
   }

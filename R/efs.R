@@ -138,7 +138,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
     list(
       law = law, law_settings = law_settings, calibrate = check_flag(calibrate, "calibrate"),
-      scale = if (identical(scale, "whiten")) scale else check_flag(scale, "scale"),
+      scale = check_scale(scale),
       bounds = check_flag(bounds, "bounds"),
       density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
       min_rows = check_count(min_rows, "min_rows", 2L),
@@ -180,6 +180,11 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     ),
     class = c("efs", "particle_flow")
   ))
+}
+
+check_scale <- function(scale) {
+  if (identical(scale, "whiten") || isTRUE(scale) || isFALSE(scale)) return(scale)
+  fail("`scale` must be TRUE, FALSE or \"whiten\", not %s.", describe(scale))
 }
 
 # The parts of each flow that a fit stores beside the trajectory.

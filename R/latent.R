@@ -112,11 +112,8 @@ latent_volume.latent_columns <- function(map, x) if (is.null(map$spread)) 0 else
 
 # z * spread + centre by columns, or its inverse.
 unscale_columns <- function(x, centre, spread, inverse = FALSE) {
-  if (inverse) {
-    sweep(sweep(x, 2, centre), 2, spread, "/")
-  } else {
-    sweep(sweep(x, 2, spread, "*"), 2, centre, "+")
-  }
+  each <- function(values) rep(unname(values), each = nrow(x)) # faster than sweep(), which transposes twice
+  if (inverse) (x - each(centre)) / each(spread) else x * each(spread) + each(centre)
 }
 
 #' @rdname latent_map

@@ -8,10 +8,12 @@
 #' itself: give the path of its checkpoint. The learning rate falls over the steps that were planned first, and it stays
 #' low in further steps.
 #'
-#' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. Missing:
-#'   the last run of this session that Ctrl-C or an error stopped after its first step. If there is no such run, that is
-#'   an error. A run that diverged cannot be continued, which is an error too. So is a checkpoint that was changed, or
-#'   that another version wrote in a form that this version cannot read.
+#' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. A
+#'   checkpoint is the file that one of these functions writes if it is called with `checkpoint`. The file of a fit that
+#'   was saved with [saveRDS()] is no checkpoint: read the fit with [readRDS()], and give the fit. Missing: the last run
+#'   of this session that Ctrl-C or an error stopped after its first step. If there is no such run, that is an error. A
+#'   run that diverged cannot be continued, which is an error too. So is a checkpoint that was changed, or that another
+#'   version wrote in a form that this version cannot read.
 #' @param n_steps Number of further steps, at least 0. With 0 the result is that of the steps done so far. `NULL`: the
 #'   remaining steps of the plan. If a flow has covered its `time`, only this number ends it.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In

@@ -233,6 +233,10 @@ read_checkpoint <- function(path) {
   if (is.list(run) && !is.null(run$state) && !inherits(run, "particle_run")) {
     fail("`object` is \"%s\", a checkpoint of particleflow 0.1.0 or earlier, which this version cannot read.", path)
   }
+  if (inherits(run, c("gpa", "wgf", "riesz_trajectory"))) {
+    fail("`object` is \"%s\", a file that holds a fit of class \"%s\" and no checkpoint; %s.", path, class(run)[1],
+         "read the fit with readRDS() and give the fit itself")
+  }
   if (!inherits(run, "particle_run")) fail("`object` is \"%s\", which is not a checkpoint.", path)
   run <- check_marked(run, path)
   run$control$checkpoint <- normalizePath(path)

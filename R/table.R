@@ -114,9 +114,14 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "
 }
 
 # Points with the columns `names`, matched by name if both have names, otherwise by position.
-check_named_points <- function(x, what, names, dim) {
-  points <- check_points(x, what, min_rows = 0L)
+check_named_points <- function(x, what, names, dim, min_rows = 0L) {
+  points <- check_points(x, what, min_rows)
   points[, match_columns(column_names(points), names, ncol(points), dim, what), drop = FALSE]
+}
+
+# A vector as a matrix of one row. The names of the vector are those of the columns.
+row_of <- function(values) {
+  matrix(values, 1, length(values), dimnames = if (!is.null(names(values))) list(NULL, names(values)))
 }
 
 # A plain matrix as a matrix of doubles without attributes other than dim and dimnames.

@@ -260,3 +260,19 @@ test_that("the record of a search says in which unit its scores are", {
   spread <- apply(iris[51:100, 3:4], 2, sd)
   expect_equal(searched$log_density - sum(log(spread)), fit$diagnostics$log_density)
 })
+
+test_that("rows of the table are not taken for latent points", {
+  fit <- efs(iris[1:40, 1:2], calibrate = FALSE)
+  wanted <- "`newdata` must be a numeric matrix of latent points for `type = \"data\"`"
+  expect_error(predict(fit, iris[1:3, 1:2], type = "data"), wanted, fixed = TRUE)
+  expect_error(predict(fit, as.matrix(iris[1:3, 1:2]), type = "data"), wanted, fixed = TRUE)
+  # rows of other columns, which a flow in two dimensions would carry
+  expect_error(predict(fit, iris[1:3, 3:4], type = "data"), wanted, fixed = TRUE)
+  expect_equal(predict(fit, predict(fit, iris[1:3, 1:2]), type = "data"), iris[1:3, 1:2], tolerance = tolerance$inverse)
+})
+
+test_that("no counts are no number of rows", {
+  fit <- efs(iris, group = "Species", calibrate = FALSE)
+  expect_error(simulate(fit, stats::setNames(numeric(), character())),
+               "`nsim` must be one number or counts named by classes (setosa, versicolor, virginica).", fixed = TRUE)
+})

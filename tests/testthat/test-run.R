@@ -336,6 +336,13 @@ test_that("what is no path of a checkpoint is refused in one sentence", {
   expect_error(resume(directory), "is a directory and not a checkpoint")
   expect_error(resume(table), "which is not a checkpoint")
   if (.Platform$OS.type == "unix") expect_error(resume("/dev/zero"), "which is a device and not a checkpoint")
+  fit <- tempfile(fileext = ".rds")
+  for (made in list(gpa(matrix(1:8, 4), matrix(8:1, 4), n_steps = 1), wgf(target_ring(), n = 5, n_steps = 1))) {
+    saveRDS(made, fit)
+    expect_error(resume(fit), sprintf("holds a fit of class \"%s\" and no checkpoint; read the fit with readRDS()",
+                                      class(made)[1]), fixed = TRUE)
+    expect_s3_class(resume(readRDS(fit), 1), class(made)[1])
+  }
   expect_error(resume(other), "which is not a checkpoint")
   expect_error(resume(old), "of particleflow 0.1.0 or earlier")
   expect_error(resume(file.path(directory, "none")), "no such file")
