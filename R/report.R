@@ -153,6 +153,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   control <- report_control(tables, splits, k, max_rows, half_rows, w2_rows, n_permutations)
   control$threads <- threads_within(threads)
   stream_within(seed, fixed = TRUE)
+  warn_holdout(tables$holdout)
 
   shuffled <- shuffle_tables(tables)
   # in units of both tables together, because a unit of the real rows alone would tell the tables apart
@@ -162,7 +163,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   on.exit(bar$done(), add = TRUE)
   all <- all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$synthetic, max_rows), settings)
   bar$tick(1)
-  held <- if (NROW(scaled$holdout) >= max(20, k + 1)) {
+  held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
     all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$holdout, max_rows), settings)
   }
   bar$tick(1)
@@ -216,8 +217,6 @@ shuffle_tables <- function(tables) {
   })
 }
 
-in_units <- function(tables, spread) lapply(tables, function(x) if (!is.null(x)) sweep(x, 2, spread, "/"))
-
 # The comparison of novelty(), and which differences from fresh rows are more than chance.
 report_novelty <- function(tables, scaled, control) {
   own <- in_units(tables, column_spread(tables$real))
@@ -246,7 +245,7 @@ report_tables <- function(real, synthetic, holdout) {
   measured <- Map(function(x, kind) {
     if (is.null(kind)) x else drop_columns(x, which(kind != "number" & !names(x) %in% numbers))
   }, tables, kinds)
-  points <- read_alike(measured, c(20L, 20L, 1L)[seq_along(measured)])
+  points <- read_alike(measured, c(20L, 20L, fewest_held[["read"]])[seq_along(measured)])
   names <- colnames(points$real)
   if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
   c(points[c("real", "synthetic")], list(holdout = points$holdout), report_labels(tables, kinds))

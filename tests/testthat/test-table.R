@@ -439,3 +439,13 @@ test_that("a fit keeps its names when the user's data.table changes in place, an
                as.matrix(simulate(efs(m, calibrate = FALSE), 2, seed = 1)), ignore_attr = TRUE)
   expect_no_error(simulate(efs(data.frame(a = ts(m[, 1]), b = m[, 2]), calibrate = FALSE), 2))
 })
+
+test_that("raw bytes are no group, and a matrix is no column of a second table", {
+  x <- matrix(sin(1:40), 20)
+  said <- "must hold numbers, texts or levels of a factor, not raw bytes."
+  expect_error(efs(x, group = as.raw(rep(1:2, 10))), said)
+  expect_error(plot(efs_forward(x, n_steps = 2), group = as.raw(rep(1:2, 10))), said)
+  second <- data.frame(a = 1:20)
+  second$m <- cbind(1:20, 2)
+  expect_error(energy_distance(x, second), "column \"m\" is a matrix of 2 columns|column 2 is a matrix of 2 columns")
+})
