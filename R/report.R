@@ -159,8 +159,10 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   # in units of both tables together, because a unit of the real rows alone would tell the tables apart
   scaled <- in_units(shuffled, column_spread(rbind(tables$real, tables$synthetic)))
   settings <- score_settings(scaled, control)
-  bar <- progress_bar("Scores", 2 * control$splits + length(scores) + 4, progress)
+  units <- 2 * control$splits + length(scores) + 4
+  bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
+  bar$tick <- telling_tick(bar$tick, units, progress)
   all <- all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$synthetic, max_rows), settings)
   bar$tick(1)
   held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
@@ -186,6 +188,25 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   report$verdict <- verdict_of(report)
   report$elapsed <- proc.time()[[3]] - began
   structure(report, class = "fidelity")
+}
+
+# tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
+# the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
+telling_tick <- function(tick, total, progress) {
+  force(tick)
+  silent <- shows_progress(progress) || isFALSE(progress)
+  began <- seconds_now()
+  done <- 0
+  told <- FALSE
+  function(units = 1) {
+    tick(units)
+    done <<- done + units
+    spent <- seconds_now() - began
+    if (silent || told || spent < told_after) return(invisible())
+    told <<- TRUE
+    left <- spent * (total - done) / done
+    if (left > told_from) message(sprintf("fidelity(): about %s are left.", describe_time(left)))
+  }
 }
 
 # The arguments of fidelity() that are numbers, checked. half: the rows of a half.
