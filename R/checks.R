@@ -115,7 +115,7 @@ spread_of <- function(values) {
   size <- max(abs(values))
   if (size == 0) return(spread)
   unit <- 2^max(floor(log2(size)), -1022)
-  stats::sd(values / unit) * unit
+  min(stats::sd(values / unit) * unit, .Machine$double.xmax)
 }
 
 # s and epsilon of the Riesz potential for points in `dim` dimensions.

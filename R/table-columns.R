@@ -74,6 +74,8 @@ read_columns <- function(tables, names, kinds, grouped) {
 read_column <- function(parts, name, kinds, grouped) {
   box <- box_of(parts[[1]])
   parts <- lapply(parts, unbox)
+  several <- Position(function(values) length(dim(values)) > 1, parts)
+  if (!is.na(several)) refuse_column(parts[[several]], names(parts)[several], name, grouped)
   together <- length(parts) == 1 || all(vapply(parts, is_plain_number, NA))
   values <- if (together && length(parts) > 1) join_numbers(parts) else parts[[1]]
   kind <- column_kind_of(values, kinds)

@@ -534,3 +534,13 @@ test_that("an array of one dimension is read as a vector", {
   expect_identical(simulate(efs(y, calibrate = FALSE), 3, seed = 1)$a,
                    simulate(efs(x, calibrate = FALSE), 3, seed = 1)$a)
 })
+
+test_that("raw bytes are no group, and a matrix is no column of a second table", {
+  x <- matrix(sin(1:40), 20)
+  said <- "must hold numbers, texts or levels of a factor, not raw bytes."
+  expect_error(efs(x, group = as.raw(rep(1:2, 10))), said)
+  expect_error(plot(efs_forward(x, n_steps = 2), group = as.raw(rep(1:2, 10))), said)
+  second <- data.frame(a = 1:20)
+  second$m <- cbind(1:20, 2)
+  expect_error(energy_distance(x, second), "column \"m\" is a matrix of 2 columns|column 2 is a matrix of 2 columns")
+})
