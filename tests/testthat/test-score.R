@@ -116,7 +116,8 @@ test_that("hostile scores get one sentence that names them", {
   report <- function(...) fidelity(x, x + 1, scores = list(new_score("odd", "odd", ...)), n_permutations = 99)
   good <- function(x, y, settings) mean(x) - mean(y)
   expect_error(report(function(x, y, settings) stop("boo")), "`value` of the score \"odd\" failed: boo", fixed = TRUE)
-  expect_error(report(function() 1), "`value` must be a function of 3 arguments (x, y, settings), not function()", fixed = TRUE)
+  expect_error(report(function() 1),
+               "`value` must be a function of 3 arguments (x, y, settings), not function()", fixed = TRUE)
   expect_error(report(good, relabel = function(pooled, first, settings) rep(Inf, ncol(first))),
                "`relabel` of the score \"odd\" must return 100 finite numbers", fixed = TRUE)
   kept <- function(x, y, settings) structure(1, object = 1)
