@@ -2,18 +2,42 @@
 
 #' Kinds of columns
 #'
-#' A kind says how one column of a table is read and written. [efs()], [gpa()] and the other functions that take a table
-#' ask the kinds of this page in turn. Of the kinds whose `reads()` returns `TRUE` for a column, the one with the
-#' highest `rank` reads it. A column that no kind reads is an error.
+#' A *kind* of column says how the values of one column become numbers, and how numbers become values again. The numbers
+#' are called coordinates. For example, `TRUE` and `FALSE` become normal scores below and above a limit.
 #'
-#' A kind is fitted to the values of a column. The result of this fit is the *state*, a list of numbers. The other
-#' functions of the kind depend on their arguments and on the state alone. In each of them `n` is the number of values.
+#' A function that takes a table asks each kind whether it reads a column: its function `reads` returns `TRUE` or
+#' `FALSE`. If several kinds read it, the one with the highest `rank` is taken. A column that no kind reads is an error.
+#' The functions ask the kinds of the package only. [synthesise()] takes other kinds, also those that you make with
+#' `column_kind()`, by its argument `columns`.
+#'
+#' A kind is fitted to the values of a column. The result is the *state*, a list of numbers such as a unit. The other
+#' functions of the kind are given this state, and depend on nothing else but their arguments. Below, `n` is the number
+#' of values.
+#'
+#' @section Kinds by normal scores:
+#' [synthesise()] reads columns by these kinds. The coordinate is the normal score of the value under a smooth estimate
+#' of the distribution of the column, its *margin* (see [synthesise()]). Values that occur more often than their
+#' neighbours, such as zeros or round numbers, have a probability of their own.
+#'
+#' * `column_continuous()` reads numbers of type double. If all values are multiples of a unit with at most six decimals,
+#'   new values are so, too.
+#' * `column_count()` reads whole numbers: type integer, and the 64-bit integers of the package bit64.
+#' * `column_quantity()` reads numbers with a unit: class `units` of the package units, and `difftime`.
+#' * `column_date()` and `column_time()` read dates (`Date`) and times (`POSIXct`).
+#' * `column_logical()`, `column_ordered()` and `column_nominal()` read `TRUE` and `FALSE`, ordered factors, and other
+#'   factors and words. New values are among those of the table. `column_nominal()` puts levels whose rows are alike in
+#'   the other columns side by side.
+#' * `column_identifier()` is for columns that name the rows. They have no coordinate, and new rows get new names.
+#'
+#' @section Kinds in the unit of the column:
+#' [efs()], [gpa()], [integrate_data()] and the other functions whose particles move in the space of the data read
+#' columns by these kinds.
 #'
 #' * `column_number()` reads numbers of type double. The coordinate is the number itself. A column whose largest
 #'   absolute value lies beyond \eqn{2^{332}}{2^332} (about 1e100) or below \eqn{2^{-332}}{2^-332} is divided by a power
 #'   of two first, so that squares of its values stay within the range of doubles. New values come back in the unit of
 #'   the column.
-#' * `column_count()` reads whole numbers, which are columns of type integer. New values are rounded to the nearest
+#' * `column_integer()` reads whole numbers, which are columns of type integer. New values are rounded to the nearest
 #'   integer.
 #' * `column_integer64()` does the same for the 64-bit integers of the package bit64. Values beyond
 #'   \eqn{2^{53}}{2^53} are an error if doubles do not hold them exactly.
@@ -25,18 +49,26 @@
 #' @param name Name of the kind, one word.
 #' @param reads Function of the values of a column that returns `TRUE` if this kind reads such columns.
 #' @param encode Function of values and state that returns the coordinates: a numeric vector of length `n`, or a matrix
-#'   `[n, k]`. Another size is an error.
+#'   `[n, k]`. Another size is an error. If it has an argument `uniform`, this is a function of a whole number `k` that
+#'   returns a matrix `[n, k]` of uniform random numbers, always the same ones.
 #' @param decode Function of a matrix of coordinates `[n, k]` and the state that returns `n` values in the class of the
 #'   column. Another number of values is an error.
-#' @param fit Function of the values of the column that returns the state. It is called before missing values are
-#'   refused.
-#' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. It is added to
-#'   the log-density of the coordinates to get the log-density of the values. If the coordinate is a function of the
-#'   value, it is \eqn{\log |dz/dx|}{log |dz/dx|}. For a value of positive probability the sum must be its
-#'   log-probability. `NULL`: 0 is added.
-#' @param description Function of the state that returns a few words.
-#' @param numeric Whether the values are numbers. If so, the column also reads plain numbers in new rows, and scores
-#'   measure distances in the column.
+#' @param fit Function of the values of the column that returns the state. [synthesise()] gives it the values that are
+#'   not missing; other functions call it before they refuse missing values. If it has an argument `others`, this is a
+#'   matrix of coordinates of the other columns, or `NULL`.
+#' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. The log-density
+#'   of the values is that of the coordinates plus this vector. If the coordinate \eqn{z} is a smooth function of the
+#'   value \eqn{x}, the vector is \eqn{\log |dz/dx|}{log |dz/dx|}. If single values have a positive probability, the
+#'   sum must be the logarithm of this probability. `NULL`: 0 is added.
+#' @param description Function of the state that returns a few words, which are printed.
+#' @param numeric `TRUE` if the values are numbers. A column of this kind then also accepts plain numbers in new rows,
+#'   and scores compare the column by distances between its values.
+#' @param scores `TRUE` if the coordinates are normal scores, as [synthesise()] needs them: together they should follow
+#'   the standard normal distribution.
+#' @param cells `NULL`, or a function of values and state that returns a matrix `[n, 2 k]`: the lower and the upper ends
+#'   of the coordinates that stand for each value. `decode` must return the value for all of them. Values with a positive
+#'   probability have such cells; their likelihood is the integral over the cell. For other values both ends are the
+#'   coordinate.
 #' @param rank A number. Of several kinds that read a column, the one with the highest rank is taken.
 #' @return An object of class `column_kind`: a list of the arguments.
 #' @examples
@@ -56,10 +88,13 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
   if (!is.character(name) || length(name) != 1 || is.na(name) || name == "") {
     fail("`name` must be one word, not %s.", describe(name))
   }
-  for (what in c("reads", "encode", "decode", "fit", "description", if (!is.null(margin)) "margin")) {
-    value <- get(what)
-    if (!is.function(value)) fail("`%s` must be a function, not %s.", what, describe(value))
-  }
+  check_hook(reads, "reads", "values")
+  check_hook(encode, "encode", c("values", "state"), "uniform")
+  check_hook(decode, "decode", c("z", "state"))
+  check_hook(fit, "fit", "values", "others")
+  if (!is.null(cells)) check_hook(cells, "cells", c("values", "state"))
+  check_hook(description, "description", "state")
+  if (!is.null(margin)) check_hook(margin, "margin", c("values", "state"))
   structure(
     list(name = name, reads = reads, encode = encode, decode = decode, fit = fit, margin = margin,
          description = description,

@@ -1,10 +1,12 @@
 #' A one-step generator from a flow
 #'
-#' Trains a network that turns normal numbers into points of the law to which a flow leads. A new point then costs one
-#' pass through the network and needs no flow.
+#' Trains a network that turns independent standard normal numbers into new points. The law (the distribution) of these
+#' points is close to that of the points that [simulate()] draws from `object`. A new point then costs one pass through
+#' the network and needs no flow.
 #'
-#' In each step the network makes a batch of points, and a field moves these points. Then the network makes one update
-#' towards the moved points, which count as fixed: no gradient goes through the field. The fields are
+#' In each step the network makes a batch of points. A field says in which direction each of them should move, and they
+#' are moved. Then the parameters of the network are updated once, so that its points come nearer to the moved points.
+#' The moved points count as fixed numbers: no gradient goes through the field. The fields are
 #' \describe{
 #'   \item{`"rule"`}{the velocity of [wgf()], with the points of the batch as particles. It is for a fit from [wgf()] or
 #'     a target. As with the particles of [wgf()], it is the kernel estimate of the points that matches the target. The
@@ -13,13 +15,13 @@
 #'     from each other.}
 #'   \item{`"sliced"`}{on random lines: each point is paired with the sample point of the same rank on the line and
 #'     moves to it. The field is the mean over the lines.}
-#' }
-#' Regression on a fixed pairing of base draws and simulated points would learn local means, whose spread is too small.
-#' These fields compare the sample with the current points of the network and do not have this fault.
+#' } A simpler way would be to pair each normal draw with one simulated point for the whole training, and to fit the
+#' network by least squares. The network would then learn means of neighbouring points, and its points would vary too
+#' little. The fields compare the whole sample with the current points of the network, and so avoid this fault.
 #'
-#' The network starts near the identity in units of the goal. The first law is therefore close to a normal law with
-#' independent columns that have the means and the standard deviations of the goal. The sample fields work in units in
-#' which each column has variance 1.
+#' At the start, the points of the network have nearly a normal law with independent columns. Their means and standard
+#' deviations are those of the rows that were drawn from `object`. The fields `"energy"` and `"sliced"` work in units in
+#' which each column of these rows has variance 1.
 #'
 #' A score is taken every `check_every` steps, always on the same base draws. It is the energy distance to rows of the
 #' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
@@ -28,8 +30,8 @@
 #' @param object A fit from [wgf()], [efs()] (without groups) or [gpa()], or a target such as [target_mixture()]. For a
 #'   target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
 #' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
-#' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The means and the standard
-#'   deviations of their columns are the units of the goal. For `"energy"` and `"sliced"` these rows are also the
+#' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The network starts from
+#'   the means and the standard deviations of their columns. For `"energy"` and `"sliced"` these rows are also the
 #'   sample. A tenth of them, at least 10 and at most 2000 rows, is then kept for the scores.
 #' @param n_steps Number of updates, at least 0.
 #' @param batch Number of points in each update, at least 2.
@@ -40,7 +42,8 @@
 #' @param check_every Number of steps from one score to the next, at least 1.
 #' @param patience Number of scores in a row without improvement that end the training, at least 1.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved. A checkpoint that is there already is overwritten.
+#'   the run is not saved. A checkpoint that is there already is overwritten. If another file
+#'   is there, that is an error. A relative path starts from the working directory of the call.
 #' @param threads As in [efs_forward()].
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
@@ -63,6 +66,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint,
                                threads)
   n_sample <- check_rows(n_sample, "n_sample", distilled_columns(object), lower = 20L)
+  check_generator_size(control, distilled_columns(object), list(type = field))
   goal <- distill_sample(object, n_sample)
   place <- list(centre = colMeans(goal$points), spread = column_spread(goal$points))
   scaled <- to_frame(place, goal$points)

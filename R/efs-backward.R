@@ -1,6 +1,8 @@
 #' Inverse descent: carry latent points back to the data
 #'
-#' Undoes a forward flow, step by step, for points that were not in it. For a point \eqn{y}, the step from
+#' A forward flow ([efs_forward()]) moves the rows of a table in small steps, and keeps their positions after each step.
+#' `efs_backward()` takes other points at the end of the flow, and undoes the steps for them, the last step first. The
+#' results are points on the side of the data. For a point \eqn{y}, the step from
 #' \eqn{x^{(j-1)}} to \eqn{x^{(j)}} is undone by the point \eqn{v} that solves the proximal problem
 #' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0.}{
 #'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0.}
@@ -11,8 +13,9 @@
 #' `"exact"` solves the proximal problem to `tolerance` by a quasi-Newton method. Where this method fails, a
 #' safeguarded Newton method takes over.
 #'
-#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication only, because it does not
-#' return the data. It differs from `"exact"` in four points: it evaluates the field at \eqn{x^{(j)}} instead of
+#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication of the paper only, because it
+#' does not bring the rows of the table back to where they were. It differs from `"exact"` in four points: it evaluates
+#' the field at \eqn{x^{(j)}} instead of
 #' \eqn{x^{(j-1)}}; it divides by \eqn{n} instead of \eqn{n-1}; it takes `n_inner` gradient steps of size `beta`; and
 #' it undoes \eqn{k+1} steps of a flow of \eqn{k} steps.
 #'
@@ -20,22 +23,25 @@
 #' Undoing step \eqn{j} can multiply a small error by up to about \eqn{1/(1-b_j)}, where \eqn{b_j} is the inverse-step
 #' bound. The errors of all steps are added up in this way. If the estimated error exceeds 1e-8 of the radius of the
 #' data, or if a bound is 1 or more, a warning gives the estimate. In a long flow of few rows in many dimensions, the
-#' rows come to rest at a rigid figure that no longer depends on where they came from. No tolerance can then recover
-#' the data.
+#' rows come to rest at positions that no longer depend on where the rows came from. No tolerance can then recover the
+#' data.
 #'
 #' @param traj A [particle_trajectory] from [efs_forward()]. A trajectory that was changed by hand is an error.
-#' @param y Numeric matrix of `m` rows and `d` columns: latent points, in the unit of the trajectory. A vector is one
-#'   point, or `m` points if `d = 1`.
+#' @param y Numeric matrix or data frame of `m` rows and `d` columns: latent points, in the unit of the trajectory. `m`
+#'   may be 0. Columns are matched by name if both `y` and the trajectory have names, otherwise by position. Unknown and
+#'   missing names are an error. A vector is one point, or `m` points if `d = 1`.
 #' @param control Settings of the inverse from `efs_control()`, or one of the names `"exact"` and `"paper"`.
 #' @param details `TRUE` returns a list instead of the points alone.
 #' @param threads,progress As in [efs_forward()].
 #' @param ... Single settings of `efs_control()`, which replace those of `control`. `method` is an older name of
 #'   `backward`.
-#' @return A matrix like `y` of points on the data side. With `details = TRUE` a list with `points`, `converged`
-#'   (logical, one entry per point), `residual` (the largest relative residual of each point over the steps),
-#'   `evaluations` (the mean number of evaluations of the field per point and step) and `error_estimate` (relative to
-#'   the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is `NULL`. If points leave the
-#'   range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#' @return A matrix of points on the data side, with the rows of `y` and the columns of the trajectory. With `details
+#'   = TRUE` a list with `points`, `converged` (logical, one entry per point), `residual` (the largest relative residual
+#'   of each point over the steps), `evaluations` (the mean number of evaluations of the field per point and step) and
+#'   `error_estimate` (relative to the radius). The last two are `NA` with `"paper"`. A further element, `log_det`, is
+#'   `NULL`. If points leave the range of numbers, the function stops with an error of class `particleflow_unsolved`.
+#'
+#'   `efs_control()`: a list of class `efs_control` with its arguments.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 3 and Proposition 9. \doi{10.48550/arXiv.2507.08239}
@@ -53,9 +59,9 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
   control <- gather_control(control, list(...), "efs_backward()")
   threads <- thread_count(threads)
   check_trajectory(traj)
-  y <- check_latent_points(y, dim(traj$frames)[2])
+  y <- check_latent_points(y, "y", dimnames(traj$frames)[[2]], dim(traj$frames)[2])
   result <- run_backward(traj, y, control, threads, progress)
-  if (control$method == "exact") warn_inexact(result, limit = 1e-8)
+  if (control$backward == "exact") warn_inexact(result, limit = 1e-8)
   if (details) result else result$points
 }
 
@@ -72,7 +78,7 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
                         n_inner = 300) {
   structure(
     list(
-      method = check_choice(backward, c("exact", "paper"), "backward"),
+      backward = check_choice(backward, c("exact", "paper"), "backward"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
       max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
       beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
@@ -84,15 +90,15 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 
 #' @export
 print.efs_control <- function(x, ...) {
-  used <- if (x$method == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
+  used <- if (x$backward == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
   settings <- sprintf(", %s = %s", used, vapply(x[used], format, ""))
-  cat("<efs_control> backward = \"", x$method, "\"", settings, "\n", sep = "")
+  cat("<efs_control> backward = \"", x$backward, "\"", settings, "\n", sep = "")
   invisible(x)
 }
 
 # `control` with the single settings in `given`. These are the arguments in `...` of the function `what`.
 gather_control <- function(control, given, what) {
-  if (is.character(control)) control <- efs_control(control)
+  if (is.character(control)) control <- efs_control(check_choice(control, c("exact", "paper"), "control"))
   if (!inherits(control, "efs_control")) fail("`control` must come from efs_control(), not be %s.", describe(control))
   names(given)[names(given) == "method"] <- "backward"
   known <- names(formals(efs_control))
@@ -101,9 +107,7 @@ gather_control <- function(control, given, what) {
     named <- nzchar(stray[1])
     fail("%s has no %s.", what, if (named) sprintf("argument `%s`", stray[1]) else "further argument without a name")
   }
-  set <- unclass(control)
-  names(set)[names(set) == "method"] <- "backward"
-  do.call(efs_control, utils::modifyList(set, given))
+  do.call(efs_control, utils::modifyList(unclass(control), given))
 }
 
 # Stops unless `traj` is an unchanged trajectory that has an inverse.
@@ -111,22 +115,21 @@ check_trajectory <- function(traj, what = "traj") {
   if (!inherits(traj, "particle_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not %s.", what, describe(traj))
   }
-  if (!is.null(traj$maker) && !inherits(traj, "riesz_trajectory")) {
+  check_whole(traj, what)
+  if (!inherits(traj, "riesz_trajectory")) {
     fail("`%s` must be a trajectory from efs_forward(), not one from %s(), which has no inverse.", what, traj$maker)
   }
-  check_whole(traj, what)
 }
 
-check_latent_points <- function(y, dim) {
-  if (is.numeric(y) && is.null(dim(y))) {
-    y <- if (dim == 1) matrix(y, ncol = 1) else matrix(y, nrow = 1)
-  }
-  check_points(y, "y", min_rows = 0L, dim = dim)
+# names: those of the latent dimensions, NULL if they have none.
+check_latent_points <- function(y, what, names, dim) {
+  if (is.numeric(y) && is.null(dim(y))) y <- if (dim == 1) matrix(y, ncol = 1) else row_of(y)
+  check_named_points(y, what, names, dim)
 }
 
 # log_det: TRUE also gives sum_j log det(I - gamma_j J_j) at each point, which the density of the point needs.
 run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
-  exact <- control$method == "exact"
+  exact <- control$backward == "exact"
   # the step from frame j to frame j + 1 is undone with the particles of frame j; the paper begins one frame later
   steps <- if (exact) rev(seq_along(traj$gamma)) else rev(seq_len(n_steps(traj) + 1L))
   if (n_steps(traj) == 0) steps <- integer()
@@ -179,7 +182,7 @@ frame_scale <- function(at) {
 
 # Each step takes one kernel value per pair of a point and a particle. Algorithm 3 takes `n_inner` values per pair.
 check_backward_time <- function(traj, y, control, steps) {
-  exact <- control$method == "exact"
+  exact <- control$backward == "exact"
   pairs <- as.numeric(nrow(y)) * dim(traj$frames)[1] * steps * if (exact) 1 else control$n_inner
   seconds <- pairs / most_pairs_per_second
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")

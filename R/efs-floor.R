@@ -9,7 +9,7 @@ floor_draws <- 1000L
 # the held-out log-densities if there are some. Otherwise each row is evaluated without its own particle. NULL: there
 # is no density that could be trusted.
 floor_densities <- function(flow, control, threads) {
-  trusted <- has_density(flow$law) && all(flow$scale > 0) && control$method == "exact" &&
+  trusted <- has_density(flow$law) && all(flow$scale > 0) && control$backward == "exact" &&
     all(flow$trajectory$diagnostics$bound < 1, na.rm = TRUE) && ncol(flow$trajectory$frames) <= most_exact_dims
   if (!trusted) return(NULL)
   own <- if (length(flow$held_out)) {

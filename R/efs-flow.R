@@ -44,12 +44,18 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   flow <- list(
     trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
     kind = list(law = law_reference(kind), settings = kind$settings),
-    calibration = found[setdiff(names(found), c("candidate", "held_out"))], held_out = found$held_out,
+    calibration = new_calibration(found), held_out = found$held_out,
     repeated = sum(duplicated(first_equal(z)))
   )
   if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
   flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)
   flow
+}
+
+# What a fit tells about a search. NULL: there was no search.
+new_calibration <- function(found) {
+  if (is.null(found)) return(NULL)
+  structure(found[setdiff(names(found), c("candidate", "held_out"))], class = "efs_calibration")
 }
 
 flow_of_class <- function(points, control, reason, threads, progress) {

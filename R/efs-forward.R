@@ -48,8 +48,9 @@
 #' @param every For `"checkpoints"`, a whole number of at least 1. `NULL` takes the square root of the number of steps,
 #'   which needs the least memory.
 #' @param checkpoint Path of a file to which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved. A checkpoint that is there already is overwritten. If the file cannot be written, a warning
-#'   says so and the run goes on.
+#'   the run is not saved. A checkpoint that is there already is overwritten. If another file
+#'   is there, that is an error. A relative path starts from the working directory of the call. If the file cannot be
+#'   written, a warning says so and the run goes on.
 #' @param threads Number of threads, a whole number of at least 1; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a progress bar in an interactive session.
 #' @return A [particle_trajectory] with `frames`, an `[n, d, k + 1]` array for `k` steps (fewer slices with

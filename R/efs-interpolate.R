@@ -26,7 +26,7 @@ interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
   total <- sum(lengths(object$rows))
   from <- check_row(from, "from", total)
   to <- check_row(to, "to", total)
-  n <- check_count(n, "n", 2L)
+  n <- check_rows(n, "n", object$latent$dim + n_columns(object$table), 2L)
   class <- vapply(c(from, to), function(row) {
     names(object$rows)[vapply(object$rows, function(rows) row %in% rows, NA)]
   }, "")

@@ -32,7 +32,7 @@ format.efs <- function(x, ...) {
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
-    lines <- c(lines, sprintf("%d classes, one flow per class:", nrow(flows)))
+    lines <- c(lines, classes_line(flows))
   }
   width <- max(nchar(flows$group), 0, na.rm = TRUE)
   for (i in seq_len(nrow(flows))) {
@@ -64,6 +64,44 @@ format.efs <- function(x, ...) {
   c(lines, "Contains the training rows: think before you share it.")
 }
 
+#' @export
+format.efs_calibration <- function(x, ...) {
+  law <- if (identical(x$law, "stack")) {
+    sprintf("stack of %d", length(x$law_settings$parts))
+  } else {
+    format(as_law(x$law, x$law_settings))
+  }
+  c(
+    sprintf("<efs_calibration> %d rows in %d folds", x$rows, x$folds),
+    "log-likelihoods in nats per row, with the density in the unit of the latent rows",
+    sprintf("chosen: held-out log-likelihood %s (standard error %s), law %s", nats(x$log_density),
+            nats(x$log_density_se), law),
+    if (!is.na(x$gain)) sprintf("the best flow adds %s (standard error %s)", nats(x$gain), nats(x$gain_se)),
+    "the best combinations:"
+  )
+}
+
+#' @export
+print.efs_calibration <- function(x, ...) {
+  cat(format(x), sep = "\n")
+  best <- order(x$seen$log_density, decreasing = TRUE)
+  print(utils::head(x$seen[best, ], 8), digits = 3, row.names = FALSE)
+  invisible(x)
+}
+
+# How many classes there are, and how many of them have a flow.
+classes_line <- function(flows) {
+  count <- nrow(flows)
+  with <- sum(flows$steps > 0)
+  classes <- if (count == 1) "1 class" else sprintf("%d classes", count)
+  if (with == 0) return(sprintf("%s, none with a flow:", classes))
+  if (with == count) return(sprintf("%s, one flow%s:", classes, if (count == 1) "" else " per class"))
+  sprintf("%s, %d with a flow of %s own:", classes, with, if (with == 1) "its" else "their")
+}
+
+# Nats with three decimals, without "-0.000".
+nats <- function(value) sub("^-(0[.]0+)$", "\\1", sprintf("%.3f", value))
+
 repeats_line <- function(repeated, total) {
   if (repeated > 0) sprintf("%d of %d rows %s another row", repeated, total, if (repeated == 1) "repeats" else "repeat")
 }
@@ -73,11 +111,12 @@ calibration_line <- function(flow, indent) {
   adds <- if (is.na(flow$gain)) {
     "no flow was tried"
   } else if (flow$steps > 0) {
-    sprintf("the flow adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
+    sprintf("the flow adds %s (standard error %s)", nats(flow$gain), nats(flow$gain_se))
   } else {
-    sprintf("a flow is not used, because the best one tried adds %.3f (standard error %.3f)", flow$gain, flow$gain_se)
+    sprintf("a flow is not used, because the best one tried adds %s (standard error %s)", nats(flow$gain),
+            nats(flow$gain_se))
   }
-  sprintf("%scalibrated: held-out log-likelihood %.3f nats per row; %s", indent, flow$log_density, adds)
+  sprintf("%scalibrated: held-out log-likelihood %s nats per row; %s", indent, nats(flow$log_density), adds)
 }
 
 #' @rdname summary.efs

@@ -89,7 +89,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
 
   layers <- on_both(if (plain) fit$latent$decode(rows) else rows, common_points(flows, Inf), "rows", group)
-  if (!is.null(new) && check_count(new, "new") > 0) {
+  if (!is.null(new) && check_rows(new, "new", fit$latent$dim + n_columns(fit$table)) > 0) {
     drawn <- draw_new(fit, new)
     layers <- c(layers, on_both(on_data(drawn$table), drawn$latent, "new", if (own_group) drawn$class))
   }
@@ -114,11 +114,12 @@ varying_columns <- function(fit) {
 draw_new <- function(fit, n) {
   flows <- class_flows(fit)
   counts <- class_counts(fit, n)
+  keys <- lapply(counts, function(count) draw_key())
+  counts <- whole_counts(counts)
   class <- factor(rep(names(counts), counts), levels = names(flows))
-  drawn <- Map(function(flow, count) {
-    draw_rows(flow, count, draw_key(), fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL),
-              FALSE)
-  }, flows[names(counts)], counts)
+  drawn <- Map(function(flow, count, key) {
+    draw_rows(flow, count, key, fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
+  }, flows[names(counts)], counts, keys)
   points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
   list(
     class = class,

@@ -6,14 +6,16 @@
 #' @param object A fit from [efs()].
 #' @param newdata New rows with the columns of the table. Columns are matched by name if both tables have names, and
 #'   otherwise by position. Unknown and missing names are an error. The column of the class may be among the columns.
-#'   For `type = "data"`: latent points as `type = "latent"` returns them, a numeric matrix with one column per latent
-#'   dimension, in the unit of the flow. If `newdata` is missing and `type` is `"latent"`, the training rows are taken.
+#'   For `type = "data"`, give latent points instead of rows: a numeric matrix with one column per latent dimension, in
+#'   the unit of the flow, as `type = "latent"` returns it. A data frame, or a matrix with names of columns of the
+#'   table, is then an error. If `newdata` is missing and `type` is `"latent"`, the training rows are taken. `newdata`
+#'   may have no rows.
 #' @param type `"latent"` encodes `newdata` and carries the rows along with the stored flow; the rows do not act on the
 #'   flow. `"data"` carries latent points back and decodes them. `"log_density"` gives the log-density of each row, see
 #'   [logLik()][logLik.efs].
-#' @param group For a fit with groups, the class of each row of `newdata`. It is not needed if `newdata` has the column
-#'   of the class, under the name that [simulate()][simulate.efs] gives it. A class that the fit does not know is an
-#'   error.
+#' @param group For a fit with groups, the class of each row of `newdata`. It is not needed if `newdata` is a data
+#'   frame with the column of the class, under the name that [simulate()][simulate.efs] gives it. A class that the fit
+#'   does not know is an error.
 #' @param threads See [efs_forward()].
 #' @param ... Not used.
 #' @return For `"latent"` a numeric matrix `[rows, d]` in the unit of the flow (each class has its own unit). For
@@ -45,7 +47,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
     points <- read_new_rows(newdata, object$table)
     points <- if (nrow(points)) unname(object$latent$encode(points)) else matrix(0, 0, object$latent$dim)
   } else {
-    points <- check_latent_points(newdata, object$latent$dim)
+    points <- check_latent_newdata(object, newdata)
   }
   label <- new_group(object, newdata, group, nrow(points))
   for (class in names(flows)) {
@@ -56,12 +58,22 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
       push_forward(flow$trajectory, to_flow(part, flow), threads)
     } else {
       back <- run_backward(flow$trajectory, part, object$control$backward, threads, FALSE)
-      if (object$control$backward$method == "exact") warn_inexact(back, limit = 1e-3)
+      if (object$control$backward$backward == "exact") warn_inexact(back, limit = 1e-3)
       from_flow(back$points, flow)
     }
   }
   if (type == "latent") return(points)
   write_table(decode_points(object, points), object$table, if (is_grouped(object)) label)
+}
+
+# The latent points that `type = "data"` carries back. Rows of the table are an error, because they are easily given
+# instead.
+check_latent_newdata <- function(fit, newdata) {
+  if (is.data.frame(newdata) || any(colnames(newdata) %in% c(fit$table$names, fit$table$group$name))) {
+    fail("`newdata` must be a numeric matrix of latent points for `type = \"data\"`, as %s, not rows of the table.",
+         "`type = \"latent\"` returns them")
+  }
+  check_latent_points(newdata, "newdata", NULL, fit$latent$dim)
 }
 
 log_density_rows <- function(fit, newdata, group, flows, threads) {

@@ -1,21 +1,29 @@
 #' New rows from a fit
 #'
-#' Draws from the latent law of each flow and carries the draws back to the data.
+#' Draws points from the latent law of each flow (see [laws]), and carries them back to the columns of the table by the
+#' inverse of the flow ([efs_backward()]).
 #'
 #' @section The density floor:
-#' A draw is replaced by a new one if its log-density is below the `density_floor` quantile of the log-densities of the
-#' training rows. At most 50 draws are made for one row, and the last one is kept. The log-densities of the training
-#' rows are those that the search found for held-out rows. Without a search, each training row is evaluated without its
-#' own particle. The attribute `"dropped"` is the share of draws that were dropped. The log-density of a draw accounts
-#' for the share of draws that is kept. That of [logLik()][logLik.efs] is the log-density under the law without a
-#' floor. There is no floor if the flow has no density that could be trusted: if the law has no density, a standardised
-#' column does not vary within the class, a step is not surely one-to-one, the inverse is that of the paper, or there
-#' are more than 128 latent dimensions.
+#' A draw that is much less likely than the rows of the table is replaced by a new one. This is so if its log-density is
+#' below the `density_floor` quantile of the log-densities of the training rows. At most 50 draws are made for one row,
+#' and the last one is kept. The log-densities of the training rows are those that the search found for held-out rows.
+#' Without a search, each training row is evaluated without its own particle. The attribute `"dropped"` is the share of
+#' draws that were dropped. The log-density that `log_density = TRUE` gives is that of the law with the floor.
+#' [logLik()][logLik.efs] gives the log-density of the law without a floor. There is no floor if the flow has no density
+#' that could be trusted: if the law has no density, a standardised column does not vary within the class, a step is not
+#' surely one-to-one, the inverse is that of the paper, or there are more than 128 latent dimensions.
+#'
+#' @section How rows are divided among classes:
+#' If `nsim` is one number, the share of a class is `nsim` times its proportion among the rows of the data. Such a share
+#' need not be a whole number. The class gets the whole number just below or just above it. Which of the two it is, is
+#' random and depends on the seed, so that the expected number of rows of each class is its share. For example, with
+#' `nsim = 1` each class has its proportion in the data as the probability of being drawn. If all shares are whole
+#' numbers, nothing is random in the division. The rows are returned class by class.
 #'
 #' @param object A fit from [efs()].
 #' @param nsim Number of new rows, a whole number of at least 0. With groups it is either the total, which is divided
-#'   among the classes in the proportions of the data, or a named vector of counts for some of the classes. The class
-#'   of an empty string is called `(empty)`.
+#'   among the classes in the proportions of the data (see below), or a named vector of counts for some of the classes.
+#'   The class of an empty string is called `(empty)`.
 #' @param seed `NULL` continues R's current random stream. A whole number is given to [set.seed()] first, and the
 #'   stream is restored afterwards.
 #' @param bounds Overrides the argument of [efs()].
@@ -30,7 +38,7 @@
 #'   in [stats::simulate()].
 #'
 #'   * Integer columns are integers again. They are rounded after the density was taken.
-#'   * Numbers with a unit keep their unit.
+#'   * Numbers with a unit keep their unit. A column that is an array of one dimension comes back as a plain vector.
 #'   * Columns of type double are not rounded, even if the data were recorded with few decimals.
 #'   * A tibble has no groups. A sparse or delayed matrix becomes a plain matrix, a `DataFrame` a data frame.
 #'   * The class of each row has its R class and values. It is the column that it came from. If it was a vector beside
@@ -46,7 +54,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   check_dots("simulate()", ...)
   check_fit(object)
   counts <- class_counts(object, nsim)
-  check_table_room(object, sum(as.double(counts)))
+  check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
@@ -55,8 +63,10 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   state <- stream_within(seed)
   flows <- class_flows(object)
   if (log_density) for (flow in flows) check_density(flow$law)
+  keys <- lapply(counts, function(count) draw_key())
+  counts <- whole_counts(counts)
   drawn <- lapply(names(counts), function(class) {
-    draw_rows(flows[[class]], counts[[class]], draw_key(), object$control$backward, density_floor, log_density,
+    draw_rows(flows[[class]], counts[[class]], keys[[class]], object$control$backward, density_floor, log_density,
               threads, progress)
   })
   latent <- lapply(drawn, `[[`, "points")
@@ -78,11 +88,6 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   rows
 }
 
-check_table_room <- function(fit, n) {
-  check_memory(8 * copies_of_rows * n * (fit$latent$dim + n_columns(fit$table)),
-               sprintf("A table of `nsim` = %.0f rows", n), "ask for fewer at a time")
-}
-
 # A draw below the floor is repeated up to this many times. If half of all draws are below, one of 1e15 stays.
 most_attempts <- 50L
 
@@ -99,7 +104,7 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
     y <- draw_law(flow$law, n, key + c(0L, attempt - 1L), threads)[lacking, , drop = FALSE]
     back <- run_backward(flow$trajectory, y, control, threads, progress,
                          log_det = log_density || !is.null(floor))
-    if (control$method == "exact") warn_inexact(back, limit = 1e-3)
+    if (control$backward == "exact") warn_inexact(back, limit = 1e-3)
     points[lacking, ] <- back$points
     latent[lacking, ] <- y
     if (is.null(back$log_det)) break
@@ -115,16 +120,19 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
 }
 
-# The number of rows of each class, as a named vector.
+# The number of rows of each class, as a named vector. One number is divided in the proportions of the data, and the
+# parts may not be whole.
 class_counts <- function(fit, nsim) {
   if (length(nsim) > 1 || !is.null(names(nsim))) return(named_counts(fit, nsim))
-  nsim <- check_count(nsim, "nsim")
-  share <- lengths(fit$rows) / sum(lengths(fit$rows)) * nsim
-  counts <- floor(share)
-  short <- nsim - sum(counts)
-  first <- order(counts - share)[seq_len(short)]
-  counts[first] <- counts[first] + 1
-  counts
+  sizes <- lengths(fit$rows)
+  sizes * as.double(check_count(nsim, "nsim")) / sum(sizes)
+}
+
+# Whole numbers of rows. Each differs from its part by less than one and has it as its mean. A random number is drawn
+# from R's stream only if a part is not whole.
+whole_counts <- function(parts) {
+  if (all(parts == floor(parts))) return(parts)
+  stats::setNames(systematic_counts(parts, stats::runif(1)), names(parts))
 }
 
 named_counts <- function(fit, nsim) {
@@ -132,7 +140,7 @@ named_counts <- function(fit, nsim) {
   label <- fit$table$group
   keys <- if (!is.null(names(nsim))) match_label(names(nsim), label)
   unknown <- names(nsim)[is.na(keys)]
-  if (is.null(keys) || length(unknown)) {
+  if (!length(keys) || length(unknown)) {
     fail("`nsim` must be one number or counts named by classes (%s)%s.", some(label$keys),
          if (length(unknown)) sprintf("; \"%s\" is not one of them", unknown[1]) else "")
   }

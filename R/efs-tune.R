@@ -1,15 +1,18 @@
 #' Search the settings of a flow
 #'
-#' Scores every combination of unit, exponent, softening and time, each with every latent law that has a density, by
-#' held-out log-likelihood. [efs()] looks only at a part of these combinations. For each combination, `efs_tune()` also
-#' draws rows with its best law and measures their novelty and their closeness to held-out rows. Combinations are left
-#' out and counted if a step is not one-to-one or the particles leave the range of numbers.
+#' A flow has four settings: its unit, exponent, softening and time (see [efs()]). `efs_tune()` tries every combination
+#' of them. With each combination it fits every latent law that was asked for to a part of the rows. The score is the
+#' held-out log-likelihood, which is the mean log-density of the rows that were left out. [efs()] looks only at a part
+#' of these combinations.
+#'
+#' For each combination, `efs_tune()` also draws rows from its best law. It reports whether these rows are new
+#' ([novelty()]) and how close they are to held-out rows ([energy_distance()], in the unit of the latent rows). Both
+#' come from the first fold, with as many draws as there are held-out rows.
 #'
 #' The folds are those of [efs()], in which equal rows are in one fold. At most 1200 rows are searched. The laws are
 #' scored one by one, and no mixture of them ([law_stack()]) is made. A setting of a law that is far behind in the
-#' first fold is not scored in the others. Novelty is that of [novelty()]. Closeness is the energy distance to the
-#' held-out rows ([energy_distance()]), in the unit of the latent columns. Both come from the first fold, with as many
-#' draws as there are held-out rows.
+#' first fold is not scored in the others. A combination is left out, and counted, if one of its steps cannot be undone
+#' or if particles leave the range of numbers.
 #'
 #' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()]. The table is one class of at least 20 rows, in
 #'   at most 128 latent dimensions.
@@ -22,7 +25,9 @@
 #'   `skipped` (the number of combinations that were left out), `folds`, `rows` (the number of rows searched) and
 #'   `elapsed` (seconds). `table` is a data frame with one row per combination and law, best first: `place` (the unit:
 #'   `"scaled"` or `"whitened"`), `flow` (`FALSE`: the option without a flow), `s`, `softening`, `time`, `law`,
-#'   `settings`, `log_density` (in nats per row, with the density in units of the columns) and its standard error `se`.
+#'   `settings`, `log_density` (the held-out log-likelihood in nats per row) and its standard error `se`. The density is
+#'   in the unit of the columns of `x`, as in the `diagnostics` of a fit. The field `calibration` of a fit gives it in
+#'   the unit of the latent rows. The two differ by a constant.
 #'   `novelty` and `energy_distance` are given in the row of the best law of a combination, and are `NA` in the others.
 #'   `plot()` draws log-density, novelty and energy distance over the grid.
 #' @examples
@@ -168,7 +173,8 @@ print.efs_tune <- function(x, ...) {
   }
   none <- max(x$table$log_density[!x$table$flow])
   with <- max(-Inf, x$table$log_density[x$table$flow])
-  cat(sprintf("held-out log-likelihood, nats per row: best without a flow %.3f, best with a flow %.3f\n", none, with))
+  cat("held-out log-likelihood, nats per row in the unit of the columns: ",
+      sprintf("best without a flow %s, best with a flow %s\n", nats(none), nats(with)), sep = "")
   shown <- utils::head(x$table[!is.na(x$table$novelty), ], 8)
   print(shown, digits = 3, row.names = FALSE)
   invisible(x)

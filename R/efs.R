@@ -1,32 +1,43 @@
 #' Estimation-free sampling
 #'
-#' `efs()` fits what is needed to draw new rows that resemble the rows of a table. It encodes the rows ([latent_map]),
-#' moves the encoded rows towards equilibrium by a short forward flow ([efs_forward()]), and fits a latent law to the
-#' moved rows ([laws]). [simulate()][simulate.efs] draws from this law and carries the draws back to the data by the
-#' inverse of the flow ([efs_backward()]). With `group`, each class has its own flow in a common latent space.
+#' `efs()` fits what is needed to draw new rows that resemble the rows of a table. It does this in three steps:
+#'
+#' 1. It maps each row of the table to a point, the *latent row* ([latent_map]). By default this standardises the
+#'    columns.
+#' 2. It moves the latent rows by a short *flow* ([efs_forward()]). In a flow the rows are particles that repel each
+#'    other and are pulled to their centre, so that clusters spread out. This step may be left out: `efs()` uses a flow
+#'    only if it helps.
+#' 3. It fits a probability distribution, the *latent law* ([laws]), to the rows where they are then.
+#'
+#' [simulate()][simulate.efs] draws points from this law, carries them back by the inverse of the flow
+#' ([efs_backward()]), and maps them back to rows of the table. With `group`, each class has a flow and a law of its
+#' own. All classes share one latent map.
 #'
 #' @section Defaults:
 #' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
 #' because these return copies of the training rows (see [efs_paper()]). [efs_tune()] shows a search in full. In what
 #' follows, a class has \eqn{n} rows in \eqn{d} latent dimensions.
 #'
-#' * *What is searched*: the unit of the flow (columns scaled, or whitened), the exponent `s`, the softening `epsilon`
-#'   (4 to 256 times \eqn{n^{-2/d}}, which is about the squared spacing of the particles), the time, and the latent law
-#'   with its settings. The laws are those that [laws] calls searched, and a mixture of the best of them
-#'   ([law_stack()]). The option without a flow is always among the candidates.
-#' * *How it is scored*: by **held-out log-likelihood**, the mean log-density of rows that were left out of the fit, in
-#'   nats per row. A law that copies the training rows has a low score, and so has a law that blurs them. There are
-#'   five folds for at most 400 rows and three folds for more rows. The rows of one block of `blocks` are in one fold.
+#' * *What is searched*: the unit of the flow (columns scaled, or whitened, which makes them uncorrelated), the exponent
+#'   `s`, the softening `epsilon`, the time, and the latent law with its settings. The values of `epsilon` are 4 to 256
+#'   times \eqn{n^{-2/d}}, which is about the squared distance between neighbouring particles. The laws are those that
+#'   [laws] calls searched, and a mixture of the best of them ([law_stack()]). The option without a flow is always among
+#'   the candidates.
+#' * *How it is scored*: by **held-out log-likelihood**. This is the mean log-density of rows that were left out of the
+#'   fit (cross-validation), with the natural logarithm, so that its unit is nats per row. A law that copies the
+#'   training rows has a low score, and so has a law that blurs them. There are five folds for at most 400 rows and
+#'   three folds for more rows. The rows of one block of `blocks` are in one fold.
 #' * *When a flow is used*: if its score is higher than that of the option without a flow by more than two standard
-#'   errors of the paired difference. `print()` says how much the flow adds. A flow with a step that is not one-to-one
-#'   is left out. If you give `time` or `n_steps`, the fit uses this flow without the comparison.
+#'   errors of the paired difference. `print()` says how much the flow adds. A flow with a step that cannot be undone,
+#'   because two points could go to the same place, is left out. If you give `time` or `n_steps`, the fit uses this flow
+#'   without the comparison.
 #' * *When rules of thumb apply*: with `calibrate = FALSE`; in a class of fewer than 20 rows or fewer than `min_rows`
 #'   rows; in a class with a constant latent column; in more than 128 latent dimensions; and if a law without a density
 #'   is asked for. Then the settings that are left open are: exponent 0, time 1, `epsilon` \eqn{16 n^{-2/d}}, and
 #'   [law_local()] or the first of the laws given. In one dimension `epsilon` is \eqn{16/n}, as in two dimensions,
-#'   because a single pair of rows would otherwise be too steep to undo. The latent rows of each class are scaled to
-#'   the root-mean-square radius \eqn{\sqrt{d/(d+2)}}{sqrt(d/(d+2))} of the uniform distribution on the unit ball. If
-#'   the latent map standardises columns, each column has the same variance within the class.
+#'   because the repulsion of two close rows would otherwise be too steep to undo. The latent rows of each class are
+#'   scaled to the root-mean-square radius \eqn{\sqrt{d/(d+2)}}{sqrt(d/(d+2))} of the uniform distribution on the unit
+#'   ball. If the latent map standardises columns, each column has the same variance within the class.
 #' * *What happens with few rows*: a class has no flow if it has fewer than `min_rows` rows, or at most \eqn{d + 1}
 #'   rows. A flow of at most \eqn{d + 1} rows ends in a regular simplex, whatever the data were. The new rows of such a
 #'   class come from the latent law alone, and `print()` says so.
@@ -85,8 +96,20 @@
 #' @return An object of class `c("efs", "particle_flow")`. It is a list with `call`, `trajectory` (a
 #'   [particle_trajectory], or a named list with one trajectory per class), `latent` (the fitted map), `control` (the
 #'   settings given), `diagnostics` (a data frame with one row per flow, see [summary()][summary.efs]), `calibration`
-#'   (for each class, what the search tried and chose), `elapsed` (seconds), and what is needed to return rows of the
-#'   same kind. Methods: [simulate()][simulate.efs], [sample()][sample], [predict()][predict.efs], [interpolate()],
+#'   (for each class, what the search tried and chose, see below), `elapsed` (seconds), and what is needed to return
+#'   rows of the same kind.
+#'
+#'   `calibration` is a list with one entry per class that was searched. Each entry has `law` and `law_settings` (what
+#'   was chosen), `log_density` and `log_density_se` (its held-out log-likelihood and the standard error), `gain` and
+#'   `gain_se` (what the best flow adds), `folds`, `rows` (the number of rows searched) and `seen` (a data frame with
+#'   one row per combination and law; its columns are those of [efs_tune()] up to `se`). **Its log-likelihoods are those
+#'   of the latent rows**: nats per row, with the density in the unit of the latent rows. `diagnostics` and the
+#'   printed fit
+#'   give them in the unit of the data. The two differ by a constant per class, so that differences between candidates
+#'   are the same. The constant is the mean log-determinant of the derivative of the map from the data to the latent
+#'   rows. It is taken as 0 if the latent map does not give it.
+#'
+#'   Methods: [simulate()][simulate.efs], [sample()][sample], [predict()][predict.efs], [interpolate()],
 #'   [plot()][plot.efs], [summary()][summary.efs], `as.data.frame()`, `tidy()`, `glance()`.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
@@ -115,7 +138,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
     list(
       law = law, law_settings = law_settings, calibrate = check_flag(calibrate, "calibrate"),
-      scale = if (identical(scale, "whiten")) scale else check_flag(scale, "scale"),
+      scale = check_scale(scale),
       bounds = check_flag(bounds, "bounds"),
       density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5),
       min_rows = check_count(min_rows, "min_rows", 2L),
@@ -127,6 +150,11 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   blocks <- check_blocks(blocks, nrow(table$points))
   fit_table(table, choose_latent(latent, table, control$min_rows), blocks, control, record_call(match.call(), "efs"),
             "efs", began, threads_within(threads), progress)
+}
+
+check_scale <- function(scale) {
+  if (identical(scale, "whiten") || isTRUE(scale) || isFALSE(scale)) return(scale)
+  fail("`scale` must be TRUE, FALSE or \"whiten\", not %s.", describe(scale))
 }
 
 # The laws that the user asks efs() for, as kinds. NULL: all laws that are searched.

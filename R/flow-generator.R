@@ -6,17 +6,31 @@ default_generator <- c(64L, 64L, 64L)
 # what: "distill" or "pushforward". place: list(centre, spread), each [dim], the units in which the field works. field:
 # what field_gradient() and field_score() need. write: list(table) or list(columns), the form in which draws come back.
 new_generator_run <- function(what, call, place, field, control, write) {
-  dim <- length(place$centre)
-  base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
-  hidden <- if (is.null(control$hidden)) default_generator else control$hidden
-  network <- list(widths = as.integer(c(base_dim, hidden, dim)), smoothing = control$smoothing)
+  network <- generator_network(control, length(place$centre))
   key <- draw_key()
   parameters <- small_outputs(.Call(C_pf_network_start, network$widths, key), network$widths)
   state <- list(step = 0L, learner = new_learner(parameters), bandwidth = NULL,
                 best = list(score = Inf, step = 0L, parameters = parameters), trace = list(), since = 0L)
   new_run("generator", "Generator", control, state, control$n_steps, what = what, call = call, network = network,
-          field = field, write = write, key = key,
+          field = field, write = write, key = key, decay = control$n_steps,
           frame = c(place, list(start = control$start, pin = control$pin, bounds = control$bounds)))
+}
+
+generator_network <- function(control, dim) {
+  base_dim <- if (is.null(control$base_dim)) dim else control$base_dim
+  hidden <- if (is.null(control$hidden)) default_generator else control$hidden
+  list(widths = as.integer(c(base_dim, hidden, dim)), smoothing = control$smoothing)
+}
+
+# Stops before a training whose network or whose steps need too much memory. `field` is that of the run, of which only
+# the type and the frequencies matter here.
+check_generator_size <- function(control, dim, field) {
+  network <- generator_network(control, dim)
+  check_network(network, "give narrower `hidden` layers or a smaller `base_dim`")
+  frequencies <- if (is.null(field$frequencies)) field$count else nrow(field$frequencies$t)
+  # the columns of a table that the field makes in a step, with one row per point
+  made <- switch(field$type, characteristic = frequencies, sliced = max(slices, dim), 0)
+  check_table_memory(control$batch, "batch", network$widths[1] + dim + made)
 }
 
 # The parameters of a network and the moments of their derivatives, which updates change together.
@@ -71,7 +85,8 @@ generator_step <- function(run) {
     z <- rbind(z, run$frame$pin$z)
     gradient <- rbind(gradient, -colSums(gradient))
   }
-  rate <- run$control$rate * cosine_decay(state$step / max(1, run$control$n_steps))
+  # further steps do not change over which steps the rate falls
+  rate <- run$control$rate * cosine_decay(state$step / max(1, run$decay))
   state$learner <- .Call(C_pf_network_update, state$learner, as.double(state$step), run$network$widths,
                          run$network$smoothing, z, gradient, rate)
   state[names(pull$state)] <- pull$state
@@ -141,10 +156,13 @@ reopen.generator_run <- function(run) {
   NextMethod()
 }
 
-# bytes: of the scores. seconds: of the products of the updates, which go forwards and backwards through the network.
+# bytes: of the scores. seconds: of the products of the updates, which go forwards and backwards through the network,
+# and of one kernel value per pair of points, if the field has pairs.
 #' @export
 foretell.generator_run <- function(run) {
   steps <- as.numeric(run$planned)
+  batch <- as.numeric(run$control$batch)
+  pairs <- if (run$field$type %in% c("energy", "mmd", "rule")) batch * (batch - 1) / 2 else 0
   c(bytes = 80 * steps / run$control$check_every,
-    seconds = steps * 6 * nrow(run$state$learner) * run$control$batch / most_products_per_second)
+    seconds = steps * (6 * nrow(run$state$learner) * batch / most_products_per_second + pairs / most_pairs_per_second))
 }

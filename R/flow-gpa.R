@@ -20,6 +20,15 @@ plan_parameters <- function(plan) {
   sum(as.double(out) * (plan$widths[-length(plan$widths)] + 1))
 }
 
+# Stops if the parameters of a network, in the copies that its updates need, would take too much memory.
+check_network <- function(plan, advice = "give narrower `hidden` layers") {
+  size <- plan_parameters(plan)
+  check_memory(8 * copies_of_parameters * size, sprintf("A network of %.0f parameters", size), advice)
+}
+
+# The copies are: parameters, two moments, gradient, the new learner, and the best network.
+copies_of_parameters <- 8
+
 # Bytes that the kept networks may take by default, and that the kept frames may take by default.
 most_kept_bytes <- 2^28
 
@@ -38,6 +47,7 @@ most_batch <- 4096L
 # call).
 new_gpa_run <- function(start, target, control, ...) {
   plan <- gpa_plan(control, ncol(start))
+  check_network(plan)
   key <- draw_key()
   new_run("gpa", "Particles", control, new_gpa_state(start, plan, control, key), control$n_steps, start = start,
           target = target, plan = plan, every = gpa_every(control, nrow(start), plan), ...)

@@ -32,11 +32,11 @@ wgf_rule <- function(log_density, gradient, dim, start, control) {
 # list(log_density [n], gradient [n, d]) of p at the points [n, d]. Values that cannot be used are an error.
 rule_values <- function(rule, points, threads) {
   if (!is.null(rule$target)) return(check_target_values(target_field(rule$target, points, threads), largest_length))
-  value <- check_log_density(rule$log_density(points), nrow(points))
+  value <- check_log_density(on_own_stream(rule$log_density(points)), nrow(points))
   gradient <- if (is.null(rule$gradient)) {
-    difference_gradient(rule$log_density, points)
+    on_own_stream(difference_gradient(rule$log_density, points))
   } else {
-    check_gradient(rule$gradient(points), points)
+    check_gradient(on_own_stream(rule$gradient(points)), points)
   }
   list(log_density = value, gradient = gradient)
 }
@@ -109,11 +109,11 @@ check_rule <- function(rule, points, values) {
   if (!is.null(rule$target)) return(invisible())
   rows <- spaced_rows(nrow(points), 5L)
   few <- points[rows, , drop = FALSE]
-  again <- check_log_density(rule$log_density(few), nrow(few))
+  again <- check_log_density(on_own_stream(rule$log_density(few)), nrow(few))
   if (max(abs(again - values$log_density[rows])) > 1e-8 * max(1, abs(again))) {
     fail("`log_density` must treat each row by itself, but its value at a row depends on the other rows.")
   }
-  by_differences <- difference_gradient(rule$log_density, few, if (is.null(rule$gradient)) 8 else 1)
+  by_differences <- on_own_stream(difference_gradient(rule$log_density, few, if (is.null(rule$gradient)) 8 else 1))
   if (is.null(rule$gradient)) warn_rounding(again, by_differences)
   compare_gradients(rule, rows, values$gradient[rows, , drop = FALSE], by_differences)
 }

@@ -44,6 +44,15 @@ check_start <- function(start, n, rule) {
 
 # The points [n, d] where the particles start.
 wgf_start <- function(start, rule, n) {
+  points <- start_points(start, rule, n)
+  if (all(points == rep(points[1, ], each = n))) {
+    fail("`start` must have rows that differ, because particles at one point stay together, but all %d rows are equal.",
+         n)
+  }
+  points
+}
+
+start_points <- function(start, rule, n) {
   if (is.function(start)) {
     points <- start(n)
     if (!is.matrix(points) || nrow(points) != n) {
@@ -89,14 +98,15 @@ mode_masses <- function(modes, points, threads) {
 
 # ---- the run ---------------------------------------------------------------------------------------------
 
-# points [n, d]: where the particles start.
+# points [n, d]: where the particles start. annealed: the number of steps over which two bandwidths are annealed, which
+# further steps do not change.
 new_wgf_run <- function(points, rule, control, modes, threads, call) {
   every <- if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every
   columns <- colnames(points)
   points <- unname(points)
   new_run("wgf", "Particles", control, list(step = 0L, points = points, time = 0), control$n_steps, call = call,
           rule = rule, modes = modes, key = draw_key(), columns = columns, start = points, every = every,
-          threads = threads)
+          threads = threads, annealed = if (length(control$bandwidth) == 2) control$n_steps / 2)
 }
 
 # What is known of one step.
@@ -205,7 +215,7 @@ wgf_bandwidth <- function(run) {
   state <- run$state
   if (length(control$bandwidth) == 1) return(control$bandwidth)
   if (length(control$bandwidth) == 2) {
-    share <- min(1, state$step / max(1, control$n_steps / 2))
+    share <- min(1, state$step / max(1, run$annealed))
     return(control$bandwidth[1]^(1 - share) * control$bandwidth[2]^share)
   }
   if (!is.null(state$bandwidth)) return(state$bandwidth)

@@ -86,12 +86,18 @@ log_mean_exp <- function(each, weights) {
   most + log(drop(exp(each - most) %*% weights))
 }
 
-# Classes of Ward's hierarchy on at most 500 rows, evenly spaced. The other rows join the class with the nearest mean.
-# No random number is drawn.
+# Ward's hierarchy is made of at most this many rows, because it needs all distances between them.
+most_ward_rows <- 500L
+
+# Classes of Ward's hierarchy on at most most_ward_rows rows, evenly spaced. The other rows join the class with the
+# nearest mean. No random number is drawn.
 ward_classes <- function(points, components, memo = NULL) {
   n <- nrow(points)
   if (components == 1) return(rep(1L, n))
-  some <- unique(round(seq(1, n, length.out = min(n, 500))))
+  some <- unique(round(seq(1, n, length.out = min(n, most_ward_rows))))
+  if (components > length(some)) {
+    stop_unfit("`components` must be at most %d for %d rows, not %d.", length(some), n, components)
+  }
   tree <- remembered(memo, "tree", stats::hclust(stats::dist(points[some, , drop = FALSE]), "ward.D2"))
   cut <- stats::cutree(tree, components)
   centres <- rowsum(points[some, , drop = FALSE], cut) / as.vector(table(cut))

@@ -78,8 +78,8 @@ predict.generator <- function(object, newdata, ...) {
   check_fit(object)
   check_dots("predict()", ...)
   z <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$diagnostics$base_dim))
-  if (nrow(z) == 0) return(matrix(0, 0, length(object$frame$centre)))
-  write_points(object, map_points(object, z))
+  points <- if (nrow(z)) map_points(object, z) else matrix(0, 0, length(object$frame$centre))
+  write_points(object, points)
 }
 
 #' @rdname generator

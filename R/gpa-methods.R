@@ -170,12 +170,12 @@ simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
   check_progress(progress)
   traj <- object$trajectory
   state <- stream_within(seed)
-  if (is.null(object$source)) {
-    start <- frame(traj, 1L)
+  start <- frame(traj, 1L)
+  if (is.null(object$source) || nsim == 0) {
     start <- start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE]
   } else {
     rows <- read_new_rows(draw_source(object$source, nsim), object$table, "source(n)")
-    start <- if (nsim > 0) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
+    start <- unname(object$latent$encode(rows))
   }
   moved <- carry(traj, start, progress = progress)
   mark_seed(write_table(decode_points(object, moved), object$table), state)

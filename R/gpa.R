@@ -1,13 +1,15 @@
 #' Generative particle algorithm
 #'
-#' Moves the rows of `source` towards the law of `target`. The rows are particles that follow
+#' Moves the rows of `source` until their law (their distribution) is close to that of the rows of `target`. The rows
+#' are particles that follow
 #' \eqn{dy/dt = -\nabla\phi(y)}{dy/dt = -grad phi(y)}. The potential \eqn{\phi} maximises the dual of a
 #' divergence \eqn{D(P \| Q)}{D(P || Q)} of the particles `P` from the target `Q`,
 #' \deqn{E_P[\phi] - \inf_\nu \{\nu + E_Q[f^*(\phi - \nu)]\},}{
 #'   E_P[phi] - inf_nu {nu + E_Q[f*(phi - nu)]},}
-#' over networks whose slope is at most `lipschitz`. The divergence that is regularised in this way is finite for any
-#' two samples, whether or not they overlap. It is at most `lipschitz` times their Wasserstein-1 distance. The two
-#' tables may have different numbers of rows.
+#' over networks whose slope is at most `lipschitz`. Here `f` is the function that defines the divergence (see the
+#' argument `divergence`), \eqn{f^*}{f*} is its convex conjugate, and \eqn{\nu}{nu} is a number. The divergence that is
+#' regularised in this way is finite for any two samples, whether or not they overlap. It is at most `lipschitz` times
+#' their Wasserstein-1 distance. The two tables may have different numbers of rows.
 #'
 #' In each step Adam makes `updates` updates of the network, beginning with the network of the step before. Then all
 #' particles make one step. After each update every weight matrix is **rescaled** to the norm
@@ -81,7 +83,8 @@
 #' @param every The particles are kept every `every` steps for plots, at least 1. `NULL`: about 100 frames, or fewer if
 #'   these would take more than 256 MB.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
-#'   the run is not saved. A checkpoint that is there already is overwritten.
+#'   the run is not saved. A checkpoint that is there already is overwritten. If another file
+#'   is there, that is an error. A relative path starts from the working directory of the call.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return An object of class `c("gpa", "particle_flow")`, a list with

@@ -17,6 +17,7 @@ integrate_data.ExpressionSet <- function(x, batch, reference, label = NULL, ...)
 }
 
 integrate_experiment <- function(x, batch, reference, label, assay, call, ...) {
+  check_batches_given(missing(batch), missing(reference))
   opened <- open_experiment(x, batch, label, "x", assay)
   fit <- integrate_data(opened$x, opened$batch, reference, opened$label, ...)
   fit$data <- opened$close(fit$data)

@@ -145,8 +145,8 @@ spread_ratio <- function(own, goal) {
   half <- c(nrow(own), nrow(goal)) / 2 - 0.5
   off <- (digamma(half) - log(half)) / 2
   noise <- sum(trigamma(half)) / 4
-  log_own <- log(apply(own, 2, stats::sd)) - off[1]
-  log_goal <- log(apply(goal, 2, stats::sd)) - off[2]
+  log_own <- log(column_deviations(own)) - off[1]
+  log_goal <- log(column_deviations(goal)) - off[2]
   raw <- log_goal - log_own
   known <- is.finite(raw) # the column varies on both sides
   ratio <- rep(1, ncol(own))
@@ -158,7 +158,8 @@ spread_ratio <- function(own, goal) {
 }
 
 apply_adjustment <- function(points, adjustment) {
-  sweep(sweep(sweep(points, 2, adjustment$from), 2, adjustment$ratio, "*"), 2, adjustment$to, "+")
+  each <- function(values) rep(unname(values), each = nrow(points))
+  (points - each(adjustment$from)) * each(adjustment$ratio) + each(adjustment$to)
 }
 
 # The rows at z [n, k] in latent space, decoded, plus the residual of `points` [n, p] that control$residual asks for.

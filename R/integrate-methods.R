@@ -20,8 +20,12 @@
 #'   samples (root mean square of 10 and of 5 splits). Divide by them. A quotient below 1 is not better than 1.
 #' * `novelty`: [novelty()] against the reference samples in latent space, leave-one-out. 1 is new, 0 is a copy.
 #' * `auc`: the AUC of a classifier ([c2st()]) that tells moved samples from reference samples in full space. It is 0.5
-#'   if the classifier cannot tell them apart, and `NA` if one side has fewer than 10 samples. Samples that a flow has
-#'   moved are not independent draws. An AUC below 0.5 is therefore possible, and it is not a better result.
+#'   if the classifier cannot tell two independent samples of one law apart. It is `NA` if one side has fewer than 10
+#'   samples. After integration the AUC is often below 0.5, also if the flow took no step. The reason is that the
+#'   adjustment gives the moved samples the mean of the reference samples. The classifier judges each sample by the
+#'   other samples. Without the sample, the mean of its own side lies a little further away from it than the mean of the
+#'   other side, so the classifier tends to choose the wrong side. An AUC below 0.5 is therefore no better than 0.5, and
+#'   it says that the two sides cannot be told apart.
 #' * `silhouette`: the mean silhouette of moved and reference samples as two clusters in latent space. It is 0 if they
 #'   are mixed.
 #'
@@ -98,12 +102,21 @@ format_report <- function(x) {
   }
   c(
     paste0("  ", apply(cells, 1, paste, collapse = "  ")),
-    paste("W2: divided by that between halves of the reference (1: integrated). Novelty: 1 new, 0 copies.",
-          "AUC: 0.5 if not told apart."),
+    paste("W2: divided by that between halves of the reference (integrated at about 1). Novelty: 1 new, 0 copies.",
+          "AUC: at most about 0.5 if not told apart."),
+    format_without_steps(x, names(x$groups)[r$steps == 0]),
     vapply(seq_len(nrow(x$scores)), function(i) {
       sprintf("%s %s", x$scores$score[i], change(x$scores$before[i], x$scores$after[i]))
     }, "")
   )
+}
+
+# What was done to the groups whose flow took no step. NULL if there is no such group.
+format_without_steps <- function(x, groups) {
+  if (!length(groups)) return(NULL)
+  done <- c(scale = "changed by the adjustment of means and standard deviations only",
+            mean = "changed by the adjustment of means only", none = "not changed")[[x$control$adjust]]
+  sprintf("0 steps: the samples of %s were %s.", some(groups), done)
 }
 
 #' @rdname summary.integration
@@ -188,6 +201,12 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' @export
 predict.integration <- function(object, newdata, batch, label = NULL, progress = NULL, ...) {
   check_fit(object)
+  check_dots("predict()", ...)
+  if (missing(newdata)) fail("`newdata` must give the new samples.")
+  if (missing(batch)) {
+    moved <- unique(vapply(object$groups, `[[`, "", "batch"))
+    fail("`batch` must give the batch of the new samples, such as %s.", quoted(moved))
+  }
   opened <- open_experiment(newdata, batch, label, "newdata", object$assay, new = TRUE)
   if (!is.null(opened)) {
     return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))

@@ -1,8 +1,9 @@
 #' Move batches of samples onto a reference batch
 #'
 #' The table holds gene expression (or other numbers) that was measured in several laboratories, on several platforms or
-#' on several days. Rows are samples, columns are genes. The function moves the samples of every other batch onto the
-#' law of a reference batch. The reference batch is left as it is, to the last bit.
+#' on several days. Rows are samples, columns are genes. One batch is the reference. The function moves the samples of
+#' every other batch so that their law (their distribution) becomes that of the reference batch. The reference batch is
+#' left as it is, to the last bit.
 #'
 #' All samples together are z-scored by columns and mapped to the latent space of `latent`. Then, for each batch and
 #' each label:
@@ -142,6 +143,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   began <- proc.time()[[3]]
   control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, lower, compare, list(...))
   threads <- thread_count(threads)
+  check_batches_given(missing(batch), missing(reference))
   table <- read_samples(x, batch, label)
   groups <- match_groups(table, reference)
   state <- stream_within(seed)
@@ -170,6 +172,11 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   }
   fit$elapsed <- proc.time()[[3]] - began
   seal(fit)
+}
+
+check_batches_given <- function(no_batch, no_reference) {
+  if (no_batch) fail("`batch` must give the batch of each sample.")
+  if (no_reference) fail("`reference` must name the batch onto which the others are moved.")
 }
 
 # flows: one per group. latent [n, k], points [n, p]: all samples, with the moved ones in their places. raised: the

@@ -1,18 +1,20 @@
 #' Latent maps
 #'
-#' A latent map connects a table and the space in which a flow runs. The map encodes the rows of the table, the flow
-#' moves the encoded rows, and the map decodes new rows. Columns that do not vary are not part of the latent space, and
-#' new rows have their constant values.
+#' A latent map takes the rows of a table to points, the *latent rows*, and takes points back to rows of the table.
+#' [efs()] and other functions work with the latent rows. Columns that do not vary are left out: the map does not see
+#' them, and new rows have their constant values.
 #'
 #' `latent_standardise()` brings every column to mean 0 and variance 1.
 #'
-#' `latent_pca()` takes principal components. It works on the smaller side of the table, so that 500 rows of 50,000
-#' columns take seconds and no matrix of columns by columns is formed. With `rank = n - 1` nothing is lost; with `scale
-#' = FALSE` the map is then an isometry of the centred rows. With fewer components, new rows lack what the other
-#' components describe. The fit reports the share of variance explained and the reconstruction error.
+#' `latent_pca()` takes principal components. The latent rows are the scores of the first `rank` components. What the
+#' other components describe is lost: new rows do not vary in these directions. With `rank = n - 1` nothing is lost, and
+#' with `scale = FALSE` distances between rows then stay the same. `print()` shows the relative reconstruction error,
+#' which is the part that is lost. The time depends on the smaller side of the table: 500 rows of 50,000 columns take
+#' seconds.
 #'
-#' `latent_map()` takes any pair of functions, for instance those of an autoencoder. Without arguments it leaves the
-#' table as it is.
+#' `latent_map()` takes a pair of functions of your own, for instance those of an autoencoder. Without arguments it
+#' leaves the table as it is. The functions may use R's random numbers. They then have a stream of their own, which is
+#' always the same, and the user's stream does not move.
 #'
 #' @param rank Number of components, a whole number of at least 1, at most `n - 1` and at most the number of columns
 #'   that vary; otherwise the fit stops with an error. `NULL` takes as many components as explain 95 % of the variance,
@@ -22,7 +24,9 @@
 #'   depend only on the same row of the argument.
 #' @param decode Function that takes a matrix `[m, d]` back to a finite numeric matrix `[m, p]`.
 #' @param log_det Function of a numeric matrix `[n, p]` that returns \eqn{\log|\det|}{log|det|} of the derivative of
-#'   `encode` at each row. It is needed for [densities][logLik.efs] in data units. `NULL`: it is not known.
+#'   `encode` at each row. With it, [densities][logLik.efs] can be given in the unit of the data. `NULL`: it is not
+#'   known. Log-densities of rows are then an error, and the held-out log-likelihoods of a fit are those of the latent
+#'   rows.
 #' @return An object of class `latent_map`, for the argument `latent` of [efs()], [gpa()] and other functions. The
 #'   field `latent` of a fit is the fitted map. It is a list of numbers (and, for `latent_map()`, of your functions).
 #'   Its function `$encode(x)` takes a numeric matrix `[n, p]` of the columns that vary to `[n, d]`. Its function
@@ -108,19 +112,16 @@ latent_volume.latent_columns <- function(map, x) if (is.null(map$spread)) 0 else
 
 # z * spread + centre by columns, or its inverse.
 unscale_columns <- function(x, centre, spread, inverse = FALSE) {
-  if (inverse) {
-    sweep(sweep(x, 2, centre), 2, spread, "/")
-  } else {
-    sweep(sweep(x, 2, spread, "*"), 2, centre, "+")
-  }
+  each <- function(values) rep(unname(values), each = nrow(x)) # faster than sweep(), which transposes twice
+  if (inverse) (x - each(centre)) / each(spread) else x * each(spread) + each(centre)
 }
 
 #' @rdname latent_map
 #' @export
 latent_map <- function(encode = identity, decode = identity, log_det = NULL) {
-  if (!is.function(encode)) fail("`encode` must be a function, not %s.", describe(encode))
-  if (!is.function(decode)) fail("`decode` must be a function, not %s.", describe(decode))
-  if (!is.null(log_det) && !is.function(log_det)) fail("`log_det` must be a function, not %s.", describe(log_det))
+  check_hook(encode, "encode", "x")
+  check_hook(decode, "decode", "z")
+  if (!is.null(log_det)) check_hook(log_det, "log_det", "x")
   if (identical(encode, identity) && identical(decode, identity)) return(latent_as_is())
   new_latent("map", own_map_fitter(encode, decode, log_det))
 }
@@ -147,8 +148,9 @@ own_map_fitter <- function(encode, decode, log_det) {
   force(decode)
   force(log_det)
   function(x) {
-    z <- check_encoded(encode(x), nrow(x))
-    back <- decode(z)
+    force(x)
+    z <- check_encoded(on_own_stream(encode(x)), nrow(x))
+    back <- on_own_stream(decode(z))
     if (!is.numeric(back) || !identical(dim(back), dim(x))) {
       fail("`decode` must return a numeric matrix of %d x %d for the encoded rows, not %s.",
            nrow(x), ncol(x), describe(back))
@@ -165,13 +167,22 @@ own_map_fitter <- function(encode, decode, log_det) {
 }
 
 #' @export
-latent_encode.latent_own <- function(map, x) check_encoded(map$own$encode(x), nrow(x))
+latent_encode.latent_own <- function(map, x) {
+  force(x)
+  check_encoded(on_own_stream(map$own$encode(x)), nrow(x))
+}
 
 #' @export
-latent_decode.latent_own <- function(map, z) map$own$decode(z)
+latent_decode.latent_own <- function(map, z) {
+  force(z)
+  on_own_stream(map$own$decode(z))
+}
 
 #' @export
-latent_volume.latent_own <- function(map, x) map$own$log_det(x)
+latent_volume.latent_own <- function(map, x) {
+  force(x)
+  on_own_stream(map$own$log_det(x))
+}
 
 check_encoded <- function(z, rows) {
   if (!is.matrix(z) || !is.numeric(z) || nrow(z) != rows || !all(is.finite(z))) {

@@ -29,6 +29,7 @@ law_copula <- structure(function(bandwidth = 1, base = "normal", ...) {
   settings <- given_settings()
   check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE)
   check_copula_base(base, list(...))
+  if (inherits(base, "law_constructor")) settings$base <- base()
   new_law_kind("copula", copula_fit, copula_draw, copula_density, copula_candidates, settings, spherical = FALSE,
                searched = 4, upon = copula_upon, components = copula_components)
 }, class = "law_constructor")
@@ -43,7 +44,7 @@ bandwidth_of_scores <- 0.7
 copula_upon <- function(candidates) {
   worth <- Filter(function(one) {
     in_scores <- one$kind$in_scores
-    isTRUE(if (is.function(in_scores)) in_scores(one$settings) else in_scores)
+    isTRUE(if (is.function(in_scores)) on_own_stream(in_scores(one$settings)) else in_scores)
   }, candidates)
   lapply(worth, function(one) {
     base <- list(bandwidth = bandwidth_of_scores, base = law_reference(one$kind))

@@ -7,8 +7,9 @@
 #' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. If there are more than 100,000
 #' rows, the law is fitted to 100,000 evenly spaced ones.
 #'
-#' @param components Number of Gaussians, a whole number of at least 1. `NULL`: the number with the best BIC, at most
-#'   12 and with at least \eqn{5(d + 1)} rows per component.
+#' @param components Number of Gaussians, a whole number of at least 1. It is lowered to the number of rows. Above 500
+#'   the law cannot be fitted. `NULL`: the number with the best BIC, at most 12 and with at least \eqn{5(d + 1)} rows
+#'   per component.
 #' @param model Model of mclust. With `"VVV"` each component has its own covariance. With `"VEE"` all components have
 #'   one shape in several sizes, which suits heavy tails.
 #' @return An object of class `law_kind`, see [laws].

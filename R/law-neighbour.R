@@ -1,7 +1,8 @@
 #' The law "neighbour": a point between a particle and a neighbour
 #'
 #' A point that is uniform on the segment between a particle chosen at random and one of its `k` nearest neighbours.
-#' The draws stay close to the data and add little that is new. The law has no density.
+#' Particles that equal the first one are not counted as neighbours, and equal neighbours count once. If all particles
+#' are equal, the draws equal them. The draws stay close to the data and add little that is new. The law has no density.
 #'
 #' @param k Number of neighbours, a whole number of at least 1.
 #' @inherit law_local_covariance return
@@ -17,9 +18,15 @@ law_neighbour <- structure(function(k = 5) {
   new_law_kind("neighbour", neighbour_fit, neighbour_draw, settings = settings)
 }, class = "law_constructor")
 
+# Neighbours are sought among the distinct rows, because a draw between a row and its duplicate would be a copy.
 neighbour_fit <- function(points, k = 5) {
-  k <- min(as.integer(k), nrow(points) - 1L)
-  list(points = points, k = k, index = neighbours(points, points, k, self = TRUE)$index)
+  first <- first_equal(points)
+  distinct <- which(first == seq_along(first))
+  if (length(distinct) == 1) return(list(points = points, k = 1L, index = matrix(first))) # all rows are equal
+  k <- min(as.integer(k), length(distinct) - 1L)
+  apart <- points[distinct, , drop = FALSE]
+  index <- neighbours(apart, apart, k, self = TRUE)$index[match(first, distinct), , drop = FALSE]
+  list(points = points, k = k, index = matrix(distinct[index], ncol = k))
 }
 
 neighbour_draw <- function(law, n, key, threads) {

@@ -13,7 +13,8 @@
 #' * one component with `df` of 3, 6 and 12 and a prior of 2;
 #' * 2, 3 and 5 components with `df = 5` and a prior of 2.
 #'
-#' @param components Number of components, a whole number of at least 1.
+#' @param components Number of components, a whole number of at least 1. It is lowered to
+#'   the number of rows. Above 500 the law cannot be fitted.
 #' @param df Degrees of freedom, a number above 0, or `Inf`.
 #' @param prior Weight of the prior, in rows, a number above 0. `NULL`: \eqn{d + 2}.
 #' @return An object of class `law_kind`, see [laws].
@@ -49,6 +50,8 @@ student_in_scores <- function(settings) {
 
 student_fit <- function(points, components = 1, df = Inf, prior = NULL, memo = NULL) {
   components <- min(as.integer(components), nrow(points))
+  check_memory(4 * 8 * as.double(nrow(points)) * components,
+               sprintf("%d components of %d rows", components, nrow(points)), "give fewer `components`")
   if (is.null(prior)) prior <- ncol(points) + 2
   fit <- fit_student(unname(points), ward_classes(points, components, memo), components, df, prior)
   if (is.null(fit)) {

@@ -46,12 +46,13 @@ fit_law <- function(kind, points, s, memo = NULL) {
   # symbols, so that an error shows the call without the data
   fit <- kind$fit
   call <- as.call(c(quote(fit), quote(points), lapply(c(offered, kind$settings), function(value) call("quote", value))))
-  fitted <- if (ours) eval(call) else with_own_stream(0L, function() eval(call))
+  fitted <- if (ours) eval(call) else on_own_stream(eval(call))
   if (is.null(fitted)) {
     stop_unfit("The law \"%s\" cannot be fitted to %d rows in %d dimensions.", kind$name, nrow(points), ncol(points))
   }
   if (!is.list(fitted)) fail("`fit` of the law \"%s\" must return a list or NULL, not %s.", kind$name, describe(fitted))
   law <- structure(c(list(name = kind$name), fitted), class = c(paste0("law_", kind$name), "latent_law"))
+  attr(law, "settings") <- kind$settings
   if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
@@ -61,11 +62,12 @@ law_kind_of <- function(law) if (is.null(attr(law, "kind"))) our_law(law$name) e
 draw_law <- function(law, n, key, threads) {
   kind <- law_kind_of(law)
   if (kind$ours) return(kind$draw(law, n, key, threads))
-  if ("key" %in% names(formals(kind$draw))) return(check_draws(kind$draw(law, n, key = key), n, law))
-  blocks <- max(1, ceiling(n / rows_a_stream))
-  seeds <- floor(draw_uniform(blocks, 1, key)[, 1] * .Machine$integer.max)
+  if ("key" %in% names(formals(kind$draw))) {
+    return(check_draws(on_own_stream(kind$draw(law, n, key = key), key_seeds(key, 1L)), n, law))
+  }
+  seeds <- key_seeds(key, max(1, ceiling(n / rows_a_stream)))
   parts <- lapply(seeds, function(seed) {
-    with_own_stream(seed, function() check_draws(kind$draw(law, rows_a_stream), rows_a_stream, law))
+    check_draws(on_own_stream(kind$draw(law, rows_a_stream), seed), rows_a_stream, law)
   })
   do.call(rbind, parts)[seq_len(n), , drop = FALSE]
 }
@@ -92,7 +94,8 @@ law_density <- function(law, points, threads, self = FALSE, ...) {
   density <- kind$density
   if (kind$ours) return(density(law, points, threads, self, ...))
   knows_self <- "self" %in% names(formals(density))
-  value <- if (knows_self) density(law, points, self = self, ...) else density(law, points, ...)
+  force(points)
+  value <- on_own_stream(if (knows_self) density(law, points, self = self, ...) else density(law, points, ...))
   wanted <- c(nrow(points), max(1L, length(c(...))))
   if (!is.numeric(value) || length(value) != prod(wanted)) {
     fail("`density` of the law \"%s\" must return %d numbers, one per row%s, not %s.", law$name, wanted[1],
@@ -100,6 +103,10 @@ law_density <- function(law, points, threads, self = FALSE, ...) {
   }
   if (anyNA(value)) {
     fail("`density` of the law \"%s\" returned NA or NaN; where the density is 0 its logarithm is -Inf.", law$name)
+  }
+  if (any(value == Inf)) {
+    fail("`density` of the law \"%s\" returned Inf for %d of %d rows; a log-density must be finite or -Inf.", law$name,
+         sum(rowSums(matrix(value == Inf, wanted[1])) > 0), wanted[1])
   }
   matrix(as.double(value), wanted[1])
 }
@@ -112,16 +119,37 @@ check_density <- function(law) {
        paste0('"', sort(names(searched_laws())), '"', collapse = ", "))
 }
 
+# The settings that a law was fitted with: those given, and the defaults of the others if they are constants.
+used_settings <- function(law) {
+  given <- attr(law, "settings")
+  defaults <- formals(law_kind_of(law)$fit)
+  defaults <- defaults[!names(defaults) %in% not_settings]
+  constant <- vapply(defaults, function(value) is.atomic(value) && !is.null(value), NA)
+  all <- c(given, as.list(defaults[constant & !names(defaults) %in% names(given)]))
+  all <- all[order(match(names(all), names(defaults)))]
+  all[!vapply(all, is.null, NA)]
+}
+
+# Single numbers that the fit found. A setting that was used as it was given is not among them, nor is the weight of a
+# single component, which is 1.
+fitted_numbers <- function(law, settings = used_settings(law)) {
+  single <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, c(unclass(law)))
+  single$weights <- NULL
+  same <- vapply(names(single), function(name) isTRUE(all.equal(settings[[name]], single[[name]])), NA)
+  single[!same]
+}
+
 #' @export
 format.latent_law <- function(x, ...) {
-  settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, unclass(x))
+  settings <- used_settings(x)
   if (length(settings) == 0) return(x$name)
-  sprintf("%s (%s)", x$name,
-          paste(names(settings), vapply(settings, format, "", digits = 3), sep = " = ", collapse = ", "))
+  sprintf("%s (%s)", x$name, format_settings(settings))
 }
 
 #' @export
 print.latent_law <- function(x, ...) {
   cat("<latent_law> ", format(x), "\n", sep = "")
+  fitted <- fitted_numbers(x)
+  if (length(fitted)) cat("fitted: ", format_settings(fitted), "\n", sep = "")
   invisible(x)
 }

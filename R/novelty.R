@@ -41,28 +41,32 @@
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
   tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
-  tables <- read_alike(tables, c(2L, 1L, 1L)[seq_along(tables)])
-  train <- tables$train
-  synthetic <- tables$synthetic
-  holdout <- tables$holdout
+  tables <- read_alike(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
+  warn_holdout(tables$holdout)
   if (check_flag(scale, "scale")) {
-    spread <- column_spread(train)
-    train <- sweep(train, 2, spread, "/")
-    synthetic <- sweep(synthetic, 2, spread, "/")
-    if (!is.null(holdout)) holdout <- sweep(holdout, 2, spread, "/")
+    tables <- in_units(tables, column_spread(tables$train))
   }
-  compare_novelty(synthetic, train, holdout, threads = threads)
+  compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
+}
+
+# Held-out rows. Fewer than `read` cannot be told from copies at the levels of the report, because they can be dealt in
+# too few ways. Of two samples of one law in three dimensions, the ratio of novelty lies between 0.76 and 1.31 in 95 %
+# of all cases with `told` held-out rows, and between 0.58 and 1.70 with 5.
+fewest_held <- c(read = 5L, told = 20L)
+
+warn_holdout <- function(holdout) {
+  if (is.null(holdout) || nrow(holdout) >= fewest_held[["told"]]) return(invisible())
+  warning(sprintf("`holdout` has %d rows, so few that the ratios of novelty are mostly chance; give at least %d.",
+                  nrow(holdout), fewest_held[["told"]]), call. = FALSE)
 }
 
 # On scaled points. `alone`: how many training rows (the first ones) are set against the others where there is no
 # holdout.
 compare_novelty <- function(synthetic, train, holdout, alone = nrow(train), threads = NULL) {
-  moderated <- moderate(list(train = train, synthetic = synthetic, holdout = holdout))
-  train <- moderated$tables$train
-  synthetic <- moderated$tables$synthetic
-  holdout <- moderated$tables$holdout
   nearest <- function(query, source, ...) {
-    moderated$unit * neighbours(query, source, 1L, ..., threads = threads)$distance[, 1]
+    moderated <- moderate(list(source, query))
+    pair <- moderated$tables
+    moderated$unit * neighbours(pair[[2]], pair[[1]], 1L, ..., threads = threads)$distance[, 1]
   }
   generated <- nearest(synthetic, train)
   reference <- if (is.null(holdout)) {

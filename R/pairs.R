@@ -31,7 +31,11 @@ sample_field <- function(points, s, epsilon, threads) {
 # row is not its own neighbour.
 neighbours <- function(query, source, k, self = FALSE, threads = NULL) {
   threads <- thread_count(threads)
-  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4), function(from, count) {
+  # `index` and `distance`, each in its blocks and as a whole
+  check_memory(2 * (4 + 8) * as.double(nrow(query)) * k, sprintf("%.0f neighbours of %d rows", k, nrow(query)),
+               "give fewer neighbours")
+  # the second term is the work of keeping the nearest sorted
+  bind_blocks(in_blocks(nrow(query), nrow(source) * (ncol(source) + 4) + k^2 / 2, function(from, count) {
     .Call(C_pf_neighbours, query, source, from, count, self, as.integer(k), threads)
   }))
 }

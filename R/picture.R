@@ -13,6 +13,7 @@ check_belongs <- function(type, types, ...) {
 # NULL, or a factor with one entry per point.
 point_group <- function(group, n) {
   if (is.null(group)) return(NULL)
+  if (is.raw(group)) fail("`group` must hold numbers, texts or levels of a factor, not raw bytes.")
   if (!is.atomic(group) || length(group) != n) {
     fail("`group` must have one entry for each of the %d points, not be %s.", n, describe(group))
   }

@@ -98,9 +98,13 @@ check_memory <- function(bytes, what, advice) {
 # once.
 check_rows <- function(x, what, columns, lower = 0L) {
   x <- check_count(x, what, lower)
-  check_memory(8 * copies_of_rows * as.numeric(x) * columns, sprintf("A table of `%s` = %d rows", what, x),
-               "ask for fewer at a time")
+  check_table_memory(x, what, columns)
   x
+}
+
+check_table_memory <- function(rows, what, columns) {
+  check_memory(8 * copies_of_rows * as.numeric(rows) * columns,
+               sprintf("A table of `%s` = %.0f rows and %.0f columns", what, rows, columns), "ask for fewer at a time")
 }
 
 # The copies are: draws, points, decoded points, and the table.

@@ -28,12 +28,13 @@ with_stream <- function(seed, draw) {
 # Runs draw() with the seed `seed` under R's default generators, whatever the user has set. R's own stream and
 # generators are restored afterwards.
 with_own_stream <- function(seed, draw) {
+  force(seed) # it may itself be drawn
   before <- get0(".Random.seed", globalenv(), inherits = FALSE)
   kinds <- RNGkind()
   on.exit({
     suppressWarnings(do.call(RNGkind, as.list(kinds))) # "Rounding" warns
     if (is.null(before)) {
-      rm(".Random.seed", envir = globalenv())
+      suppressWarnings(rm(".Random.seed", envir = globalenv())) # draw() may have removed it
     } else {
       assign(".Random.seed", before, envir = globalenv())
     }
@@ -41,6 +42,14 @@ with_own_stream <- function(seed, draw) {
   set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
   draw()
 }
+
+# The value of an expression that calls a function of the user. The function may draw random numbers or change the
+# generators: it has a stream of its own, which is the same for the same seed. What the expression is given must be
+# forced before.
+on_own_stream <- function(value, seed = 0L) with_own_stream(seed, function() value)
+
+# n seeds from a key. The first ones do not depend on n.
+key_seeds <- function(key, n) floor(draw_uniform(n, 1, key)[, 1] * .Machine$integer.max)
 
 # New rows with the attribute "seed". A matrix gets a class whose print() shows only the rows.
 mark_seed <- function(rows, seed) {
@@ -140,9 +149,9 @@ partial_permutation <- function(m, u) {
   left[seq_along(u)]
 }
 
-# Whole numbers with the sum of `expected`. Each differs from its expected value by less than one. Uses one uniform
-# number.
+# Whole numbers with the sum of `expected`, which is whole. Each differs from its expected value by less than one. Over
+# uniform u each has the mean that `expected` gives.
 systematic_counts <- function(expected, u) {
-  n <- length(expected)
-  diff(c(0, pmin(ceiling(cumsum(expected)[-n] - u), n), n))
+  total <- round(sum(expected))
+  diff(c(0, pmin(ceiling(cumsum(expected)[-length(expected)] - u), total), total))
 }

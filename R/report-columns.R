@@ -53,26 +53,30 @@ column_level <- 0.01
 
 # `n_columns`: how many are compared altogether, with those of labels.
 compare_columns <- function(real, synthetic, n_columns = ncol(real)) {
-  n <- nrow(real)
-  m <- nrow(synthetic)
-  limit <- max(sqrt(log(2 * n_columns / column_level) * (1 / n + 1 / m) / 2), 0.05)
+  limit <- max(sqrt(log(2 * n_columns / column_level) * (1 / nrow(real) + 1 / nrow(synthetic)) / 2), 0.05)
+  a <- column_figures(real)
+  b <- column_figures(synthetic)
+  varies <- a["sd", ] > 0
+  ks <- vapply(seq_len(ncol(real)), function(j) kolmogorov_smirnov(real[, j], synthetic[, j]), 0)
+  quantiles <- function(x, kind) stats::setNames(as.data.frame(t(x[-(1:2), , drop = FALSE])),
+                                                 paste0(rownames(x)[-(1:2)], "_", kind))
+  data.frame(
+    column = colnames(real), mean_real = a["mean", ], mean_synthetic = b["mean", ], sd_real = a["sd", ],
+    sd_synthetic = b["sd", ], quantiles(a, "real"), quantiles(b, "synthetic"),
+    shift = ifelse(varies, (b["mean", ] - a["mean", ]) / a["sd", ], NA_real_),
+    spread = ifelse(varies, b["sd", ] / a["sd", ], NA_real_),
+    ks = ks, limit = limit, agrees = ks <= limit, row.names = NULL
+  )
+}
+
+# A matrix with one column per column of x: its mean, its standard deviation and five quantiles.
+column_figures <- function(x) {
   shares <- c(0.05, 0.25, 0.5, 0.75, 0.95)
-  rows <- lapply(seq_len(ncol(real)), function(j) {
-    a <- real[, j]
-    b <- synthetic[, j]
-    spread <- spread_of(a)
-    quantiles <- c(stats::quantile(a, shares, names = FALSE), stats::quantile(b, shares, names = FALSE))
-    names(quantiles) <- paste0("q", sprintf("%02d", 100 * shares), "_", rep(c("real", "synthetic"), each = 5))
-    ks <- kolmogorov_smirnov(a, b)
-    data.frame(
-      column = colnames(real)[j], mean_real = mean(a), mean_synthetic = mean(b), sd_real = spread,
-      sd_synthetic = spread_of(b), as.list(quantiles),
-      shift = if (spread > 0) (mean(b) - mean(a)) / spread else NA_real_,
-      spread = if (spread > 0) spread_of(b) / spread else NA_real_,
-      ks = ks, limit = limit, agrees = ks <= limit
-    )
-  })
-  do.call(rbind, rows)
+  figures <- vapply(seq_len(ncol(x)), function(j) {
+    c(mean(x[, j]), spread_of(x[, j]), stats::quantile(x[, j], shares, names = FALSE))
+  }, numeric(7))
+  rownames(figures) <- c("mean", "sd", sprintf("q%02d", 100 * shares))
+  figures
 }
 
 # The largest difference of two empirical distribution functions, ties and all.

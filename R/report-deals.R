@@ -32,6 +32,9 @@ fewer_deals <- function(deals, most) {
 # many as let at most the share `level` of all rows, the first one counted, reach any of them. So for two samples of one
 # law any gap is above 1 with at most this probability, whatever the law.
 deal_limits <- function(values, level, least = 0) {
+  size <- far_units(values)
+  values <- sweep(values, 2, size, "/")
+  least <- least / size
   middle <- apply(values, 2, stats::median)
   unit <- pmax(apply(values, 2, stats::quantile, 0.9, names = FALSE) - middle, least)
   rare <- !(unit > 1e-10 * apply(abs(values), 2, max)) # most deals have the same value
@@ -41,5 +44,13 @@ deal_limits <- function(values, level, least = 0) {
   worst <- sort(apply(excess[-1, , drop = FALSE], 1, max), decreasing = TRUE)
   edge <- worst[floor(level * nrow(values) + 1e-9)]
   gap <- if (edge > 0) excess[1, ] / edge else ifelse(excess[1, ] > edge, Inf, 0)
-  data.frame(middle = middle, limit = middle + edge * unit, gap = gap)
+  limit <- within_range((middle + edge * unit) * size)
+  data.frame(middle = middle * size, limit = limit, gap = gap)
+}
+
+# A unit for each column of `values`, a power of two, in which differences and their squares stay in the range of
+# doubles. It is 1 for numbers of ordinary size.
+far_units <- function(values) {
+  largest <- apply(abs(values), 2, max)
+  ifelse(largest > 2^500 | (largest < 2^-500 & largest > 0), 2^pmax(floor(log2(largest)), -1022), 1)
 }

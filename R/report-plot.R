@@ -73,8 +73,9 @@ report_picture <- function(x, type, n_columns, col) {
 # written.
 scores_picture <- function(x) {
   s <- x$scores
-  allowance <- s$limit - s$middle # its sign is that of worse
-  gap_of <- function(value) ifelse(allowance != 0, (value - s$middle) / allowance, 0)
+  # a quarter of each, because differences of the largest doubles are infinite
+  allowance <- s$limit / 4 - s$middle / 4 # its sign is that of worse
+  gap_of <- function(value) ifelse(allowance != 0, (value / 4 - s$middle / 4) / allowance, 0)
   ends <- cbind(gap_of(s$low), gap_of(s$high))
   marks <- data.frame(
     label = s$label, at = rev(seq_len(nrow(s))), gap = stretch(s$gap), alike = s$alike,
@@ -109,7 +110,8 @@ columns_picture <- function(x, n_columns) {
   quantiles <- function(kind) {
     q <- columns[paste0(c("q05", "q25", "q50", "q75", "q95"), "_", kind)]
     names(q) <- c("q05", "q25", "q50", "q75", "q95")
-    (q - columns$mean_real) / spread
+    q[] <- lapply(q, function(value) within_units((value - columns$mean_real) / spread))
+    q
   }
   height <- rev(seq_len(nrow(columns)))
   label <- sprintf("%s (%.2f)", columns$column, columns$ks)

@@ -90,7 +90,8 @@ score_texts <- function(scores, all, report) {
     unlist(lapply(unname(scores), function(score) {
       object <- attr(all[[score$name]], "object")
       if (!is.null(score[[field]]) && !is.null(object)) {
-        if (field == "sentence") score$sentence(object, alike[[score$name]], new) else score$details(object)
+        if (field == "details") return(score_text(score, field, object))
+        score_text(score, field, object, alike[[score$name]], new)
       }
     }))
   }

@@ -153,16 +153,19 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   control <- report_control(tables, splits, k, max_rows, half_rows, w2_rows, n_permutations)
   control$threads <- threads_within(threads)
   stream_within(seed, fixed = TRUE)
+  warn_holdout(tables$holdout)
 
   shuffled <- shuffle_tables(tables)
   # in units of both tables together, because a unit of the real rows alone would tell the tables apart
   scaled <- in_units(shuffled, column_spread(rbind(tables$real, tables$synthetic)))
   settings <- score_settings(scaled, control)
-  bar <- progress_bar("Scores", 2 * control$splits + length(scores) + 4, progress)
+  units <- 2 * control$splits + length(scores) + 4
+  bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
+  bar$tick <- telling_tick(bar$tick, units, progress)
   all <- all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$synthetic, max_rows), settings)
   bar$tick(1)
-  held <- if (NROW(scaled$holdout) >= max(20, k + 1)) {
+  held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
     all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$holdout, max_rows), settings)
   }
   bar$tick(1)
@@ -185,6 +188,25 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   report$verdict <- verdict_of(report)
   report$elapsed <- proc.time()[[3]] - began
   structure(report, class = "fidelity")
+}
+
+# tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
+# the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
+telling_tick <- function(tick, total, progress) {
+  force(tick)
+  silent <- shows_progress(progress) || isFALSE(progress)
+  began <- seconds_now()
+  done <- 0
+  told <- FALSE
+  function(units = 1) {
+    tick(units)
+    done <<- done + units
+    spent <- seconds_now() - began
+    if (silent || told || spent < told_after) return(invisible())
+    told <<- TRUE
+    left <- spent * (total - done) / done
+    if (left > told_from) message(sprintf("fidelity(): about %s are left.", describe_time(left)))
+  }
 }
 
 # The arguments of fidelity() that are numbers, checked. half: the rows of a half.
@@ -216,8 +238,6 @@ shuffle_tables <- function(tables) {
   })
 }
 
-in_units <- function(tables, spread) lapply(tables, function(x) if (!is.null(x)) sweep(x, 2, spread, "/"))
-
 # The comparison of novelty(), and which differences from fresh rows are more than chance.
 report_novelty <- function(tables, scaled, control) {
   own <- in_units(tables, column_spread(tables$real))
@@ -246,7 +266,7 @@ report_tables <- function(real, synthetic, holdout) {
   measured <- Map(function(x, kind) {
     if (is.null(kind)) x else drop_columns(x, which(kind != "number" & !names(x) %in% numbers))
   }, tables, kinds)
-  points <- read_alike(measured, c(20L, 20L, 1L)[seq_along(measured)])
+  points <- read_alike(measured, c(20L, 20L, fewest_held[["read"]])[seq_along(measured)])
   names <- colnames(points$real)
   if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
   c(points[c("real", "synthetic")], list(holdout = points$holdout), report_labels(tables, kinds))

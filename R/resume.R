@@ -8,15 +8,20 @@
 #' itself: give the path of its checkpoint. The learning rate falls over the steps that were planned first, and it stays
 #' low in further steps.
 #'
-#' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. Missing:
-#'   the last run of this session that Ctrl-C or an error stopped after its first step. If there is no such run, that is
-#'   an error. A run that diverged cannot be continued, which is an error too.
+#' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. A
+#'   checkpoint is the file that one of these functions writes if it is called with `checkpoint`. The file of a fit that
+#'   was saved with [saveRDS()] is no checkpoint: read the fit with [readRDS()], and give the fit. Missing: the last run
+#'   of this session that Ctrl-C or an error stopped after its first step. If there is no such run, that is an error. A
+#'   run that diverged cannot be continued, which is an error too. So is a checkpoint that was changed, or that another
+#'   version wrote in a form that this version cannot read.
 #' @param n_steps Number of further steps, at least 0. With 0 the result is that of the steps done so far. `NULL`: the
 #'   remaining steps of the plan. If a flow has covered its `time`, only this number ends it.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return What [efs_forward()], [gpa()], [wgf()], [distill()] or [pushforward()] would have returned for all steps
-#'   together. With `object` missing, the stopped run is kept until all its planned steps are done.
+#'   together, with `n_steps` among the settings raised to all steps. What was chosen from the steps that were planned
+#'   first stays: every how many steps frames and networks are kept, and over how many steps the learning rate falls or
+#'   the bandwidth is annealed. With `object` missing, the stopped run is kept until all its planned steps are done.
 #' @examples
 #' set.seed(1)
 #' fit <- gpa(function(n) matrix(rnorm(2 * n), n), matrix(rexp(100), 50), n_steps = 20)
@@ -36,14 +41,21 @@ resume <- function(object, n_steps = NULL, progress = NULL) {
   }
   planned <- run$planned
   if (nzchar(run$ended)) run <- reopen(run)
-  if (!is.null(n_steps)) run$planned <- more_steps(run, n_steps)
+  if (!is.null(n_steps)) run <- plan_steps(run, more_steps(run, n_steps))
   run <- go_on(run, progress)
   fit <- finish_or_remember(run)
   if (missing(object)) {
-    run$planned <- max(planned, run$planned)
+    run <- plan_steps(run, max(planned, run$planned))
     interrupted$run <- if (is_open(run)) run
   }
   fit
+}
+
+# The run with another number of steps in all. Its settings are then those of a run that had this plan from the start.
+plan_steps <- function(run, planned) {
+  run$planned <- planned
+  if (!is.null(run$control$n_steps)) run$control$n_steps <- planned
+  run
 }
 
 more_steps <- function(run, n_steps) {

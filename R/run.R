@@ -192,10 +192,10 @@ checkpoint_writer <- function(path) {
 # Writes another file and renames it, so that the last checkpoint stays until the new one is complete. Returns NULL or
 # the message of the error. All errors and warnings are caught here, because they can only come from the file system.
 write_checkpoint <- function(run, path) {
-  partial <- paste0(path, ".part")
+  partial <- partial_path(path)
   on.exit(unlink(partial))
   tryCatch({
-    write_whole(run, partial)
+    write_whole(mark_run(run), partial)
     if (file.rename(partial, path)) NULL else "it could not be renamed"
   }, error = conditionMessage, warning = conditionMessage)
 }
@@ -211,15 +211,49 @@ write_whole <- function(run, path) {
   if (!identical(file.size(path), size)) stop("the disk is full")
 }
 
+# The run as a file holds it: first the word by which the file is known (see checks.R), last a fingerprint.
+mark_run <- function(run) {
+  fingerprint <- run_fingerprint(run)
+  structure(c(list(word = checkpoint_word), unclass(run), list(fingerprint = fingerprint)), class = class(run))
+}
+
+# Of all parts, and of the frames that a run of efs_forward() has in an environment.
+run_fingerprint <- function(run) {
+  store <- run$store
+  fingerprint(c(list(class(run)), unclass(run), if (is.environment(store)) {
+    list(store = lapply(sort(names(store)), function(name) fingerprint(store[[name]])))
+  }))
+}
+
 read_checkpoint <- function(path) {
   if (dir.exists(path)) fail("`object` is \"%s\", which is a directory and not a checkpoint.", path)
   if (!file.exists(path)) fail("`object` is \"%s\", but there is no such file.", path)
+  if (is_device(normalizePath(path))) fail("`object` is \"%s\", which is a device and not a checkpoint.", path)
   run <- tryCatch(readRDS(path), error = function(e) NULL, warning = function(w) NULL)
   if (is.list(run) && !is.null(run$state) && !inherits(run, "particle_run")) {
     fail("`object` is \"%s\", a checkpoint of particleflow 0.1.0 or earlier, which this version cannot read.", path)
   }
+  if (inherits(run, c("gpa", "wgf", "riesz_trajectory"))) {
+    fail("`object` is \"%s\", a file that holds a fit of class \"%s\" and no checkpoint; %s.", path, class(run)[1],
+         "read the fit with readRDS() and give the fit itself")
+  }
   if (!inherits(run, "particle_run")) fail("`object` is \"%s\", which is not a checkpoint.", path)
+  run <- check_marked(run, path)
   run$control$checkpoint <- normalizePath(path)
+  run
+}
+
+# The run without its marks, if it is as write_checkpoint() wrote it.
+check_marked <- function(run, path) {
+  if (!is.list(run) || !is_readable(run$version)) {
+    fail("`object` is \"%s\", a checkpoint of particleflow %s, which particleflow %s cannot read.", path,
+         if (is.list(run)) version_text(run$version) else version_text(NULL), utils::packageVersion("particleflow"))
+  }
+  found <- run$fingerprint
+  run[c("word", "fingerprint")] <- NULL
+  if (!identical(found, run_fingerprint(run))) {
+    fail("`object` is \"%s\", a checkpoint that was changed after it was written; start the run again.", path)
+  }
   run
 }
 

@@ -43,10 +43,11 @@ characteristic_function <- function(x, frequencies) {
 #' show how large it is.
 #'
 #' @inheritParams energy_distance
-#' @param frequencies Numeric matrix `[k, d]`, one frequency a row, in radians per
-#'   unit of the data (for one column also a vector); `NULL` draws them.
-#' @param weights Numbers \eqn{w_k} of at least 0, one a frequency, for given
-#'   `frequencies`; `NULL`: all \eqn{1/k}.
+#' @param frequencies A numeric matrix or data frame with k rows and the d columns of `x`. Each row is one frequency,
+#'   in radians per unit of the data. Columns are matched by name if both have names, otherwise by position. If `x` has
+#'   one column, a vector may be given. `NULL`: frequencies are drawn.
+#' @param weights k finite numbers \eqn{w_k} of at least 0, one per row of `frequencies`. They can be given only with
+#'   `frequencies`. `NULL`: all are \eqn{1/k}.
 #' @param measure The measure that frequencies are drawn for: `"energy"` or
 #'   `"gaussian"`.
 #' @param n_frequencies How many are drawn, at least 1.
@@ -72,7 +73,9 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
                                     measure = c("energy", "gaussian"), n_frequencies = 1000,
                                     bandwidth = NULL, unbiased = FALSE, seed = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")
-  found <- moderate(check_two_samples(x, y, if (unbiased) 2L else 1L))
+  tables <- read_alike(list(x = x, y = y), if (unbiased) 2L else 1L)
+  names <- colnames(tables$x)
+  found <- moderate(lapply(tables, unname))
   x <- found$tables$x
   y <- found$tables$y
   unit <- 1
@@ -84,8 +87,7 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
     frequencies <- drawn$frequencies
     weights <- drawn$weights
   } else {
-    if (is.null(dim(frequencies)) && ncol(x) == 1) frequencies <- matrix(frequencies)
-    frequencies <- check_points(frequencies, "frequencies", dim = ncol(x)) * found$unit
+    frequencies <- check_frequencies(frequencies, names, ncol(x)) * found$unit
     if (!all(is.finite(frequencies))) {
       fail("`frequencies` times the rows leave the range of numbers; give smaller `frequencies` or a larger unit.")
     }
@@ -100,6 +102,13 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
     squares <- squares - (1 - rowSums(of_x^2)) / (nrow(x) - 1) - (1 - rowSums(of_y^2)) / (nrow(y) - 1)
   }
   unit * sum(weights * squares)
+}
+
+# A matrix of frequencies, one row each, with the columns in the order of the tables, whose columns are called `names`.
+check_frequencies <- function(frequencies, names, dim) {
+  if (is.null(dim(frequencies)) && dim == 1) frequencies <- matrix(frequencies)
+  points <- check_points(frequencies, "frequencies", dim = dim)
+  unname(points[, match_columns(colnames(points), names, ncol(points), dim, "frequencies"), drop = FALSE])
 }
 
 # `found`: the tables x and y in the unit of moderate().

@@ -15,10 +15,28 @@ moderate <- function(tables) {
   list(tables = lapply(tables, function(x) if (!is.null(x)) x / second), unit = unit * second)
 }
 
+# The tables with column j divided by spread[j]. Numbers beyond 1e300 units are set to that, because distances between
+# them would leave the range of doubles.
+in_units <- function(tables, spread) {
+  lapply(tables, function(x) if (!is.null(x)) within_units(sweep(x, 2, spread, "/")))
+}
+
+most_units <- 1e300
+
+within_units <- function(x) {
+  far <- abs(x) > most_units
+  if (any(far)) x[far] <- sign(x[far]) * most_units
+  x
+}
+
 largest_number <- function(tables) max(vapply(tables, function(x) if (length(x)) max(abs(x)) else 0, 0))
 
 # The power of two at or below `size`; the smallest of full precision at least.
 binary_unit <- function(size) 2^max(floor(log2(size)), -1022)
 
-# A width in the new unit. Beyond 1e-100 and 1e100 times the largest number no kernel can tell it from these.
-moderate_width <- function(width, unit) if (unit == 1) width else min(max(width / unit, 1e-100), 1e100)
+# A width in the new unit. Beyond 1e-100 and 1e100 times the largest number no kernel can tell it from these. Tables of
+# ordinary size have a wider range, in which the square of a width stays in the range of doubles.
+moderate_width <- function(width, unit) {
+  most <- if (unit == 1) largest_length else 1e100
+  min(max(width / unit, 1 / most), most)
+}

@@ -33,15 +33,22 @@ sliced_wasserstein <- function(x, y, n_directions = 200, p = 2, seed = NULL) {
   tables <- found$tables
   directions <- sliced_directions(n_directions, ncol(tables$x), seed)
   pieces <- quantile_pieces(nrow(tables$x), nrow(tables$y))
-  powers <- in_columns(nrow(directions), nrow(tables$x) + nrow(tables$y), function(k) {
+  distances <- in_columns(nrow(directions), nrow(tables$x) + nrow(tables$y), function(k) {
     towards <- t(directions[k, , drop = FALSE])
     x <- tables$x %*% towards
     y <- tables$y %*% towards
     vapply(seq_along(k), function(j) {
-      sum(pieces$length * abs(sort(x[, j])[pieces$x] - sort(y[, j])[pieces$y])^p)
+      gap <- abs(sort(x[, j])[pieces$x] - sort(y[, j])[pieces$y])
+      if (p <= 2) sum(pieces$length * gap^p) else power_mean(gap, pieces$length, p)
     }, 0)
   })
-  found$unit * mean(powers)^(1 / p)
+  found$unit * if (p <= 2) mean(distances)^(1 / p) else power_mean(distances, 1 / length(distances), p)
+}
+
+# (sum of weights * values^p)^(1/p), in the unit of the largest value, because high powers leave the range of doubles.
+power_mean <- function(values, weights, p) {
+  largest <- max(values)
+  if (largest > 0) largest * sum(weights * (values / largest)^p)^(1 / p) else 0
 }
 
 # Unit vectors, one per row. In one dimension all give the same distance.

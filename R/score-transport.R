@@ -196,7 +196,7 @@ warn_unsettled <- function(result, tolerance, unit) {
   warning(sprintf(paste(
     "wasserstein2() has not converged in %d iterations: %.2g of the mass is in the wrong place, where `tolerance` is",
     "%.2g. Raise `blur` (%.3g) or `max_iterations`."
-  ), attr(result, "iterations"), attr(result, "error"), tolerance, unit * attr(result, "blur")), call. = FALSE)
+  ), attr(result, "iterations"), min(1, attr(result, "error")), tolerance, unit * attr(result, "blur")), call. = FALSE)
 }
 
 limit_rows <- function(x, what, most) {

@@ -52,17 +52,16 @@ new_score <- function(name, label, value, better = c("lower", "higher"), share =
     fail("`name` must be one word of small letters, digits and underscores, not %s.", describe(name))
   }
   if (!is_word(label)) fail("`label` must be one character string, not %s.", describe(label))
-  if (!is.null(kept) && !is_word(kept)) fail("`kept` must be NULL or one character string, not %s.", describe(kept))
+  check_kept(kept)
   if (is.character(rows)) {
     rows <- check_choice(rows, c("max_rows", "w2_rows"), "rows")
   } else {
     rows <- check_number(rows, "rows", lower = 20, finite = FALSE)
   }
-  check_function(value, "value")
-  for (field in c("relabel", "sentence", "details")) {
-    given <- get(field)
-    if (!is.null(given)) check_function(given, field)
-  }
+  check_hook(check_function(value, "value"), "value", c("x", "y", "settings"))
+  if (!is.null(relabel)) check_hook(check_function(relabel, "relabel"), "relabel", c("pooled", "first", "settings"))
+  if (!is.null(sentence)) check_hook(check_function(sentence, "sentence"), "sentence", c("object", "alike", "new"))
+  if (!is.null(details)) check_hook(check_function(details, "details"), "details", "object")
   structure(
     list(
       name = name, label = label, value = value, better = check_choice(better, c("lower", "higher"), "better"),
@@ -73,6 +72,18 @@ new_score <- function(name, label, value, better = c("lower", "higher"), share =
     class = "particleflow_score"
   )
 }
+
+check_kept <- function(kept) {
+  if (is.null(kept)) return(invisible())
+  if (!is_word(kept)) fail("`kept` must be NULL or one character string, not %s.", describe(kept))
+  if (kept %in% report_entries) {
+    fail("`kept` must be a name that the report does not use itself, not %s.", describe(kept))
+  }
+}
+
+# The entries of a report besides the objects that scores keep.
+report_entries <- c("verdict", "scores", "splits", "novelty", "alarms", "columns", "correlation", "shares", "notes",
+                    "n", "n_permutations", "elapsed", "call", "said", "details")
 
 is_word <- function(x) is.character(x) && length(x) == 1 && !is.na(x) && nzchar(x)
 
@@ -124,36 +135,68 @@ check_scores <- function(scores) {
     fail("`scores` must hold only scores made by new_score(), but its entry %d is %s.", which(!good)[1],
          describe(scores[[which(!good)[1]]]))
   }
+  scores <- lapply(seq_along(scores), function(i) remake_score(scores[[i]], i))
   names(scores) <- vapply(scores, `[[`, "", "name")
-  twice <- anyDuplicated(names(scores))
-  if (twice) {
-    fail("`scores` holds two scores with the name \"%s\"; give one of them another name.", names(scores)[twice])
+  for (what in c("name", "kept")) {
+    given <- unlist(lapply(scores, `[[`, what))
+    if (anyDuplicated(given)) {
+      fail("`scores` holds two scores with the %s \"%s\"; give one of them another one.", what,
+           given[anyDuplicated(given)])
+    }
   }
   scores
+}
+
+# The i-th of `scores`, whose fields may have been changed since new_score() made it.
+remake_score <- function(score, i) {
+  fields <- unclass(score)[names(formals(new_score))]
+  tryCatch(do.call(new_score, fields, quote = TRUE), particleflow_input = function(e) {
+    fail("Entry %d of `scores` is no score as new_score() makes it: %s", i, conditionMessage(e))
+  })
 }
 
 # The value of a score for two tables of at most its number of rows; `x` and `y` are in random order.
 score_value <- function(score, x, y, settings) {
   most <- if (is.character(score$rows)) settings[[score$rows]] else score$rows
-  check_value(score, score$value(first_rows(x, most), first_rows(y, most), settings))
+  check_value(score, call_score(score, "value", first_rows(x, most), first_rows(y, most), settings))
+}
+
+# What a function of a score returns. Its errors are passed on with the name of the score.
+call_score <- function(score, field, ...) {
+  tryCatch(score[[field]](...), error = function(e) {
+    if (inherits(e, "particleflow_error")) stop(e)
+    fail("`%s` of the score \"%s\" failed: %s", field, score$name, conditionMessage(e))
+  })
 }
 
 check_value <- function(score, value) {
   if (!is.numeric(value) || length(value) != 1 || !is.finite(value)) {
-    fail("The score \"%s\" must return one finite number, not %s.", score$name, describe(value))
+    fail("`value` of the score \"%s\" must return one finite number, not %s.", score$name, describe(value))
   }
   value
+}
+
+# The text that `sentence` or `details` of a score returns for an object.
+score_text <- function(score, field, ...) {
+  text <- call_score(score, field, ...)
+  if (!is.null(text) && !is_word(text)) {
+    fail("`%s` of the score \"%s\" must return one character string or NULL, not %s.", field, score$name,
+         describe(text))
+  }
+  text
 }
 
 first_rows <- function(x, most) x[seq_len(min(nrow(x), most)), , drop = FALSE]
 
 # One value per column of `first`, which says which rows of `pooled` are the first table.
 score_deals <- function(score, pooled, first, settings) {
-  if (!is.null(score$relabel)) return(check_relabelled(score, score$relabel(pooled, first, settings), ncol(first)))
+  if (!is.null(score$relabel)) {
+    return(check_relabelled(score, call_score(score, "relabel", pooled, first, settings), ncol(first)))
+  }
   vapply(seq_len(ncol(first)), function(deal) {
     own <- first[, deal] == 1
     settings$memo <- new.env()
-    value <- score$value(pooled[own, , drop = FALSE], pooled[!own, , drop = FALSE], settings)
+    value <- call_score(score, "value", pooled[own, , drop = FALSE], pooled[!own, , drop = FALSE], settings)
     as.double(check_value(score, value))
   }, 0)
 }

@@ -86,7 +86,9 @@ join_repeats <- function(z, blocks) {
 check_blocks <- function(blocks, n) {
   if (is.null(blocks)) return(NULL)
   if (!is.atomic(blocks) || length(blocks) != n || anyNA(blocks)) {
-    fail("`blocks` must say for each of the %d rows which belong together, without NA, not %s.", n, describe(blocks))
+    named <- is.character(blocks) && length(blocks) == 1
+    fail("`blocks` must have one entry for each of the %d rows, without NA, not be %s%s.", n, describe(blocks),
+         if (named) "; a column is given by its values, such as x$subject, and not by its name" else "")
   }
   blocks
 }

@@ -33,12 +33,12 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
   threads <- threads_within(threads)
   if (is.null(given)) {
     counts <- class_counts(object, nsim)
-    check_table_room(object, sum(as.double(counts)))
+    check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
     state <- stream_within(seed)
     drawn <- free_draws(object, counts, density_floor, threads, progress)
   } else {
     nsim <- check_count(nsim, "nsim")
-    check_table_room(object, nsim)
+    check_table_memory(nsim, "nsim", object$latent$dim + n_columns(object$table))
     condition <- read_given(given, object$table)
     state <- stream_within(seed)
     drawn <- given_draws(object, condition, nsim, threads)

@@ -3,6 +3,7 @@
 # The result of reading a table is its template, a list of
 #   form     the class in which rows come back
 #   names    the names of the measured columns, in their order; NULL if they have none
+#   blank    without `names`: the names as they were given, all of them empty or NA; NULL if there were none
 #   columns  the different fitted columns
 #   of [p]   the number of the fitted column that reads measured column j
 #   dims [p] the number of coordinates of each measured column, 0 for constant columns
@@ -24,49 +25,58 @@ read_tables <- function(tables, min_rows, kinds = column_kinds(), constants = TR
   tables <- stats::setNames(Map(plain_table, tables, whats), whats)
   Map(check_extent, tables, whats, rep_len(min_rows, length(tables)))
   names <- Find(Negate(is.null), lapply(tables, column_names))
-  found <- read_columns(tables, names, kinds, grouped)
+  read <- read_columns(tables, names, kinds, grouped)
+  found <- read$found
+  all <- read$z
   sizes <- vapply(tables, nrow, 0L)
-  all <- bind_coordinates(found, sum(sizes))
   rows <- split(seq_len(sum(sizes)), rep(factor(seq_along(sizes)), sizes))
   part <- function(i) if (length(tables) == 1) all else all[rows[[i]], , drop = FALSE]
-  owner <- rep(seq_along(found), coordinate_counts(found))
+  dims <- coordinate_counts(found)
+  owner <- rep(seq_along(found), dims)
   for (i in seq_along(tables)) check_finite(part(i), whats[i], names, owner)
-  range <- apply(all, 2, range)
+  range <- column_ranges(all)
   if (constants) {
     same <- setdiff(seq_along(found), owner[range[2, ] > range[1, ]])
     found[same] <- lapply(found[same], constant_column)
+    dims[same] <- 0L
     kept <- !owner %in% same
     if (length(same)) all <- all[, kept, drop = FALSE]
     range <- range[, kept, drop = FALSE]
   }
-  labels <- coordinate_names(names, coordinate_counts(found))
+  labels <- coordinate_names(names, dims)
   points <- lapply(seq_along(tables), function(i) with_dimnames(part(i), list(row_labels(tables[[i]]), labels)))
   list(points = stats::setNames(points, whats), margin = total_margin(found, nrow(all)),
-       template = new_template(tables[[1]], names, found, range))
+       template = new_template(tables[[1]], names, found, dims, range))
 }
 
+# found: for each measured column what read_column() says. z [n, sum of dims]: the coordinates of all rows.
 read_columns <- function(tables, names, kinds, grouped) {
   first <- tables[[1]]
   p <- ncol(first)
-  if (is.data.frame(first)) {
-    for (j in seq_len(p)) {
-      values <- unbox(first[[j]])
-      if (is.null(column_kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j),
-                                                                grouped)
-    }
+  bare <- nzchar(bare_types(first))
+  for (j in which(!bare)) {
+    values <- unbox(column_at(first, j))
+    if (is.null(column_kind_of(values, kinds))) refuse_column(values, names(tables)[1], column_name(names, j), grouped)
   }
   at <- align_columns(tables)
-  lapply(seq_len(p), function(j) {
+  found <- vector("list", p)
+  plain <- read_plain(tables, at, kinds)
+  found[plain$at] <- plain$found
+  for (j in setdiff(seq_len(p), plain$at)) {
     parts <- lapply(seq_along(tables), function(i) column_at(tables[[i]], at[[i]][j]))
-    read_column(stats::setNames(parts, names(tables)), column_name(names, j), kinds, grouped)
-  })
+    found[[j]] <- read_column(stats::setNames(parts, names(tables)), column_name(names, j), kinds, grouped)
+  }
+  list(found = found, z = bind_coordinates(found, plain$at, plain$z))
 }
 
 # One column of all tables. column: the fitted column; z: the coordinates of all rows; margin: NULL stands for 0;
-# values: the first value; box: see box_of().
+# values: the first value; key: columns of the same key are read in the same way, NA is read as no other; box: see
+# box_of().
 read_column <- function(parts, name, kinds, grouped) {
   box <- box_of(parts[[1]])
   parts <- lapply(parts, unbox)
+  several <- Position(function(values) length(dim(values)) > 1, parts)
+  if (!is.na(several)) refuse_column(parts[[several]], names(parts)[several], name, grouped)
   together <- length(parts) == 1 || all(vapply(parts, is_plain_number, NA))
   values <- if (together && length(parts) > 1) join_numbers(parts) else parts[[1]]
   kind <- column_kind_of(values, kinds)
@@ -74,10 +84,11 @@ read_column <- function(parts, name, kinds, grouped) {
   column <- fit_column(kind, values)
   all <- if (together) list(values) else parts
   z <- lapply(seq_along(all), function(i) encode_part(column, all[[i]], kind, names(parts)[i], name))
-  column$dim <- as.integer(length(z[[1]]) %/% length(all[[1]]))
+  column$dim <- if (length(all[[1]])) as.integer(length(z[[1]]) %/% length(all[[1]])) else 1L
   margin <- if (!is.null(kind$margin)) unlist(lapply(all, function(values) column_margin(column, values, kind)))
   z <- if (length(z) == 1) z[[1]] else do.call(rbind, lapply(z, matrix, ncol = column$dim))
-  list(column = column, z = z, margin = margin, values = take(values, 1L), box = box)
+  key <- if (length(column$state) || !is.character(column$kind)) NA_character_ else column$kind
+  list(column = column, z = z, margin = margin, values = take(values, 1L), key = key, box = box)
 }
 
 # The coordinates of values that a fitted column can read. Other values are an error. An error of a kind is passed on
@@ -99,16 +110,22 @@ join_numbers <- function(parts) {
   give_attributes(joined, kept_attributes(parts[[1]]))
 }
 
-bind_coordinates <- function(found, n) {
-  matrix(unlist(lapply(found, `[[`, "z"), use.names = FALSE), n, sum(coordinate_counts(found)))
+# [n, sum of dims]: z [n, length(at)], the coordinates of the columns `at`, and the coordinates of the others.
+bind_coordinates <- function(found, at, z) {
+  plain <- seq_along(found) %in% at
+  if (all(plain)) return(z)
+  owned <- rep(plain, coordinate_counts(found))
+  all <- matrix(0, nrow(z), length(owned))
+  all[, owned] <- z
+  all[, !owned] <- unlist(lapply(found[!plain], `[[`, "z"), use.names = FALSE)
+  all
 }
 
 coordinate_counts <- function(found) vapply(found, function(one) one$column$dim, 0L)
 
 # The column as a constant column, which has no coordinates.
 constant_column <- function(one) {
-  inner <- one$column
-  one$same_as <- if (!length(inner$state) && is.character(inner$kind)) paste(inner$kind, sprintf("%a", one$z[1]))
+  if (!is.na(one$key)) one$key <- paste(one$key, sprintf("%a", one$z[1]))
   one$column <- fit_column(column_constant(), one$values)
   one$column$dim <- 0L
   one["margin"] <- list(NULL)
@@ -116,7 +133,8 @@ constant_column <- function(one) {
 }
 
 total_margin <- function(found, n) {
-  given <- Filter(Negate(is.null), lapply(found, `[[`, "margin"))
+  given <- lapply(found, `[[`, "margin")
+  given <- given[lengths(given) > 0]
   if (length(given)) Reduce(`+`, given) else numeric(n)
 }
 
@@ -134,17 +152,15 @@ with_dimnames <- function(points, names) {
 }
 
 # Columns that are read in the same way share one fitted column.
-new_template <- function(x, names, found, range) {
-  key <- vapply(seq_along(found), function(j) {
-    column <- found[[j]]$column
-    if (!is.null(found[[j]]$same_as)) return(found[[j]]$same_as)
-    if (length(column$state) || !is.character(column$kind)) paste0("column ", j) else column$kind
-  }, "")
+new_template <- function(x, names, found, dims, range) {
+  key <- vapply(found, `[[`, "", "key")
+  key[is.na(key)] <- paste("column", which(is.na(key)))
   first <- !duplicated(key)
-  boxed <- which(!vapply(found, function(one) is.null(one$box), NA))
+  boxed <- which(lengths(lapply(found, `[[`, "box")) > 0)
   list(
-    form = form_of(x), names = names, columns = lapply(found[first], `[[`, "column"), of = match(key, key[first]),
-    dims = coordinate_counts(found), boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)),
+    form = form_of(x), names = names, blank = if (is.null(names)) names_as_given(x),
+    columns = lapply(found[first], `[[`, "column"), of = match(key, key[first]), dims = dims,
+    boxes = lapply(boxed, function(j) list(at = j, name = found[[j]]$box$name)),
     range = range, group = NULL
   )
 }

@@ -3,6 +3,8 @@
 # Any table that can be read, as a matrix or as a data frame without groups. Other objects are an error.
 plain_table <- function(x, what, mixed = FALSE) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) return(ungroup(x))
+  # as.matrix() of a data frame without rows is a logical matrix
+  if (!mixed && is.matrix(x) && is.logical(x) && nrow(x) == 0) storage.mode(x) <- "double"
   if (is.data.frame(x) || (is.matrix(x) && (is.numeric(x) || (mixed && is.atomic(x))))) return(x)
   for (class in names(samples_in_columns)) {
     if (inherits(x, class)) {
@@ -76,6 +78,7 @@ shape_table <- function(columns, names, n, form) {
     values <- unlist(columns, use.names = FALSE)
     return(matrix(values, n, length(columns), dimnames = if (!is.null(names)) list(NULL, names)))
   }
+  if (is.null(names) && form == "data.table") names <- character(length(columns)) # there is none without names
   frame <- new_frame(columns, names, n)
   if (form == "tibble") class(frame) <- c("tbl_df", "tbl", "data.frame")
   if (form == "data.table") {
@@ -120,12 +123,16 @@ matrix_like <- function(full, x) {
 # The values of column j.
 column_at <- function(x, j) if (is.data.frame(x)) x[[j]] else x[, j]
 
-# The names of the columns. NULL if there are none.
+# The names of the columns. NULL if there are none, or if all are empty or NA.
 column_names <- function(x) {
+  names <- names_as_given(x)
+  if (all(is.na(names) | names == "")) NULL else names
+}
+
+# A copy of the names, because data.table changes the names of a table in place.
+names_as_given <- function(x) {
   names <- if (is.data.frame(x)) names(x) else colnames(x)
-  # a copy, because data.table changes the names of a table in place
-  names <- names[seq_along(names)]
-  if (!length(names) || all(is.na(names) | names == "")) NULL else names
+  names[seq_along(names)]
 }
 
 # The row names that the user gave. NULL if the rows are only numbered.

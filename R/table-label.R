@@ -26,6 +26,7 @@ read_label <- function(found, n, what, each = c("row", "rows of `x`")) {
   if (!is.atomic(value) || is.null(value) || length(value) != n) {
     fail("`%s` must have one entry for each of the %d %s, not be %s.", what, n, each[2], describe(value))
   }
+  if (is.raw(value)) fail("`%s` must hold numbers, texts or levels of a factor, not raw bytes.", what)
   if (length(dim(value)) == 2) value <- drop(value)
   if (anyNA(value)) fail("`%s` must not contain NA (%s %s).", what, each[1], some(which(is.na(value))))
   order <- label_order(value)

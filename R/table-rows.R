@@ -9,18 +9,24 @@ encode_rows <- function(newdata, template, what = "newdata") {
   check_extent(x, what, 0L)
   at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), what, template$group$name)
   codes <- lapply(template$columns, column_code)
-  found <- lapply(which(varying(template)), function(j) {
-    k <- template$of[j]
-    name <- column_name(template$names, j)
-    values <- unbox(column_at(x, at[j]))
-    column <- template$columns[[k]]
-    list(column = column, z = encode_part(column, values, codes[[k]], what, name),
-         margin = column_margin(column, values, codes[[k]]))
-  })
-  points <- bind_coordinates(found, nrow(x))
-  check_finite(points, what, template$names, rep(which(varying(template)), template$dims[varying(template)]))
+  varies <- which(varying(template))
+  plain <- are_plain(template$columns)[template$of[varies]] & nzchar(bare_types(x)[at[varies]])
+  found <- lapply(template$columns[template$of[varies]], function(column) list(column = column))
+  for (i in which(!plain)) {
+    j <- varies[i]
+    found[[i]] <- encode_new(template, j, unbox(column_at(x, at[j])), codes[[template$of[j]]], what)
+  }
+  points <- bind_coordinates(found, which(plain), bare_values(x, at[varies[plain]]))
+  check_finite(points, what, template$names, rep(varies, template$dims[varies]))
   labels <- coordinate_names(template$names, template$dims)
   list(points = with_dimnames(points, list(row_labels(x), labels)), margin = total_margin(found, nrow(x)))
+}
+
+# The coordinates and the margin of new values of measured column j.
+encode_new <- function(template, j, values, code, what) {
+  column <- template$columns[[template$of[j]]]
+  list(column = column, z = encode_part(column, values, code, what, column_name(template$names, j)),
+       margin = column_margin(column, values, code))
 }
 
 # New rows in the form of the table, with all its columns, types and names. bounds: whether coordinates are reflected
@@ -29,7 +35,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE, fill = F
   points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
   columns <- decode_columns(points, template, fill)
-  names <- template$names
+  names <- if (is.null(template$names)) template$blank else template$names
   if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
   label <- label_values(group, template$group)
   if (template$form == "matrix") {
@@ -38,6 +44,7 @@ write_table <- function(points, template, group = NULL, bounds = FALSE, fill = F
     return(rows)
   }
   before <- if (is.na(template$group$position)) length(columns) else template$group$position - 1L
+  if (is.null(names)) names <- character(length(columns))
   columns <- append(columns, list(label), before)
   shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
 }
@@ -47,12 +54,19 @@ decode_columns <- function(points, template, fill = FALSE) {
   codes <- lapply(template$columns, column_code)
   last <- cumsum(template$dims)
   determined <- vapply(template$relations, `[[`, 0L, "at")
-  columns <- lapply(seq_along(template$of), function(j) {
+  columns <- vector("list", length(template$of))
+  plain <- are_plain(template$columns)
+  for (k in which(plain)) {
+    j <- which(template$of == k)
+    values <- decode_column(template$columns[[k]], matrix(points[, last[j]], ncol = 1), codes[[k]])
+    values <- matrix(values, nrow(points), length(j))
+    columns[j] <- lapply(seq_along(j), function(i) values[, i])
+  }
+  for (j in setdiff(which(!plain[template$of]), determined)) {
     k <- template$of[j]
-    if (j %in% determined) return(NULL)
     at <- seq_len(template$dims[j]) + last[j] - template$dims[j]
-    decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]], fill)
-  })
+    columns[[j]] <- decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]], fill)
+  }
   for (j in seq_along(columns)) {
     leader <- template$columns[[template$of[j]]]$leader
     if (!is.null(leader) && !fill) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))

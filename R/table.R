@@ -40,7 +40,7 @@ drop_columns <- function(x, position) {
 read_pair <- function(source, target, n_source) {
   if (is.function(source)) {
     target <- plain_table(target, "target")
-    n_source <- if (is.null(n_source)) nrow(target) else check_count(n_source, "n_source", 2L)
+    n_source <- if (is.null(n_source)) nrow(target) else check_rows(n_source, "n_source", ncol(target), 2L)
     tables <- list(target = target, `source(n)` = draw_source(source, n_source))
   } else {
     if (!is.null(n_source)) fail("`n_source` belongs to a `source` that is a function.")
@@ -114,9 +114,14 @@ check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "
 }
 
 # Points with the columns `names`, matched by name if both have names, otherwise by position.
-check_named_points <- function(x, what, names, dim) {
-  points <- check_points(x, what, min_rows = 0L)
+check_named_points <- function(x, what, names, dim, min_rows = 0L) {
+  points <- check_points(x, what, min_rows)
   points[, match_columns(column_names(points), names, ncol(points), dim, what), drop = FALSE]
+}
+
+# A vector as a matrix of one row. The names of the vector are those of the columns.
+row_of <- function(values) {
+  matrix(values, 1, length(values), dimnames = if (!is.null(names(values))) list(NULL, names(values)))
 }
 
 # A plain matrix as a matrix of doubles without attributes other than dim and dimnames.

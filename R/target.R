@@ -59,6 +59,7 @@ target_mixture <- function(means, covariances = 1, weights = NULL) {
 #' @export
 target_ring <- function(modes = 8, radius = 4, sd = 0.5, dim = 2, weights = NULL) {
   modes <- check_count(modes, "modes", 1L)
+  dim <- check_target_size(dim, modes)
   radius <- check_number(radius, "radius", lower = 0)
   angle <- 2 * pi * (seq_len(modes) - 1) / modes
   mode_target(radius * cbind(cos(angle), sin(angle)), sd, dim, weights)
@@ -68,13 +69,25 @@ target_ring <- function(modes = 8, radius = 4, sd = 0.5, dim = 2, weights = NULL
 #' @export
 target_grid <- function(side = 3, spacing = 3, sd = 0.5, dim = 2, weights = NULL) {
   side <- check_count(side, "side", 1L)
+  dim <- check_target_size(dim, as.double(side)^2)
   spacing <- check_number(spacing, "spacing", lower = 0)
   at <- spacing * (seq_len(side) - (side + 1) / 2)
   mode_target(cbind(rep(at, side), rep(at, each = side)), sd, dim, weights)
 }
 
-mode_target <- function(plane, sd, dim, weights) {
+# The number of dimensions of a target. modes: the number of modes of a mixture; 0: no mixture. A mode has three
+# matrices [dim, dim], and R needs some hundred bytes for each of them besides.
+check_target_size <- function(dim, modes) {
   dim <- check_count(dim, "dim", 2L)
+  numbers <- if (modes > 0) modes * (3 * as.double(dim)^2 + 100) else 4 * as.double(dim)
+  what <- sprintf("A target in %d dimensions", dim)
+  if (modes > 0) what <- sprintf("%s with %.0f mode%s", what, modes, if (modes == 1) "" else "s")
+  check_memory(8 * numbers, what, if (modes > dim) "give fewer modes" else "give a smaller `dim`")
+  dim
+}
+
+# plane [modes, 2]: the first two columns of the means.
+mode_target <- function(plane, sd, dim, weights) {
   sd <- check_number(sd, "sd", lower = 0, open_lower = TRUE)
   target_mixture(cbind(plane, matrix(0, nrow(plane), dim - 2L)), sd^2, weights)
 }
@@ -82,7 +95,7 @@ mode_target <- function(plane, sd, dim, weights) {
 #' @rdname target_mixture
 #' @export
 target_banana <- function(width = 2, bend = 0.5, dim = 2) {
-  dim <- check_count(dim, "dim", 2L)
+  dim <- check_target_size(dim, 0)
   width <- check_number(width, "width", lower = 0, open_lower = TRUE)
   bend <- check_number(bend, "bend")
   new_target("banana", dim, "banana", list(width = width, bend = bend), centre = rep(0, dim),
@@ -96,7 +109,7 @@ widest_funnel <- 100
 #' @rdname target_mixture
 #' @export
 target_funnel <- function(dim = 2, sd = 1) {
-  dim <- check_count(dim, "dim", 2L)
+  dim <- check_target_size(dim, 0)
   sd <- check_number(sd, "sd", lower = 0, upper = widest_funnel, open_lower = TRUE)
   spread <- min(exp(sd^2 / 4), largest_length)
   new_target("funnel", dim, "funnel", list(sd = sd), centre = rep(0, dim), spread = c(sd, rep(spread, dim - 1L)))

@@ -46,6 +46,7 @@ plot.particle_trajectory <- function(x, type = c("frames", "energy"), times = NU
 trajectory_picture <- function(x, type, times, group, col) {
   type <- check_choice(type, c("frames", "energy"), "type")
   check_belongs(type, "frames", times = times, group = group)
+  check_whole(x, "x")
   extent <- dim(x$frames)
   flow <- list(trajectory = x, centre = rep(0, extent[2]), scale = rep(1, extent[2]), rows = seq_len(extent[1]))
   flows <- list(flow)

@@ -84,11 +84,15 @@ new_trajectory <- function(kind, maker, stored, diagnostics, field) {
     list(diagnostics = diagnostics, fingerprint = NULL, maker = maker,
          version = as.character(utils::packageVersion("particleflow")))
   )
+  traj <- structure(traj, class = c(paste0(kind, "_trajectory"), "particle_trajectory"))
   traj$fingerprint <- trajectory_fingerprint(traj)
-  structure(traj, class = c(paste0(kind, "_trajectory"), "particle_trajectory"))
+  traj
 }
 
-trajectory_fingerprint <- function(traj) fingerprint(unclass(traj)[setdiff(names(traj), "fingerprint")])
+# The class decides which methods go through the steps, so it is covered too.
+trajectory_fingerprint <- function(traj) {
+  fingerprint(c(list(class = class(traj)), unclass(traj)[setdiff(names(traj), "fingerprint")]))
+}
 
 # Stops if the trajectory was changed after its maker made it. Each function that goes through the steps calls this
 # once.

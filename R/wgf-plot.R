@@ -61,7 +61,7 @@ wgf_frames_picture <- function(fit, times, target, col) {
     if (!is.numeric(times) || !length(times) || anyNA(times)) fail("`times` must be numbers, not %s.", describe(times))
     sort(unique(vapply(times, function(time) which.min(abs(clock - time)), 1L)))
   }
-  goal <- if (!is.null(fit$rule$target) && check_count(target, "target") > 0) {
+  goal <- if (!is.null(fit$rule$target) && check_rows(target, "target", fit$rule$dim) > 0) {
     key <- c(1L, 1L)
     draw_target(fit$rule$target, draw_normal(target, fit$rule$dim, key, 1L), draw_uniform(target, 1L, key, 0L)[, 1])
   }

@@ -92,7 +92,7 @@
 #' @param start Where the particles start. A matrix with one row per particle and at least two rows (`n` is then not
 #'   used); a function of `n` that returns such a matrix; or one positive number, the standard deviation of a normal law
 #'   with mean 0. `NULL`: a standard normal law; for a target, a normal law with the means and the standard deviations
-#'   of its columns.
+#'   of its columns. It is an error if all particles start at one point, because they would stay together.
 #' @param step Time step, above 0. `NULL`: chosen in each step. Let \eqn{v} be the variance of the kernel in each
 #'   direction, and \eqn{c} the rate at which the score of the target changed along the last step (the 75 per cent
 #'   point over the particles). Let \eqn{W} be the weight that a tenth of the particles exceed; their weights are

@@ -108,3 +108,34 @@ test_that("each way to give points works", {
   expect_error(efs_backward(changed, c(1, 2, 3)), "changed after efs_forward")
   expect_error(efs_backward(list(), c(1, 2, 3)), "must be a trajectory")
 })
+
+test_that("columns of the points are matched by name", {
+  x <- two_clusters(40, 2)
+  colnames(x) <- c("a", "b")
+  traj <- efs_forward(x, s = 0, epsilon = 0.05, n_steps = 3)
+  y <- end_of(traj)
+  back <- efs_backward(traj, y)
+  expect_equal(back, x, tolerance = tolerance$inverse)
+  expect_identical(efs_backward(traj, y[, 2:1]), back)
+  expect_identical(efs_backward(traj, as.data.frame(y[, 2:1])), back)
+  expect_identical(efs_backward(traj, unname(y)), back)
+  # a vector with names is one point
+  expect_identical(efs_backward(traj, y[1, 2:1]), efs_backward(traj, y[1, ]))
+  colnames(y) <- c("b", "z")
+  expect_error(efs_backward(traj, y), "`y` lacks the column \"a\" and has the unknown column \"z\"", fixed = TRUE)
+})
+
+test_that("no points come back as no points", {
+  x <- two_clusters(20, 2)
+  colnames(x) <- c("a", "b")
+  traj <- efs_forward(x, s = 0, epsilon = 0.05, n_steps = 3)
+  none <- matrix(0, 0, 2, dimnames = list(NULL, c("a", "b")))
+  for (control in c("exact", "paper")) {
+    expect_identical(efs_backward(traj, none, control), none)
+    expect_identical(efs_backward(traj, as.data.frame(none), control), none)
+    expect_identical(efs_backward(traj, as.matrix(as.data.frame(none)), control), none)
+  }
+  expect_identical(efs_augment(traj, 0), none)
+  line <- efs_forward(x[, 1, drop = FALSE], s = 0, epsilon = 0.5, n_steps = 2)
+  expect_identical(efs_backward(line, numeric()), none[, 1, drop = FALSE])
+})

@@ -40,7 +40,7 @@ test_that("bad settings are refused in one sentence", {
   expect_error(efs(x, law = "nothing"), "`law` must be one of \"ball\"")
   expect_error(efs(x, law = "local", law_settings = list(k = 3)), "has no setting `k`")
   expect_error(efs(x, law_settings = list(k = 3)), "belong to a `law`")
-  expect_error(efs(x, blocks = 1:3), "`blocks` must say for each of the 30 rows")
+  expect_error(efs(x, blocks = 1:3), "`blocks` must have one entry for each of the 30 rows")
   expect_error(efs(x, calibrate = "yes"), "`calibrate` must be TRUE or FALSE")
   expect_error(efs(x, backward = "guess"), "`backward` must be one of")
   expect_error(efs_paper("cifar"), "`experiment` must be one of")

@@ -36,7 +36,7 @@ test_that("column_number() brings extreme numbers into a range whose squares are
   expect_identical(decode_column(read$column, matrix(c(-1e3, 1e3))), c(-1, 1) * .Machine$double.xmax)
 })
 
-test_that("column_count() rounds, and stays within the range of integers", {
+test_that("column_integer() rounds, and stays within the range of integers", {
   column <- read_values(1:3)$column
   expect_identical(decode_column(column, matrix(c(1.4, 1.6, -1e300, 1e300))),
                    c(1L, 2L, -.Machine$integer.max, .Machine$integer.max))
@@ -76,7 +76,7 @@ test_that("column_unit() keeps the unit, and brings new values to it", {
 })
 
 test_that("every exported column_x() is a kind, found by itself, and a kind of the user needs nothing else", {
-  expect_true(all(c("constant", "count", "integer64", "number", "unit") %in% names(column_kinds())))
+  expect_true(all(c("constant", "integer", "integer64", "number", "unit") %in% names(column_kinds())))
   expect_true(all(vapply(column_kinds(), inherits, NA, "column_kind")))
   # two coordinates for one value
   angle <- column_kind(
@@ -98,4 +98,11 @@ test_that("every exported column_x() is a kind, found by itself, and a kind of t
   expect_error(encode_column(fit_column(short, 1:3), 1:3),
                "`encode` of the column kind \"short\" must return 3 rows of numbers")
   expect_error(decode_column(fit_column(short, 1:3), matrix(1:3)), "must return 3 values")
+})
+
+test_that("the functions of a kind take the arguments that they are given", {
+  expect_error(column_kind("a", is.logical, function(values) 1, function(z, state) 1),
+               "`encode` must be a function of 2 arguments (values, state), not function(values)", fixed = TRUE)
+  expect_error(column_kind("a", is.logical, function(values, state) 1, function(z) 1),
+               "`decode` must be a function of 2 arguments")
 })

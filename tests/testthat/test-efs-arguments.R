@@ -24,7 +24,8 @@ test_that("efs() checks all arguments before all work", {
     list(list(calibrate = "no"), "`calibrate`"), list(list(density_floor = 0.6), "`density_floor`"),
     list(list(backward = "newton"), "`backward` must be one of"), list(list(tolerance = 0), "`tolerance`"),
     list(list(beta = 0), "`beta`"), list(list(n_inner = 1.5), "`n_inner`"), list(list(min_rows = 1), "`min_rows`"),
-    list(list(blocks = 1:3), "`blocks` must say for each of the 60 rows"), list(list(threads = 0), "`threads`"),
+    list(list(blocks = 1:3), "`blocks` must have one entry for each of the 60 rows"),
+    list(list(threads = 0), "`threads`"),
     list(list(progress = "yes"), "`progress`"), list(list(law = "gauss"), "`law` must be one of"),
     list(list(law_settings = list(df = 3)), "`law_settings` belong to a `law`"),
     list(list(law = "student", law_settings = "df"), "`law_settings` must be a list"),
@@ -76,4 +77,15 @@ test_that("tables of extreme numbers are fitted in another unit, and latent rows
     expect_error(efs_tune(x, latent = own), "The latent rows are spread over")
   }
   expect_no_error(efs(1e120 * x, latent = "none", calibrate = FALSE))
+})
+
+test_that("misspelt choices are told with all choices, under the name of the argument", {
+  x <- two_clusters(30, 2)
+  expect_error(efs(x, scale = "wite"), '`scale` must be TRUE, FALSE or "whiten", not "wite".', fixed = TRUE)
+  expect_error(efs(x, scale = NA), '`scale` must be TRUE, FALSE or "whiten", not NA.', fixed = TRUE)
+  expect_error(efs(x, control = "exakt"), '`control` must be one of "exact", "paper", not "exakt".', fixed = TRUE)
+  expect_error(efs(x, backward = "exakt"), '`backward` must be one of "exact", "paper", not "exakt".', fixed = TRUE)
+  expect_error(efs(data.frame(x, g = rep(1:10, 3)), blocks = "g"),
+               "a column is given by its values, such as x$subject, and not by its name", fixed = TRUE)
+  expect_error(efs(x, blocks = 1:3), "`blocks` must have one entry for each of the 30 rows", fixed = TRUE)
 })

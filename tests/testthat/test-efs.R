@@ -8,7 +8,7 @@ test_that("new rows come back in the form of the table", {
   expect_identical(names(new), names(table))
   expect_identical(vapply(new, class, ""), vapply(table, class, ""))
   expect_true(all(new$constant == 7L))
-  expect_identical(as.vector(table(new$Kind)), c(11L, 10L, 10L))
+  expect_identical(sort(as.vector(table(new$Kind))), c(10L, 10L, 11L))
 
   fit <- efs_by_rule(iris, group = "Species")
   expect_identical(levels(simulate(fit, 3, seed = 1)$Species), levels(iris$Species))
@@ -210,4 +210,69 @@ test_that("one column is no special case: new values stay near the data", {
   expect_no_warning(new <- simulate(efs_by_rule(x), 2000, seed = 1))
   expect_lt(max(new), max(x) + 0.5 * sd(x))
   expect_gt(min(new), min(x) - 0.5 * sd(x))
+})
+
+test_that("rows are divided among classes by the seed, with the proportions of the data as means", {
+  fit <- efs_by_rule(iris[c(1:50, 51:100, 101:150), ], group = "Species", time = 0, density_floor = 0)
+  # one row: each class with probability 1/3; a class is missing in 30 draws with probability 1.6e-5
+  first <- vapply(1:30, function(seed) as.character(simulate(fit, 1, seed = seed)$Species), "")
+  expect_setequal(first, levels(iris$Species))
+  expect_identical(simulate(fit, 1, seed = 4), simulate(fit, 1, seed = 4))
+  # means within five standard errors: a false alarm in 1e-6
+  parts <- c(a = 2.5, b = 0.3, c = 1.2, d = 3)
+  set.seed(1)
+  counts <- t(replicate(4000, particleflow:::whole_counts(parts)))
+  expect_true(all(rowSums(counts) == 7) && all(abs(sweep(counts, 2, parts)) < 1) && all(counts[, "d"] == 3))
+  part <- parts - floor(parts)
+  expect_true(all(abs(colMeans(counts) - parts) <= 5 * sqrt(part * (1 - part) / 4000)))
+  # whole shares draw no random number
+  set.seed(2)
+  before <- .Random.seed
+  expect_identical(particleflow:::whole_counts(particleflow:::class_counts(fit, 30)),
+                   c(setosa = 10, versicolor = 10, virginica = 10))
+  expect_identical(.Random.seed, before)
+  # a class has the same first rows, whether the others share a row that is left over or not
+  even <- simulate(fit, 30, seed = 3)
+  odd <- simulate(fit, 31, seed = 3)
+  for (class in levels(iris$Species)) {
+    expect_equal(utils::head(odd[odd$Species == class, 1:4], 10), even[even$Species == class, 1:4], ignore_attr = TRUE)
+  }
+})
+
+test_that("print() counts classes and flows, and shows no negative zero", {
+  line <- particleflow:::classes_line
+  expect_identical(line(data.frame(steps = 3)), "1 class, one flow:")
+  expect_identical(line(data.frame(steps = c(3, 2))), "2 classes, one flow per class:")
+  expect_identical(line(data.frame(steps = c(0, 0))), "2 classes, none with a flow:")
+  expect_identical(line(data.frame(steps = c(3, 0, 0))), "3 classes, 1 with a flow of its own:")
+  expect_identical(line(data.frame(steps = c(3, 2, 0))), "3 classes, 2 with a flow of their own:")
+  expect_output(print(efs_by_rule(iris[1:50, ], group = "Species", time = 0)), "1 class, none with a flow:")
+  expect_identical(particleflow:::nats(c(-0.0004, 0.0004, -0.0006, -10, -Inf)),
+                   c("0.000", "0.000", "-0.001", "-10.000", "-Inf"))
+})
+
+test_that("the record of a search says in which unit its scores are", {
+  fit <- efs(iris[51:100, 3:4], law = "student", time = 0)
+  searched <- fit$calibration[[1]]
+  expect_output(print(searched), "nats per row, with the density in the unit of the latent rows")
+  expect_output(print(searched), "50 rows in 5 folds")
+  # the volume of the latent map is the difference between both units
+  spread <- apply(iris[51:100, 3:4], 2, sd)
+  expect_equal(searched$log_density - sum(log(spread)), fit$diagnostics$log_density)
+})
+
+test_that("rows of the table are not taken for latent points", {
+  fit <- efs(iris[1:40, 1:2], calibrate = FALSE)
+  wanted <- "`newdata` must be a numeric matrix of latent points for `type = \"data\"`"
+  expect_error(predict(fit, iris[1:3, 1:2], type = "data"), wanted, fixed = TRUE)
+  expect_error(predict(fit, as.matrix(iris[1:3, 1:2]), type = "data"), wanted, fixed = TRUE)
+  # rows of other columns, which a flow in two dimensions would carry
+  expect_error(predict(fit, iris[1:3, 3:4], type = "data"), wanted, fixed = TRUE)
+  expect_equal(predict(fit, predict(fit, iris[1:3, 1:2]), type = "data"), iris[1:3, 1:2], tolerance = tolerance$inverse)
+})
+
+test_that("no counts are no number of rows", {
+  fit <- efs(iris, group = "Species", calibrate = FALSE)
+  expect_error(simulate(fit, stats::setNames(numeric(), character())),
+               "`nsim` must be one number or counts named by classes (setosa, versicolor, virginica).", fixed = TRUE)
 })

@@ -362,6 +362,11 @@ test_that("mistakes are told in one sentence", {
   expect_error(integrate_data(d$x, d$batch, "a", residual = "lose"), "`residual` must be one of")
   fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE)
   expect_error(predict(fit, d$x, d$batch), "`label` must be given")
+  expect_error(predict(fit, d$x), "`batch` must give the batch of the new samples, such as \"b\".", fixed = TRUE)
+  expect_error(predict(fit, batch = "b"), "`newdata` must give the new samples")
+  expect_error(predict(fit, d$x, "b", "x", bach = 1), "predict() has no argument `bach`", fixed = TRUE)
+  expect_error(integrate_data(d$x), "`batch` must give the batch of each sample")
+  expect_error(integrate_data(d$x, d$batch), "`reference` must name the batch")
   expect_error(predict(fit, d$x[1:2, ], "c", "x"), 'rows of "c: x", for which there is no flow', fixed = TRUE)
   expect_error(predict(fit, d$x[, 1:3], "b", "x"), "lacks|wanted")
   expect_error(plot(fit, axes = c(1, 99)), "`axes` must be two different latent axes")
@@ -385,4 +390,30 @@ test_that("print, summary and plots tell what was done", {
   expect_invisible(plot(fit, type = "trace"))
   skip_if_not_installed("ggplot2")
   expect_s3_class(ggplot2::autoplot(fit, by = "label"), "ggplot")
+})
+
+test_that("print() says what was done where a flow took no step", {
+  d <- two_batches(12)
+  for (adjust in c("scale", "mean", "none")) {
+    fit <- integrate_data(d$x, d$batch, "a", n_steps = 0, adjust = adjust)
+    moved <- max(abs(fit$data[d$batch == "b", ] - d$x[d$batch == "b", ]))
+    said <- c(scale = "changed by the adjustment of means and standard deviations only",
+              mean = "changed by the adjustment of means only", none = "not changed")[[adjust]]
+    expect_output(print(fit), sprintf("0 steps: the samples of b were %s.", said), fixed = TRUE)
+    expect_identical(moved < 1e-10, adjust == "none") # rounding of the way through the latent space
+  }
+  fit <- integrate_data(d$x, d$batch, "a", n_steps = 2, target = 0, floor = 0, seed = 1)
+  expect_no_match(format(fit), "0 steps")
+})
+
+test_that("the AUC of two samples with one mean is below that of independent samples", {
+  # as ?summary.integration says
+  set.seed(1)
+  auc <- replicate(40, {
+    x <- matrix(rnorm(120), 40)
+    y <- matrix(rnorm(120), 40)
+    c(c2st(x, y)$auc, c2st(x, sweep(y, 2, colMeans(y) - colMeans(x)))$auc)
+  })
+  lower <- auc[1, ] - auc[2, ]
+  expect_gt(mean(lower), 3 * stats::sd(lower) / sqrt(40))
 })

@@ -85,3 +85,28 @@ test_that("a fit holds numbers of its latent map, not the table", {
     expect_identical(again$decode(again$encode(x[51:60, 1:20])), fitted$decode(fitted$encode(x[51:60, 1:20])))
   }
 })
+
+test_that("the functions of a user's map do not touch R's stream", {
+  disturb <- function() {
+    RNGkind("Wichmann-Hill", "Box-Muller")
+    rnorm(1)
+  }
+  map <- latent_map(function(x) x + 0 * disturb(), function(z) z + 1e-3 * disturb(),
+                    function(x) rep(0 * disturb(), nrow(x)))
+  still <- function(value) {
+    before <- list(.Random.seed, RNGkind())
+    force(value)
+    expect_identical(list(.Random.seed, RNGkind()), before)
+    value
+  }
+  set.seed(4)
+  fit <- still(efs_by_rule(iris[1:4], latent = map))
+  new <- still(simulate(fit, 5, seed = 1))
+  still(predict(fit, iris[1:3, 1:4], type = "log_density"))
+  runif(1)
+  expect_identical(simulate(fit, 5, seed = 1), new)
+  expect_error(latent_map(function() 1), "`encode` must be a function of one argument (x), not function()",
+               fixed = TRUE)
+  expect_error(latent_map(log, function(z, more) 1), "`decode` must be a function of one argument")
+  expect_s3_class(latent_map(log, exp), "latent_map")
+})

@@ -81,7 +81,25 @@ test_that("law_kind() checks what it is given", {
   expect_error(law_kind("local", fit, draw), "is a law of the package")
   expect_error(law_kind("x", 1, draw), "`fit` must be a function")
   expect_error(law_kind("x", fit, draw, settings = list(b = 1)), "has no setting `b`")
-  expect_error(law_kind("x", fit, draw, function(law, points) 0, sweep = "a"), "`sweep` must be one of")
+  expect_error(law_kind("x", fit, draw, sweep = "a"), "`sweep` needs a `density`")
+  expect_error(law_kind("x", fit, draw, function(law, points) 0, sweep = "a"),
+               "`density` must have an argument `a` with a default")
+  expect_error(law_kind("x", fit, draw, function(law, points, a) 0, sweep = "a"),
+               "`density` must have an argument `a` with a default")
+  expect_error(law_kind("x", fit, draw, function(law, points, b = 1) 0, sweep = "b"), "`fit` must have an argument `b`")
+  expect_error(law_kind("x", fit, draw, function(law, points, a = 1) 0, sweep = 1), "`sweep` must be the name")
+  # the arguments of its functions
+  expect_error(law_kind("x", function() list(), draw), "`fit` must be a function of one argument (points)",
+               fixed = TRUE)
+  expect_error(law_kind("x", fit, function(law) 0),
+               "`draw` must be a function of 2 arguments (law, n), not function(law)", fixed = TRUE)
+  expect_error(law_kind("x", fit, function(law, n, size) 0), "not function(law, n, size)", fixed = TRUE)
+  expect_error(law_kind("x", fit, draw, function(law) 0), "`density` must be a function of 2 arguments")
+  expect_error(law_kind("x", fit, draw, candidates = function(n) 0), "`candidates` must be a function of 2 arguments")
+  expect_error(law_kind("x", fit, draw, in_scores = function() TRUE), "`in_scores` must be a function of one argument")
+  for (good in list(function(law, n, key) 0, function(law, n, more = 1) 0, function(...) 0)) {
+    expect_s3_class(law_kind("x", fit, good), "law_kind")
+  }
   x <- two_clusters(60, 2)
   law <- function(...) law_kind("x", ...)
   # what the functions return
@@ -92,10 +110,15 @@ test_that("law_kind() checks what it is given", {
   expect_error(try(fit, function(law, n) matrix(NA_real_, n, 2), zero), "returned NA, NaN or infinite values")
   expect_error(try(fit, draw, function(law, points) 0), "`density` of the law \"x\" must return 12 numbers")
   expect_error(efs(x, law = law(fit, draw, zero, function(n, d) list(list(b = 1)))), "has no setting `b`")
+  expect_error(efs(x, law = law(fit, draw, zero, function(n, d) list(list(a = mean)))),
+               "candidates(48, 2)` of the law \"x\" must give numbers, strings, TRUE or FALSE, but `a` is a function",
+               fixed = TRUE)
+  expect_error(law(fit, draw, settings = list(a = mean)), "`a` is a function")
+  expect_error(efs(x, law = law(fit, draw, zero), law_settings = list(a = mean)), "`a` is a function")
   expect_error(efs(x, law = law(fit, draw, zero, function(n, d) 1)), "`candidates` of the law \"x\" must return a list")
   expect_error(efs(x, law = law(function(points, a) list(), draw, zero)), "needs the setting `a`")
   two <- list(law(fit, draw), law(function(points) list(), draw))
-  expect_error(efs(x, law = two), "Two laws have the name \"x\"")
+  expect_error(efs(x, law = two), "Two different laws have the name \"x\"")
   asked <- particleflow:::asked_laws(list(law_local(1), law_local(2), "student", "student"))
   expect_length(asked, 3)
   # a law that cannot be fitted
@@ -192,6 +215,116 @@ test_that("user's laws can be stacked, swept and fitted to normal scores", {
   }
   expect_equal(unname(score(swept)$value), unname(score(each)$value))
   expect_identical(score(swept)$settings, score(each)$settings)
+})
+
+# Evaluates `value` and checks that R's stream and generators are as before.
+expect_still <- function(value) {
+  before <- list(.Random.seed, RNGkind())
+  force(value)
+  expect_identical(list(.Random.seed, RNGkind()), before)
+  value
+}
+
+# What a function of a user may do that disturbs a stream.
+disturb <- function() {
+  RNGkind("Wichmann-Hill", "Box-Muller")
+  rnorm(3)
+}
+
+test_that("no function of a user's law touches R's stream, and all are reproducible", {
+  x <- two_clusters(60, 2)
+  restless <- law_kind(
+    "restless",
+    fit = function(points, width = 1) list(shift = disturb()[1], at = colMeans(points), width = width),
+    draw = function(law, n, key) matrix(disturb()[1] + rnorm(n * 2), n),
+    density = function(law, points) {
+      disturb()
+      rowSums(dnorm(points, 0, law$width, log = TRUE)) + 0.01 * rnorm(1)
+    },
+    candidates = function(n, d) {
+      disturb()
+      list(list(width = runif(1)), list(width = 1 + runif(1)))
+    },
+    in_scores = function(settings) rnorm(1) > -Inf
+  )
+  set.seed(8)
+  fit <- expect_still(efs(x, law = list(restless, "copula"), time = 0))
+  expect_true(any(fit$calibration[[1]]$seen$law == "restless"))
+  alone <- expect_still(efs(x, law = restless, time = 0))
+  drawn <- expect_still(simulate(alone, 5, seed = 1))
+  expect_still(predict(alone, x[1:3, ], type = "log_density"))
+  set.seed(9)
+  expect_identical(without_call(efs(x, law = restless, time = 0)), without_call(alone))
+  expect_identical(simulate(alone, 5, seed = 1), drawn)
+  expect_false(identical(simulate(alone, 5, seed = 2), drawn))
+  # without a seed the draws go on with R's stream, by the two numbers of one key
+  set.seed(9)
+  simulate(alone, 5)
+  after <- runif(1)
+  set.seed(9)
+  runif(2)
+  expect_identical(runif(1), after)
+})
+
+test_that("laws that differ only in variables of their functions are not taken for one", {
+  make <- function(df) {
+    law_kind("closed", function(points) list(df = df), function(law, n) matrix(rt(2 * n, law$df), n),
+             function(law, points) rowSums(dt(points, law$df, log = TRUE)))
+  }
+  x <- two_clusters(60, 2)
+  expect_error(efs(x, law = list(make(3), make(30))), "Two different laws have the name \"closed\"",
+               class = "particleflow_input")
+  expect_length(particleflow:::asked_laws(list(make(3), make(3))), 1)
+  set_by <- function(df) {
+    law_kind("set", function(points, df = 1) list(df = df), function(law, n) matrix(rt(2 * n, law$df), n),
+             settings = list(df = df))
+  }
+  expect_length(particleflow:::asked_laws(list(set_by(3), set_by(30))), 2)
+  expect_length(particleflow:::asked_laws(list(law_student(df = 3), law_student(df = 3), "local")), 2)
+})
+
+test_that("a density may be 0 at rows that were held out, and never infinite", {
+  x <- two_clusters(60, 2)
+  law <- function(level) {
+    law_kind("flat", function(points) list(d = ncol(points)), function(law, n) matrix(0, n, law$d),
+             function(law, points) ifelse(seq_len(nrow(points)) == 1, level, 0))
+  }
+  expect_error(efs(x, law = law(Inf), time = 0), "returned Inf for 1 of 12 rows; a log-density must be finite or -Inf",
+               class = "particleflow_input")
+  expect_error(efs_by_rule(x, law = law(Inf)), "returned Inf for 1 of 60 rows")
+  expect_error(efs(x, law = law(NaN), time = 0), "returned NA or NaN")
+  # a mean of -Inf loses against any other law
+  fit <- efs(x, law = list(law(-Inf), "local"), time = 0)
+  seen <- fit$calibration[[1]]$seen
+  expect_true(all(seen$log_density[seen$law == "flat"] == -Inf))
+  expect_match(fit$diagnostics$law, "^local")
+  expect_identical(nrow(simulate(efs_by_rule(x, law = law(-Inf)), 3, seed = 1)), 3L)
+})
+
+test_that("settings are printed as settings, and what was fitted apart", {
+  x <- as.matrix(iris[1:4])
+  shown <- function(law) capture.output(print(fitted_law(law, x)))
+  expect_identical(shown(law_student(df = 3)), c("<latent_law> student (components = 1, df = 3)", "fitted: prior = 6"))
+  # 150 rows and a prior of 6 rows
+  expect_identical(shown("student"), c("<latent_law> student (components = 1, df = Inf)",
+                                       "fitted: df = 156, prior = 6"))
+  expect_identical(shown("interpolate"), "<latent_law> interpolate")
+  expect_identical(shown("neighbour"), "<latent_law> neighbour (k = 5)")
+  local <- fitted_law("local", x)
+  expect_identical(shown("local"), c("<latent_law> local (jitter = 1)",
+                                     paste("fitted: spacing =", format(local$spacing, digits = 3))))
+  few <- particleflow:::fit_law(law_neighbour(k = 30), x[1:10, ], 0)
+  expect_output(print(few), "neighbour (k = 30)\nfitted: k = 9", fixed = TRUE)
+  expect_identical(shown(law_copula(base = law_student(df = 3))),
+                   "<latent_law> copula (bandwidth = 1) of student (components = 1, df = 3)")
+  expect_identical(shown(law_copula(base = law_student)),
+                   "<latent_law> copula (bandwidth = 1) of student (components = 1, df = Inf)")
+  expect_match(shown(law_stack(list("local", "global"))), "stack of 2 (0.50 global, 0.50 local)", fixed = TRUE)
+  mine <- law_kind("mine", function(points, df = 3, kind = "t", width = NULL) list(rows = nrow(points)),
+                   function(law, n) matrix(0, n, 4))
+  expect_identical(shown(mine), c("<latent_law> mine (df = 3, kind = t)", "fitted: rows = 150"))
+  mine$settings <- list(width = 0.123456, df = 4)
+  expect_identical(shown(mine)[1], "<latent_law> mine (df = 4, kind = t, width = 0.123)")
 })
 
 test_that("a law broken on purpose ends efs() with its own error", {

@@ -91,6 +91,43 @@ test_that("interpolated and neighbouring points lie between particles", {
   expect_false(any(duplicated(rbind(x, far))))
 })
 
+test_that("a draw between equal rows is made only if there are no other rows", {
+  set.seed(31)
+  distinct <- matrix(rnorm(12), ncol = 2)
+  x <- distinct[c(1, 1, 2, 3, 1, 4, 5, 2, 6, 1), ]
+  key <- c(3L, 4L)
+  for (law in list(law_interpolate(), law_neighbour(k = 3), law_neighbour(k = 9))) {
+    y <- particleflow:::draw_law(fitted_law(law, x), 2000, key, 1L)
+    # a draw within 1e-9 of a particle has a chance of about 1e-9
+    expect_gt(min(particleflow:::neighbours(y, distinct, 1L)$distance), 1e-9)
+    # every draw lies on a segment between two distinct rows
+    pairs <- t(combn(6, 2))
+    gap <- apply(pairs, 1, function(ends) {
+      a <- distinct[ends[1], ]
+      b <- distinct[ends[2], ]
+      abs((b[1] - a[1]) * (y[, 2] - a[2]) - (b[2] - a[2]) * (y[, 1] - a[1]))
+    })
+    expect_lt(max(apply(gap, 1, min)), 1e-12)
+  }
+  # any row is the first end, any row that differs the second; the share of draws below 5, to six standard errors
+  from <- rep(c(0, 5, 6, 7, 8, 9), c(4, 2, 1, 1, 1, 1))
+  share <- mean(particleflow:::draw_law(fitted_law(law_interpolate(), matrix(from)), 20000, key, 1L) < 5)
+  each <- outer(from, from, function(a, b) ifelse(a == b, 0, pmin(1, pmax(0, (5 - pmin(a, b)) / abs(a - b)))))
+  wanted <- mean(rowSums(each) / rowSums(outer(from, from, "!=")))
+  expect_lt(abs(share - wanted), 6 * sqrt(wanted * (1 - wanted) / 20000))
+  # all rows are equal
+  for (law in list(law_interpolate(), law_neighbour())) {
+    same <- particleflow:::draw_law(fitted_law(law, matrix(2, 5, 2)), 7, key, 1L)
+    expect_identical(same, matrix(2, 7, 2))
+  }
+  # without equal rows: any row but the first one, as before
+  u <- particleflow:::draw_uniform(50, 3, key)
+  from <- floor(u[, 1] * 6) + 1
+  to <- (from - 1 + floor(u[, 2] * 5) + 1) %% 6 + 1
+  expect_identical(particleflow:::draw_law(fitted_law(law_interpolate(), distinct), 50, key, 1L),
+                   (1 - u[, 3]) * distinct[from, ] + u[, 3] * distinct[to, ])
+})
+
 test_that("local draws are a particle plus noise of one spacing", {
   x <- two_clusters(200, 2)
   traj <- efs_forward(x, n_steps = 3)

@@ -46,7 +46,7 @@ test_that("forward and backward give the same volume, opposite in sign", {
   traj <- fit$trajectory
   set.seed(3)
   latent <- efs_augment(traj, 20, "local")
-  control <- list(method = "exact", tolerance = 1e-12, max_evaluations = 30L)
+  control <- list(backward = "exact", tolerance = 1e-12, max_evaluations = 30L)
   back <- particleflow:::run_backward(traj, latent, control, 1L, FALSE, log_det = TRUE)
   forth <- particleflow:::carry_forward(traj, back$points, 1L)
   expect_equal(forth$log_det, back$log_det, tolerance = tolerance$inverse)

@@ -20,7 +20,7 @@ test_that("the figures are those of their definition", {
   set.seed(2)
   train <- matrix(rnorm(60), 20) %*% diag(c(1, 10, 100))
   new <- matrix(rnorm(45), 15) %*% diag(c(1, 10, 100))
-  held <- matrix(rnorm(30), 10) %*% diag(c(1, 10, 100))
+  held <- matrix(rnorm(60), 20) %*% diag(c(1, 10, 100))
   nearest <- function(a, b) apply(a, 1, function(row) min(sqrt(colSums((t(b) - row)^2))))
   unit <- function(x) sweep(x, 2, apply(train, 2, sd), "/")
   found <- novelty(new, train, held)
@@ -29,8 +29,34 @@ test_that("the figures are those of their definition", {
   expect_equal(found$ratio, median(a) / median(b))
   expect_equal(found$ratio_5, quantile(a, 0.05, names = FALSE) / quantile(b, 0.05, names = FALSE))
   expect_equal(found$closer, mean(a < nearest(unit(new), unit(held))))
-  expect_equal(found$closer_expected, 2 / 3)
+  expect_equal(found$closer_expected, 1 / 2)
   raw <- novelty(new, train, held, scale = FALSE)
   expect_equal(raw$ratio, median(nearest(new, train)) / median(nearest(held, train)))
   expect_error(novelty(new[, 1:2], train), "`synthetic` has 2 columns; 3 are wanted")
+})
+
+test_that("too few held-out rows are refused, few get a warning", {
+  x <- matrix(sin(1:90), 30)
+  said <- "`holdout` has 4 rows; at least 5 are needed"
+  expect_error(novelty(x, x, x[1:4, ]), said)
+  expect_error(fidelity(x, x, x[1:4, ]), said)
+  expect_warning(novelty(x, x, x[1:19, ]), "`holdout` has 19 rows, so few that")
+  expect_warning(fidelity(x, x, x[1:5, ], n_permutations = 99, scores = fidelity_scores()["mmd"]),
+                 "`holdout` has 5 rows, so few that")
+  expect_silent(novelty(x, x, x[1:20, ]))
+})
+
+test_that("columns whose units are far apart have finite distances", {
+  x <- matrix(sin(1:80), 40)
+  small <- sweep(x, 2, c(1e-312, 1), "*")
+  found <- novelty(x, small)
+  expect_identical(found$duplicates, 0)
+  expect_true(is.finite(found$ratio) && found$ratio > 1e200)
+  huge <- sweep(x, 2, c(1.7e308, 1), "*")
+  expect_equal(novelty(huge, huge)$ratio, 0)
+  expect_equal(novelty(-huge, huge)$ratio, novelty(-x, x)$ratio, tolerance = tolerance$kernel)
+  for (size in c(1e-312, 1e300)) {
+    report <- fidelity(size * x, size * (x + 5), n_permutations = 99, scores = fidelity_scores()["energy_distance"])
+    expect_match(report$verdict[["where"]], "2 of 2 columns differ")
+  }
 })

@@ -48,3 +48,23 @@ test_that("arguments of pushforward are checked", {
   expect_error(pushforward(x, bounds = c(0.4, 0.6)), "outside of `bounds`")
   expect_error(pushforward(cbind(x, x), frequencies = matrix(1, 2, 3)), "3 columns; 2 are wanted")
 })
+
+test_that("frequencies, pin and bounds are matched to the columns by name", {
+  set.seed(1)
+  x <- cbind(a = runif(40), b = runif(40, 10, 12))
+  bounds <- cbind(a = c(0, 1), b = c(10, 12))
+  frequencies <- cbind(a = c(1, 2, 0), b = c(0, 1, 3))
+  pin <- list(c(0, 0), c(a = 0.5, b = 11))
+  train <- function(bounds, frequencies, pin) {
+    set.seed(2)
+    pushforward(x, frequencies = frequencies, pin = pin, bounds = bounds, n_steps = 3, batch = 8)
+  }
+  right <- predict(train(bounds, frequencies, pin), diag(2))
+  expect_identical(predict(train(unname(bounds), unname(frequencies), lapply(pin, unname)), diag(2)), right)
+  turned <- list(x = c(b = 11, a = 0.5), z = c(0, 0))
+  expect_identical(predict(train(as.data.frame(bounds[, 2:1]), frequencies[, 2:1], turned), diag(2)), right)
+  expect_error(pushforward(x, bounds = cbind(a = 0:1, c = 10:11)),
+               "`bounds` lacks the column \"b\" and has the unknown column \"c\"", fixed = TRUE)
+  expect_error(pushforward(x, frequencies = cbind(a = 1, c = 1)), "`frequencies` lacks the column \"b\"", fixed = TRUE)
+  expect_error(pushforward(x, pin = list(c(0, 0), c(a = 0.5, c = 1))), "`pin$x` lacks the column \"b\"", fixed = TRUE)
+})

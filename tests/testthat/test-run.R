@@ -148,6 +148,106 @@ test_that("checkpoints hold runs of every flow", {
   expect_error(resume(flows$distill(2)), "a generator, which does not hold the rows")
 })
 
+test_that("a resumed fit is the whole fit in all parts but its call and its time", {
+  for (name in c("gpa", "wgf")) {
+    whole <- flows[[name]]()
+    parts <- resume(resume(flows[[name]](5), 0), 9)
+    same <- setdiff(names(whole), c("call", "elapsed"))
+    expect_identical(names(parts), names(whole))
+    expect_identical(unclass(parts)[same], unclass(whole)[same], info = name)
+    expect_identical(parts$control$n_steps, 14L)
+    expect_identical(format(parts), format(whole))
+  }
+  # the last fit of a stopped run that is continued piece by piece has its own plan, too
+  forget()
+  interrupted_at("add_history", 3, flows$gpa())
+  expect_identical(resume(n_steps = 2)$control$n_steps, inside("interrupted")$run$state$step)
+  expect_identical(resume()$control, flows$gpa()$control)
+  # what runs over the steps that were planned first does not change: a bandwidth that has come to its end stays there
+  fit <- resume(flows$wgf(10, bandwidth = c(1, 0.5)), 4)
+  expect_equal(fit$trajectory$diagnostics$bandwidth, c(2^-pmin(1, 0:14 / 5)))
+})
+
+test_that("a checkpoint replaces nothing but checkpoints", {
+  directory <- tempfile()
+  dir.create(directory)
+  on.exit(unlink(directory, recursive = TRUE))
+  path <- file.path(directory, "run")
+  # what a user may have saved without compression, also under the name of the file that is written first
+  for (kept in c(path, paste0(path, ".part"))) {
+    con <- file(kept, "wb")
+    saveRDS(iris, con)
+    close(con)
+    for (name in names(flows)) {
+      expect_error(flows[[name]](2, checkpoint = path), "would replace .* a file that is not a checkpoint",
+                   class = "particleflow_input", info = name)
+    }
+    expect_identical(readRDS(kept), iris)
+    unlink(kept)
+  }
+  expect_no_error(flows$gpa(2, checkpoint = path))
+  expect_no_error(flows$wgf(2, checkpoint = path))
+  expect_identical(resume(path, 0)$diagnostics$n, 60L)
+  file.create(path)
+  expect_no_error(flows$wgf(2, checkpoint = path))
+})
+
+test_that("a relative path of a checkpoint is that of the directory at the start", {
+  here <- tempfile()
+  dir.create(here)
+  there <- tempfile()
+  dir.create(there)
+  before <- setwd(here)
+  on.exit({
+    setwd(before)
+    unlink(c(here, there), recursive = TRUE)
+  })
+  moving <- function(x) {
+    setwd(there)
+    -rowSums(x^2) / 2
+  }
+  wgf(moving, function(x) -x, dim = 2, n = 20, n_steps = 2, checkpoint = "run")
+  expect_identical(list.files(here), "run")
+  expect_identical(list.files(there), character())
+})
+
+test_that("a checkpoint that was changed, or comes from another version, is refused in one sentence", {
+  directory <- tempfile()
+  dir.create(directory)
+  on.exit(unlink(directory, recursive = TRUE))
+  path <- file.path(directory, "run")
+  read_changed <- function(change) {
+    saveRDS(change(readRDS(path)), changed <- file.path(directory, "changed"))
+    resume(changed, 1)
+  }
+  changes <- list(
+    function(run) { run$planned <- Inf; run }, function(run) { run$history <- list(); run },
+    function(run) { run$state$step <- 3L; run }, function(run) { run$state <- 5; run },
+    function(run) { run$control <- NULL; run }, function(run) { run$fingerprint <- NULL; run },
+    function(run) { class(run) <- c("other_run", "particle_run"); run }
+  )
+  for (name in names(flows)) {
+    flows[[name]](4, checkpoint = path)
+    expect_no_error(read_changed(identity))
+    # a training keeps no history
+    for (change in if (name %in% c("distill", "pushforward")) changes[-2] else changes) {
+      expect_error(read_changed(change), "a checkpoint that was changed after it was written; start the run again[.]$",
+                   class = "particleflow_input", info = name)
+    }
+    for (version in list("0.1.0", "99.0.0", "abc", "", NA, 1, c("0.2.0", "0.2.0"), NULL)) {
+      expect_error(read_changed(function(run) { run["version"] <- list(version); run }),
+                   "a checkpoint of particleflow .*, which particleflow .* cannot read[.]$",
+                   class = "particleflow_input")
+    }
+    unlink(path)
+  }
+  # the frames of efs_forward() are in an environment
+  flows$riesz(4, checkpoint = path)
+  expect_error(read_changed(function(run) { run$store$frames[1] <- 0; run }), "changed after it was written")
+  # no more than the word at the start of a large file is read
+  expect_lt(system.time(inside("looks_saved")(path))[[3]], 1)
+})
+
 test_that("every half minute a run is saved", {
   path <- tempfile()
   on.exit(unlink(path))
@@ -193,7 +293,8 @@ test_that("a checkpoint that cannot be written costs a warning, never the run", 
 })
 
 test_that("on a full disk the last good checkpoint stays", {
-  skip_if_not(file.exists("/dev/full"), "no full device")
+  # a regular file of this name would be overwritten
+  skip_if_not(.Platform$OS.type == "unix" && system2("test", c("-c", "/dev/full")) == 0, "no full device")
   directory <- tempfile()
   dir.create(directory)
   on.exit(unlink(directory, recursive = TRUE))
@@ -223,7 +324,7 @@ test_that("what is no path of a checkpoint is refused in one sentence", {
     expect_error(flows[[name]](checkpoint = directory), "is a directory", info = name)
     if (.Platform$OS.type == "unix") expect_error(flows[[name]](checkpoint = "/dev/null"), "is a device", info = name)
     expect_error(flows[[name]](checkpoint = file.path(directory, "no", "run")), "in a directory that exists")
-    expect_error(flows[[name]](checkpoint = table), "a file that is not a checkpoint and would be lost")
+    expect_error(flows[[name]](checkpoint = table), "a file that is not a checkpoint; give another path")
     for (junk in list(5, NA, "", c("a", "b"), NULL[0], sum, list())) {
       if (is.null(junk)) next
       expect_error(flows[[name]](checkpoint = junk), "`checkpoint` must be the path of a file", info = name)
@@ -234,6 +335,14 @@ test_that("what is no path of a checkpoint is refused in one sentence", {
   saveRDS(list(state = 1), old <- file.path(directory, "old"))
   expect_error(resume(directory), "is a directory and not a checkpoint")
   expect_error(resume(table), "which is not a checkpoint")
+  if (.Platform$OS.type == "unix") expect_error(resume("/dev/zero"), "which is a device and not a checkpoint")
+  fit <- tempfile(fileext = ".rds")
+  for (made in list(gpa(matrix(1:8, 4), matrix(8:1, 4), n_steps = 1), wgf(target_ring(), n = 5, n_steps = 1))) {
+    saveRDS(made, fit)
+    expect_error(resume(fit), sprintf("holds a fit of class \"%s\" and no checkpoint; read the fit with readRDS()",
+                                      class(made)[1]), fixed = TRUE)
+    expect_s3_class(resume(readRDS(fit), 1), class(made)[1])
+  }
   expect_error(resume(other), "which is not a checkpoint")
   expect_error(resume(old), "of particleflow 0.1.0 or earlier")
   expect_error(resume(file.path(directory, "none")), "no such file")
@@ -304,6 +413,38 @@ test_that("runs that cannot be are refused beforehand", {
   traj <- efs_forward(x, n_steps = 3)
   expect_error(efs_backward(traj, matrix(0, 4e5, 2), "paper", n_inner = 2e9),
                "would take at least .* days; give a smaller `n_inner`", class = "particleflow_size")
+  # what is asked for at once
+  source <- function(n) matrix(0, n, 2)
+  fit <- flows$wgf(1)
+  drawn <- efs(x, calibrate = FALSE, time = 0)
+  for (count in c(1e9, .Machine$integer.max)) {
+    calls <- expression(
+      gpa(source, x, n_source = count), interpolate(drawn, 1, 2, n = count), plot(drawn, "latent", new = count),
+      plot(fit, target = count), target_ring(count), target_ring(dim = count), target_grid(count),
+      target_grid(dim = count), target_banana(dim = count), target_funnel(count), pushforward(x, batch = count),
+      pushforward(x, base_dim = count), pushforward(x, "energy", batch = count), distill(fit, batch = count),
+      distill(fit, base_dim = count), wgf(function(x) -rowSums(x^2), dim = count)
+    )
+    for (call in calls) {
+      expect_error(eval(call), too_large, class = "particleflow_size", info = paste(deparse(call), count))
+      expect_error(eval(call, list(count = 2^31)), "and at most 2147483647, not 2147483648")
+    }
+  }
+  wide <- rep(1e4, 1e3)
+  expect_error(gpa(x, x + 1, hidden = wide), paste0("A network of .* parameters ", too_large),
+               class = "particleflow_size")
+  expect_error(pushforward(x, hidden = wide), paste0("A network of .* parameters ", too_large),
+               class = "particleflow_size")
+  expect_error(pushforward(x, "energy", batch = 1e8, n_steps = 1e5), "GB, more than half|at least .* years",
+               class = "particleflow_size")
+  # 700 components of 1000 rows are more than the hierarchy of 500 rows has
+  flat <- efs_forward(two_clusters(1000, 2), n_steps = 0)
+  for (law in list(law_student(components = 700), law_mixture(components = 700))) {
+    expect_error(efs_augment(flat, 2, law), "`components` must be at most 500 for 1000 rows, not 700",
+                 class = "particleflow_unfit")
+  }
+  replacing("most_days", 0, expect_error(pushforward(x, "energy", n_steps = 10), "would take at least",
+                                         class = "particleflow_size"))
   # a run whose first seconds show that it would never end
   slow <- function(x) {
     Sys.sleep(0.01)
@@ -346,6 +487,18 @@ test_that("trajectories that were changed are noticed by all that go through the
   path <- tempfile()
   saveRDS(traj, path)
   expect_identical(efs_backward(readRDS(path), c(0, 0)), efs_backward(traj, c(0, 0)))
+  # nor may another kind of methods go through its steps
+  for (class in list("riesz_trajectory", c("gpa_trajectory", "particle_trajectory"), "list", character(),
+                     c("wgf_trajectory", "particle_trajectory"), "particle_trajectory")) {
+    other <- structure(unclass(traj), class = class)
+    expect_error(efs_backward(other, c(0, 0)), "changed after efs_forward|must be a trajectory from efs_forward")
+    expect_error(efs_augment(other, 2), "changed after efs_forward|must be a trajectory from efs_forward")
+    expect_error(resume(other, 1), "changed after efs_forward|must be a fit", class = "particleflow_input")
+    if (inherits(other, "particle_trajectory")) expect_error(plot(other), "changed after efs_forward")
+    if ("gpa_trajectory" %in% class) next
+    expect_error(predict(changed(fit, function(t) structure(unclass(t), class = class)), matrix(0, 1, 2)),
+                 "changed after gpa")
+  }
   # trajectories of the first version have no class of their own kind
   old <- structure(unclass(traj)[setdiff(names(traj), "maker")], class = "particle_trajectory")
   expect_error(efs_backward(old, c(0, 0)), "made by particleflow 0.1.0 or earlier")

@@ -97,9 +97,62 @@ test_that("a bad score is named", {
   twice <- list(new_score("a", "a", good), new_score("a", "b", good))
   expect_error(fidelity(x, x, scores = twice), "two scores with the name \"a\"")
   none <- new_score("none", "none", function(x, y, settings) NA_real_)
-  expect_error(fidelity(x, x, scores = none), "The score \"none\" must return one finite number, not NA")
+  expect_error(fidelity(x, x, scores = none), "`value` of the score \"none\" must return one finite number, not NA")
   short <- new_score("short", "short", good, relabel = function(pooled, first, settings) 1)
   expect_error(fidelity(x, x, scores = short),
                "`relabel` of the score \"short\" must return 200 finite numbers", fixed = TRUE)
   expect_error(format(none, digits = 3), "format\\(\\) has no argument `digits`")
+})
+
+test_that("the functions of a score take the arguments that they are given", {
+  expect_error(new_score("a", "a", function(x, y) 0),
+               "`value` must be a function of 3 arguments (x, y, settings), not function(x, y)", fixed = TRUE)
+  expect_error(new_score("a", "a", function(x, y, settings, more) 0), "`value` must be a function of 3 arguments")
+  expect_s3_class(new_score("a", "a", function(x, y, ...) 0), "particleflow_score")
+})
+
+test_that("hostile scores get one sentence that names them", {
+  x <- matrix(sin(1:60), 30)
+  report <- function(...) fidelity(x, x + 1, scores = list(new_score("odd", "odd", ...)), n_permutations = 99)
+  good <- function(x, y, settings) mean(x) - mean(y)
+  expect_error(report(function(x, y, settings) stop("boo")), "`value` of the score \"odd\" failed: boo", fixed = TRUE)
+  expect_error(report(function() 1),
+               "`value` must be a function of 3 arguments (x, y, settings), not function()", fixed = TRUE)
+  expect_error(report(good, relabel = function(pooled, first, settings) rep(Inf, ncol(first))),
+               "`relabel` of the score \"odd\" must return 100 finite numbers", fixed = TRUE)
+  kept <- function(x, y, settings) structure(1, object = 1)
+  expect_error(report(kept, sentence = function(object, alike, new) 1),
+               "`sentence` of the score \"odd\" must return one character string or NULL, not 1.", fixed = TRUE)
+  expect_error(report(good, kept = "verdict"), "`kept` must be a name that the report does not use itself")
+  changed <- new_score("odd", "odd", good)
+  changed$label <- 1
+  expect_error(fidelity(x, x, scores = changed), "Entry 1 of `scores` is no score as new_score() makes it: `label`",
+               fixed = TRUE)
+  twins <- list(new_score("a", "a", kept, kept = "mine"), new_score("b", "b", kept, kept = "mine"))
+  expect_error(fidelity(x, x, scores = twins), "two scores with the kept \"mine\"")
+})
+
+test_that("no score can be kept under a name of the report", {
+  report <- fidelity(matrix(sin(1:60), 30), matrix(cos(1:60), 30), n_permutations = 99)
+  expect_setequal(setdiff(names(report), "c2st"), report_entries)
+})
+
+test_that("scores near the largest and the smallest doubles are judged as in another unit", {
+  x <- matrix(sin(1:80), 40)
+  y <- matrix(cos((1:80)^2) / 2, 40)
+  judged <- function(unit) {
+    score <- new_score("far", "far", function(x, y, settings) unit * (var(x[, 1]) - var(y[, 1])))
+    report <- fidelity(x, y, scores = score, n_permutations = 99)
+    report$scores
+  }
+  near <- judged(1)
+  for (unit in c(2^1020, 2^-1000)) {
+    far <- judged(unit)
+    expect_identical(far$gap, near$gap)
+    expect_identical(far$limit, unit * near$limit)
+  }
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  ends <- new_score("ends", "ends", function(x, y, settings) if (x[1] > y[1]) 1.7e308 else -1.7e308)
+  expect_silent(plot(fidelity(x, y, scores = ends, n_permutations = 99)))
 })

@@ -261,6 +261,29 @@ test_that("the characteristic distance is its definition", {
                    characteristic_distance(x, 1 - x, matrix(2 * pi * 1:10)))
 })
 
+test_that("frequencies are matched to the columns by name, without names by position", {
+  two <- lapply(two_samples(20, 31, 2), function(x) `colnames<-`(x, c("a", "b")))
+  t <- matrix(c(1, 2, 0.3, -4), 2, dimnames = list(NULL, c("a", "b")))
+  expected <- characteristic_distance(unname(two$x), unname(two$y), unname(t))
+  for (frequencies in list(t, t[, c("b", "a")], as.data.frame(t)[c("b", "a")], unname(t))) {
+    expect_identical(characteristic_distance(two$x, two$y, frequencies), expected)
+  }
+  colnames(t) <- c("a", "c")
+  expect_error(characteristic_distance(two$x, two$y, t), "`frequencies` lacks the column \"b\"")
+})
+
+test_that("sliced distances of high order tend to the largest gap", {
+  x <- matrix(c(0, 0, 0, 0))
+  y <- matrix(c(1, 1, 1, 3))
+  for (p in c(3, 20, 500)) {
+    expect_equal(sliced_wasserstein(x, y, p = p), exp((log(3 + 3^min(p, 600)) - log(4)) / p),
+                 tolerance = tolerance$closed_form)
+  }
+  expect_equal(sliced_wasserstein(x * 1e80, y * 1e80, p = 5), 1e80 * sliced_wasserstein(x, y, p = 5),
+               tolerance = tolerance$closed_form)
+  expect_equal(sliced_wasserstein(x, y, p = 1e308), 3)
+})
+
 test_that("on a fine grid of frequencies it is the energy distance", {
   two <- two_samples(15, 25, 1)
   step <- 0.005

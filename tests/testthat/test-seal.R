@@ -39,6 +39,31 @@ test_that("a fit that was changed by hand gives no answer", {
   }
 })
 
+test_that("a fit is sealed together with its own trajectory", {
+  both <- list(fits(), {
+    set.seed(2)
+    x <- as.matrix(iris[61:100, 1:2])
+    list(efs = efs(x, calibrate = FALSE), gpa = gpa(x, x + 1, n_steps = 3),
+         wgf = wgf(target_ring(), n = 30, n_steps = 3))
+  })
+  for (name in c("efs", "gpa", "wgf")) {
+    fit <- both[[1]][[name]]
+    said <- sprintf("`object` was changed after %s\\(\\) made it", name)
+    for (other in list(both[[2]][[name]]$trajectory, NULL, NA, "none", list(), mean, list(fit$trajectory))) {
+      broken <- fit
+      broken["trajectory"] <- list(other)
+      expect_error(answer(broken), said, class = "particleflow_input", info = name)
+    }
+    broken <- fit
+    broken$trajectory <- NULL
+    expect_error(answer(broken), said, class = "particleflow_input", info = name)
+  }
+  # one class of a grouped fit with the trajectory of the other
+  fit <- both[[1]]$grouped
+  fit$trajectory[1:2] <- fit$trajectory[2:1]
+  expect_error(answer(fit), "changed after efs")
+})
+
 test_that("fits of versions that cannot be read are refused in one sentence", {
   fit <- fits()$efs
   for (version in c("0.1.0", "99.0.0")) {
@@ -46,8 +71,12 @@ test_that("fits of versions that cannot be read are refused in one sentence", {
     expect_error(simulate(fit, 1),
                  sprintf("was made by particleflow %s, whose fits particleflow .* cannot read", version))
   }
-  fit$version <- NULL
-  expect_error(predict(fit, iris[1:2, 1:2]), "of an unknown version")
+  for (version in list(NULL, NA, NA_character_, "", "abc", c("0.2.0", "0.2.0"), 0.2, list(), mean)) {
+    fit["version"] <- list(version)
+    expect_error(predict(fit, iris[1:2, 1:2]),
+                 "`object` was made by particleflow of an unknown version, whose fits .*[.]$",
+                 class = "particleflow_input")
+  }
 })
 
 test_that("a fingerprint depends on numbers, names, words and functions, not on the session", {

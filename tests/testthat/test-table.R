@@ -439,3 +439,108 @@ test_that("a fit keeps its names when the user's data.table changes in place, an
                as.matrix(simulate(efs(m, calibrate = FALSE), 2, seed = 1)), ignore_attr = TRUE)
   expect_no_error(simulate(efs(data.frame(a = ts(m[, 1]), b = m[, 2]), calibrate = FALSE), 2))
 })
+
+test_that("plain columns that are read and written together are read and written as one by one", {
+  odd <- column_kind("odd", reads = function(values) FALSE, encode = function(values, state) values,
+                     decode = function(z, state) z)
+  kinds <- column_kinds()
+  expect_true(all(c("number", "integer") %in% kinds_by_class))
+  by_one <- c(list(odd = odd), kinds) # an unknown kind is asked about every column
+  set.seed(1)
+  x <- data.frame(a = rnorm(20), n = 1:20, same = 3, huge = rnorm(20) * 1e200, six = 6L, b = rnorm(20), other = 3,
+                  tiny = rnorm(20) * 1e-120, lab = I(rnorm(20)), zero = 0)
+  y <- x[7:1, 10:1]
+  y$n <- y$n + 0.5 # integers in one table only are numbers
+  wide <- matrix(rnorm(60), 3, dimnames = list(NULL, letters[1:20]))
+  long <- matrix(1:40, 20)
+  pairs <- list(list(x = x), list(x = x, y = y), list(x = wide), list(x = wide, y = -wide[, 20:1]), list(x = long))
+  for (tables in pairs) {
+    together <- read_tables(tables, 2L)
+    expect_identical(together, read_tables(tables, 2L, by_one))
+    expect_identical(read_new_rows(tables$x, together$template), together$points$x)
+    expect_equal(write_table(together$points$x, together$template), tables$x, tolerance = tolerance$closed_form)
+  }
+  wide[2, 5] <- NA
+  expect_error(read_tables(list(x = wide), 2L), "row 2 does, in column \"e\"", fixed = TRUE)
+})
+
+test_that("tables without rows are tables", {
+  x <- data.frame(a = sin(1:40), n = 1:40)
+  none <- data.frame(a = numeric(), n = integer())
+  empty <- matrix(0, 0, 2)
+  named <- matrix(0, 0, 2, dimnames = list(NULL, c("a", "n")))
+  fit <- efs(x, calibrate = FALSE)
+  expect_identical(predict(fit, none), empty)
+  expect_identical(predict(fit, as.matrix(none)), empty) # a logical matrix
+  expect_identical(predict(fit, none, type = "log_density"), numeric())
+  expect_identical(predict(fit, empty, type = "data"), none)
+  expect_identical(as.double(logLik(fit, none)), 0)
+  expect_equal(simulate(fit, 0), none, ignore_attr = c("seed", "dropped"))
+  flow <- gpa(x, x, n_steps = 1)
+  expect_identical(predict(flow, none), none)
+  expect_identical(predict(flow, none, type = "latent"), empty)
+  flow <- gpa(function(n) matrix(rnorm(2 * n), n), as.matrix(x), n_steps = 1)
+  expect_identical(dim(simulate(flow, 0)), c(0L, 2L)) # matrix(numeric(), 0) has no columns
+  generator <- pushforward(x, n_steps = 1)
+  expect_identical(predict(generator, empty), none)
+  expect_identical(predict(generator, as.data.frame(empty)), none)
+  expect_identical(predict(pushforward(as.matrix(x), n_steps = 1), empty), named)
+  moved <- integrate_data(x, rep(1:2, 20), 1, n_steps = 1, compare = FALSE)
+  expect_identical(predict(moved, none, batch = 2), none)
+  for (target in list(target_ring(), wgf(target_ring(), n = 20, n_steps = 1))) {
+    expect_identical(predict(target, none, type = "log_density"), numeric())
+    expect_identical(predict(target, empty, type = "log_density"), numeric())
+  }
+  expect_identical(predict(target_ring(), none, type = "gradient"), empty)
+})
+
+test_that("standard deviations of many columns are those of each", {
+  set.seed(1)
+  for (n in c(2, 60, 501)) for (p in c(1, 8, 19)) {
+    x <- matrix(rnorm(n * p, 1e3), n, dimnames = list(NULL, paste0("x", 1:p)))
+    expect_identical(column_deviations(x), apply(x, 2, stats::sd))
+  }
+  x <- cbind(c(1, 2, 3) * 1e200, 1, c(1, 2, 4) * 1e-200)
+  expect_equal(column_deviations(x), c(1e200, 0, stats::sd(c(1, 2, 4)) * 1e-200), tolerance = tolerance$closed_form)
+})
+
+test_that("names come back as they were given, also empty and missing ones, in every class of table", {
+  x <- data.frame(a = sin(1:40), b = cos(1:40))
+  forms <- list(matrix = as.matrix, data.frame = identity, tibble = function(x) shape_table(x, names(x), 40, "tibble"))
+  if (requireNamespace("data.table", quietly = TRUE)) forms$data.table <- data.table::as.data.table
+  if (requireNamespace("dplyr", quietly = TRUE)) {
+    forms$grouped <- function(x) structure(forms$tibble(x), class = c("grouped_df", "tbl_df", "tbl", "data.frame"))
+  }
+  for (form in forms) for (names in list(c("", ""), c(NA_character_, NA), c("a", ""), c("a", NA), c("a", "NA"))) {
+    given <- form(x)
+    attr(given, if (is.matrix(given)) "dimnames" else "names") <- if (is.matrix(given)) list(NULL, names) else names
+    fit <- efs(given, calibrate = FALSE)
+    expect_identical(names_as_given(simulate(fit, 2)), names)
+    expect_identical(names_as_given(predict(fit, predict(fit)[1:2, ], type = "data")), names)
+    expect_identical(names_as_given(gpa(given, given, n_steps = 0)$particles), names)
+    expect_identical(names_as_given(simulate(pushforward(given, n_steps = 0), 2)), names)
+    moved <- integrate_data(given, rep(1:2, 20), 1, n_steps = 0, compare = FALSE)
+    expect_identical(names_as_given(moved$data), names)
+  }
+  # a label beside columns without names
+  fit <- efs(unname(x), group = rep(1:2, 20), calibrate = FALSE)
+  expect_identical(names(simulate(fit, 2)), c("", "", "group"))
+})
+
+test_that("an array of one dimension is read as a vector", {
+  x <- data.frame(a = sin(1:40), b = cos(1:40))
+  y <- x
+  y$a <- array(x$a, 40)
+  expect_identical(simulate(efs(y, calibrate = FALSE), 3, seed = 1)$a,
+                   simulate(efs(x, calibrate = FALSE), 3, seed = 1)$a)
+})
+
+test_that("raw bytes are no group, and a matrix is no column of a second table", {
+  x <- matrix(sin(1:40), 20)
+  said <- "must hold numbers, texts or levels of a factor, not raw bytes."
+  expect_error(efs(x, group = as.raw(rep(1:2, 10))), said)
+  expect_error(plot(efs_forward(x, n_steps = 2), group = as.raw(rep(1:2, 10))), said)
+  second <- data.frame(a = 1:20)
+  second$m <- cbind(1:20, 2)
+  expect_error(energy_distance(x, second), "column \"m\" is a matrix of 2 columns|column 2 is a matrix of 2 columns")
+})

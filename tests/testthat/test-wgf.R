@@ -344,3 +344,30 @@ test_that("annealed and fixed bandwidths are used as given", {
   fit <- wgf(target_ring(), n = 50, n_steps = 5, bandwidth = 0.3, step = 0.01)
   expect_equal(fit$trajectory$times, 0.01 * 0:5)
 })
+
+test_that("particles that all start at one point are an error", {
+  same <- "`start` must have rows that differ, because particles at one point stay together, but all %d rows are equal"
+  expect_error(wgf(target_ring(), start = matrix(1:2, 20, 2, TRUE)), sprintf(same, 20), class = "particleflow_input")
+  expect_error(wgf(target_ring(), n = 5, start = function(n) matrix(0, n, 2)), sprintf(same, 5))
+  # one row that differs is enough, and so are two points
+  expect_no_error(wgf(target_ring(), start = rbind(matrix(0, 9, 2), 1), n_steps = 2))
+})
+
+test_that("a log-density and a gradient that draw random numbers do not touch R's stream", {
+  run <- function(noisy) {
+    disturb <- function() if (noisy) {
+      RNGkind("Wichmann-Hill", "Box-Muller")
+      rnorm(1)
+    }
+    set.seed(5)
+    fit <- wgf(function(x) {
+      disturb()
+      -rowSums(x^2) / 2
+    }, function(x) {
+      disturb()
+      -x
+    }, dim = 2, n = 40, n_steps = 3, birth_death = 1)
+    list(fit$trajectory$frames, runif(1), RNGkind())
+  }
+  expect_identical(run(TRUE), run(FALSE))
+})
