@@ -52,7 +52,8 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   found <- lapply(seq_along(kinds), read)
   found <- read_with_others(columns, found, kinds, determined, read)
   scores <- join_scores(lapply(found, `[[`, "scores"))
-  template <- new_template(x, names, found, apply(scores$points, 2, function(z) range(z, na.rm = TRUE)))
+  range <- apply(scores$points, 2, function(z) range(z, na.rm = TRUE))
+  template <- new_template(x, names, found, coordinate_counts(found), range)
   template$scores <- TRUE
   template$relations <- relations
   template$hidden <- all$hidden
@@ -110,7 +111,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   if (determined) {
     column$dim <- 0L
     none <- matrix(0, length(values), 0)
-    return(list(column = column, z = numeric(), values = values[1], box = box,
+    return(list(column = column, z = numeric(), key = NA_character_, box = box,
                 scores = list(points = none, low = none, high = none, margin = numeric(length(values)))))
   }
   if (any(gone) && length(known)) {
@@ -118,7 +119,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   }
   scores <- in_column(name, "x", score_values(column, values, length(values), stream))
   column$dim <- ncol(scores$points)
-  list(column = column, z = as.vector(scores$points), values = values[1], box = box, scores = scores)
+  list(column = column, z = as.vector(scores$points), key = NA_character_, box = box, scores = scores)
 }
 
 is_one_value <- function(values) length(unique(values)) == 1
