@@ -9,7 +9,9 @@
 #' `latent_pca()` takes principal components. It works on the smaller side of the table, so that 500 rows of 50,000
 #' columns take seconds and no matrix of columns by columns is formed. With `rank = n - 1` nothing is lost; with `scale
 #' = FALSE` the map is then an isometry of the centred rows. With fewer components, new rows lack what the other
-#' components describe. The fit reports the share of variance explained and the reconstruction error.
+#' components describe. The fit reports the share of variance explained and the reconstruction error. Up to 100
+#' components of a large table are computed by block Lanczos iterations, to full precision, and Ctrl-C stops them within
+#' a second. More components of a large table are one call of LAPACK, which Ctrl-C cannot stop.
 #'
 #' `latent_map()` takes any pair of functions, for instance those of an autoencoder. Without arguments it leaves the
 #' table as it is.
