@@ -362,6 +362,7 @@ test_that("mistakes are told in one sentence", {
   expect_error(integrate_data(d$x, d$batch, "a", residual = "lose"), "`residual` must be one of")
   fit <- integrate_data(d$x, d$batch, "a", d$label, n_steps = 2, seed = 1, compare = FALSE)
   expect_error(predict(fit, d$x, d$batch), "`label` must be given")
+  expect_error(predict(fit, "a"), "`newdata` must be a numeric matrix or a data frame of numeric columns, not \"a\"")
   expect_error(predict(fit, d$x[1:2, ], "c", "x"), 'rows of "c: x", for which there is no flow', fixed = TRUE)
   expect_error(predict(fit, d$x[, 1:3], "b", "x"), "lacks|wanted")
   expect_error(plot(fit, axes = c(1, 99)), "`axes` must be two different latent axes")

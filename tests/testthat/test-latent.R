@@ -57,6 +57,14 @@ test_that("maps of one's own are used and checked", {
   expect_error(efs(iris[1:4], latent = latent_map(function(x) 1 / (x - x), exp)), "`encode` must return a finite")
   expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z[, 1:2])),
                "`decode` must return a numeric matrix of 150 x 4")
+  expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z / 0)),
+               "`decode` must return finite numbers, but 150 of the 150 decoded rows have others")
+  # a map that fails only later
+  fails <- FALSE
+  later <- efs_by_rule(iris[1:4], latent = latent_map(log, function(z) if (fails) z / 0 else exp(z)))
+  fails <- TRUE
+  expect_error(simulate(later, 5, seed = 1), "`decode` of the latent map must return finite numbers, but",
+               class = "particleflow_input")
   expect_error(efs(iris[1:4], latent = "pca"), "`latent` must be a latent map")
   expect_error(latent_map(1), "`encode` must be a function")
 })
