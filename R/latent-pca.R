@@ -13,6 +13,9 @@ pca_latent <- function(rank, scale, most = 50) {
   new_latent("pca", function(x) fit_pca(x, rank, scale, largest))
 }
 
+# An open rank is the number of components that have this share of the variance.
+enough_variance <- 0.95
+
 fit_pca <- function(x, rank, scale, largest) {
   centre <- colMeans(x)
   spread <- if (scale) column_spread(x) else rep(1, ncol(x))
@@ -22,9 +25,10 @@ fit_pca <- function(x, rank, scale, largest) {
     fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
          rank, nrow(x), ncol(x), most)
   }
-  parts <- principal_components(centred, most)
+  parts <- leading_components(centred, if (is.null(rank)) min(most, largest) else rank,
+                              if (is.null(rank)) enough_variance else Inf)
   share <- cumsum(parts$variance) / parts$total
-  if (is.null(rank)) rank <- as.integer(min(which(share >= 0.95)[1], largest, length(share), na.rm = TRUE))
+  if (is.null(rank)) rank <- as.integer(min(which(share >= enough_variance)[1], largest, length(share), na.rm = TRUE))
   rank <- min(rank, ncol(parts$loadings))
   new_fitted_latent(
     "components", "pca", rank, centre = unname(centre), spread = if (scale) unname(spread),
@@ -57,25 +61,39 @@ latent_volume.latent_components <- function(map, x) {
 }
 
 # Orthonormal loadings [p, r], those of the largest variance first, and the variances, from a centred matrix. A table
-# with more columns than rows goes through the [n, n] matrix of inner products. Its loadings are made orthonormal
-# again, because squaring loses half of the digits.
+# with more columns than rows goes through the [n, n] matrix of inner products.
 principal_components <- function(centred, most) {
-  n <- nrow(centred)
-  if (ncol(centred) <= n) {
-    parts <- svd(centred, nu = 0, nv = most)
-    loadings <- parts$v
-    values <- parts$d[seq_len(most)]
-  } else {
+  if (ncol(centred) > nrow(centred)) {
     inner <- eigen(tcrossprod(centred), symmetric = TRUE)
     kept <- seq_len(most)
-    kept <- kept[inner$values[kept] > inner$values[1] * n * .Machine$double.eps]
-    loadings <- crossprod(centred, inner$vectors[, kept, drop = FALSE])
-    values <- sqrt(colSums(loadings^2))
-    loadings <- sweep(loadings, 2, values, "/")
-    overlap <- chol(crossprod(loadings))
-    loadings <- t(backsolve(overlap, t(loadings), transpose = TRUE))
+    return(components_of(centred, inner$values[kept], inner$vectors[, kept, drop = FALSE]))
   }
+  parts <- svd(centred, nu = 0, nv = most)
+  new_components(centred, parts$v, parts$d[seq_len(most)])
+}
+
+# The same. Of a large table only the leading `count`, or as many as have `share` of the variance.
+leading_components <- function(centred, count, share = Inf) {
+  inner <- if (uses_krylov(nrow(centred), ncol(centred), count)) leading_eigen(centred, count, share)
+  if (is.null(inner)) return(principal_components(centred, min(nrow(centred) - 1L, ncol(centred))))
+  components_of(centred, inner$values, inner$vectors)
+}
+
+# From eigenvalues and eigenvectors of the inner products of rows, or of columns if these are fewer. Eigenvalues that
+# are zero but for rounding are left out. Loadings that come from rows are made orthonormal again, because squaring
+# loses half of the digits.
+components_of <- function(centred, values, vectors) {
+  kept <- vectors[, values > values[1] * nrow(centred) * .Machine$double.eps, drop = FALSE]
+  if (ncol(centred) <= nrow(centred)) return(new_components(centred, kept, sqrt(colSums((centred %*% kept)^2))))
+  loadings <- by_columns(ncol(kept), 2 * length(centred), function(j) crossprod(centred, kept[, j]))
+  values <- sqrt(colSums(loadings^2))
+  loadings <- sweep(loadings, 2, values, "/")
+  overlap <- chol(crossprod(loadings))
+  new_components(centred, t(backsolve(overlap, t(loadings), transpose = TRUE)), values)
+}
+
+new_components <- function(centred, loadings, values) {
   keep <- values > values[1] * 1e-10
-  list(loadings = loadings[, keep, drop = FALSE], variance = values[keep]^2 / (n - 1),
-       total = sum(centred^2) / (n - 1))
+  list(loadings = loadings[, keep, drop = FALSE], variance = values[keep]^2 / (nrow(centred) - 1),
+       total = sum(centred^2) / (nrow(centred) - 1))
 }

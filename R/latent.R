@@ -10,7 +10,9 @@
 #' other components describe is lost: new rows do not vary in these directions. With `rank = n - 1` nothing is lost, and
 #' with `scale = FALSE` distances between rows then stay the same. `print()` shows the relative reconstruction error,
 #' which is the part that is lost. The time depends on the smaller side of the table: 500 rows of 50,000 columns take
-#' seconds.
+#' seconds. Up to 100 components of a large table are computed by block
+#' Lanczos iterations, to full precision, and Ctrl-C stops them within a second. More components of a large table are
+#' one call of LAPACK, which Ctrl-C cannot stop.
 #'
 #' `latent_map()` takes a pair of functions of your own, for instance those of an autoencoder. Without arguments it
 #' leaves the table as it is. The functions may use R's random numbers. They then have a stream of their own, which is

@@ -41,7 +41,7 @@ target_mixture <- function(means, covariances = 1, weights = NULL) {
   k <- nrow(means)
   d <- ncol(means)
   weights <- if (is.null(weights)) rep(1 / k, k) else check_shares(weights, k)
-  roots <- lapply(component_covariances(covariances, k, d), covariance_root)
+  roots <- lapply(component_covariances(covariances, k, d), covariance_root, d)
   inverse <- lapply(roots, function(root) forwardsolve(root, diag(d)))
   triangle <- upper.tri(diag(d), diag = TRUE) # of the transpose: the lower triangle by rows
   total <- Reduce(`+`, Map(function(root, w) w * tcrossprod(root), roots, weights))
@@ -151,9 +151,11 @@ component_covariances <- function(covariances, k, d) {
 }
 
 # The lower triangular L with L L' = covariance.
-covariance_root <- function(covariance) {
-  if (!is.matrix(covariance) || !is.numeric(covariance) || !isSymmetric(unname(covariance))) {
-    fail("`covariances` must be symmetric matrices, not %s.", describe(covariance))
+covariance_root <- function(covariance, d) {
+  good <- is.matrix(covariance) && is.numeric(covariance) && all(dim(covariance) == d) &&
+    all(is.finite(covariance)) && isSymmetric(unname(covariance))
+  if (!good) {
+    fail("`covariances` must be symmetric matrices of %d x %d finite numbers, not %s.", d, d, describe(covariance))
   }
   root <- tryCatch(chol(covariance), error = function(e) NULL)
   if (is.null(root)) fail("`covariances` must be positive definite.")

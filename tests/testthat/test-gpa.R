@@ -266,3 +266,9 @@ test_that("a fit that was saved and read again carries, replays and goes on as b
   expect_identical(tidy(longer), tidy(whole))
   expect_identical(tidy(longer)[1:8, ], tidy(fit)[1:8, ])
 })
+
+test_that("Ctrl-C stops a run of wide layers within a second", {
+  skip_on_os("windows") # no signal can be sent to oneself there
+  x <- two_clusters(500, 2)
+  expect_lt(least_delay(gpa(x, x + 1, n_steps = 50, hidden = c(1500, 1500))), 1)
+})

@@ -367,6 +367,8 @@ test_that("mistakes are told in one sentence", {
   expect_error(predict(fit, d$x, "b", "x", bach = 1), "predict() has no argument `bach`", fixed = TRUE)
   expect_error(integrate_data(d$x), "`batch` must give the batch of each sample")
   expect_error(integrate_data(d$x, d$batch), "`reference` must name the batch")
+  expect_error(predict(fit, "a", "b", "x"),
+               "`newdata` must be a numeric matrix or a data frame of numeric columns, not \"a\"")
   expect_error(predict(fit, d$x[1:2, ], "c", "x"), 'rows of "c: x", for which there is no flow', fixed = TRUE)
   expect_error(predict(fit, d$x[, 1:3], "b", "x"), "lacks|wanted")
   expect_error(plot(fit, axes = c(1, 99)), "`axes` must be two different latent axes")

@@ -57,6 +57,14 @@ test_that("maps of one's own are used and checked", {
   expect_error(efs(iris[1:4], latent = latent_map(function(x) 1 / (x - x), exp)), "`encode` must return a finite")
   expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z[, 1:2])),
                "`decode` must return a numeric matrix of 150 x 4")
+  expect_error(efs(iris[1:4], latent = latent_map(identity, function(z) z / 0)),
+               "`decode` must return finite numbers, but 150 of the 150 decoded rows have others")
+  # a map that fails only later
+  fails <- FALSE
+  later <- efs_by_rule(iris[1:4], latent = latent_map(log, function(z) if (fails) z / 0 else exp(z)))
+  fails <- TRUE
+  expect_error(simulate(later, 5, seed = 1), "`decode` of the latent map must return finite numbers, but",
+               class = "particleflow_input")
   expect_error(efs(iris[1:4], latent = "pca"), "`latent` must be a latent map")
   expect_error(latent_map(1), "`encode` must be a function")
 })
@@ -109,4 +117,56 @@ test_that("the functions of a user's map do not touch R's stream", {
                fixed = TRUE)
   expect_error(latent_map(log, function(z, more) 1), "`decode` must be a function of one argument")
   expect_s3_class(latent_map(log, exp), "latent_map")
+})
+
+test_that("leading components of large tables, in steps, are those of svd()", {
+  components <- particleflow:::leading_components
+  set.seed(7)
+  low_rank <- function(n, p, r) matrix(rnorm(n * r), n) %*% matrix(rnorm(r * p), r)
+  # 60 equal eigenvalues, more than the components wanted
+  equal <- qr.Q(qr(matrix(rnorm(800 * 700), 800))) %*% (c(rep(5, 3), rep(4, 60), seq(3, 0, length.out = 637)) *
+                                                         qr.Q(qr(matrix(rnorm(700^2), 700))))
+  tables <- list(
+    eigen = matrix(rnorm(400 * 3000), 400), decaying = matrix(rnorm(620 * 900), 620) %*% diag(exp(-(1:900) / 20)),
+    tall = matrix(rnorm(900 * 620), 900) %*% diag(exp(-(1:620) / 20)), noise = matrix(rnorm(640 * 640), 640),
+    deficient = low_rank(700, 800, 20), equal = equal,
+    implicit = low_rank(1010, 1020, 30) + matrix(rnorm(1010 * 1020, sd = 0.1), 1010)
+  )
+  for (name in names(tables)) {
+    x <- tables[[name]]
+    small <- min(dim(x))
+    expect_true(particleflow:::uses_krylov(nrow(x), ncol(x), 30))
+    found <- components(x, 30L)
+    rank <- if (name == "deficient") 20L else 30L
+    expect_identical(ncol(found$loadings), rank)
+    exact <- eigen(if (ncol(x) > nrow(x)) tcrossprod(x) else crossprod(x), symmetric = TRUE, only.values = TRUE)$values
+    expect_equal(found$variance * (nrow(x) - 1), exact[seq_len(rank)], tolerance = 1e-10, label = name)
+    expect_equal(crossprod(found$loadings), diag(rank), tolerance = 1e-10, label = name)
+    # the variance of the rows within the subspace, component by component
+    expect_equal(colSums((x %*% found$loadings)^2), exact[seq_len(rank)], tolerance = 1e-10, label = name)
+  }
+})
+
+test_that("a large table's map is that of one call, is a function of the table, and leaves R's stream alone", {
+  set.seed(8)
+  x <- matrix(rnorm(650 * 8), 650) %*% diag(8:1) %*% matrix(rnorm(8 * 700), 8) + matrix(rnorm(650 * 700), 650)
+  stream <- .Random.seed
+  map <- latent_pca()$fit(x)
+  expect_identical(.Random.seed, stream)
+  before <- options(particleflow.threads = 1)
+  on.exit(options(before))
+  expect_identical(latent_pca()$fit(x), map)
+  # one round is not enough, so that svd() or eigen() is called
+  exact <- with_constant("most_krylov_rounds", 1, latent_pca()$fit(x))
+  expect_identical(map$dim, exact$dim)
+  expect_equal(map$explained, exact$explained, tolerance = 1e-10)
+  expect_equal(abs(crossprod(map$loadings, exact$loadings)), diag(map$dim), tolerance = 1e-7)
+  expect_false(identical(map$loadings, exact$loadings))
+})
+
+test_that("Ctrl-C stops the principal components of a large table within a second", {
+  skip_on_os("windows") # no signal can be sent to oneself there
+  set.seed(9)
+  x <- matrix(rnorm(2000 * 3000), 2000)
+  expect_lt(least_delay(latent_pca()$fit(x)), 1)
 })

@@ -184,34 +184,6 @@ test_that("doubles and integers that become extents or counters are refused out 
   expect_error(.Call(routine("draw_normal"), most, most, c(1L, 2L), 0L, 1L), "too large for R")
 })
 
-# Seconds from the signal, sent a second after `code` has begun, until R is back from it; Inf: `code` came to its end.
-seconds_after_signal <- function(code) {
-  self <- Sys.getpid()
-  sender <- parallel::mcparallel({
-    Sys.sleep(1)
-    sent <- as.numeric(Sys.time())
-    tools::pskill(self, tools::SIGINT)
-    sent
-  })
-  back <- tryCatch(
-    {
-      force(code)
-      Inf
-    },
-    interrupt = function(condition) as.numeric(Sys.time())
-  )
-  back - parallel::mccollect(sender)[[1]]
-}
-
-# The least of up to three, because other work on the machine may delay R for longer than a second.
-least_delay <- function(code) {
-  code <- substitute(code)
-  frame <- parent.frame()
-  delay <- Inf
-  for (attempt in 1:3) if (delay >= 1) delay <- min(delay, seconds_after_signal(eval(code, frame)))
-  delay
-}
-
 test_that("Ctrl-C stops forward and backward within a second and leaves the session usable", {
   skip_on_os("windows") # no signal can be sent to oneself there
   set.seed(1)

@@ -334,6 +334,11 @@ test_that("arguments are checked", {
   expect_error(wgf(target_ring(), start = matrix(0, 5, 3)), "`dim`|`start`")
   expect_error(wgf(target_ring(), start = function(n) 1), "returns a matrix of 1000 rows")
   expect_error(target_mixture(diag(2), matrix(c(1, 2, 2, 1), 2)), "positive definite")
+  for (wrong in list(diag(3), matrix(NA_real_, 2, 2), matrix(NA_real_, 3, 3), diag(c(1, Inf)), matrix(1:4, 2),
+                     matrix(1, 2, 3), list(diag(2), diag(3)), list(diag(2), "a"))) {
+    expect_error(target_mixture(diag(2), wrong), class = "particleflow_input",
+                 "`covariances` must be symmetric matrices of 2 x 2 finite numbers, not")
+  }
   expect_error(target_mixture(diag(2), weights = c(1, -1)), "`weights` must be 2 positive numbers")
 })
 

@@ -111,6 +111,23 @@ static double least_level(const double *gram, size_t n, double low, double *dire
   return high;
 }
 
+/* So many columns of the Gram matrix are one product, because `gemm` may ask R for interrupts only before each. */
+#define GRAM_COLUMNS 128
+
+/* scale times w w' or w' w, whichever is smaller: [n, n] by columns */
+static void gram_of(const double *w, size_t rows, size_t columns, double scale, double *gram, gemm_function gemm) {
+  const size_t n = smaller(rows, columns);
+  for (size_t j = 0; j < n; j += GRAM_COLUMNS) {
+    const int count = (int)smaller(GRAM_COLUMNS, n - j);
+    double *out = gram + j * n;
+    if (rows <= columns) {
+      gemm('N', 'T', (int)rows, count, (int)columns, scale, w, (int)rows, w + j, (int)rows, 0.0, out, (int)n);
+    } else {
+      gemm('T', 'N', (int)columns, count, (int)rows, scale, w, (int)rows, w + j * rows, (int)rows, 0.0, out, (int)n);
+    }
+  }
+}
+
 double spectral_bound(const double *w, size_t rows, size_t columns, double *direction, double *workspace,
                       gemm_function gemm) {
   const size_t n = smaller(rows, columns);
@@ -119,11 +136,7 @@ double spectral_bound(const double *w, size_t rows, size_t columns, double *dire
   if (!(size > TINY) || !isfinite(size)) return size;
   double *gram = workspace, *factor = gram + n * n, *image = factor + n * n;
   const double scale = 1.0 / size / size; /* to a trace of 1, so that nothing leaves the range of numbers */
-  if (rows <= columns) {
-    gemm('N', 'T', (int)rows, (int)rows, (int)columns, scale, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
-  } else {
-    gemm('T', 'N', (int)columns, (int)columns, (int)rows, scale, w, (int)rows, w, (int)rows, 0.0, gram, (int)n);
-  }
+  gram_of(w, rows, columns, scale, gram, gemm);
   const double low = power_iteration(gram, n, direction, image);
   if (!(low > 0.0)) return size; /* a start that met nothing of the matrix */
   return size * sqrt(least_level(gram, n, low, direction, image, factor));
