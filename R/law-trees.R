@@ -38,7 +38,9 @@
 #' (nine values between 0 and 0.9) have the largest out-of-bag log-likelihood, in which each row is evaluated under the
 #' trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
-#' A search tries `min_leaf` of 5, 15 and 40.
+#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are asked
+#' for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
+#' `law_trees()`.
 #'
 #' @section Relation to other methods:
 #' Drawing column after column from the leaves of trees is the synthesis by CART of Reiter (2005), which the package
@@ -75,10 +77,13 @@ law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges 
   check_count(min_leaf, "min_leaf", 1L)
   check_flag(linear, "linear")
   check_edges(edges)
-  new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE)
+  new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE,
+               in_scores = trees_in_scores)
 }, class = "law_constructor")
 
 trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(min_leaf = least))
+
+trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
 
 # A cell with this probability is heavy: it has a probability of its own, and no kernel.
 heavy_mass <- 0.02

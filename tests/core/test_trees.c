@@ -96,12 +96,15 @@ static void test_grown(void) {
 }
 
 /* One split at 0.5 of the first feature: rows 0 and 1 on the left; row 2, and cell 1 three times, on the right. */
-static const int root[TREES] = {0, 0, 1}, node[] = {0, 1, -1, 0, -1, 5}, members[] = {2, 2, 0, 0, 1, 1, 1, 1, 2, 1, 3};
-static const double cut[] = {0.5, 0.0, 0.0}, response[] = {0.0, 1.0, 5.0}, cells[] = {-INFINITY, 0.0, -INFINITY, INFINITY};
+static const int root[TREES] = {0, 0, 1}, node[] = {0, 1, -1, 0, -1, 5};
+static const int members[] = {2, 2, 0, 0, 1, 1, 1, 1, 2, 1, 3};
+static const double cut[] = {0.5, 0.0, 0.0}, response[] = {0.0, 1.0, 5.0};
+static const double cells[] = {-INFINITY, 0.0, -INFINITY, INFINITY};
 
 static forest_view make_forest(const double *points, size_t n) {
   const forest_view of = {
-      .trees = {.trees = TREES, .nodes = 3, .n_members = 11, .root = root, .node = node, .members = members, .cut = cut},
+      .trees =
+          {.trees = TREES, .nodes = 3, .n_members = 11, .root = root, .node = node, .members = members, .cut = cut},
       .points = points,
       .response = response,
       .cells = cells,
