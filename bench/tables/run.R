@@ -1,12 +1,12 @@
-# Rscript bench/tables/run.R LIBRARY METHODS TABLES SPLITS FILE
+# Rscript bench/tables/run.R LIBRARY NAMES TABLES SPLITS FILE
 #   LIBRARY  directories of packages, before the usual ones, with colons between; - for none
-#   METHODS  names of methods.R with commas, or all
+#   NAMES    methods of methods.R with commas, or all
 #   TABLES   names of tables.R with commas, or all, tuning, reporting
 #   SPLITS   such as 1:5 or 2,4
 #   FILE     csv; one line per table, split and method is appended. Lines that are there are not made again.
 # TABLES_LIMIT: seconds for a method to fit and draw, and as many again for its likelihood; default 60.
 arguments <- commandArgs(TRUE)
-if (length(arguments) != 5) stop("usage: run.R LIBRARY METHODS TABLES SPLITS FILE")
+if (length(arguments) != 5) stop("usage: run.R LIBRARY NAMES TABLES SPLITS FILE")
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 for (part in c("tables.R", "methods.R", "judges.R")) source(file.path(here, part))
 if (arguments[1] != "-") .libPaths(c(strsplit(arguments[1], ":")[[1]], .libPaths()))
@@ -44,16 +44,16 @@ work <- function(name, parts, seed, place) {
   TRUE
 }
 
-# Ends a process and all that it started.
 end_process <- function(job) {
   tools::pskill(job$pid, tools::SIGKILL)
   suppressWarnings(parallel::mccollect(job, wait = FALSE, timeout = 5))
 }
 
+# A list with what the process returned (NULL if it died), or NULL if it has not ended.
 wait_for <- function(job, until) {
   repeat {
     got <- suppressWarnings(parallel::mccollect(job, wait = FALSE, timeout = 0.2))
-    if (!is.null(got)) return(got[[1]])
+    if (!is.null(got)) return(got)
     if (until()) return(NULL)
   }
 }
@@ -70,8 +70,13 @@ run_method <- function(name, parts, seed) {
   end <- wait_for(job, over)
   if (is.null(end)) end_process(job) else suppressWarnings(parallel::mccollect(job, wait = FALSE))
   answer <- if (file.exists(place)) readRDS(place) else list()
-  failed <- if (inherits(end, "try-error")) conditionMessage(attr(end, "condition"))
-  if (is.null(end)) failed <- paste(NOT_ENDED, limit, "s")
+  failed <- if (is.null(end)) {
+    paste(NOT_ENDED, limit, "s")
+  } else if (is.null(end[[1]])) {
+    "the process ended without an answer"
+  } else if (inherits(end[[1]], "try-error")) {
+    conditionMessage(attr(end[[1]], "condition"))
+  }
   answer$note <- if (!is.null(failed)) paste0(if (is.null(answer$new)) "" else "likelihood: ", failed) else ""
   answer
 }
