@@ -154,8 +154,9 @@ look_at_draws <- function(z, held, scores, setting) {
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]
+  new <- scaled_novelty(list(synthetic = unname(draws), train = unname(train), holdout = unname(fresh)), setting$threads)
   data.frame(
-    novelty = ifelse(best, novelty(draws, train, fresh, threads = setting$threads)$ratio, NA),
+    novelty = ifelse(best, new$ratio, NA),
     energy_distance = ifelse(best, energy_distance(draws, fresh, threads = setting$threads), NA)
   )
 }
