@@ -106,7 +106,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   known <- take(values, which(!gone))
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
-    in_column(name, "x", fit_column(kind, known, others))
+    in_column(name, "x", fit_column(kind, known, others[!gone, , drop = FALSE]))
   }
   if (determined) {
     column$dim <- 0L
