@@ -21,11 +21,11 @@ nominal_back <- function(x, state) {
   give_attributes(match(words, state$attributes$levels), state)
 }
 
-# The numbers of the values among `known`.
+# The numbers of the values among `known`. NA may be one of them, as it is after addNA().
 known_codes <- function(values, known) {
   words <- as.character(values)
   codes <- match(words, known)
-  unknown <- unique(words[is.na(codes) & !is.na(words)])
+  unknown <- unique(words[is.na(codes) & !is.na(values)])
   if (length(unknown)) {
     fail("The level%s %s %s not among those of the table.", if (length(unknown) > 1) "s" else "", quoted(unknown),
          if (length(unknown) > 1) "are" else "is")
@@ -38,12 +38,11 @@ known_codes <- function(values, known) {
 # the most frequent level first.
 level_order <- function(values, others = NULL) {
   words <- as.character(values)
-  counts <- sort(table(words), decreasing = TRUE)
+  counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
   levels <- names(counts)
   if (length(levels) < 3 || is.null(others)) return(levels)
-  at <- factor(words, levels)
   n <- as.vector(counts)
-  means <- rowsum(others, as.integer(at)) / n
+  means <- rowsum(others, match(words, levels)) / n
   means <- sweep(means, 2, colSums(means * n) / sum(n)) * n / (n + few_rows)
   axis <- svd(sqrt(n) * means, nu = 0, nv = 1)$v
   levels[order(means %*% axis)]

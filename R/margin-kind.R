@@ -20,7 +20,8 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
     margin = function(values, state) {
       x <- number(values, state)
       range <- score_range(state$margin, x)
-      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)))
+      power <- if (is.null(state$margin$power)) 0 else state$margin$power
+      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)) - power * log(2))
     },
     description = description, numeric = numeric, rank = rank, scores = TRUE,
     cells = function(values, state) score_range(state$margin, number(values, state))

@@ -103,7 +103,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   box <- box_of(values)
   values <- unbox(values)
   gone <- is.na(values)
-  known <- take(values, which(!gone))
+  known <- known_values(values)
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
     in_column(name, "x", fit_column(kind, known, others))
@@ -120,6 +120,13 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   scores <- in_column(name, "x", score_values(column, values, length(values), stream))
   column$dim <- ncol(scores$points)
   list(column = column, z = as.vector(scores$points), key = NA_character_, box = box, scores = scores)
+}
+
+# The values that are not missing, with all attributes that new values get.
+known_values <- function(values) {
+  known <- take(values, which(!is.na(values)))
+  if (!is.object(values)) attributes(known) <- kept_attributes(values)$attributes
+  known
 }
 
 is_one_value <- function(values) length(unique(values)) == 1
@@ -177,7 +184,8 @@ encode_values <- function(column, values, code = column_code(column), uniform) {
   bare <- column
   if (!is.null(column$missing) && !is.na(column$dim)) bare$dim <- column$dim - 1L
   some <- function(k, part = 0L) uniform(k, part)[known, , drop = FALSE]
-  z <- matrix(encode_column(bare, take(values, known), code, some), length(known))
+  z <- encode_column(bare, take(values, known), code, some)
+  z <- matrix(z, length(known), if (!is.na(bare$dim)) bare$dim else length(z) / max(1, length(known)))
   full <- matrix(NA_real_, length(values), ncol(z))
   full[known, ] <- z
   if (is.null(column$missing)) return(full)
