@@ -21,16 +21,12 @@ fit_margin <- function(x, lower = -Inf, upper = Inf, only = FALSE) {
   ends <- if (is.null(unit)) c(lower, upper) else unit_ends(lower, upper, unit)
   values <- sort(unique(x))
   counts <- tabulate(match(x, values), length(values))
-  power <- NULL
-  if (only || has_small_support(values, counts)) {
-    margin <- support_margin(values, counts, unit)
-  } else {
-    power <- number_power(x)$power
-    small <- function(x) times_power(x, power, -1)
-    if (any(small(values) == 0 & values != 0)) power <- NULL
-    margin <- heaped_margin(small(x), small(values), counts, unit, small(ends))
+  power <- number_power(x)$power
+  small <- function(x) times_power(x, power, -1)
+  if (only || has_small_support(values, counts) || any(small(values) == 0 & values != 0)) {
+    return(c(support_margin(values, counts, unit), list(unit = unit, ends = ends)))
   }
-  c(margin, list(unit = unit, ends = ends, power = power))
+  c(heaped_margin(small(x), small(values), counts, unit, small(ends)), list(unit = unit, ends = ends, power = power))
 }
 
 # The least and the largest multiple of the unit between two numbers.
@@ -167,8 +163,28 @@ smooth_margin <- function(x, unit, lower, upper) {
   map <- normalising_map(best$scale$to(x), best$times)
   knots <- best$scale$back(map$x)
   keep <- is.finite(knots) & c(TRUE, diff(knots) > least_gap)
-  cut_margin(list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE)), lower, upper)
+  margin <- list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE))
+  if (!identical(best$scale$to, identity)) {
+    if (is.infinite(upper)) margin <- own_tail(margin, x, best$times)
+    if (is.infinite(lower)) margin <- mirror(own_tail(mirror(margin), -x, best$times))
+  }
+  cut_margin(margin, lower, upper)
 }
+
+# The margin with the upper tail of the values themselves, because a Pareto tail of their logarithms has no mean.
+own_tail <- function(margin, x, times) {
+  tail <- pareto_tail(x, times * stats::bw.nrd0(x))
+  inside <- margin$x <= tail$threshold
+  if (sum(inside) < 2) return(margin)
+  passed <- stats::pnorm(margin_limit(margin, tail$threshold), lower.tail = FALSE, log.p = TRUE)
+  z <- stats::qnorm(tail$log_p - tail$log_p[1] + passed, lower.tail = FALSE, log.p = TRUE)
+  x <- c(margin$x[inside], tail$threshold, tail$x)
+  z <- c(margin$z[inside], z)
+  keep <- c(TRUE, diff(x) > least_gap & diff(z) > 0)
+  list(x = x[keep], z = z[keep], open = margin$open)
+}
+
+mirror <- function(margin) list(x = -rev(margin$x), z = -rev(margin$z), open = rev(margin$open))
 
 # The scales on which the values may be smoothed: as they are, and the logarithm of the distance from an end.
 margin_scales <- function(x, low, high) {
@@ -363,7 +379,7 @@ pareto_tail <- function(x, width, knots = 40) {
   log_p <- seq(inside, min(-34.5, 2 * inside), length.out = knots)[-1]
   growth <- if (shape > 1e-6) expm1(shape * (inside - log_p)) / shape else inside - log_p
   list(threshold = threshold, x = threshold + mean_excess * (1 - shape) * growth,
-       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
+       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE), log_p = c(inside, log_p))
 }
 
 # A piecewise linear function and its slopes. Beyond the ends it continues in the same direction.
