@@ -51,33 +51,43 @@ truncated_normal <- function(low, high, u) {
   ifelse(flip, -z, z)
 }
 
-# Scores within their cells, from the Gaussian law with the correlations `correlation`, column after column given the
-# columns before. list(z [n, d], log [n]): `log` is the log-density of those scores that were drawn. The integral of a
-# density q over the cells is the mean of q(z) / exp(log) over many draws.
-cell_draws <- function(points, low, high, correlation, key) {
+# Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many draws
+# of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after column
+# given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the others
+# laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in equal
+# parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
+# Returns list(z [n, d], log [n]).
+cell_draws <- function(points, low, high, correlation, key, gaussian) {
   n <- nrow(points)
-  d <- ncol(points)
   open <- high > low
   # columns whose scores are known come first
   order <- order(colMeans(open))
   root <- t(chol(correlation[order, order, drop = FALSE]))
-  u <- draw_uniform(n, d, key)
-  noise <- matrix(0, n, d)
-  log <- numeric(n)
-  for (k in seq_len(d)) {
+  u <- draw_uniform(n, ncol(points), key)
+  noise <- matrix(0, n, ncol(points))
+  log_gaussian <- log_single <- numeric(n)
+  for (k in seq_along(order)) {
     j <- order[k]
     before <- seq_len(k - 1)
     centre <- drop(noise[, before, drop = FALSE] %*% root[k, before])
     rows <- which(open[, j])
+    if (length(rows)) {
+      from <- (low[rows, j] - centre[rows]) / root[k, k]
+      to <- (high[rows, j] - centre[rows]) / root[k, k]
+      points[rows, j] <- if (gaussian) {
+        centre[rows] + root[k, k] * truncated_normal(from, to, u[rows, j])
+      } else {
+        truncated_normal(low[rows, j], high[rows, j], u[rows, j])
+      }
+    }
     noise[, k] <- (points[, j] - centre) / root[k, k]
     if (!length(rows)) next
-    from <- (low[rows, j] - centre[rows]) / root[k, k]
-    to <- (high[rows, j] - centre[rows]) / root[k, k]
-    noise[rows, k] <- truncated_normal(from, to, u[rows, j])
-    points[rows, j] <- centre[rows] + root[k, k] * noise[rows, k]
-    log[rows] <- log[rows] + stats::dnorm(noise[rows, k], log = TRUE) - log(root[k, k]) - log_interval(from, to)
+    log_gaussian[rows] <- log_gaussian[rows] + stats::dnorm(noise[rows, k], log = TRUE) - log(root[k, k]) -
+      log_interval(from, to)
+    log_single[rows] <- log_single[rows] + stats::dnorm(points[rows, j], log = TRUE) -
+      log_interval(low[rows, j], high[rows, j])
   }
-  list(z = points, log = log)
+  list(z = points, log = log_mean_exp(cbind(log_gaussian, log_single), c(0.5, 0.5)))
 }
 
 # log(pnorm(to) - pnorm(from)), without loss in the tails.

@@ -154,8 +154,10 @@ look_at_draws <- function(z, held, scores, setting) {
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]
+  tables <- list(synthetic = unname(draws), train = unname(train), holdout = unname(fresh))
+  new <- scaled_novelty(tables, setting$threads)
   data.frame(
-    novelty = ifelse(best, novelty(draws, train, fresh, threads = setting$threads)$ratio, NA),
+    novelty = ifelse(best, new$ratio, NA),
     energy_distance = ifelse(best, energy_distance(draws, fresh, threads = setting$threads), NA)
   )
 }

@@ -1,6 +1,6 @@
 # The components of fitted laws. Laws that are mixtures of Gaussians or t, such mixtures in normal scores, and stacks of
 # these have one of these structures:
-#   list(weights [K], means [d, K], roots [d (d+1) / 2, K or 1], df [K], shared)   a mixture; see new_components()
+#   list(weights [K], means [d, K], roots [d (d+1) / 2, K or 1], df [K], shared)   a mixture; see pack_components()
 #   list(maps, base)       increasing maps of each coordinate (see law_copula()), and the structure of the scores
 #   list(weights, parts)   a stack of structures
 
@@ -14,7 +14,7 @@ law_components <- function(law) {
 
 # A mixture of K Gaussians (df Inf) or multivariate t. Column k of `roots` is the lower triangle L by rows, LL' the
 # covariance of the Gaussian, or the scale of the t. With one column all components share it.
-new_components <- function(weights, means, roots, df = rep(Inf, length(weights))) {
+pack_components <- function(weights, means, roots, df = rep(Inf, length(weights))) {
   list(weights = as.double(weights), means = means, roots = roots, df = as.double(df), shared = ncol(roots) == 1)
 }
 
@@ -38,5 +38,5 @@ check_components <- function(components, law) {
   storage.mode(means) <- "double"
   roots <- components$roots
   storage.mode(roots) <- "double"
-  new_components(components$weights / sum(components$weights), means, roots, components$df)
+  pack_components(components$weights / sum(components$weights), means, roots, components$df)
 }

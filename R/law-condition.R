@@ -349,5 +349,5 @@ proposal_law <- function(law, key, threads) {
   x <- draw_law(law, any_law$draws, c(bitwXor(key[1], 1L), key[2]), threads)
   covariance <- stats::cov(x)
   diag(covariance) <- diag(covariance) + 1e-8 * max(mean(diag(covariance)), 1e-100)
-  new_components(1, matrix(colMeans(x)), packed_roots(list(chol(covariance))), 5)
+  pack_components(1, matrix(colMeans(x)), packed_roots(list(chol(covariance))), 5)
 }

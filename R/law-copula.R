@@ -134,7 +134,7 @@ to_normal <- function(maps, points) {
 
 copula_components <- function(law) {
   base <- if (is.null(law$base)) {
-    new_components(1, matrix(0, length(law$maps), 1), packed_roots(list(law$root)))
+    pack_components(1, matrix(0, length(law$maps), 1), packed_roots(list(law$root)))
   } else {
     law_components(law$base)
   }

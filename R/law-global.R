@@ -69,5 +69,5 @@ global_components <- function(law) {
   share <- 1 / sqrt(1 + law$jitter^2)
   n <- nrow(law$points)
   means <- law$centre + share * (t(unname(law$points)) - law$centre)
-  new_components(rep(1 / n, n), means, packed_roots(list(law$jitter * share * law$root)))
+  pack_components(rep(1 / n, n), means, packed_roots(list(law$jitter * share * law$root)))
 }

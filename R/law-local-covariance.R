@@ -89,5 +89,5 @@ local_covariance_components <- function(law) {
   n <- nrow(law$points)
   means <- law$centres + share * (t(unname(law$points)) - law$centres)
   if (!law$keep_moments) means <- t(unname(law$points))
-  new_components(rep(1 / n, n), means, share * law$jitter * law$spread)
+  pack_components(rep(1 / n, n), means, share * law$jitter * law$spread)
 }

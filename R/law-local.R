@@ -43,5 +43,5 @@ local_components <- function(law) {
   sd <- law$jitter * law$spacing / sqrt(ncol(law$points))
   if (!(sd > 0)) return(NULL)
   n <- nrow(law$points)
-  new_components(rep(1 / n, n), t(unname(law$points)), packed_roots(list(diag(sd, ncol(law$points)))))
+  pack_components(rep(1 / n, n), t(unname(law$points)), packed_roots(list(diag(sd, ncol(law$points)))))
 }

@@ -118,5 +118,5 @@ mixture_draw <- function(law, n, key, threads) {
 }
 
 mixture_components <- function(law) {
-  new_components(law$weights, t(law$means), packed_roots(lapply(law$roots, as.matrix)))
+  pack_components(law$weights, t(law$means), packed_roots(lapply(law$roots, as.matrix)))
 }

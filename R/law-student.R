@@ -94,4 +94,4 @@ student_draw <- function(law, n, key, threads) {
   component_rows(noise * sqrt(law$df[from] / stats::qchisq(u[, 2], law$df[from])), from, law)
 }
 
-student_components <- function(law) new_components(law$weights, t(law$means), packed_roots(law$roots), law$df)
+student_components <- function(law) pack_components(law$weights, t(law$means), packed_roots(law$roots), law$df)

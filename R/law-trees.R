@@ -1,41 +1,46 @@
 #' The law "trees": a forest of conditional densities
 #'
 #' The density is a product over the coordinates, in their order. Each factor is the density of one coordinate given
-#' those before it, and it is a mean over regression trees. The law suits tables with discrete columns, thresholds and
-#' interactions. A search tries it only if it is asked for.
+#' those before it, and is a mean over regression trees. This is a sequential forest density. The law suits tables with
+#' discrete columns, thresholds and interactions. A search tries it only if it is asked for.
 #'
 #' @section Equation:
 #' \deqn{q(z) = \prod_{j=1}^{d} q_j(z_j \mid z_1, \dots, z_{j-1}), \qquad
-#'   q_j = \frac{1 - e_j}{T} \sum_{t=1}^{T} f_{jt} + e_j \phi_j.}{q(z) = prod_j q_j(z_j | z_1, .., z_(j-1)),
-#'   q_j = (1 - e_j) mean_t f_jt + e_j phi_j.}
+#'   q_j = (1 - w) \Bigl\{ \frac{1 - e_j}{T} \sum_{t=1}^{T} f_{jt} + e_j g_j \Bigr\} + w \phi_j.}{q(z) =
+#'   prod_j q_j(z_j | z_1, .., z_(j-1)), q_j = (1 - w) ((1 - e_j) mean_t f_jt + e_j g_j) + w phi_j.}
 #' Tree t of coordinate j leads \eqn{(z_1, \dots, z_{j-1})}{(z_1, .., z_(j-1))} to one of its leaves, and
-#' \eqn{f_{jt}}{f_jt} is the mean over the rows of that leaf of
-#' \deqn{\phi\bigl((z_j - a_j(z) - y_i) / h_j\bigr) / h_j,}{phi((z_j - a_j(z) - y_i) / h_j) / h_j,}
-#' where \eqn{y_i} is the residual of row i from the linear function \eqn{a_j} of the coordinates before j. Here
-#' \eqn{\phi} is the standard normal density, and \eqn{\phi_j} is the normal density with the mean and the standard
-#' deviation of the coordinate; if `edges` are given, it is the standard normal density, because the coordinates are
-#' then normal scores.
+#' \eqn{f_{jt}}{f_jt} is the mean over the rows i of that leaf of the kernels
+#' \eqn{N(z_j; a_j(z) + y_i, h_j^2)}{N(z_j; a_j(z) + y_i, h_j^2)}, where \eqn{a_j} is a linear function of the
+#' coordinates before j, and \eqn{y_i} is the residual of row i from it. The back-off \eqn{g_j} is
+#' \eqn{N(z_j; a_j(z) + m_j, s_j^2)}{N(z_j; a_j(z) + m_j, s_j^2)} with the mean and the standard deviation of the
+#' residuals. The wide law \eqn{\phi_j} is the normal law with the mean and the standard deviation of the coordinate. If
+#' `edges` are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is
+#' 0.005.
 #'
-#' A row in a *heavy cell*, one with at least 2 % of the probability under \eqn{\phi_j}, contributes
-#' \eqn{\phi_j(z_j) / P(\mathrm{cell})}{phi_j(z_j) / P(cell)} within this cell and 0 elsewhere, so that a cell, which
-#' stands for one value of the data, has one probability.
+#' Where a coordinate has no linear function, \eqn{a_j} is 0, \eqn{y_i} is \eqn{z_{ij}}{z_ij}, and \eqn{g_j} is
+#' \eqn{\phi_j}.
+#'
+#' A row in a *heavy cell*, a cell with at least 2 % of the probability under \eqn{\phi_j}, has no kernel in
+#' \eqn{f_{jt}}{f_jt}. It contributes \eqn{\phi_j(z_j) / P(\mathrm{cell})}{phi_j(z_j) / P(cell)} within the cell and 0
+#' elsewhere.
 #'
 #' @section How it is fitted:
-#' Each tree is a regression tree that is grown to the end: it splits where the sum of squares within falls the most, as
-#' long as both sides keep `min_leaf` rows. Each coordinate before j is put into at most 64 bins by its quantiles, or by
-#' its cells. A row of the sample is drawn by a tree as often as a Poisson variable with mean 1 says. The trees of a fit
-#' are always the same, because the draws have a fixed key. A leaf of more than 200 rows outside heavy cells keeps 200
-#' of them, evenly spaced in the order of their values. The first coordinate has one leaf per tree.
+#' Each tree is a regression tree. It splits where the sum of squares within falls the most, as long as both sides keep
+#' `min_leaf` rows. Each coordinate before j is put into at most 64 bins by its quantiles. No bin ends within a cell.
+#' A tree draws each row as often as a Poisson variable with mean 1 says. The draws have a fixed key, so that equal rows
+#' give equal fits. A leaf of more than 200 rows outside heavy cells keeps 200 of them, evenly spaced in the order of
+#' their values. The trees of the first coordinate have one leaf.
 #'
-#' The linear function is a ridge regression, whose prior counts as two rows. Its residuals are those of each row from
-#' the regression without this row. A coordinate with more than 30 % of its rows in heavy cells has none.
+#' The linear function is a ridge regression, whose prior counts as two rows. The residual of a row is that from the
+#' regression without this row. A coordinate with more than 30 % of its rows in heavy cells has no linear function.
 #'
 #' The width \eqn{h_j} (ten values between 0.03 and 0.7 standard deviations of the residuals) and the share \eqn{e_j}
-#' (seven values between 0.005 and 0.3) have the largest out-of-bag log-likelihood, in which each row is evaluated under
-#' the trees that did not draw it. The density of the rows that the law was fitted to ([logLik()][logLik.efs]) is
-#' out-of-bag, too.
+#' (nine values between 0 and 0.9) have the largest out-of-bag log-likelihood, in which each row is evaluated under the
+#' trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
-#' A search tries `min_leaf` of 5 and 15.
+#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are asked
+#' for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
+#' `law_trees()`.
 #'
 #' @section Relation to other methods:
 #' Drawing column after column from the leaves of trees is the synthesis by CART of Reiter (2005), which the package
@@ -62,20 +67,23 @@
 #' Watson DS, Blesch K, Kapar J, Wright MN (2023). Adversarial random forests for density estimation and generative
 #' modeling. Proceedings of Machine Learning Research 206, 5357-5375.
 #' @examples
-#' law_trees(min_leaf = 10)
+#' law_trees(min_leaf = 5)
 #' efs(iris[51:100, 3:4], law = law_trees(), time = 0)
 #' @family latent laws
 #' @export
-law_trees <- structure(function(trees = 10, min_leaf = 5, linear = TRUE, edges = NULL) {
+law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges = NULL) {
   settings <- given_settings()
   check_count(trees, "trees", 2L)
   check_count(min_leaf, "min_leaf", 1L)
   check_flag(linear, "linear")
   check_edges(edges)
-  new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE)
+  new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE,
+               in_scores = trees_in_scores)
 }, class = "law_constructor")
 
-trees_candidates <- function(n, d) list(list(min_leaf = 5L), list(min_leaf = 15L))
+trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(min_leaf = least))
+
+trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
 
 # A cell with this probability is heavy: it has a probability of its own, and no kernel.
 heavy_mass <- 0.02
@@ -117,13 +125,13 @@ check_edges <- function(edges, columns = length(edges)) {
       good <- good && all(diff(ends) > 0)
     }
     if (!good) {
-      fail("`edges[[%d]]` must be increasing numbers, or a matrix of two columns with cells that do not overlap, not %s.",
-           j, describe(ends))
+      fail("`edges[[%d]]` must be increasing numbers, or a matrix of two columns in which no cells overlap, not %s.", j,
+           describe(ends))
     }
   }
 }
 
-trees_fit <- function(points, trees = 10, min_leaf = 5, linear = TRUE, edges = NULL) {
+trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = NULL) {
   points <- unname(points)
   n <- nrow(points)
   d <- ncol(points)

@@ -43,9 +43,13 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
   tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
   tables <- read_alike(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
   warn_holdout(tables$holdout)
-  if (check_flag(scale, "scale")) {
-    tables <- in_units(tables, column_spread(tables$train))
-  }
+  if (check_flag(scale, "scale")) return(scaled_novelty(tables, threads))
+  compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
+}
+
+# In units of the standard deviations of the training rows.
+scaled_novelty <- function(tables, threads) {
+  tables <- in_units(tables, column_spread(tables$train))
   compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
 }
 

@@ -59,7 +59,7 @@ draw_in_cells <- function(flow, points, low, high, correlation, key, threads) {
   top <- rep(-Inf, n)
   total <- squares <- numeric(n)
   for (k in seq_len(cell_proposals)) {
-    draw <- cell_draws(points, low, high, correlation, key + c(0L, 1000L * k))
+    draw <- cell_draws(points, low, high, correlation, key + c(0L, 1000L * k), k %% 2 == 1)
     weight <- as.vector(flow_log_density(flow, draw$z, threads)) - draw$log
     # the proposal with the largest log-weight plus Gumbel noise is one chosen with these weights
     noisy <- weight - log(-log(draw_uniform(n, 1, key + c(1L, 1000L * k))[, 1]))

@@ -48,7 +48,8 @@ likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
   if (n == 0) return(structure(numeric(), draws = draws))
   if (!any(read$high > read$low)) draws <- 1L
   each <- vapply(seq_len(draws), function(draw) {
-    cells <- cell_draws(read$points, read$low, read$high, fit$correlation, c(likelihood_key, draw))
+    cells <- cell_draws(read$points, read$low, read$high, fit$correlation, c(likelihood_key, draw),
+                        draw %% 2 == 1)
     as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
   }, numeric(n))
   structure(log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin, draws = draws)

@@ -111,7 +111,7 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
 usual_laws <- function(table) {
   edges <- score_edges(table$low, table$high)
   c(lapply(c("student", "local_covariance", "global"), our_law),
-    lapply(c(5L, 15L), function(least) law_trees(min_leaf = least, edges = edges)))
+    lapply(c(5L, 15L), function(least) law_trees(trees = 20, min_leaf = least, edges = edges)))
 }
 
 # The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
@@ -127,7 +127,7 @@ score_edges <- function(low, high) {
 search_cells <- function(table, correlation) {
   if (!any(table$high > table$low)) return(NULL)
   lapply(seq_len(cell_draws_of_search), function(draw) {
-    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw))
+    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw), draw %% 2 == 1)
   })
 }
 

@@ -89,8 +89,8 @@ static void make_room(forest_plan *plan, size_t count, size_t parts) {
   plan->numbers = scratch(parts, plan->most_size);
 }
 
-/* One list from all trees: root [trees], nodes [2, N] (feature and first), bin [N], members. Places count from the first
- * tree. */
+/* One list from all trees: root [trees], nodes [2, N] (feature and first), bin [N], members. Places count from the
+ * first tree. */
 static SEXP join_trees(const grown_tree *trees, size_t count) {
   static const char *const names[] = {"root", "nodes", "bin", "members"};
   size_t nodes = 0, members = 0;

@@ -74,6 +74,7 @@ int main(void) {
   test_network();
   test_spectral();
   test_t_mixture();
+  test_trees();
   test_divergence();
   test_gpa();
   printf("core: %u checks, %u failed\n", checks_done, checks_failed);

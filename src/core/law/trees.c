@@ -63,8 +63,8 @@ static double centre_responses(const growth *at, size_t begin, size_t end) {
   return squares;
 }
 
-/* Updates `best` by the splits of one feature. The sums on both sides cancel, so that the sum of squares within falls by
- * S_left^2 (1 / n_left + 1 / n_right). */
+/* Updates `best` by the splits of one feature. The sums on both sides cancel, so that the sum of squares within falls
+ * by S_left^2 (1 / n_left + 1 / n_right). */
 static void try_feature(const growth *at, size_t begin, size_t end, size_t feature, bin_sums *bins, split *best) {
   const unsigned char *bin = at->sample->bin + feature * at->sample->n;
   uint64_t used = 0;

@@ -1,0 +1,298 @@
+# Rows with a binary, a continuous, a mixed and a continuous coordinate that depend on each other, as normal scores.
+mixed_scores <- function(n, seed = 1) {
+  set.seed(seed)
+  u <- runif(n)
+  z <- cbind(qnorm(u), 0, rnorm(n), 0)
+  binary <- z[, 1] > 0.3
+  z[, 2] <- ifelse(binary, 1.2, -0.6) + 0.4 * z[, 3] + rnorm(n, sd = 0.5)
+  z[, 4] <- ifelse(z[, 3] > -0.5, z[, 2], 0.5) + rnorm(n, sd = 0.3)
+  list(z = z, edges = list(c(-Inf, 0.3, Inf), NULL, cbind(-Inf, -0.5), NULL))
+}
+
+slots <- function(law, j) law$coordinates[[j]]
+
+# Densities [rows, trees] of the leaves, member by member.
+reference_leaves <- function(law, j, points, at) {
+  one <- slots(law, j)
+  t(vapply(seq_len(nrow(points)), function(i) vapply(one$forest$root, function(root) {
+    node <- root + 1
+    while ((feature <- one$forest$nodes[1, node]) >= 0) {
+      node <- one$forest$nodes[2, node] + (if (points[i, feature + 1] <= one$forest$cut[node]) 1 else 2)
+    }
+    first <- one$forest$nodes[2, node] + 1
+    header <- one$forest$members[first + 0:2]
+    rows <- one$forest$members[first + 2 + seq_len(header[1])] + 1
+    pairs <- matrix(one$forest$members[first + 2 + header[1] + seq_len(2 * header[3])], 2)
+    total <- header[2] + sum(pairs[2, ])
+    value <- if (header[1]) header[2] / total * mean(dnorm(at[i], one$response[rows], one$width)) else 0
+    for (k in seq_len(header[3])) {
+      ends <- one$cells[, pairs[1, k]]
+      z <- points[i, j]
+      if (z > ends[1] && z <= ends[2]) {
+        value <- value + pairs[2, k] / total * dnorm(z, law$centre[j], law$scale[j]) /
+          diff(pnorm(ends, law$centre[j], law$scale[j]))
+      }
+    }
+    value
+  }, 0), numeric(length(one$forest$root))))
+}
+
+reference_density <- function(law, j, points, at, used) {
+  one <- slots(law, j)
+  leaves <- rowSums(reference_leaves(law, j, points, at) * used) / rowSums(used)
+  near <- (1 - one$backoff) * leaves + one$backoff * dnorm(at, one$middle, one$spread)
+  log(0.995 * near + 0.005 * dnorm(points[, j], law$centre[j], law$scale[j]))
+}
+
+# CART by trying every split, without histograms. Returns feature and bin of each split and the rows of each leaf, in
+# the order in which the nodes are made.
+reference_tree <- function(bins, y, rows, min_leaf) {
+  nodes <- list()
+  queue <- list(rows)
+  while (length(queue)) {
+    rows <- queue[[1]]
+    queue <- queue[-1]
+    within <- sum((y[rows] - mean(y[rows]))^2)
+    best <- list(gain = 1e-10 * within)
+    for (feature in seq_len(ncol(bins))) for (bin in sort(unique(bins[rows, feature]))) {
+      left <- bins[rows, feature] <= bin
+      if (min(sum(left), sum(!left)) < min_leaf) next
+      gain <- within - sum((y[rows][left] - mean(y[rows][left]))^2) - sum((y[rows][!left] - mean(y[rows][!left]))^2)
+      if (gain > best$gain * (1 + 1e-10) + 1e-13 * within) best <- list(gain = gain, feature = feature, bin = bin)
+    }
+    if (is.null(best$feature)) {
+      nodes <- c(nodes, list(list(rows = rows)))
+    } else {
+      nodes <- c(nodes, list(best[c("feature", "bin")]))
+      left <- bins[rows, best$feature] <= best$bin
+      queue <- c(queue, list(rows[left]), list(rows[!left]))
+    }
+  }
+  nodes
+}
+
+test_that("trees are those of CART by brute force", {
+  set.seed(3)
+  n <- 90L
+  bins <- matrix(sample.int(20, 3 * n, replace = TRUE) - 1L, n)
+  bins[, 3] <- as.integer(bins[, 3] > 9)
+  y <- sin(bins[, 1]) + bins[, 3] * bins[, 2] / 5 + rnorm(n)
+  bags <- particleflow:::draw_bags(n, 4L)
+  for (min_leaf in c(1L, 5L, 200L)) {
+    forest <- .Call(routine("grow_trees"), matrix(as.raw(bins), n), y, order(y), integer(n), bags, min_leaf, 1000L, 0L,
+                    4L, 1L)
+    ends <- c(forest$root, ncol(forest$nodes))
+    for (tree in 1:4) {
+      wanted <- reference_tree(bins, y, rep(order(y), bags[order(y), tree]), min_leaf)
+      at <- seq(ends[tree] + 1, ends[tree + 1])
+      found <- lapply(at, function(k) {
+        if (forest$nodes[1, k] >= 0) return(list(feature = forest$nodes[1, k] + 1L, bin = forest$bin[k]))
+        first <- forest$nodes[2, k] + 1
+        list(rows = forest$members[first + 2 + seq_len(forest$members[first])] + 1L)
+      })
+      expect_identical(found, wanted)
+    }
+  }
+})
+
+test_that("residuals are those of ridge regressions without the row", {
+  set.seed(4)
+  x <- cbind(rnorm(30), rexp(30), rnorm(30))
+  y <- x[, 1] - x[, 3] + rnorm(30)
+  basis <- particleflow:::ridge_basis(cbind(x, y))
+  one <- particleflow:::ridge_regression(basis, y, 3)
+  design <- cbind(1, scale(x))
+  prior <- diag(c(0, 2, 2, 2))
+  without <- vapply(1:30, function(i) {
+    y[i] - sum(design[i, ] * solve(crossprod(design[-i, ]) + prior, crossprod(design[-i, ], y[-i])))
+  }, 0)
+  expect_equal(one$response, without, tolerance = tolerance$kernel)
+  all <- drop(design %*% solve(crossprod(design) + prior, crossprod(design, y)))
+  expect_equal(particleflow:::linear_shift(one, x), all, tolerance = tolerance$kernel)
+})
+
+test_that("the density is the mean over trees, out-of-bag at the rows of the fit", {
+  data <- mixed_scores(80)
+  law <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges), data$z)
+  new <- mixed_scores(40, 2)$z
+  settled <- particleflow:::settle_points(law, new)
+  bags <- particleflow:::draw_bags(80, 6L)
+  expect_true(all(rowSums(bags == 0) > 0) && all(colSums(bags) > 0))
+  fresh <- self <- 0
+  for (j in 1:4) {
+    at <- new[, j] - particleflow:::linear_shift(slots(law, j), settled)
+    fresh <- fresh + reference_density(law, j, new, at, matrix(1, 40, 6))
+    own <- particleflow:::own_responses(law, slots(law, j), j, data$z)
+    self <- self + reference_density(law, j, data$z, own, bags == 0)
+  }
+  expect_equal(particleflow:::law_density(law, new, 1L)[, 1], fresh, tolerance = tolerance$kernel)
+  expect_equal(particleflow:::law_density(law, data$z, 1L, TRUE)[, 1], self, tolerance = tolerance$kernel)
+  # the first coordinate is binary: shares of the two values, and the shape of the normal law within each
+  one <- slots(law, 1)
+  expect_true(length(one$slopes) == 0 && length(slots(law, 2)$slopes) == 1)
+  bag_share <- mean(colSums(bags * (data$z[, 1] > 0.3)) / colSums(bags))
+  upper <- 0.995 * ((1 - one$backoff) * bag_share / pnorm(-0.3) + one$backoff) + 0.005
+  at <- c(0.31, 1, 3)
+  alone <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges[1]), data$z[, 1, drop = FALSE])
+  expect_equal(exp(particleflow:::law_density(alone, matrix(at), 1L)[, 1]), dnorm(at) * upper,
+               tolerance = tolerance$kernel)
+})
+
+test_that("the density integrates to 1, heavy cells included", {
+  data <- mixed_scores(120)
+  grid <- seq(-9, 9, length.out = 601)
+  plane <- as.matrix(expand.grid(grid, grid))
+  for (pair in list(1:2, 3:4)) {
+    for (edges in list(NULL, data$edges[pair])) {
+      law <- fitted_law(law_trees(edges = edges), data$z[, pair])
+      expect_lt(abs(sum(exp(particleflow:::law_density(law, plane, 2L))) * (grid[2] - grid[1])^2 - 1),
+                tolerance$integral)
+    }
+  }
+  line <- fitted_law(law_trees(edges = data$edges[3]), data$z[, 3, drop = FALSE])
+  fine <- matrix(seq(-9, 9, length.out = 20001))
+  expect_lt(abs(sum(exp(particleflow:::law_density(line, fine, 2L))) * 18 / 20000 - 1), tolerance$integral)
+})
+
+# Means over 20,000 draws in standard errors: a false alarm has probability 1e-6 each (4.9 standard errors).
+test_that("draws follow the density", {
+  data <- mixed_scores(300)
+  line <- fitted_law(law_trees(edges = data$edges[3]), data$z[, 3, drop = FALSE])
+  fine <- matrix(seq(-9, 9, length.out = 20001))
+  log_density <- particleflow:::law_density(line, fine, 1L)[, 1]
+  value <- particleflow:::law_density(line, particleflow:::draw_law(line, 20000L, c(3L, 4L), 1L), 1L)[, 1]
+  expect_lt(abs(mean(value) - sum(exp(log_density) * log_density) * 18 / 20000), 4.9 * sd(value) / sqrt(20000))
+  # in four dimensions: the share of draws in a box against the integral over the box, by normal numbers
+  law <- fitted_law(law_trees(edges = data$edges), data$z)
+  draws <- particleflow:::draw_law(law, 20000L, c(1L, 2L), 1L)
+  set.seed(8)
+  normal <- matrix(rnorm(80000, sd = 1.5), 20000)
+  weight <- exp(particleflow:::law_density(law, normal, 1L)[, 1] - rowSums(dnorm(normal, sd = 1.5, log = TRUE)))
+  for (box in list(cbind(c(0.3, 0, -Inf, -Inf), c(Inf, Inf, -0.5, 0.4)),
+                   cbind(c(-Inf, -1, -0.5, -1), c(0.3, 0, Inf, 0)),
+                   cbind(c(-Inf, -Inf, -0.5, -Inf), c(Inf, -0.5, 1, 0)))) {
+    inside <- function(z) apply(z, 1, function(row) all(row > box[, 1] & row < box[, 2]))
+    drawn <- inside(draws)
+    integral <- weight * inside(normal)
+    error <- sqrt((var(drawn) + var(integral)) / 20000)
+    expect_lt(abs(mean(drawn) - mean(integral)), 4.9 * error)
+    expect_gt(mean(drawn), 0.01)
+  }
+})
+
+test_that("draws in a box have its probability as mean weight, and the conditional law", {
+  data <- mixed_scores(300)
+  law <- fitted_law(law_trees(edges = data$edges), data$z)
+  low <- matrix(c(0.3, -Inf, -Inf, -0.5), 20000, 4, byrow = TRUE)
+  high <- matrix(c(Inf, Inf, -0.5, 1), 20000, 4, byrow = TRUE)
+  within <- particleflow:::trees_within(law, low, high, c(1L, 2L), 1L)
+  expect_true(all(within$points >= low & within$points <= high))
+  free <- particleflow:::draw_law(law, 20000L, c(5L, 6L), 1L)
+  accepted <- free[rowSums(free > low & free < high) == 4, ]
+  weight <- exp(within$log_weight)
+  error <- sqrt(var(weight) / 20000 + mean(weight) * (1 - mean(weight)) / 20000)
+  expect_lt(abs(mean(weight) - nrow(accepted) / 20000), 4.9 * error) # false alarm 1e-6
+  # energy distance of 300 conditional and 300 accepted rows against 199 permutations: false alarm 1 in 200
+  set.seed(9)
+  some <- rbind(within$points[base::sample(20000, 300, prob = weight), ],
+                accepted[base::sample(nrow(accepted), 300), ])
+  distance <- as.matrix(dist(some))
+  energy <- function(s) 2 * mean(distance[s, -s]) - mean(distance[s, s]) - mean(distance[-s, -s])
+  permuted <- replicate(199, energy(base::sample(600, 300)))
+  expect_lt(energy(1:300), max(permuted))
+  # a known coordinate: its density is the weight; in closed form through the joint density
+  low[, 1:3] <- high[, 1:3] <- matrix(data$z[1, 1:3], 20000, 3, byrow = TRUE)
+  low[, 4] <- -Inf
+  high[, 4] <- Inf
+  given <- particleflow:::trees_within(law, low[1:5, ], high[1:5, ], c(1L, 2L), 1L)
+  expect_identical(given$points[, 1:3], low[1:5, 1:3])
+  joint <- fitted_law(law_trees(edges = data$edges[1:3]), data$z[, 1:3])
+  expect_equal(given$log_weight, rep(particleflow:::law_density(joint, data$z[1, 1:3, drop = FALSE], 1L)[1], 5),
+               tolerance = tolerance$kernel)
+})
+
+test_that("independent coordinates have nearly the density of kernel estimates one by one", {
+  set.seed(6)
+  x <- cbind(rnorm(600), rexp(600), rnorm(600, sd = 20))
+  new <- cbind(rnorm(2000), rexp(2000), rnorm(2000, sd = 20))
+  law <- fitted_law(law_trees(), x)
+  each <- sapply(1:3, function(j) {
+    kernel <- stats::density(x[, j], n = 4096, from = min(new[, j]), to = max(new[, j]) + 1e-9)
+    log(stats::approx(kernel, xout = new[, j], rule = 2)$y + 1e-12)
+  })
+  loss <- mean(rowSums(each)) - mean(particleflow:::law_density(law, new, 1L))
+  expect_lt(abs(loss), 0.15)
+  # another unit of a column changes the density by the unit
+  unit <- c(1, 10, 0.01)
+  scaled <- fitted_law(law_trees(), sweep(x, 2, unit, "*"))
+  expect_equal(particleflow:::law_density(scaled, sweep(new, 2, unit, "*"), 1L)[, 1],
+               particleflow:::law_density(law, new, 1L)[, 1] - sum(log(unit)), tolerance = tolerance$inverse)
+})
+
+test_that("a step that no linear function has is found", {
+  set.seed(7)
+  step <- function(n) {
+    x <- rnorm(n)
+    cbind(x, ifelse(abs(x) > 0.7, 1, -1) + rnorm(n, sd = 0.1))
+  }
+  new <- step(1000)
+  value <- function(law) mean(particleflow:::law_density(fitted_law(law, step(500)), new, 1L))
+  truth <- mean(dnorm(new[, 1], log = TRUE) + dnorm(new[, 2], ifelse(abs(new[, 1]) > 0.7, 1, -1), 0.1, log = TRUE))
+  expect_gt(value(law_trees()), truth - 0.25)
+  expect_gt(value(law_trees()), value(law_student()) + 0.5)
+})
+
+test_that("bits depend neither on threads nor on the number of rows", {
+  set.seed(5)
+  x <- matrix(rnorm(8 * 8000), 8000)
+  fit <- function(threads) {
+    old <- options(particleflow.threads = threads)
+    on.exit(options(old))
+    fitted_law(law_trees(min_leaf = 40), x)
+  }
+  law <- fit(1)
+  expect_identical(fit(2), law)
+  for (self in c(TRUE, FALSE)) {
+    expect_identical(particleflow:::law_density(law, x, 2L, self), particleflow:::law_density(law, x, 1L, self))
+  }
+  draws <- particleflow:::draw_law(law, 6000L, c(1L, 2L), 2L)
+  expect_identical(draws, particleflow:::draw_law(law, 6000L, c(1L, 2L), 1L))
+  expect_identical(draws[1:50, ], particleflow:::draw_law(law, 50L, c(1L, 2L), 1L))
+})
+
+test_that("blocks of trees are joined into the forest grown at once", {
+  set.seed(5)
+  y <- rnorm(50)
+  bins <- matrix(as.raw(sample.int(60, 100, replace = TRUE)), 50)
+  bags <- particleflow:::draw_bags(50, 5L)
+  grow <- function(from, count) {
+    .Call(routine("grow_trees"), bins, y, order(y), integer(50), bags, 3L, 10L, from, count, 1L)
+  }
+  parts <- list(grow(0L, 2L), grow(2L, 1L), grow(3L, 2L))
+  expect_identical(Reduce(particleflow:::join_forests, parts), grow(0L, 5L))
+})
+
+test_that("few rows, equal rows and far points are no trouble, and wrong settings are refused", {
+  for (n in 3:6) {
+    law <- fitted_law(law_trees(), matrix(rnorm(2 * n), n))
+    expect_true(all(is.finite(particleflow:::law_density(law, rbind(c(0, 0), c(60, -60)), 1L))))
+  }
+  twice <- matrix(rnorm(40), 20)[rep(1:20, 2), ]
+  expect_true(all(is.finite(particleflow:::law_density(fitted_law(law_trees(), cbind(twice, twice)),
+                                                       cbind(twice, twice), 1L))))
+  expect_error(fitted_law(law_trees(), cbind(rnorm(9), 1)), "coordinate 2 has one", class = "particleflow_unfit")
+  expect_error(law_trees(trees = 1), "`trees` must be one whole number of at least 2, not 1")
+  expect_error(law_trees(min_leaf = 0), "`min_leaf` must be")
+  expect_error(law_trees(linear = NA), "`linear` must be")
+  expect_error(law_trees(edges = c(0, 1)), "`edges` must be a list")
+  expect_error(law_trees(edges = list(c(1, 0))), "`edges\\[\\[1\\]\\]` must be increasing")
+  expect_error(law_trees(edges = list(NULL, cbind(c(0, 1), c(2, 3)))), "`edges\\[\\[2\\]\\]` must be increasing")
+  expect_error(fitted_law(law_trees(edges = list(NULL)), matrix(rnorm(20), 10)), "each of the 2 coordinates")
+  asked <- particleflow:::law_candidates(100, 3, lapply(c("trees", "copula"), particleflow:::our_law))
+  bases <- Filter(function(one) identical(one$settings$base, "trees"), asked)
+  expect_identical(lapply(bases, function(one) one$settings$min_leaf), list(15L))
+  expect_false(any(vapply(particleflow:::law_candidates(100, 3), `[[`, "", "law") == "trees"))
+  fit <- efs(iris[1:50, 1:3], law = "trees", time = 0)
+  expect_output(print(fit), "trees")
+  expect_identical(dim(simulate(fit, 7, seed = 1)), c(7L, 3L))
+})
