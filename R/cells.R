@@ -2,14 +2,17 @@
 
 # Draws the scores within their cells from a Gaussian law with their own correlations, which are estimated anew after
 # each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
-# of the columns. z, low, high [n, d]; NA in z: missing.
+# of the columns. After each sweep the scores of the values that are known get the quantiles of the normal law in their
+# order, because their margin is known: without this, columns with wide cells drift, and seem to depend on each other.
+# z, low, high [n, d]; NA in z: missing.
 settle_scores <- function(z, low, high, sweeps = 30L) {
   open <- high > low
   if (!any(open)) return(z)
   n <- nrow(z)
   d <- ncol(z)
   u <- draw_uniform(n, d, c(settle_key, 0L))
-  z[is.na(z)] <- stats::qnorm(u[is.na(z)])
+  known <- !is.na(z)
+  z[!known] <- stats::qnorm(u[!known])
   if (d == 1) return(z)
   columns <- which(colSums(open) > 0)
   for (sweep in seq_len(sweeps)) {
@@ -23,9 +26,14 @@ settle_scores <- function(z, low, high, sweeps = 30L) {
       centre <- drop(z[rows, , drop = FALSE] %*% weights)
       z[rows, j] <- centre + spread * truncated_normal((low[rows, j] - centre) / spread,
                                                        (high[rows, j] - centre) / spread, u[rows, j])
+      z[known[, j], j] <- as_normal(z[known[, j], j], low[known[, j], j], high[known[, j], j])
     }
   }
   z
+}
+
+as_normal <- function(z, low, high) {
+  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)
 }
 
 settle_key <- 1515L
@@ -95,7 +103,11 @@ log_interval <- function(from, to) {
   flip <- from > 0
   low <- ifelse(flip, -to, from)
   top <- stats::pnorm(ifelse(flip, -from, to), log.p = TRUE)
-  top + log1p(-exp(pmin(stats::pnorm(low, log.p = TRUE) - top, 0)))
+  share <- stats::pnorm(low, log.p = TRUE) - top
+  value <- top + log1p(-exp(pmin(share, 0)))
+  narrow <- share > -1e-8
+  value[narrow] <- (stats::dnorm((from + to) / 2, log = TRUE) + log(to - from))[narrow]
+  value
 }
 
 # The draws of some rows.

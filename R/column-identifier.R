@@ -8,7 +8,8 @@ column_identifier <- function() {
     fit = function(values) {
       numbers <- is_number(values)
       last <- if (numbers && length(values)) max(as_number(values), 0, na.rm = TRUE) else 0
-      c(list(last = last, integer = is.integer(values), numbers = numbers, known = if (!numbers) as.character(values)),
+      c(list(last = last, integer = is.integer(values), numbers = numbers, levels = is.factor(values),
+             known = if (!numbers) as.character(values)),
         if (!is.factor(values)) kept_attributes(values))
     },
     encode = function(values, state) numeric(),
@@ -24,12 +25,13 @@ new_identifiers <- function(n, state) {
     return(give_attributes(if (state$integer) whole_number(x) else x, state))
   }
   words <- paste0("new", seq_len(n + length(state$known)))
-  give_attributes(words[!words %in% state$known][seq_len(n)], state)
+  words <- words[!words %in% state$known][seq_len(n)]
+  if (state$levels) factor(words, words) else give_attributes(words, state)
 }
 
-# Whether the values name the rows: words that hardly ever occur twice.
+# Whether the values name the rows: words of which more than half occur once.
 names_rows <- function(values) {
   if (!(is.character(values) || is.factor(values))) return(FALSE)
   words <- as.character(values[!is.na(values)])
-  length(words) >= 20 && length(unique(words)) > 0.5 * length(words)
+  length(words) >= 20 && sum(table(words) == 1) > 0.5 * length(words)
 }

@@ -6,26 +6,25 @@
 column_nominal <- function() {
   kind <- margin_kind("nominal", function(values) is.factor(values) || is.character(values),
                       number = function(values, state) known_codes(values, state$order), back = nominal_back,
-                      description = function(state) sprintf("%d levels", length(state$order)), numeric = FALSE)
+                      description = function(state) sprintf("%d levels", length(state$order)), numeric = FALSE,
+                      only = TRUE)
   kind$fit <- function(values, others = NULL) {
     order <- level_order(values, others)
     margin <- fit_margin(known_codes(values, order), only = TRUE)
-    c(list(order = order, words = is.character(values)), kept_attributes(values), list(margin = margin))
+    # one value of each level, so that other kinds of values than factors can be levels too
+    first <- take(values, match(order, value_words(values)))
+    c(list(order = order, values = first), kept_attributes(values), list(margin = margin))
   }
   kind
 }
 
-nominal_back <- function(x, state) {
-  words <- state$order[round(x)]
-  if (state$words) return(give_attributes(words, state))
-  give_attributes(match(words, state$attributes$levels), state)
-}
+nominal_back <- function(x, state) give_attributes(take(state$values, round(x)), state)
 
-# The numbers of the values among `known`.
+# The numbers of the values among `known`. NA may be one of them, as it is after addNA().
 known_codes <- function(values, known) {
-  words <- as.character(values)
+  words <- value_words(values)
   codes <- match(words, known)
-  unknown <- unique(words[is.na(codes) & !is.na(words)])
+  unknown <- unique(words[is.na(codes) & !is.na(values)])
   if (length(unknown)) {
     fail("The level%s %s %s not among those of the table.", if (length(unknown) > 1) "s" else "", quoted(unknown),
          if (length(unknown) > 1) "are" else "is")
@@ -37,13 +36,12 @@ known_codes <- function(values, known) {
 # analysis): levels whose rows are alike stand side by side. others [n, m]: normal scores of the other columns. NULL:
 # the most frequent level first.
 level_order <- function(values, others = NULL) {
-  words <- as.character(values)
-  counts <- sort(table(words), decreasing = TRUE)
+  words <- value_words(values)
+  counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
   levels <- names(counts)
   if (length(levels) < 3 || is.null(others)) return(levels)
-  at <- factor(words, levels)
   n <- as.vector(counts)
-  means <- rowsum(others, as.integer(at)) / n
+  means <- rowsum(others, match(words, levels)) / n
   means <- sweep(means, 2, colSums(means * n) / sum(n)) * n / (n + few_rows)
   axis <- svd(sqrt(n) * means, nu = 0, nv = 1)$v
   levels[order(means %*% axis)]

@@ -27,7 +27,7 @@ column_time <- function(lower = NULL, upper = NULL) {
 # Dates have no natural end.
 time_end <- function(value, what, read) {
   if (is.null(value)) return(if (what == "lower") -Inf else Inf)
-  end <- as.double(read(value))
+  end <- tryCatch(as.double(read(value)), error = function(e) NA)
   if (length(end) != 1 || is.na(end)) fail("`%s` must be one date or time, not %s.", what, describe(value))
   end
 }

@@ -110,6 +110,8 @@ calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
   adds <- if (is.na(flow$gain)) {
     "no flow was tried"
+  } else if (is.na(flow$gain_se)) {
+    sprintf("a flow is not used, because the one tried adds %s on the first fold", nats(flow$gain))
   } else if (flow$steps > 0) {
     sprintf("the flow adds %s (standard error %s)", nats(flow$gain), nats(flow$gain_se))
   } else {

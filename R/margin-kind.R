@@ -5,8 +5,10 @@
 # that the values respect, see natural_ends(). only: see fit_margin().
 margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower = -Inf, upper = Inf, description,
                         numeric = TRUE, rank = 1, only = FALSE) {
-  number <- ordinary(number)
+  number <- finite_number(number)
   force(back)
+  force(lower)
+  force(upper)
   kind <- column_kind(
     name, reads,
     fit = function(values) {
@@ -20,23 +22,27 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
     margin = function(values, state) {
       x <- number(values, state)
       range <- score_range(state$margin, x)
-      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)))
+      power <- if (is.null(state$margin$power)) 0 else state$margin$power
+      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)) - power * log(2))
     },
     description = description, numeric = numeric, rank = rank, scores = TRUE,
     cells = function(values, state) score_range(state$margin, number(values, state))
   )
   kind[c("number", "back")] <- list(number, back)
+  kind$ends <- function(x) natural_ends(x, lower, upper, name)
   kind
 }
 
 # number() with a check that no value is infinite.
-ordinary <- function(number) {
+finite_number <- function(number) {
   force(number)
-  function(values, state) {
-    x <- number(values, state)
-    if (any(is.infinite(x))) fail("%d values are infinite.", sum(is.infinite(x)))
-    x
-  }
+  function(values, state) check_no_infinite(number(values, state))
+}
+
+check_no_infinite <- function(x) {
+  infinite <- if (is.numeric(unclass(x))) sum(is.infinite(unclass(x))) else 0L
+  if (infinite) fail("%d value%s infinite.", infinite, if (infinite == 1) " is" else "s are")
+  invisible(x)
 }
 
 # The ends of the margin: those that were given, which the values must respect, otherwise those that the values show.

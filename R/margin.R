@@ -6,6 +6,8 @@
 #   open   c(lower, upper): whether F continues beyond the first and the last knot
 #   unit   NULL, or list(size, offset, digits): values are multiples of `size` from `offset`. The scores of a value are
 #          then those of its cell, half a unit to each side
+#   ends   c(lower, upper): no value lies beyond them
+#   power  NULL, or a number: the knots are those of x / 2^power
 # F is that of the recorded values: smooth where they are dense, with an atom at each value that is recorded more often
 # than its neighbours let expect.
 
@@ -16,15 +18,21 @@ largest_score <- 37
 # those of x can come out.
 fit_margin <- function(x, lower = -Inf, upper = Inf, only = FALSE) {
   unit <- if (!only) recorded_unit(x)
+  ends <- if (is.null(unit)) c(lower, upper) else unit_ends(lower, upper, unit)
   values <- sort(unique(x))
   counts <- tabulate(match(x, values), length(values))
-  margin <- if (only || has_small_support(values, counts)) {
-    support_margin(values, counts, unit, lower, upper)
-  } else {
-    heaped_margin(x, values, counts, unit, lower, upper)
+  power <- number_power(x)$power
+  small <- function(x) times_power(x, power, -1)
+  if (only || has_small_support(values, counts) || any(small(values) == 0 & values != 0)) {
+    return(c(support_margin(values, counts, unit), list(unit = unit, ends = ends)))
   }
-  margin$unit <- unit
-  margin
+  c(heaped_margin(small(x), small(values), counts, unit, small(ends)), list(unit = unit, ends = ends, power = power))
+}
+
+# The least and the largest multiple of the unit between two numbers.
+unit_ends <- function(lower, upper, unit) {
+  steps <- c(ceiling((lower - unit$offset) / unit$size - 1e-6), floor((upper - unit$offset) / unit$size + 1e-6))
+  round(unit$offset + steps * unit$size, unit$digits)
 }
 
 # Whole multiples of a unit up to this one still have exact halves between them.
@@ -63,7 +71,7 @@ has_small_support <- function(values, counts) {
 
 # Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability
 # of one half of a row, in proportion to their neighbours.
-support_margin <- function(values, counts, unit, lower, upper) {
+support_margin <- function(values, counts, unit) {
   p <- counts / sum(counts)
   if (!is.null(unit)) {
     cells <- seq(0, round((max(values) - min(values)) / unit$size))
@@ -90,27 +98,30 @@ score_of <- function(below, above) {
 }
 
 # Atoms at heaps, and a smooth part for the other values.
-heaped_margin <- function(x, values, counts, unit, lower, upper) {
-  heaps <- values %in% find_heaps(values, counts, unit)
+# ends: c(lower, upper). A value at an end is an atom, because a smooth part has no probability there. Values with a
+# unit have cells, so they need no atom.
+heaped_margin <- function(x, values, counts, unit, ends) {
+  heaps <- values %in% find_heaps(values, counts) | (is.null(unit) & values %in% ends)
   rest <- x[!x %in% values[heaps]]
-  if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL, lower, upper))
-  smooth <- smooth_margin(rest, unit, lower, upper)
+  if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL))
+  half <- if (is.null(unit)) 0 else unit$size / 2
+  smooth <- smooth_margin(rest, unit, ends[1] - half, ends[2] + half)
+  if (is.null(smooth)) return(support_margin(values, counts, NULL))
   if (!any(heaps)) return(smooth)
   add_atoms(smooth, values[heaps], counts[heaps] / length(x))
 }
 
 # The values that stand more often than a smooth distribution lets expect, by at least four standard errors.
-find_heaps <- function(values, counts, unit) {
-  often <- counts >= 4
-  if (!any(often)) return(numeric())
-  n <- sum(counts)
+find_heaps <- function(values, counts) {
+  often <- which(counts >= 4)
+  if (!length(often)) return(numeric())
   k <- max(3, ceiling(sqrt(length(values)) / 2))
-  # expected: the mean count of the k values to each side, without the largest of them
+  # expected: the upper quartile of the counts of the k values to each side
   padded <- c(rep(NA, k), counts, rep(NA, k))
-  around <- vapply(setdiff(-k:k, 0), function(shift) padded[seq_along(counts) + k + shift], numeric(length(counts)))
-  around <- matrix(around, length(counts))
-  expected <- apply(around, 1, stats::quantile, 0.75, na.rm = TRUE, names = FALSE)
-  values[often & counts > expected + 4 * sqrt(expected)]
+  expected <- vapply(often, function(at) {
+    stats::quantile(padded[at + k + setdiff(-k:k, 0)], 0.75, na.rm = TRUE, names = FALSE)
+  }, 0)
+  values[often[counts[often] > expected + 4 * sqrt(expected)]]
 }
 
 # The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).
@@ -133,9 +144,9 @@ add_atoms <- function(margin, at, p) {
 # ---- the smooth part -------------------------------------------------------------------------------------
 
 # Kernel estimate with Pareto tails, on the scale and with the bandwidth that predict left-out values best. Ends of F
-# that the scale does not know cut it off.
+# that the scale does not know cut it off. NULL: the values are too far apart for doubles.
 smooth_margin <- function(x, unit, lower, upper) {
-  scales <- margin_scales(x, unit, lower, upper)
+  scales <- margin_scales(x, lower, upper)
   best <- NULL
   for (scale in scales) {
     t <- scale$to(x)
@@ -143,22 +154,40 @@ smooth_margin <- function(x, unit, lower, upper) {
     for (times in c(0.2, 0.4, 0.7, 1)) {
       width <- max(times * stats::bw.nrd0(t), least)
       value <- left_out_density(t, width) + mean(log(abs(scale$slope(x))))
-      if (is.null(best) || value > best$value) {
+      if (is.finite(value) && (is.null(best) || value > best$value)) {
         best <- list(scale = scale, times = width / stats::bw.nrd0(t), value = value)
       }
     }
   }
+  if (is.null(best)) return(NULL)
   map <- normalising_map(best$scale$to(x), best$times)
   knots <- best$scale$back(map$x)
-  keep <- is.finite(knots) & c(TRUE, diff(knots) > 0)
-  cut_margin(list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE)), lower, upper)
+  keep <- is.finite(knots) & c(TRUE, diff(knots) > least_gap)
+  margin <- list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE))
+  if (!identical(best$scale$to, identity)) {
+    if (is.infinite(upper)) margin <- own_tail(margin, x, best$times)
+    if (is.infinite(lower)) margin <- mirror(own_tail(mirror(margin), -x, best$times))
+  }
+  cut_margin(margin, lower, upper)
 }
 
+# The margin with the upper tail of the values themselves, because a Pareto tail of their logarithms has no mean.
+own_tail <- function(margin, x, times) {
+  tail <- pareto_tail(x, times * stats::bw.nrd0(x))
+  inside <- margin$x <= tail$threshold
+  if (sum(inside) < 2) return(margin)
+  passed <- stats::pnorm(margin_limit(margin, tail$threshold), lower.tail = FALSE, log.p = TRUE)
+  z <- stats::qnorm(tail$log_p - tail$log_p[1] + passed, lower.tail = FALSE, log.p = TRUE)
+  x <- c(margin$x[inside], tail$threshold, tail$x)
+  z <- c(margin$z[inside], z)
+  keep <- c(TRUE, diff(x) > least_gap & diff(z) > 0)
+  list(x = x[keep], z = z[keep], open = margin$open)
+}
+
+mirror <- function(margin) list(x = -rev(margin$x), z = -rev(margin$z), open = rev(margin$open))
+
 # The scales on which the values may be smoothed: as they are, and the logarithm of the distance from an end.
-margin_scales <- function(x, unit, lower, upper) {
-  half <- if (is.null(unit)) 0 else unit$size / 2
-  low <- lower - half
-  high <- upper + half
+margin_scales <- function(x, low, high) {
   scales <- list(list(to = identity, back = identity, slope = function(x) rep(1, length(x))))
   if (is.finite(low) && is.finite(high) && min(x) > low && max(x) < high) {
     scales <- c(scales, list(list(
@@ -204,25 +233,33 @@ sum_by_cell <- function(cell, weight, cells) {
 # The margin given that the value lies between the ends.
 cut_margin <- function(margin, lower, upper) {
   if (is.infinite(lower) && is.infinite(upper)) return(margin)
-  ends <- margin_limit(margin, c(lower, upper))
-  below <- stats::pnorm(ends[1])
-  above <- stats::pnorm(ends[2], lower.tail = FALSE)
-  inside <- margin$x > lower & margin$x < upper
-  x <- margin$x[inside]
-  z <- margin$z[inside]
-  z <- score_of(pmax(stats::pnorm(z) - below, 0) / (1 - below - above),
-                pmax(stats::pnorm(z, lower.tail = FALSE) - above, 0) / (1 - below - above))
+  below <- stats::pnorm(margin_limit(margin, lower))
+  above <- stats::pnorm(margin_limit(margin, upper), lower.tail = FALSE)
+  inside <- margin$x[margin$x > lower & margin$x < upper]
+  if (length(inside) < 2) inside <- c(inside, seq(max(lower, margin$x[1]), min(upper, max(margin$x)), length.out = 9))
+  inside <- c(lower + halvings(min(inside) - lower), inside, upper - halvings(upper - max(inside)))
+  x <- sort(unique(inside[is.finite(inside) & inside > lower & inside < upper]))
+  own <- margin_limit(margin, x)
+  z <- score_of((stats::pnorm(own) - below) / (1 - below - above),
+                (stats::pnorm(own, lower.tail = FALSE) - above) / (1 - below - above))
   x <- c(if (is.finite(lower)) lower, x, if (is.finite(upper)) upper)
   z <- c(if (is.finite(lower)) -largest_score, z, if (is.finite(upper)) largest_score)
-  keep <- c(TRUE, diff(z) > 0)
+  keep <- c(TRUE, diff(z) > 0 & diff(x) > least_gap)
   if (is.finite(upper)) keep[length(keep)] <- TRUE
   list(x = x[keep], z = z[keep], open = c(is.infinite(lower), is.infinite(upper)))
 }
+
+# Knots closer than this have no slope among doubles.
+least_gap <- 1e-300
+
+# Distances from an end at which the margin has knots: z falls to -Inf there like the logarithm of the distance.
+halvings <- function(distance) distance * 2^-(1:40)
 
 # ---- scores and values -----------------------------------------------------------------------------------
 
 # z at x: the limit from the left, or from the right. Beyond closed ends: the end.
 margin_limit <- function(margin, x, right = FALSE) {
+  x <- times_power(x, margin$power, -1)
   k <- length(margin$x)
   piece <- findInterval(x, margin$x, left.open = !right)
   inner <- pmin(pmax(piece, 1L), k - 1L)
@@ -268,7 +305,9 @@ margin_scores <- function(margin, x, u) {
   from <- stats::pnorm(sign * low)
   to <- stats::pnorm(sign * high)
   inside <- sign * stats::qnorm(from + u * (to - from))
-  z[wide] <- pmin(pmax(inside, low), high)[wide]
+  # not on the end of the cell, which is the end of another cell too
+  gap <- pmin(1e-3 * (high - low), 1e-9)
+  z[wide] <- pmin(pmax(inside, low + gap), high - gap)[wide]
   z
 }
 
@@ -282,12 +321,15 @@ margin_values <- function(margin, z) {
   x[flat] <- margin$x[piece][flat]
   if (!margin$open[1]) x <- pmax(x, margin$x[1])
   if (!margin$open[2]) x <- pmin(x, margin$x[k])
-  if (is.null(margin$unit)) x else to_unit(x, margin$unit)
+  x <- times_power(x, margin$power)
+  if (!is.null(margin$unit)) x <- to_unit(x, margin$unit)
+  pmin(pmax(x, margin$ends[1]), margin$ends[2])
 }
 
 # dz/dx; 0 outside of a closed end.
 margin_slope <- function(margin, x) {
   if (!is.null(margin$unit)) return(numeric(length(x)))
+  x <- times_power(x, margin$power, -1)
   k <- length(margin$x)
   piece <- findInterval(x, margin$x)
   inner <- pmin(pmax(piece, 1L), k - 1L)
@@ -337,7 +379,7 @@ pareto_tail <- function(x, width, knots = 40) {
   log_p <- seq(inside, min(-34.5, 2 * inside), length.out = knots)[-1]
   growth <- if (shape > 1e-6) expm1(shape * (inside - log_p)) / shape else inside - log_p
   list(threshold = threshold, x = threshold + mean_excess * (1 - shape) * growth,
-       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE))
+       z = stats::qnorm(log_p, lower.tail = FALSE, log.p = TRUE), log_p = c(inside, log_p))
 }
 
 # A piecewise linear function and its slopes. Beyond the ends it continues in the same direction.

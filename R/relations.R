@@ -13,16 +13,18 @@
 find_relations <- function(columns, kinds, skip = integer()) {
   relations <- list()
   free <- setdiff(which(vapply(kinds, can_relate, NA)), skip)
+  left <- function() setdiff(free, vapply(relations, `[[`, 0L, "at"))
+  add <- function(found) if (!is.null(found)) relations <<- c(list(found), relations)
   for (at in rev(free)) {
-    sources <- setdiff(free, c(at, vapply(relations, `[[`, 0L, "at")))
+    sources <- setdiff(left(), at)
     found <- level_relation(at, sources, columns, kinds)
-    if (is.null(found)) found <- step_relation(at, sources, columns, kinds)
-    if (is.null(found)) found <- shape_relation(at, sources, columns, kinds)
-    if (!is.null(found)) relations <- c(list(found), relations)
+    add(if (is.null(found)) step_relation(at, sources, columns, kinds) else found)
   }
-  left <- setdiff(free, vapply(relations, `[[`, 0L, "at"))
-  needed <- unlist(lapply(relations, `[[`, "from"))
-  c(sum_relations(left, needed, columns, kinds), relations)
+  # a column whose ends hold by themselves is determined first
+  for (safe in c(TRUE, FALSE)) {
+    for (at in rev(left())) add(shape_relation(at, setdiff(left(), at), columns, kinds, safe))
+  }
+  c(sum_relations(left(), columns, kinds), relations)
 }
 
 can_relate <- function(kind) !is.null(kind$cells)
@@ -96,8 +98,9 @@ number_shapes <- list(
   exp = exp
 )
 
-# A number that is a constant plus a multiple of a function of one other number.
-shape_relation <- function(at, sources, columns, kinds) {
+# A number that is a constant plus a multiple of a function of one other number. safe: only if the ends of the other
+# number keep it within its own.
+shape_relation <- function(at, sources, columns, kinds, safe) {
   y <- exact_number(columns, kinds, at)
   if (is.null(y)) return(NULL)
   for (from in sources) {
@@ -105,8 +108,12 @@ shape_relation <- function(at, sources, columns, kinds) {
     if (is.null(x) || !identical(is.na(x), is.na(y))) next
     for (shape in names(number_shapes)) {
       fit <- exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
-      if (!is.null(fit)) return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1],
-                                     weights = fit[2]))
+      if (is.null(fit)) next
+      ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
+      within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
+      own <- number_ends(columns, kinds, at)
+      if (safe && (within[1] < own[1] || within[2] > own[2])) next
+      return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
     }
   }
 }
@@ -116,6 +123,12 @@ exact_number <- function(columns, kinds, j) {
   if (!kinds[[j]]$numeric) return(NULL)
   x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
   if (length(unique(x)) > max(10, length(x) / 20)) x
+}
+
+# The ends of the values of a column.
+number_ends <- function(columns, kinds, j) {
+  x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
+  if (is.null(kinds[[j]][["ends"]])) c(-Inf, Inf) else kinds[[j]]$ends(x[!is.na(x)])
 }
 
 kept_attributes_state <- function(values) as.list(kept_attributes(values))
@@ -129,22 +142,22 @@ exact_line <- function(x, y) {
   weight <- (y[ends[2]] - y[ends[1]]) / (x[ends[2]] - x[ends[1]])
   constant <- y[ends[1]] - weight * x[ends[1]]
   error <- abs(constant + weight * x[known] - y[known])
-  if (weight != 0 && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
+  if (is.finite(weight) && is.finite(constant) && weight != 0 && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
 }
 
 # At most this many columns in one sum.
 most_terms <- 6L
 
-# Numbers that are sums of multiples of other numbers: totals, differences. Of several choices, the columns `needed`
-# by other relations are those that stay.
-sum_relations <- function(free, needed, columns, kinds) {
+# Numbers that are sums of multiples of other numbers: totals, differences.
+sum_relations <- function(free, columns, kinds) {
   numbers <- lapply(free, function(j) exact_number(columns, kinds, j))
   some <- which(!vapply(numbers, is.null, NA))
   if (length(some) < 3) return(list())
   x <- matrix(unlist(numbers[some]), length(columns[[1]]))
   at <- free[some]
-  # later columns are expressed by earlier ones
-  first <- order(!at %in% needed)
+  # later columns are expressed by earlier ones: those without a lower end by those with one, and totals by their parts
+  largest <- apply(abs(x), 2, max, na.rm = TRUE)
+  first <- order(apply(x, 2, min, na.rm = TRUE) < 0, largest)
   x <- x[, first, drop = FALSE]
   at <- at[first]
   rows <- which(stats::complete.cases(x))

@@ -63,7 +63,8 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
   template <- fit$table
   at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), "newdata",
                       c(template$group$name, template$left_out))
-  lacking <- which(rowSums(vapply(at, function(j) is.na(column_at(x, j)), logical(nrow(x)))) > 0)
+  gone <- vapply(at, function(j) is.na(unbox(column_at(x, j))), logical(nrow(x)))
+  lacking <- which(rowSums(matrix(gone, nrow(x))) > 0)
   tables <- lapply(seq_len(m), function(one) {
     key <- draw_key()
     points <- read$points[lacking, , drop = FALSE]

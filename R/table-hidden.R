@@ -10,6 +10,7 @@
 # Returns hidden, a list, and columns and kinds with the hidden columns at the end, and relations.
 hide_columns <- function(columns, kinds, names, constraints, combine) {
   ends <- lapply(read_constraints(constraints), find_columns, names, "constraints")
+  for (from in ends) check_ordered(kinds[from], names[from])
   together <- lapply(check_combine(combine), find_columns, names, "combine")
   hidden <- c(
     lapply(ends, function(from) list(type = "gap", from = from, name = paste(rev(names[from]), collapse = " - "))),
@@ -42,6 +43,14 @@ hidden_values <- function(one, columns, kinds) {
   if (one$type == "combination") return(do.call(paste, c(lapply(from, value_words), sep = "\r")))
   numbers <- Map(function(values, kind) kind$number(values, kept_attributes_state(values)), from, kinds[one$from])
   numbers[[2]] - numbers[[1]]
+}
+
+check_ordered <- function(kinds, names) {
+  bad <- which(vapply(kinds, function(kind) is.null(kind[["number"]]) || has_levels(kind), NA))
+  if (length(bad)) {
+    fail("`constraints` needs numbers, dates or times, but %s is of the kind \"%s\".", quoted(names[bad[1]]),
+         kinds[[bad[1]]]$name)
+  }
 }
 
 check_hidden <- function(one, values, columns, names) {

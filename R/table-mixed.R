@@ -81,7 +81,8 @@ mixed_kinds <- function(x, names, columns) {
     kind <- if (!is.null(names)) columns[[names[j]]]
     if (is.null(kind) && names_rows(values)) return(NULL)
     if (is.null(kind)) kind <- column_kind_of(values, usual)
-    if (is.null(kind)) refuse_column(values, "x", column_name(names, j), FALSE)
+    if (is.null(kind)) refuse_kind(values, column_name(names, j))
+    if (!is.null(kind[["number"]])) in_column(column_name(names, j), "x", check_no_infinite(values))
     kind
   })
 }
@@ -103,10 +104,10 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   box <- box_of(values)
   values <- unbox(values)
   gone <- is.na(values)
-  known <- take(values, which(!gone))
+  known <- known_values(values)
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
-    in_column(name, "x", fit_column(kind, known, others[!gone, , drop = FALSE]))
+    in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[!gone, , drop = FALSE]))
   }
   if (determined) {
     column$dim <- 0L
@@ -120,6 +121,13 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   scores <- in_column(name, "x", score_values(column, values, length(values), stream))
   column$dim <- ncol(scores$points)
   list(column = column, z = as.vector(scores$points), key = NA_character_, box = box, scores = scores)
+}
+
+# The values that are not missing, with all attributes that new values get.
+known_values <- function(values) {
+  known <- take(values, which(!is.na(values)))
+  if (!is.object(values)) attributes(known) <- kept_attributes(values)$attributes
+  known
 }
 
 is_one_value <- function(values) length(unique(values)) == 1
@@ -177,7 +185,8 @@ encode_values <- function(column, values, code = column_code(column), uniform) {
   bare <- column
   if (!is.null(column$missing) && !is.na(column$dim)) bare$dim <- column$dim - 1L
   some <- function(k, part = 0L) uniform(k, part)[known, , drop = FALSE]
-  z <- matrix(encode_column(bare, take(values, known), code, some), length(known))
+  z <- encode_column(bare, take(values, known), code, some)
+  z <- matrix(z, length(known), if (!is.na(bare$dim)) bare$dim else length(z) / max(1, length(known)))
   full <- matrix(NA_real_, length(values), ncol(z))
   full[known, ] <- z
   if (is.null(column$missing)) return(full)
@@ -227,7 +236,12 @@ encode_mixed <- function(newdata, template, what = "newdata") {
   determined <- vapply(template$relations, `[[`, 0L, "at")
   parts <- lapply(setdiff(seq_along(template$of), determined), function(j) {
     column <- template$columns[[template$of[j]]]
-    in_column(column_name(template$names, j), what, score_values(column, columns[[j]], nrow(x), j))
+    if (j > n_columns(template)) return(hidden_scores(column, columns[[j]], codes[[j]], nrow(x), j))
+    name <- column_name(template$names, j)
+    check_readable(column, columns[[j]], codes[[j]], what, name)
+    scores <- in_column(name, what, score_values(column, columns[[j]], nrow(x), j))
+    if (is_constant(column)) scores$margin[differs(columns[[j]], column$state$value)] <- -Inf
+    scores
   })
   scores <- join_scores(parts)
   for (relation in template$relations) {
@@ -240,6 +254,33 @@ encode_mixed <- function(newdata, template, what = "newdata") {
   }
   scores
 }
+
+# Levels may be given as words or in another class, missing values in any class.
+check_readable <- function(column, values, code, what, name) {
+  if (!is.character(column$kind) || has_levels(code) || all(is.na(values))) return(invisible())
+  if (code$name %in% c("constant", "identifier") || takes_values(values, code)) return(invisible())
+  fail("Column %s of `%s` must hold %s, not %s.", name, what, code$description(column$state), describe(values))
+}
+
+# Stops: no kind reads a column of x.
+refuse_kind <- function(values, name) {
+  fail("Column %s of `x` is %s, which no kind of column reads; %sleave it out, or name a kind for it in `columns`.",
+       name, if (is.list(values)) "a list" else if (length(dim(values)) == 2) "a matrix of several columns" else
+         sprintf("of class \"%s\"", class(values)[1]), column_advice(values))
+}
+
+is_constant <- function(column) identical(column$kind, "constant")
+
+# A combination that did not occur has no probability.
+hidden_scores <- function(column, values, code, n, stream) {
+  unknown <- if (has_levels(code)) which(!values %in% column$state$order)
+  values[unknown] <- column$state$order[1]
+  scores <- score_values(column, values, n, stream)
+  scores$margin[unknown] <- -Inf
+  scores
+}
+
+differs <- function(values, always) which(!is.na(values) & value_words(values) != value_words(always))
 
 # The scores of the values of one column, their cells and their margin.
 score_values <- function(column, values, n, stream, code = column_code(column)) {

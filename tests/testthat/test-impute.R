@@ -1,0 +1,114 @@
+# Multiple imputation: observed values never change, and the pooled answer is right.
+
+quick <- function(x, ...) synthesise(x, ..., law = law_student(), flow = FALSE, quiet = TRUE)
+
+set.seed(41)
+n <- 80
+holes <- data.frame(
+  x = ifelse(runif(n) < 0.2, NA, rnorm(n)), f = factor(ifelse(runif(n) < 0.2, NA, sample(c("u", "v", "w"), n, TRUE))),
+  k = ifelse(runif(n) < 0.2, NA, rpois(n, 3)), day = as.Date("2024-01-01") + ifelse(runif(n) < 0.2, NA, rpois(n, 30)),
+  l = ifelse(runif(n) < 0.2, NA, runif(n) < 0.5), w = ifelse(runif(n) < 0.2, NA, sample(c("p", "q"), n, TRUE)), y = rnorm(n)
+)
+
+expect_filled <- function(table, of) {
+  expect_false(anyNA(table))
+  expect_identical(setdiff(class(table), "simulated_matrix"), class(of))
+  expect_identical(dimnames(table), dimnames(of))
+  for (j in seq_len(ncol(of))) {
+    old <- if (is.data.frame(of)) of[[j]] else of[, j]
+    new <- if (is.data.frame(table)) table[[j]] else table[, j]
+    expect_identical(new[!is.na(old)], old[!is.na(old)])
+    expect_identical(attributes(new), attributes(old))
+    expect_identical(typeof(new), typeof(old))
+  }
+}
+
+test_that("observed values never change, and classes and types are kept", {
+  fit <- quick(holes)
+  filled <- predict(fit, holes, type = "impute", m = 3, seed = 1)
+  expect_s3_class(filled, "imputations")
+  expect_length(filled, 3)
+  for (table in filled) expect_filled(table, holes)
+  expect_false(identical(filled[[1]], filled[[2]]))
+  expect_identical(predict(fit, holes, type = "impute", m = 3, seed = 1), filled)
+  expect_output(print(filled), sprintf("3 tables of %d rows, in which %d missing values", n, sum(is.na(holes))))
+  # row names, another order of the columns, rows without holes, no rows
+  named <- holes[7:1]
+  rownames(named) <- paste0("r", seq_len(n))
+  expect_filled(predict(fit, named, type = "impute", m = 1, seed = 1)[[1]], named)
+  whole <- holes[stats::complete.cases(holes), ]
+  expect_identical(predict(fit, whole, type = "impute", m = 2, seed = 1)[[2]], whole)
+  expect_identical(predict(fit, holes[0, ], type = "impute", m = 1, seed = 1)[[1]], holes[0, ])
+  one <- holes[1, ]
+  one[1, ] <- NA
+  expect_filled(predict(fit, one, type = "impute", m = 1, seed = 1)[[1]], one)
+  # missing in a column that has no missing values in the table
+  other <- replace(holes, cbind(3, 7), NA)
+  expect_filled(predict(fit, other, type = "impute", m = 1, seed = 1)[[1]], other)
+})
+
+test_that("other classes of tables are filled", {
+  numbers <- as.matrix(holes[c("x", "k", "y")])
+  expect_filled(predict(quick(numbers), numbers, type = "impute", m = 1, seed = 1)[[1]], numbers)
+  words <- as.matrix(holes[c("f", "w")])
+  expect_filled(predict(quick(words), words, type = "impute", m = 1, seed = 1)[[1]], words)
+  if (requireNamespace("tibble", quietly = TRUE)) {
+    x <- tibble::as_tibble(holes)
+    expect_filled(predict(quick(x), x, type = "impute", m = 1, seed = 1)[[1]], x)
+  }
+  if (requireNamespace("data.table", quietly = TRUE)) {
+    x <- data.table::as.data.table(holes)
+    before <- data.table::copy(x)
+    filled <- predict(quick(x), x, type = "impute", m = 1, seed = 1)[[1]]
+    expect_false(anyNA(filled))
+    expect_s3_class(filled, "data.table")
+    expect_identical(as.data.frame(x), as.data.frame(before))
+  }
+})
+
+test_that("imputed values follow the rest of the row", {
+  set.seed(42)
+  m <- 400
+  g <- sample(c("u", "v"), m, TRUE)
+  x <- data.frame(g = factor(g), y = rnorm(m, ifelse(g == "u", 0, 6)))
+  x$g[1:100] <- NA
+  x$y[101:150] <- NA
+  filled <- predict(quick(x), x, type = "impute", m = 1, seed = 1)[[1]]
+  # the two classes overlap by 0.3 %, and the law is one Gaussian in the scores
+  expect_gt(mean(as.character(filled$g[1:100]) == g[1:100]), 0.9)
+  expect_gt(cor(filled$y[101:150], g[101:150] == "v"), 0.7)
+})
+
+test_that("a regression on imputed tables has its coefficient", {
+  # y = 1 + 2 x + e; x is missing where y is large, so complete cases are biased (missing at random given y)
+  set.seed(43)
+  m <- 600
+  x <- rnorm(m)
+  y <- 1 + 2 * x + rnorm(m)
+  gone <- runif(m) < plogis(1.5 * (y - 1))
+  table <- data.frame(x = ifelse(gone, NA, x), y = y)
+  filled <- predict(quick(table), table, type = "impute", m = 10, seed = 1)
+  pooled <- mean(vapply(filled, function(one) coef(lm(y ~ x, one))[2], 0))
+  full <- coef(lm(y ~ x))[2]
+  complete <- coef(lm(y ~ x, table))[2]
+  # the standard error with a third of the x lost is about 0.06: three of them
+  expect_lt(abs(pooled - 2), 0.18)
+  expect_lt(abs(pooled - full), abs(complete - full))
+})
+
+test_that("mice and mitools take the tables", {
+  filled <- predict(quick(holes[c("x", "f", "y")]), holes[c("x", "f", "y")], type = "impute", m = 3, seed = 1)
+  long <- as.data.frame(filled)
+  expect_identical(dim(long), c(4L * n, 5L))
+  expect_named(long, c(".imp", ".id", "x", "f", "y"))
+  expect_identical(long[seq_len(n), 3:5], holes[c("x", "f", "y")], ignore_attr = TRUE)
+  if (requireNamespace("mice", quietly = TRUE)) {
+    mids <- mice::as.mids(long)
+    expect_s3_class(mids, "mids")
+    expect_identical(mice::complete(mids, 2)$x, filled[[2]]$x)
+  }
+  if (requireNamespace("mitools", quietly = TRUE)) {
+    fits <- with(mitools::imputationList(filled), lm(y ~ x))
+    expect_length(coef(mitools::MIcombine(fits)), 2)
+  }
+})

@@ -1,0 +1,149 @@
+# The margin of a column: scores of values and values of scores.
+
+margin_parts <- function(x, lower = NULL, upper = NULL) {
+  ends <- natural_ends(as.double(x), lower, upper, "continuous")
+  margin <- fit_margin(x, ends[1], ends[2])
+  set.seed(11)
+  z <- margin_scores(margin, x, runif(length(x)))
+  list(margin = margin, z = z, range = score_range(margin, x), back = margin_values(margin, z))
+}
+
+set.seed(1)
+n <- 400
+columns <- list(
+  normal = rnorm(n), exponential = rexp(n), proportion = rbeta(n, 0.5, 0.5), ends = c(0, 1, rbeta(n, 0.5, 0.5)),
+  few_zeros = c(0, 0, rexp(n)), cauchy = rcauchy(n), far = 1e9 + rnorm(n), small = rnorm(n) * 1e-300,
+  large = rnorm(n) * 1e300, limit = pmax(rnorm(n), -1), smallest = 5e-324 * sample(1e6, n),
+  money = round(rexp(n, 1e-3)) * (runif(n) > 0.4), cents = round(rexp(n, 1e-2), 2), six = round(runif(n), 6),
+  thousands = c(rnorm(240, 5e4, 1e4), round(rnorm(160, 5e4, 1e4), -3)), count = rpois(n, 3), age = sample(18:90, n, TRUE),
+  two = rbinom(n, 1, 0.3), three = sample(c(1.5, 2, 9), n, TRUE), gaps = sample(c(0, 1000, 5000, 10000), n, TRUE),
+  fine = 1e6 + round(rnorm(n), 6), huge = 2^53 - sample(1e6, n), few_rows = rnorm(5), five = 1:5,
+  apart = c(1e-300, 1e300, 1, 1, 1), heavy = rlnorm(n, 0, 5)
+)
+
+test_that("values come back from their scores", {
+  for (name in names(columns)) {
+    x <- columns[[name]]
+    got <- margin_parts(x)
+    atoms <- got$range[, 2] > got$range[, 1]
+    expect_identical(got$back[atoms], as.double(x)[atoms], label = name)
+    expect_true(all(abs(got$back - x) <= tolerance$closed_form * abs(x)), label = name)
+    expect_true(all(is.finite(unlist(got$margin[c("x", "z")]))), label = name)
+  }
+  # the sign of zero is lost, its value is not
+  expect_identical(margin_parts(c(-0, 0, 5, 5))$back, c(0, 0, 5, 5))
+})
+
+test_that("scores are normal", {
+  # 22 columns of at least 400 rows at level 1e-3; the margin is fitted to these rows, so false alarms are rarer
+  for (name in setdiff(names(columns), c("few_rows", "five", "apart"))) {
+    z <- margin_parts(columns[[name]])$z
+    expect_gt(suppressWarnings(ks.test(z, "pnorm")$p.value), 1e-3, label = name)
+    expect_equal(sd(z), 1, tolerance = 0.15, label = name)
+  }
+})
+
+test_that("the distribution function is that of the law", {
+  # Kolmogorov's distance of a fit to 2000 rows: below 1.95 / sqrt(2000) with probability 0.999
+  set.seed(2)
+  laws <- list(list(rnorm(2000), pnorm, c(-Inf, Inf)), list(rexp(2000), pexp, c(0, Inf)),
+               list(rbeta(2000, 2, 3), function(x) pbeta(x, 2, 3), c(0, 1)), list(runif(2000), punif, c(0, 1)))
+  for (law in laws) {
+    x <- law[[1]]
+    margin <- fit_margin(x, law[[3]][1], law[[3]][2])
+    at <- quantile(x, seq(0.005, 0.995, 0.005))
+    expect_lt(max(abs(pnorm(margin_limit(margin, at)) - law[[2]](at))), 1.95 / sqrt(2000))
+    # dz/dx phi(z) is the density: it integrates to 1
+    x <- seq(max(min(x), law[[3]][1]), min(max(x), law[[3]][2]), length.out = 20001)
+    middle <- (x[-1] + x[-20001]) / 2
+    density <- margin_slope(margin, middle) * dnorm(margin_limit(margin, middle))
+    whole <- diff(pnorm(margin_limit(margin, range(x))))
+    expect_equal(sum(density) * (x[2] - x[1]), whole, tolerance = tolerance$integral)
+  }
+})
+
+test_that("the probabilities of all values of a unit sum to 1, and are those of draws", {
+  set.seed(3)
+  for (name in c("money", "cents", "count", "age", "two", "three", "gaps", "five")) {
+    x <- columns[[name]]
+    margin <- margin_parts(x)$margin
+    all <- to_unit(seq(min(x), max(x), by = margin$unit$size), margin$unit)
+    range <- score_range(margin, all)
+    p <- pnorm(range[, 2]) - pnorm(range[, 1])
+    outside <- pnorm(range[1, 1]) + pnorm(range[nrow(range), 2], lower.tail = FALSE)
+    expect_equal(sum(p) + outside, 1, tolerance = tolerance$closed_form, label = name)
+    # binomial frequencies of the commonest value: 4 standard errors, 6e-5 each
+    value <- all[which.max(p)]
+    hit <- mean(margin_values(margin, rnorm(1e5)) == value)
+    expect_lt(abs(hit - max(p)), 4 * sqrt(max(p) / 1e5) + 1e-12, label = name)
+  }
+})
+
+test_that("a million draws stay within the ends, and on the unit", {
+  set.seed(4)
+  z <- c(rnorm(1e6), -40, 40, -Inf, Inf)
+  for (name in c("exponential", "proportion", "ends", "few_zeros", "limit", "money", "cents", "six", "count", "age",
+                 "two", "three", "gaps")) {
+    x <- columns[[name]]
+    ends <- natural_ends(x, NULL, NULL, "continuous")
+    new <- margin_values(fit_margin(x, ends[1], ends[2]), z)
+    expect_true(min(new) >= ends[1] && max(new) <= ends[2], label = name)
+    if (name %in% c("money", "count", "age", "gaps")) expect_identical(new, round(new), label = name)
+    if (name == "cents") expect_identical(new, round(new, 2), label = name)
+  }
+  # ends that lie between two multiples of the unit
+  new <- margin_values(fit_margin(sample(3:60, 300, TRUE), 2.5, 60.4), z)
+  expect_identical(range(new), c(3, 60))
+})
+
+test_that("values beyond the ends and between atoms have no probability", {
+  kind <- column_continuous()
+  x <- columns$few_zeros
+  state <- kind$fit(x)
+  expect_identical(kind$margin(c(-1e-9, -5), state), c(-Inf, -Inf))
+  range <- score_range(state$margin, 0)
+  # 2 of 402 rows are exactly 0
+  expect_equal(pnorm(range[2]), 2 / 402, tolerance = tolerance$closed_form)
+  expect_true(all(is.finite(kind$margin(x, state))))
+  levels <- column_ordered()
+  stage <- factor(c("I", "III")[rbinom(50, 1, 0.5) + 1], c("I", "II", "III"), ordered = TRUE)
+  state <- levels$fit(stage)
+  expect_identical(levels$margin(factor("II", levels(stage), ordered = TRUE), state), -Inf)
+})
+
+test_that("heaps are atoms", {
+  x <- columns$thousands
+  got <- margin_parts(x)
+  round_ones <- x %% 1000 == 0
+  often <- x %in% as.numeric(names(which(table(x) >= 8)))
+  expect_true(all(got$range[often, 2] > got$range[often, 1]))
+  expect_false(any(got$range[!round_ones, 2] > got$range[!round_ones, 1]))
+  # four standard errors of 1e4 draws, at most 0.005 each
+  set.seed(5)
+  new <- margin_values(got$margin, rnorm(1e4))
+  atoms <- x[got$range[, 2] > got$range[, 1]]
+  expect_lt(abs(mean(new %% 1000 == 0) - length(atoms) / length(x)), 0.02)
+  zeros <- margin_parts(columns$money)
+  expect_equal(pnorm(score_range(zeros$margin, 0)[2]), mean(columns$money == 0), tolerance = 0.01)
+})
+
+test_that("densities are in the unit of the values", {
+  kind <- column_continuous()
+  x <- rexp(200)
+  one <- kind$margin(x, kind$fit(x))
+  # scaled by powers of two, so exactly the same smoothing
+  for (power in c(-1000, -30, 30, 900)) {
+    times <- x * 2^power
+    expect_equal(kind$margin(times, kind$fit(times)), one - power * log(2), tolerance = tolerance$kernel)
+  }
+})
+
+test_that("units are found", {
+  expect_null(recorded_unit(rnorm(20)))
+  expect_null(recorded_unit(5))
+  expect_equal(recorded_unit(c(1, 1.25, 3))$size, 0.25)
+  expect_equal(recorded_unit(c(0.1, 0.3, 0.7))$size, 0.2)
+  expect_equal(recorded_unit(c(1000, 3000, 9000))$size, 2000)
+  expect_identical(recorded_unit(c(5, 8))[c("size", "offset")], list(size = 3, offset = 2))
+  expect_null(recorded_unit(c(2^53, 2^53 - 2)))
+})

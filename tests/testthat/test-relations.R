@@ -1,0 +1,166 @@
+# Exact relations between columns: found where they hold, kept in new rows, and not found by chance.
+
+# a law that is fitted at once
+quick <- function(x, ...) synthesise(x, ..., law = law_student(), flow = FALSE, quiet = TRUE)
+
+related <- local({
+  set.seed(21)
+  n <- 120
+  a <- round(rexp(n, 0.01))
+  b <- round(rnorm(n, 50, 9))
+  height <- rnorm(n, 170, 8)
+  region <- factor(sample(c("n", "s", "e", "w"), n, TRUE))
+  data.frame(a = a, b = b, total = a + b, difference = a - 2 * b, height = height, inches = height / 2.54,
+             log_height = log(height), age = (age <- sample(18:90, n, TRUE)),
+             band = cut(age, c(-Inf, 30, 50, Inf), c("young", "middle", "old")), region = region,
+             code = match(region, c("e", "n", "s", "w")) * 10L, coast = region %in% c("n", "w"))
+})
+
+determined <- function(fit) sort(fit$table$names[vapply(fit$table$relations, `[[`, 0L, "at")])
+
+holds_in <- function(x) {
+  all(x$total == x$a + x$b, x$difference == x$a - 2 * x$b, abs(x$inches - x$height / 2.54) < 1e-8,
+      abs(x$log_height - log(x$height)) < 1e-8, x$band == cut(x$age, c(-Inf, 30, 50, Inf), c("young", "middle", "old")),
+      x$code == match(x$region, c("e", "n", "s", "w")) * 10L, x$coast == (x$region %in% c("n", "w")))
+}
+
+test_that("relations are found, and hold in every new row", {
+  fit <- quick(related)
+  # seven of twelve columns are determined by the others
+  expect_length(determined(fit), 7)
+  expect_true(all(c("total", "difference", "band", "coast") %in% determined(fit)))
+  new <- simulate(fit, 1e5, seed = 1)
+  expect_true(holds_in(new))
+  expect_identical(lapply(new, class), lapply(related, class))
+  expect_identical(levels(new$band), levels(related$band))
+  expect_match(paste(format(fit), collapse = "\n"), "Computed from other columns")
+})
+
+test_that("the likelihood of a broken relation is 0, and of the others that without the determined columns", {
+  fit <- quick(related)
+  at <- predict(fit, related, draws = 4)
+  expect_true(all(is.finite(at)))
+  broken <- related
+  broken$total[1] <- broken$total[1] + 1
+  broken$band[2] <- rev(levels(broken$band))[as.integer(broken$band[2])]
+  broken$log_height[3] <- 5
+  broken$coast[4] <- !broken$coast[4]
+  got <- predict(fit, broken, draws = 4)
+  wrong <- which(got == -Inf)
+  expect_true(all(c(1, 3, 4) %in% wrong) && all(wrong <= 4))
+  expect_identical(got[-(1:4)], at[-(1:4)])
+  kept <- related[setdiff(names(related), determined(fit))]
+  expect_true(all(is.finite(predict(quick(kept), kept, draws = 4))))
+})
+
+test_that("relations are not found by chance", {
+  # 100 tables of independent columns: each relation has a chance below 1e-6
+  set.seed(22)
+  found <- vapply(1:100, function(i) {
+    n <- sample(c(12, 40, 200), 1)
+    x <- data.frame(a = rnorm(n), b = rpois(n, 5), c = factor(sample(letters[1:4], n, TRUE)), d = runif(n) > 0.5,
+                    e = factor(sample(letters, n, TRUE)), f = sample(1:3, n, TRUE), g = round(rexp(n), 1),
+                    h = sample(n), i = rbinom(n, 1, 0.03))
+    kinds <- mixed_kinds(x, names(x), list())
+    length(find_relations(as.list(x), kinds))
+  }, 0)
+  expect_identical(sum(found), 0)
+})
+
+test_that("chains of relations are computed in order", {
+  set.seed(23)
+  n <- 200
+  x <- data.frame(x = rnorm(n))
+  x$y <- 2 * x$x
+  x$z <- exp(x$y)
+  x$city <- factor(sample(c("Graz", "Linz", "Wien", "Bern"), n, TRUE))
+  x$country <- factor(ifelse(x$city == "Bern", "CH", "AT"))
+  x$money <- ifelse(x$country == "CH", "CHF", "EUR")
+  fit <- quick(x)
+  expect_length(determined(fit), 4)
+  new <- simulate(fit, 1000, seed = 1)
+  expect_equal(new$y, 2 * new$x)
+  expect_equal(new$z, exp(new$y))
+  expect_true(all((new$city == "Bern") == (new$country == "CH")))
+  expect_true(all((new$country == "CH") == (new$money == "CHF")))
+  # whichever column is the free one, a relation refers to columns that come earlier in the order of computation
+  done <- setdiff(seq_along(x), vapply(fit$table$relations, `[[`, 0L, "at"))
+  for (relation in fit$table$relations) {
+    expect_true(all(relation$from %in% done))
+    done <- c(done, relation$at)
+  }
+})
+
+test_that("recoded copies and missing values are kept together", {
+  set.seed(24)
+  n <- 150
+  sex <- factor(sample(c("f", "m", NA), n, TRUE))
+  x <- data.frame(y = rnorm(n), sex = sex, male = sex == "m", size = ifelse(runif(n) < 0.2, NA, rlnorm(n)))
+  x$log_size <- log(x$size)
+  fit <- quick(x)
+  expect_length(determined(fit), 2)
+  new <- simulate(fit, 2000, seed = 1)
+  expect_identical(new$male, new$sex == "m")
+  expect_equal(new$log_size, log(new$size))
+  expect_gt(sum(is.na(new$sex)), 0)
+  full <- simulate(fit, 500, seed = 1, missing = FALSE)
+  expect_false(anyNA(full))
+  expect_identical(full$male, full$sex == "m")
+  # imputed values obey, too
+  filled <- predict(fit, x, type = "impute", m = 1, seed = 1)[[1]]
+  expect_false(anyNA(filled))
+  expect_identical(filled$male, filled$sex == "m")
+  expect_equal(filled$log_size, log(filled$size))
+})
+
+test_that("columns that are missing in the same rows stay so", {
+  set.seed(25)
+  n <- 100
+  gone <- runif(n) < 0.3
+  x <- data.frame(a = rnorm(n), b = ifelse(gone, NA, rnorm(n)), c = factor(ifelse(gone, NA, sample(3, n, TRUE))))
+  new <- simulate(quick(x), 1000, seed = 1)
+  expect_identical(is.na(new$b), is.na(new$c))
+  # three standard errors of a share of 1000 and of 100
+  expect_lt(abs(mean(is.na(new$b)) - mean(gone)), 0.15)
+})
+
+test_that("constraints hold in every new row, and the likelihood knows them", {
+  set.seed(26)
+  n <- 150
+  start <- as.Date("2020-01-01") + sample(300, n, TRUE)
+  x <- data.frame(start = start, end = start + rpois(n, 3), low = (low <- rnorm(n)), high = low + rexp(n))
+  fit <- quick(x, constraints = list(~ start <= end, ~ high >= low))
+  new <- simulate(fit, 1e5, seed = 1)
+  expect_true(all(new$start <= new$end) && all(new$low <= new$high))
+  expect_s3_class(new$end, "Date")
+  expect_true(all(is.finite(predict(fit, x, draws = 4))))
+  broken <- x[1:2, ]
+  broken$end[1] <- broken$start[1] - 1
+  expect_identical(predict(fit, broken, draws = 4)[1], -Inf)
+  expect_error(quick(x, constraints = ~ end <= start), "`constraints` asks for end <= start", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ start + end), "`constraints` must be formulas", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ start <= finish), "no such column", class = "particleflow_input")
+  expect_error(quick(x, constraints = list(~ start <= end, ~ start <= end)), "upper end", class = "particleflow_input")
+  words <- data.frame(a = letters[1:3], b = 1:3)[rep(1:3, 20), ]
+  expect_error(quick(words, constraints = ~ a <= b), "`constraints`", class = "particleflow_input")
+})
+
+test_that("only combinations that occur come out", {
+  set.seed(27)
+  n <- 200
+  x <- data.frame(y = rnorm(n), stage = factor(sample(c("I", "II", "III"), n, TRUE)), grade = sample(1:3, n, TRUE))
+  x <- x[!(x$stage == "I" & x$grade == 3), ]
+  fit <- quick(x, combine = c("stage", "grade"))
+  new <- simulate(fit, 1e5, seed = 1)
+  expect_true(all(paste(new$stage, new$grade) %in% paste(x$stage, x$grade)))
+  # 8 shares of 1e5 rows: the fit knows them up to a few per cent of a share
+  old_share <- prop.table(table(x$stage, x$grade))
+  new_share <- prop.table(table(new$stage, new$grade))
+  expect_lt(max(abs(old_share - new_share)), 0.03)
+  expect_true(all(is.finite(predict(fit, x, draws = 4))))
+  expect_identical(predict(fit, data.frame(y = 0, stage = "I", grade = 3), draws = 4)[1], -Inf)
+  expect_error(quick(x, combine = "stage"), "`combine`", class = "particleflow_input")
+  expect_error(quick(x, combine = c("stage", "size")), "no such column", class = "particleflow_input")
+  expect_error(quick(x, combine = list(c("stage", "grade"), c("stage", "y"))), "part of one combination",
+               class = "particleflow_input")
+})
