@@ -118,6 +118,7 @@ check_density <- function(law) {
 
 #' @export
 format.latent_law <- function(x, ...) {
+  check_dots("format()", ...)
   settings <- Filter(function(value) (is.numeric(value) || is.logical(value)) && length(value) == 1, unclass(x))
   if (length(settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name,
@@ -126,6 +127,7 @@ format.latent_law <- function(x, ...) {
 
 #' @export
 print.latent_law <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("<latent_law> ", format(x), "\n", sep = "")
   invisible(x)
 }

@@ -43,10 +43,14 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
   tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
   tables <- read_alike(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
   warn_holdout(tables$holdout)
-  if (check_flag(scale, "scale")) {
-    tables <- in_units(tables, column_spread(tables$train))
-  }
+  if (check_flag(scale, "scale")) return(scaled_novelty(tables, threads))
   compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
+}
+
+# On tables in their own units: each column is divided by its standard deviation in `train`.
+scaled_novelty <- function(tables, threads) {
+  scaled <- in_units(tables, column_spread(tables$train))
+  compare_novelty(scaled$synthetic, scaled$train, scaled$holdout, threads = threads)
 }
 
 # Held-out rows. Fewer than `read` cannot be told from copies at the levels of the report, because they can be dealt in
@@ -141,7 +145,7 @@ format.novelty <- function(x, ...) {
 #' @rdname novelty
 #' @export
 print.novelty <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

@@ -192,16 +192,16 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
 # tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
 # the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
-telling_tick <- function(tick, total, progress) {
+telling_tick <- function(tick, total, progress, clock = seconds_now) {
   force(tick)
   silent <- shows_progress(progress) || isFALSE(progress)
-  began <- seconds_now()
+  began <- clock()
   done <- 0
   told <- FALSE
   function(units = 1) {
     tick(units)
     done <<- done + units
-    spent <- seconds_now() - began
+    spent <- clock() - began
     if (silent || told || spent < told_after) return(invisible())
     told <<- TRUE
     left <- spent * (total - done) / done

@@ -284,7 +284,7 @@ format.c2st <- function(x, ...) {
 #' @rdname c2st
 #' @export
 print.c2st <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
