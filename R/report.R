@@ -128,9 +128,9 @@
 #'   which values are close (`"lower"` or `"higher"`). `all`, `synthetic` and `real` are described in "The yardstick";
 #'   `real_min` and `real_max` are the smallest and the largest `real` value of a split; `holdout` compares held-out
 #'   rows with real ones (`NA` without them, with fewer than 20, or with at most `k`). `dealt`, `limit`, `gap` and
-#'   `alike` are described in "The rule"; `low`, `middle` and `high` are the 5, 50 and 95 % points of the deals. `rows_real` and
-#'   `rows_synthetic` say how many rows `all` was computed from, `rows_half` how many each half had at most, and
-#'   `rows_dealt` how many rows of the larger table were dealt;
+#'   `alike` are described in "The rule"; `low`, `middle` and `high` are the 5, 50 and 95 % points of the deals.
+#'   `rows_real` and `rows_synthetic` say how many rows `all` was computed from, `rows_half` how many each half had at
+#'   most, and `rows_dealt` how many rows of the larger table were dealt;
 #' * `splits`: a data frame of both values of each score in each split;
 #' * `c2st` and `novelty`: the objects that those functions return; `alarms`: which differences of the distances are
 #'   more than chance (`nearer`, `farther`, `some` nearer; `FALSE` where the ratios are those of new rows), and
