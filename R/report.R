@@ -79,9 +79,8 @@
 #' ratio. The verdict then says "novelty unknown", which counts neither as an alarm nor as "close and new". It says so
 #' of copies too, because nothing tells a copied row from a row that is equal by chance. Closeness is judged as
 #' usual. Such tables are common: of 60 pairs of independent tables of 40 rows and 3 columns, with counts from a
-#' Poisson law of mean 1, 48 had this or another verdict than "close and new", most of them this one; with mean 5 it
-#' never came up, and with three columns of zeros and ones always. More columns help, and one column of measurements is
-#' enough.
+#' Poisson law of mean 1, 47 had this verdict. With mean 5 none had it, and with three columns of zeros and ones all
+#' had it. One column of measurements without equal values prevents it.
 #'
 #' A generator that has seen the real rows does not give an independent sample. The rate is that of the yardstick.
 #'
