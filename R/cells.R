@@ -4,29 +4,35 @@
 # each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
 # of the columns. After each sweep the scores of the values that are known get the quantiles of the normal law in their
 # order, because their margin is known: without this, columns with wide cells drift, and seem to depend on each other.
-# z, low, high [n, d]; NA in z: missing.
-settle_scores <- function(z, low, high, sweeps = 30L) {
+# z, low, high [n, d]; NA in z: missing. own [d]: the number of the coordinate that says whether this one is missing, NA
+# for none. Missing scores are drawn without a look at it: values are missing at random, because no table can tell how a
+# value depends on whether it is missing.
+settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps = 30L) {
   open <- high > low
   if (!any(open)) return(z)
   n <- nrow(z)
   d <- ncol(z)
+  gone <- is.na(z)
+  shifted <- colSums(gone) > 0
+  spread <- shifted & colSums(open & !gone) == 0
   u <- draw_uniform(n, d, c(settle_key, 0L))
-  known <- !is.na(z)
-  z[!known] <- stats::qnorm(u[!known])
+  z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
   columns <- which(colSums(open) > 0)
   for (sweep in seq_len(sweeps)) {
-    precision <- solve(score_correlation(z))
+    law <- gaussian_scores(z, shifted, spread)
+    precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
     for (j in columns) {
-      rows <- which(open[, j])
-      spread <- 1 / sqrt(precision[j, j])
-      weights <- -precision[, j] / precision[j, j]
-      weights[j] <- 0
-      centre <- drop(z[rows, , drop = FALSE] %*% weights)
-      z[rows, j] <- centre + spread * truncated_normal((low[rows, j] - centre) / spread,
-                                                       (high[rows, j] - centre) / spread, u[rows, j])
-      z[known[, j], j] <- as_normal(z[known[, j], j], low[known[, j], j], high[known[, j], j])
+      held <- which(open[, j] & !gone[, j])
+      if (length(held)) {
+        z <- settle_column(z, held, j, precision[, j], law$mean, low, high, u)
+        known <- which(!gone[, j])
+        z[known, j] <- as_normal(z[known, j], low[known, j], high[known, j])
+      }
+      k <- own[j]
+      row <- if (is.na(k)) precision[, j] else precision[, j] - precision[, k] * (precision[j, k] / precision[k, k])
+      z <- settle_column(z, which(gone[, j]), j, row, law$mean, low, high, u)
     }
   }
   z
@@ -36,7 +42,27 @@ as_normal <- function(z, low, high) {
   pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)
 }
 
+# The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.
+settle_column <- function(z, rows, j, precision, mean, low, high, u) {
+  width <- 1 / sqrt(precision[j])
+  weights <- -precision / precision[j]
+  weights[j] <- 0
+  centre <- drop(z[rows, , drop = FALSE] %*% weights) + mean[j] - sum(mean * weights)
+  z[rows, j] <- centre + width * truncated_normal((low[rows, j] - centre) / width, (high[rows, j] - centre) / width,
+                                                  u[rows, j])
+  z
+}
+
 settle_key <- 1515L
+
+# The Gaussian law of scores. Scores have mean 0 and variance 1, but not those of columns with missing values, where
+# only the known values have: the mean of columns `shifted` is estimated, and the variance of columns `spread`.
+gaussian_scores <- function(z, shifted, spread) {
+  mean <- ifelse(shifted, colMeans(z), 0)
+  z <- sweep(z, 2, mean)
+  width <- ifelse(spread, sqrt(colMeans(z^2)), 1)
+  list(mean = mean, covariance = score_correlation(z) * outer(width, width))
+}
 
 # Second moments about 0 with unit diagonal, because scores have mean 0 and variance 1. A few rows without correlation
 # are added, which keeps the matrix definite.

@@ -41,7 +41,10 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
     check_table_memory(nsim, "nsim", object$latent$dim + n_columns(object$table))
     condition <- read_given(given, object$table)
     state <- stream_within(seed)
-    drawn <- given_draws(object, condition, nsim, threads)
+    # one draw even if none is wanted, because it tells the probability of the condition
+    drawn <- given_draws(object, condition, max(nsim, 1L), threads)
+    drawn$points <- drawn$points[seq_len(nsim), , drop = FALSE]
+    drawn$group <- drawn$group[seq_len(nsim)]
   }
   rows <- write_table(drawn$points, object$table, drawn$group, fill = !missing)
   rows <- mark_seed(rows, state)
