@@ -21,8 +21,8 @@
 #'   below 20 there is a warning, because the ratios are then mostly chance).
 #'   Without `holdout`, each training row is set against the other training rows
 #'   (leave-one-out), which is slightly farther than a held-out row would be.
-#' @param scale `TRUE` divides columns by their standard deviation in `train` first, or brings the columns of a mixed table
-#'   to one unit. `FALSE` leaves numbers in their own unit.
+#' @param scale `TRUE` divides columns by their standard deviation in `train` first, or brings the columns of a mixed
+#'   table to one unit. `FALSE` leaves numbers in their own unit.
 #' @param threads As in [efs_forward()].
 #' @return An object of class `novelty`, a list with `ratio` (the median distance
 #'   of the generated rows to their nearest training row, divided by that of the

@@ -142,7 +142,8 @@ exact_line <- function(x, y) {
   weight <- (y[ends[2]] - y[ends[1]]) / (x[ends[2]] - x[ends[1]])
   constant <- y[ends[1]] - weight * x[ends[1]]
   error <- abs(constant + weight * x[known] - y[known])
-  if (is.finite(weight) && is.finite(constant) && weight != 0 && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
+  exact <- is.finite(weight) && is.finite(constant) && weight != 0 && all(error <= 1e-9 * max(abs(y[known])))
+  if (exact) c(constant, weight)
 }
 
 # At most this many columns in one sum.

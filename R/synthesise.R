@@ -28,10 +28,10 @@
 #'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
-#' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another one (a
-#' multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. `print()` names
-#' them. A relation is taken if it holds in all rows and chance alone would let it hold with a probability below 1e-6.
-#' A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of
+#' another one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences.
+#' `print()` names them. A relation is taken if it holds in all rows and chance alone would let it hold with a
+#' probability below 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
 #'
 #' @section What it does not do:
 #' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
