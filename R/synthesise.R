@@ -87,7 +87,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
   threads <- threads_within(threads)
-  table$points <- settle_scores(table$points, table$low, table$high, missing_coordinates(table$template))
+  table <- settle_table(table, x)
   correlation <- score_correlation(table$points)
   settings$cells <- search_cells(table, correlation)
   if (is.null(law)) settings$laws <- usual_laws(table)
