@@ -34,9 +34,11 @@ refitted_columns <- function(template) {
 
 # Draws the scores within their cells from a Gaussian law with their own correlations, which are estimated anew after
 # each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
-# of the columns. z, low, high [n, d]; NA in z: missing. own [d]: the number of the coordinate that says whether this
-# one is missing, NA for none. Missing scores are drawn without a look at it: values are missing at random, because no
-# table can tell how a value depends on whether it is missing.
+# of the columns. After each sweep the scores of the values that are known get the quantiles of the normal law in their
+# order, because their margin is known: without this, columns with wide cells drift, and seem to depend on each other.
+# z, low, high [n, d]; NA in z: missing. own [d]: the number of the coordinate that says whether this one is missing, NA
+# for none. Missing scores are drawn without a look at it: values are missing at random, because no table can tell how a
+# value depends on whether it is missing.
 settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps = 30L) {
   open <- high > low
   if (!any(open)) return(z)
@@ -46,7 +48,7 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
   spread <- vapply(seq_len(d), function(j) length(unique(low[!gone[, j], j])) > 2, NA)
   shifted <- spread | colSums(gone) > 0
   u <- draw_uniform(n, d, c(settle_key, 0L))
-  z[is.na(z)] <- stats::qnorm(u[is.na(z)])
+  z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
   columns <- which(colSums(open) > 0)
   for (sweep in seq_len(sweeps)) {
@@ -54,13 +56,22 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
     precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
     for (j in columns) {
-      z <- settle_column(z, which(open[, j] & !gone[, j]), j, precision[, j], law$mean, low, high, u)
+      held <- which(open[, j] & !gone[, j])
+      if (length(held)) {
+        z <- settle_column(z, held, j, precision[, j], law$mean, low, high, u)
+        known <- which(!gone[, j])
+        z[known, j] <- as_normal(z[known, j], low[known, j], high[known, j])
+      }
       k <- own[j]
       row <- if (is.na(k)) precision[, j] else precision[, j] - precision[, k] * (precision[j, k] / precision[k, k])
       z <- settle_column(z, which(gone[, j]), j, row, law$mean, low, high, u)
     }
   }
   z
+}
+
+as_normal <- function(z, low, high) {
+  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)
 }
 
 # The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.
@@ -151,7 +162,11 @@ log_interval <- function(from, to) {
   flip <- from > 0
   low <- ifelse(flip, -to, from)
   top <- stats::pnorm(ifelse(flip, -from, to), log.p = TRUE)
-  top + log1p(-exp(pmin(stats::pnorm(low, log.p = TRUE) - top, 0)))
+  share <- stats::pnorm(low, log.p = TRUE) - top
+  value <- top + log1p(-exp(pmin(share, 0)))
+  narrow <- share > -1e-8
+  value[narrow] <- (stats::dnorm((from + to) / 2, log = TRUE) + log(to - from))[narrow]
+  value
 }
 
 # The draws of some rows.

@@ -108,6 +108,7 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
 #' @param x,... A kind; not used.
 #' @export
 print.column_kind <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(sprintf("<column_kind> %s%s\n", x$name, if (x$numeric) ", numbers" else ""))
   invisible(x)
 }
@@ -184,10 +185,14 @@ column_margin <- function(column, values, code = column_code(column)) {
 takes_values <- function(values, code) (code$numeric && is_number(values)) || isTRUE(code$reads(values))
 
 #' @export
-format.fitted_column <- function(x, ...) column_code(x)$description(x$state)
+format.fitted_column <- function(x, ...) {
+  check_dots("format()", ...)
+  column_code(x)$description(x$state)
+}
 
 #' @export
 print.fitted_column <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("<column> ", format(x), "\n", sep = "")
   invisible(x)
 }

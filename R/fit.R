@@ -21,7 +21,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
       call = call,
       trajectory = if (table$grouped) lapply(flows, `[[`, "trajectory") else flows[[1]]$trajectory,
       latent = latent,
-      control = control[setdiff(names(control), c("laws", "cells"))],
+      control = control[setdiff(names(control), c("laws", "cells", "brief"))],
       diagnostics = diagnostics,
       elapsed = proc.time()[[3]] - began,
       flows = lapply(flows, `[`, stored_of_flow),

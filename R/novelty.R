@@ -14,16 +14,21 @@
 #' row can be learnt from the generated ones.
 #'
 #' @param synthetic,train,holdout Numeric matrices or data frames with the same
-#'   columns: the generated rows, the rows the generator has seen, and rows from
-#'   the same source that it has not. Without `holdout`, each training row is
-#'   set against the other training rows (leave-one-out), which is slightly
-#'   farther than a held-out row would be.
-#' @param scale `TRUE` brings the columns to unit variance first.
+#'   columns, matched by name if they have names, otherwise by position:
+#'   the generated rows (at least 1), the rows that the generator has seen (at
+#'   least 2), and rows from the same source that it has not seen (at least 5;
+#'   below 20 there is a warning, because the ratios are then mostly chance).
+#'   Without `holdout`, each training row is set against the other training rows
+#'   (leave-one-out), which is slightly farther than a held-out row would be.
+#' @param scale `TRUE` or `FALSE`: whether columns are divided by their standard
+#'   deviation in `train` first.
 #' @param threads As in [efs_forward()].
-#' @return An object of class `novelty`, a list with `ratio` (median distance
-#'   over the same for held-out rows), `ratio_5` (5th percentiles likewise, the
-#'   first to fall where some rows only are near copies; both are `NA` where the
-#'   distance below the line is 0),
+#' @return An object of class `novelty`, a list with `ratio` (the median distance
+#'   of the generated rows to their nearest training row, divided by that of the
+#'   reference rows, which are the held-out rows or without them the training
+#'   rows), `ratio_5` (the same of the 5th percentiles, which fall first if only
+#'   some rows are near copies; a ratio is `NA` if its divisor is 0, as in tables
+#'   with many equal rows),
 #'   `duplicates` (share of generated rows equal to a training row),
 #'   `duplicates_expected` (the same share of the reference rows: tables of whole
 #'   numbers have equal rows by nature), `closer`
@@ -47,10 +52,10 @@ novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NU
   compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
 }
 
-# In units of the standard deviations of the training rows.
+# On tables in their own units: each column is divided by its standard deviation in `train`.
 scaled_novelty <- function(tables, threads) {
-  tables <- in_units(tables, column_spread(tables$train))
-  compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
+  scaled <- in_units(tables, column_spread(tables$train))
+  compare_novelty(scaled$synthetic, scaled$train, scaled$holdout, threads = threads)
 }
 
 # Held-out rows. Fewer than `read` cannot be told from copies at the levels of the report, because they can be dealt in
@@ -145,7 +150,7 @@ format.novelty <- function(x, ...) {
 #' @rdname novelty
 #' @export
 print.novelty <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

@@ -38,10 +38,12 @@
 #' @param real,synthetic Numeric matrices or data frames with the same columns
 #'   (matched by name where both have names).
 #' @param classifier `"both"`, `"knn"` or `"quadratic"`.
-#' @param folds Number of parts, from 2 to half the rows of the smaller table.
-#' @param k Neighbours of `"knn"`; `NULL`: the square root of the number of
-#'   training rows, at most 50.
-#' @param level Confidence level of the interval, between 0 and 1.
+#' @param folds Number of parts, a whole number from 2 to half the rows of the
+#'   smaller table.
+#' @param k Number of neighbours of `"knn"`, a whole number from 1 to the number
+#'   of rows to learn from. `NULL`: the square root of that number, at most 50.
+#' @param level Confidence level of the interval, a number from 0 (no width) to 1
+#'   (the interval from 0 to 1, unless the AUC has no standard error).
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to
 #'   [set.seed()] first, and the stream is restored afterwards.
 #' @param threads As in [efs_forward()].
@@ -100,7 +102,7 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
     score$both <- stats::ave(score$knn, fold, FUN = rank) + stats::ave(score$quadratic, fold, FUN = rank)
   }
   found <- fold_auc(score[[classifier]], label, fold)
-  half <- stats::qnorm((1 + level) / 2) * found[["se"]]
+  half <- if (found[["se"]] > 0) stats::qnorm((1 + level) / 2) * found[["se"]] else 0
   structure(
     list(
       auc = found[["auc"]],
@@ -284,7 +286,7 @@ format.c2st <- function(x, ...) {
 #' @rdname c2st
 #' @export
 print.c2st <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

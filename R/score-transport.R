@@ -127,10 +127,13 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' @param blur Length below which details are blurred, in the unit of the data,
 #'   above zero. `NULL`: 0.05 times the root-mean-square distance of a row from
 #'   the mean of its sample.
-#' @param tolerance Share of misplaced mass to stop at, between 0 and 1.
-#' @param max_iterations Iterations to stop at, with a warning.
-#' @param max_rows Where a sample has more rows, this many evenly spaced ones
-#'   stand for it, and a message says so.
+#' @param tolerance Share of misplaced mass to stop at, a number above 0 and at
+#'   most 1.
+#' @param max_iterations The number of iterations after which it stops with a
+#'   warning, a whole number of at least 1. Iterations run in groups of up to ten,
+#'   and the last group is completed.
+#' @param max_rows A whole number of at least 1. Of a sample with more rows, this
+#'   many evenly spaced ones stand for it, and a message says so.
 #' @return `wasserstein2()`: one number with the attributes `"blur"`,
 #'   `"iterations"` (of the two samples against each other) and `"converged"`.
 #' @references

@@ -14,19 +14,24 @@ laws_at_first <- 3L
 # Scores of the most promising flows. On the first fold the search starts from the middle of the grid and changes one
 # setting after the other. The best flow is then scored on all folds, and so is the second-best one if it is near the
 # option without a flow.
+# brief (in `setting`): a flow goes on only if it is better than the option without a flow on the first fold; the search
+# ends after its first look otherwise. The attribute "first_gain" is then what the best flow added on the first fold.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
+  brief <- !forced && isTRUE(setting$brief) && length(still) > 0
   best <- vapply(still, best_mean, 0)
   first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
-  least <- if (forced) -Inf else max(first_without, -Inf) - near_no_flow
+  least <- if (forced) -Inf else max(first_without, -Inf) - if (brief) 0 else near_no_flow
   places <- vapply(still, function(scores) scores$candidate$place, "")
   place <- if (length(still)) places[which.max(best)] else "scaled"
   rivals <- rival_specs(specs, still)
-  first <- look_for_flows(places, place, grid, least, function(candidate) {
+  first <- look_for_flows(places, place, grid, least, brief, function(candidate) {
     tick()
     best_mean(score_folds(z, folds, candidate, utils::head(rivals, laws_at_first), setting, 1L))
   })
   means <- vapply(first, `[[`, 0, "mean")
-  near <- max(sum(is.finite(means) & means >= least), any(is.finite(means)))
+  better <- is.finite(means) & means >= least
+  if (brief && !any(better)) return(structure(list(), first_gain = max(means) - max(first_without)))
+  near <- max(sum(better), any(is.finite(means)))
   kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
   full <- lapply(first[kept], function(one) {
     tick()
@@ -36,7 +41,7 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
 }
 
 # The flows that were tried, each with the mean score that value() gives.
-look_for_flows <- function(places, place, grid, least, value) {
+look_for_flows <- function(places, place, grid, least, brief, value) {
   make <- function(place, s, softening, time) {
     new_flow_candidate(place, s, softening, time, grid$epsilon, grid$n_steps)
   }
@@ -48,6 +53,10 @@ look_for_flows <- function(places, place, grid, least, value) {
     }
     means <- vapply(first, `[[`, 0, "mean")
     first[[which.max(means)]]$candidate
+  }
+  if (brief) {
+    look(list(make(place, grid$s[1], grid$softening[1], grid$time[[1]])))
+    if (!(first[[1]]$mean >= least)) return(first)
   }
   at <- look(lapply(grid$time, function(time) make(place, grid$s[1], grid$softening[1], time)))
   at <- look(lapply(grid$softening, function(softening) make(place, at$s, softening, at$time)))

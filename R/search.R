@@ -55,7 +55,8 @@ score_without_flow <- function(searched, units, specs, setting, tick) {
 choose_flow <- function(still, flows, none_asked, forced) {
   without <- if (length(still)) still[[which.max(vapply(still, best_mean, 0))]]
   chosen <- if (!forced || none_asked) without
-  gain <- c(NA_real_, NA_real_)
+  first_gain <- attr(flows, "first_gain")
+  gain <- c(if (is.null(first_gain)) NA_real_ else first_gain, NA_real_)
   if (length(flows) == 0) return(list(scores = chosen, gain = gain))
   each <- lapply(flows, best_rows)
   best <- which.max(vapply(each, mean, 0))

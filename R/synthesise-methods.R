@@ -1,30 +1,76 @@
-# What a fit of synthesise() read and chose, and what it says about given rows.
+# What a fit of synthesise() read, in words.
 
-# Three lines: how many columns of each kind there are, which columns are special, and how many values are missing.
+# One entry per fact, wrapped to the width of the console: how many columns of each kind there are, where values are
+# missing, what was left out, what was declared, and what is computed.
 describe_columns <- function(template, n) {
-  p <- seq_len(n_columns(template))
-  names <- if (is.null(template$names)) as_text(p) else template$names
-  kinds <- vapply(template$columns, function(column) column_code(column)$name, "")[template$of[p]]
-  each <- split(names, factor(kinds, unique(kinds)))
-  words <- vapply(names(each), function(kind) sprintf("%d %s (%s)", length(each[[kind]]), kind, some(each[[kind]])), "")
-  missing <- vapply(template$columns, function(column) {
-    !is.null(column$missing) || !is.null(column$leader)
-  }, NA)[template$of[p]]
-  names_of_all <- c(names, vapply(template$hidden, `[[`, "", "name"))
-  c(
-    sprintf("%d rows of %d columns: %s.", n, length(names), paste(words, collapse = ", ")),
-    if (any(missing)) sprintf("Missing values in %d column%s: %s.", sum(missing), if (sum(missing) > 1) "s" else "",
-                              some(names[missing])) else "No missing values.",
+  names <- column_words(template)
+  facts <- c(
+    sprintf("%d row%s of %d column%s: %s.", n, plural(n), length(names), plural(length(names)), kind_words(template)),
+    missing_words(names[has_missing(template)]),
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
-                                           quoted(template$left_out)) else "No column was left out.",
-    if (length(template$relations)) sprintf("Computed from other columns: %s.", paste(vapply(
-      template$relations, describe_relation, "", names = names_of_all), collapse = "; "))
+                                           quoted(template$left_out)),
+    declared_words(template, names),
+    relation_words(template, names)
   )
+  unlist(lapply(sub("....", "...", facts, fixed = TRUE), strwrap, width = getOption("width"), exdent = 2))
+}
+
+plural <- function(n) if (n == 1) "" else "s"
+
+# The names of the columns, or their numbers.
+column_words <- function(template) {
+  if (is.null(template$names)) as_text(seq_len(n_columns(template))) else template$names
+}
+
+kind_words <- function(template) {
+  kinds <- vapply(template$columns, function(column) column_code(column)$name, "")
+  kinds <- kinds[template$of[seq_len(n_columns(template))]]
+  each <- split(column_words(template), factor(kinds, unique(kinds)))
+  paste(vapply(names(each), function(kind) {
+    sprintf("%d %s (%s)", length(each[[kind]]), kind, some(each[[kind]]))
+  }, ""), collapse = ", ")
+}
+
+missing_words <- function(names) {
+  if (!length(names)) return("No missing values.")
+  sprintf("Missing values in %d column%s: %s.", length(names), plural(length(names)), some(names))
+}
+
+# [p]: whether some values of each column are missing.
+has_missing <- function(template) {
+  gone <- vapply(template$columns, function(column) {
+    empty <- column_code(column)$name == "constant" && anyNA(column$state$value)
+    empty || !is.null(column[["missing"]]) || !is.null(column$leader)
+  }, NA)[template$of]
+  for (relation in template$relations) {
+    gone[relation$at] <- anyNA(relation$values) || (relation$type == "sum" && any(gone[relation$from]))
+  }
+  gone[seq_len(n_columns(template))]
+}
+
+# The orders and the combinations that the user declared.
+declared_words <- function(template, names) {
+  types <- vapply(template$hidden, `[[`, "", "type")
+  orders <- vapply(template$hidden[types == "gap"], function(one) paste(names[one$from], collapse = " <= "), "")
+  pairs <- vapply(template$hidden[types == "combination"], `[[`, "", "name")
+  c(if (length(orders)) sprintf("Kept in order: %s.", paste(orders, collapse = "; ")),
+    if (length(pairs)) sprintf("Only combinations that occur: %s.", paste(pairs, collapse = "; ")))
+}
+
+# The relations that were found. Those by which a hidden column returns its columns were declared.
+relation_words <- function(template, names) {
+  hidden <- seq_along(template$hidden) + length(names)
+  found <- Filter(function(one) !any(one$from %in% hidden), template$relations)
+  if (!length(found)) return(NULL)
+  names <- c(names, vapply(template$hidden, `[[`, "", "name"))
+  sprintf("Computed from other columns: %s.", paste(vapply(found, describe_relation, "", names = names),
+                                                    collapse = "; "))
 }
 
 #' @rdname synthesise
 #' @export
 format.synthesis <- function(x, ...) {
   lines <- NextMethod()
-  c(lines[1], describe_columns(x$table, sum(lengths(x$rows)))[-1], lines[-(1:2)])
+  read <- describe_columns(x$table, sum(lengths(x$rows)))
+  c(paste("<synthesis>", read[1]), read[-1], lines[-(1:2)])
 }

@@ -101,7 +101,7 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
     check_flow_settings(NULL, NULL, 0.1, NULL, if (isFALSE(flow)) 0, 0.5, "all"),
     list(law = law, law_settings = law_settings, calibrate = TRUE, scale = FALSE, bounds = FALSE,
          density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5), min_rows = 20L,
-         backward = backward)
+         backward = backward, brief = TRUE)
   )
   settings$laws <- check_laws(law, law_settings)
   settings

@@ -1,3 +1,9 @@
+test_that("the interval at level 1 is all of [0, 1], and has no width at an AUC of 1", {
+  x <- matrix(sin(1:80), 40)
+  expect_identical(unname(c2st(x, x + 100, level = 1, seed = 1)$interval), c(1, 1))
+  expect_identical(unname(c2st(x, sin(matrix(81:160, 40)), level = 1, seed = 1)$interval), c(0, 1))
+})
+
 test_that("the AUC and its variance are DeLong's, ties and all", {
   set.seed(1)
   low <- round(rnorm(23), 1)

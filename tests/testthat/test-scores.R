@@ -268,6 +268,9 @@ test_that("frequencies are matched to the columns by name, without names by posi
   for (frequencies in list(t, t[, c("b", "a")], as.data.frame(t)[c("b", "a")], unname(t))) {
     expect_identical(characteristic_distance(two$x, two$y, frequencies), expected)
   }
+  expect_error(characteristic_distance(two$x, two$y, matrix(1e308, 1, 2)), "leave the range of numbers")
+  expect_error(characteristic_distance(two$x[, 1, drop = FALSE], two$y[, 1, drop = FALSE], quote(x)),
+               "`frequencies` must be a numeric matrix")
   colnames(t) <- c("a", "c")
   expect_error(characteristic_distance(two$x, two$y, t), "`frequencies` lacks the column \"b\"")
 })

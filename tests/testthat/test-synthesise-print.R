@@ -1,0 +1,49 @@
+# What a fit of synthesise() says that it read.
+
+read_words <- function(x, ...) {
+  said <- NULL
+  fit <- withCallingHandlers(synthesise(x, flow = FALSE, law = "global", ...), message = function(m) {
+    said <<- conditionMessage(m)
+    invokeRestart("muffleMessage")
+  })
+  said <- gsub("\n +", " ", said)
+  shown <- gsub("\n +", " ", paste0(paste(format(fit), collapse = "\n"), "\n"))
+  # print() repeats the message, after the name of the class and before the law
+  expect_match(shown, paste0("<synthesis> ", said), fixed = TRUE)
+  strsplit(said, "\n")[[1]]
+}
+
+test_that("print() and the message say the kinds, and where values are missing", {
+  expect_equal(read_words(airquality), c(
+    "153 rows of 6 columns: 5 count (Ozone, Solar.R, Temp, Month, Day), 1 continuous (Wind).",
+    "Missing values in 2 columns: Ozone, Solar.R."
+  ))
+  expect_equal(read_words(data.frame(a = 1:5)), c("5 rows of 1 column: 1 count (a).", "No missing values."))
+  # names beyond the fifth are three dots, not four
+  expect_match(read_words(mtcars)[1], "drat, ...).", fixed = TRUE)
+  x <- iris
+  x[1, ] <- NA
+  x$more <- c(NA, rnorm(149))
+  expect_equal(read_words(x)[2], paste("Missing values in 6 columns: Sepal.Length, Sepal.Width, Petal.Length,",
+                                       "Petal.Width, Species, ..."))
+})
+
+test_that("missing values are also seen in columns without a coordinate", {
+  x <- data.frame(none = rep(NA, 40), a = c(NA, 2:40) / 7, b = rep(c("x", "y", NA, "z"), 10))
+  x$log_a <- log(x$a)
+  x$copy <- c(x = "p", y = NA, z = "q")[x$b]
+  said <- read_words(x)
+  expect_equal(said[2], "Missing values in 5 columns: none, a, b, log_a, copy.")
+  expect_equal(said[3], "Computed from other columns: log_a from a; copy from b.")
+  x$c <- rep(c("s", "t"), 20)
+  expect_equal(read_words(x[c("a", "b", "c")], combine = c("b", "c"))[2], "Missing values in 2 columns: a, b.")
+})
+
+test_that("what was declared is not called computed", {
+  x <- data.frame(start = 1:60, site = rep(c("a", "b", "c"), 20), ward = rep(c("u", "v", "u", "w"), 15))
+  x$end <- x$start + rep(c(0, 5, 2, 8), 15)
+  said <- read_words(x, constraints = ~ start <= end, combine = c("site", "ward"))
+  expect_equal(said[2:4], c("No missing values.", "Kept in order: start <= end.",
+                            "Only combinations that occur: site and ward."))
+  expect_length(said, 4)
+})
