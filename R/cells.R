@@ -118,11 +118,11 @@ truncated_normal <- function(low, high, u) {
   ifelse(flip, -z, z)
 }
 
-# Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many draws
-# of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after column
-# given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the others
-# laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in equal
-# parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
+# Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many
+# draws of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after
+# column given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the
+# others laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in
+# equal parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
 # Returns list(z [n, d], log [n]).
 cell_draws <- function(points, low, high, correlation, key, gaussian) {
   n <- nrow(points)

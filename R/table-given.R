@@ -112,8 +112,8 @@ value_ranges <- function(values, column, code, name) {
   cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
 }
 
-# [1, 2]: the scores of all values from one number to another. With a unit they are those of the multiples in between; if
-# there are none, the first score is above the second.
+# [1, 2]: the scores of all values from one number to another. With a unit they are those of the multiples in between;
+# if there are none, the first score is above the second.
 range_of_scores <- function(margin, numbers) {
   if (!is.null(margin$unit)) numbers <- unit_ends(numbers[1], numbers[2], margin$unit)
   if (numbers[1] > numbers[2]) return(cbind(1, -1))
@@ -168,7 +168,9 @@ constant_pieces <- function(j, values, template) {
   always <- template$columns[[template$of[j]]]$state$value
   met <- if (length(values) == 2 && is.numeric(values)) always >= values[1] && always <= values[2] else
     as.character(always) %in% as.character(values)
-  if (!isTRUE(met)) fail("`given` asks for another \"%s\" than %s, which it always is.", template$names[j], format(always))
+  if (!isTRUE(met)) {
+    fail("`given` asks for another \"%s\" than %s, which it always is.", template$names[j], format(always))
+  }
   known <- missing_pieces(j, FALSE, template)
   if (length(known)) known else list(list(at = integer(), low = numeric(), high = numeric()))
 }
