@@ -7,21 +7,22 @@
 #' the training rows wins every one of them.
 #'
 #' Columns are divided by their standard deviation in `train` unless
-#' `scale = FALSE`; distances are Euclidean. Where the rows were made in a space
+#' `scale = FALSE`; distances are Euclidean. If there are other columns than numbers or missing values, distances are
+#' those of [mixed_tables], with the units and medians of `train`. Where the rows were made in a space
 #' of fewer dimensions (principal components), compare them there: what the
 #' components leave out of each training row keeps even copies at a distance.
 #' This is a check of distances. It cannot show that nothing about a training
 #' row can be learnt from the generated ones.
 #'
-#' @param synthetic,train,holdout Numeric matrices or data frames with the same
-#'   columns, matched by name if they have names, otherwise by position:
+#' @param synthetic,train,holdout Matrices or data frames with the same
+#'   columns, of every kind (see [mixed_tables]), matched by name if they have names, otherwise by position:
 #'   the generated rows (at least 1), the rows that the generator has seen (at
 #'   least 2), and rows from the same source that it has not seen (at least 5;
 #'   below 20 there is a warning, because the ratios are then mostly chance).
 #'   Without `holdout`, each training row is set against the other training rows
 #'   (leave-one-out), which is slightly farther than a held-out row would be.
-#' @param scale `TRUE` or `FALSE`: whether columns are divided by their standard
-#'   deviation in `train` first.
+#' @param scale `TRUE` divides columns by their standard deviation in `train` first, or brings the columns of a mixed
+#'   table to one unit. `FALSE` leaves numbers in their own unit.
 #' @param threads As in [efs_forward()].
 #' @return An object of class `novelty`, a list with `ratio` (the median distance
 #'   of the generated rows to their nearest training row, divided by that of the
@@ -43,12 +44,20 @@
 #' train <- iris[rows, 1:4]
 #' new <- simulate(efs(train, calibrate = FALSE), 100, seed = 1)
 #' novelty(new, train, iris[-rows, 1:4])
+#' novelty(iris[-rows, ], iris[rows, ]) # with the factor
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
   tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
-  tables <- read_alike(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
+  judged <- read_judged(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
+  tell_left_out(judged$left_out)
+  tables <- judged$points
   warn_holdout(tables$holdout)
-  if (check_flag(scale, "scale")) return(scaled_novelty(tables, threads))
+  scale <- check_flag(scale, "scale")
+  if (!is.null(judged$layout)) {
+    tables <- in_judged_units(tables, judged$layout, tables$train, scale)
+  } else if (scale) {
+    return(scaled_novelty(tables, threads))
+  }
   compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
 }
 

@@ -187,7 +187,7 @@ draw_novelty <- function(picture, ...) {
 draw_columns <- function(picture, ...) {
   marks <- picture$marks
   labels <- picture$labels
-  range <- range(marks$q05, marks$q95)
+  range <- range(marks$q05, marks$q95, na.rm = TRUE)
   open_rows(labels$label, labels$at, range + c(-1, 1) * max(0.05 * diff(range), 1e-6))
   graphics::abline(v = 0, col = "grey60", lty = 2)
   graphics::axis(1)

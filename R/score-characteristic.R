@@ -73,7 +73,7 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
                                     measure = c("energy", "gaussian"), n_frequencies = 1000,
                                     bandwidth = NULL, unbiased = FALSE, seed = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")
-  tables <- read_alike(list(x = x, y = y), if (unbiased) 2L else 1L)
+  tables <- read_samples_alike(list(x = x, y = y), if (unbiased) 2L else 1L)
   names <- colnames(tables$x)
   found <- moderate(lapply(tables, unname))
   x <- found$tables$x

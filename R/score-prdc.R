@@ -26,10 +26,11 @@
 #' [novelty()] does.
 #'
 #' Distances are Euclidean, in the units the columns come in: bring columns of
-#' different units to one scale first. The work is of the order n m d.
+#' different units to one scale first. If there are other columns than numbers or missing values, distances are those
+#' of [mixed_tables]. The work is of the order n m d.
 #'
-#' @param real,synthetic Numeric matrices or data frames with the same columns
-#'   (matched by name if both have names, otherwise by position): n rows of one,
+#' @param real,synthetic Matrices or data frames with the same columns, of every kind (see
+#'   [mixed_tables]; matched by name if both have names, otherwise by position): n rows of one,
 #'   m of the other, each more than k.
 #' @param k The number of the neighbour to which the ball of a row reaches: a
 #'   whole number of at least 1 and below the rows of the smaller table. Naeem
@@ -54,7 +55,7 @@
 #' prdc(real, matrix(rnorm(400, sd = 3), 200))     # the other way round
 #' @export
 prdc <- function(real, synthetic, k = 5, threads = NULL) {
-  tables <- read_alike(list(real = real, synthetic = synthetic), 2L)
+  tables <- read_samples_alike(list(real = real, synthetic = synthetic), 2L)
   real <- tables$real
   synthetic <- tables$synthetic
   k <- check_count(k, "k", 1L)

@@ -122,8 +122,8 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' memory grows with the number of rows, time with the product.
 #'
 #' @inheritParams energy_distance
-#' @param x,y Numeric matrices or data frames with the same columns, without
-#'   missing values: two samples, at least one row each.
+#' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
+#'   one row each.
 #' @param blur Length below which details are blurred, in the unit of the data,
 #'   above zero. `NULL`: 0.05 times the root-mean-square distance of a row from
 #'   the mean of its sample.
