@@ -1,5 +1,37 @@
 # Scores that are known only up to a cell: those of values with positive probability, and of missing values.
 
+# The table that read_mixed() read, with its scores settled. The margin of a column with missing values is that of its
+# known values at first; then it is fitted again to these and to those that were drawn for the missing ones, because
+# the known values of a column may have another distribution than all of them.
+settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
+  own <- missing_coordinates(table$template)
+  lacking <- refitted_columns(table$template)
+  for (round in seq_len(if (length(lacking)) rounds else 0L)) {
+    settled <- settle_scores(table$points, table$low, table$high, own, first_sweeps)
+    values <- decode_columns(unname(settled), table$template, fill = TRUE)
+    for (j in lacking) {
+      k <- table$template$of[j]
+      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(values[[j]])
+    }
+    labels <- dimnames(table$points)
+    table[c("points", "low", "high", "margin")] <- encode_mixed(x, table$template, "x")[c("points", "low", "high",
+                                                                                         "margin")]
+    dimnames(table$points) <- labels
+  }
+  table$points <- settle_scores(table$points, table$low, table$high, own)
+  table
+}
+
+# The columns of numbers and times, of kinds of the package, that have missing values.
+refitted_columns <- function(template) {
+  Filter(function(j) {
+    column <- template$columns[[template$of[j]]]
+    code <- column_code(column)
+    lacks <- !is.null(column$leader) || !is.null(column[["missing"]])
+    lacks && template$dims[j] > 0 && !is.null(code[["number"]]) && !has_levels(code)
+  }, seq_len(n_columns(template)))
+}
+
 # Draws the scores within their cells from a Gaussian law with their own correlations, which are estimated anew after
 # each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
 # of the columns. After each sweep the scores of the values that are known get the quantiles of the normal law in their
@@ -13,8 +45,8 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
   n <- nrow(z)
   d <- ncol(z)
   gone <- is.na(z)
-  shifted <- colSums(gone) > 0
-  spread <- shifted & colSums(open & !gone) == 0
+  spread <- vapply(seq_len(d), function(j) length(unique(low[!gone[, j], j])) > 2, NA)
+  shifted <- spread | colSums(gone) > 0
   u <- draw_uniform(n, d, c(settle_key, 0L))
   z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
@@ -55,8 +87,9 @@ settle_column <- function(z, rows, j, precision, mean, low, high, u) {
 
 settle_key <- 1515L
 
-# The Gaussian law of scores. Scores have mean 0 and variance 1, but not those of columns with missing values, where
-# only the known values have: the mean of columns `shifted` is estimated, and the variance of columns `spread`.
+# The Gaussian law of scores. Scores have mean 0 and variance 1, but those of a sample only nearly, and with missing
+# values only the known ones have: the mean of columns `shifted` is estimated, and the variance of columns `spread`. Two
+# cells do not tell a variance.
 gaussian_scores <- function(z, shifted, spread) {
   mean <- ifelse(shifted, colMeans(z), 0)
   z <- sweep(z, 2, mean)

@@ -27,7 +27,8 @@ obeys <- function(x, given) {
     wanted <- given[[name]]
     if (length(wanted) == 1 && is.na(wanted)) return(all(is.na(values)))
     range <- length(wanted) == 2 && !is.factor(values) && !is.character(values) && !is.logical(values)
-    if (range) !anyNA(values) && all(values >= wanted[1] & values <= wanted[2]) else all(as.character(values) %in% wanted)
+    if (range) return(!anyNA(values) && all(values >= wanted[1] & values <= wanted[2]))
+    all(as.character(values) %in% wanted)
   }, NA))
 }
 
@@ -40,7 +41,8 @@ in_condition <- function(x, given) {
 conditions <- list(
   level = list(stage = "II"), levels = list(stage = c("III", "IV"), sex = "F"), range = list(age = c(30, 45)),
   whole = list(age = 50), size = list(size = c(0.2, 1.5)), day = list(day = as.Date(c("2024-02-01", "2024-03-15"))),
-  missing = list(marker = NA), or_missing = list(old = FALSE, ward = "a"), known = list(marker = c(-1, 1)), derived = list(old = TRUE), words = list(ward = "b"),
+  missing = list(marker = NA), or_missing = list(old = FALSE, ward = "a"), known = list(marker = c(-1, 1)),
+  derived = list(old = TRUE), words = list(ward = "b"),
   three = list(stage = c("I", "II"), age = c(40, 60), marker = c(0, 2))
 )
 

@@ -7,7 +7,8 @@ n <- 80
 holes <- data.frame(
   x = ifelse(runif(n) < 0.2, NA, rnorm(n)), f = factor(ifelse(runif(n) < 0.2, NA, sample(c("u", "v", "w"), n, TRUE))),
   k = ifelse(runif(n) < 0.2, NA, rpois(n, 3)), day = as.Date("2024-01-01") + ifelse(runif(n) < 0.2, NA, rpois(n, 30)),
-  l = ifelse(runif(n) < 0.2, NA, runif(n) < 0.5), w = ifelse(runif(n) < 0.2, NA, sample(c("p", "q"), n, TRUE)), y = rnorm(n)
+  l = ifelse(runif(n) < 0.2, NA, runif(n) < 0.5),
+  w = ifelse(runif(n) < 0.2, NA, sample(c("p", "q"), n, TRUE)), y = rnorm(n)
 )
 
 expect_filled <- function(table, of) {

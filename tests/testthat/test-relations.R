@@ -137,7 +137,8 @@ test_that("constraints hold in every new row, and the likelihood knows them", {
   broken <- x[1:2, ]
   broken$end[1] <- broken$start[1] - 1
   expect_identical(predict(fit, broken, draws = 4)[1], -Inf)
-  expect_error(quick(x, constraints = ~ end <= start), "`constraints` asks for end <= start", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ end <= start), "`constraints` asks for end <= start",
+               class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start + end), "`constraints` must be formulas", class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start <= finish), "no such column", class = "particleflow_input")
   expect_error(quick(x, constraints = list(~ start <= end, ~ start <= end)), "upper end", class = "particleflow_input")

@@ -6,7 +6,8 @@ set.seed(31)
 n <- 200
 a <- sample(c("a", "b", "c"), n, TRUE, c(0.5, 0.3, 0.2))
 b <- ifelse(runif(n) < 0.7, match(a, c("a", "b", "c")), sample(3, n, TRUE))
-factors <- data.frame(a = factor(a), b = factor(b, 1:3, c("I", "II", "III"), ordered = TRUE), c = runif(n) < 0.2 + 0.2 * b)
+factors <- data.frame(a = factor(a), b = factor(b, 1:3, c("I", "II", "III"), ordered = TRUE),
+                      c = runif(n) < 0.2 + 0.2 * b)
 
 every <- function(x) unique(expand.grid(lapply(x, unique)))
 
@@ -141,7 +142,8 @@ test_that("a fit that was saved is the same in another session", {
     "            simulate(all$fit, 10, seed = 4, given = list(c = TRUE)))", "saveRDS(out, 'out.rds')"
   )
   writeLines(code, file.path(folder, "run.R"))
-  withr::with_dir(folder, system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", "run.R"), stdout = FALSE, stderr = FALSE))
+  program <- file.path(R.home("bin"), "Rscript")
+  withr::with_dir(folder, system2(program, c("--vanilla", "run.R"), stdout = FALSE, stderr = FALSE))
   expect_identical(readRDS(file.path(folder, "out.rds")),
                    list(simulate(fit, 30, seed = 4), predict(fit, x, draws = 3),
                         simulate(fit, 10, seed = 4, given = list(c = TRUE))))
