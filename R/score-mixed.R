@@ -10,7 +10,7 @@
 #' How rows of mixed tables are compared
 #'
 #' The functions that compare tables take columns of every kind: numbers, whole numbers, numbers with a unit, dates,
-#' times, ordered and other factors, words, `TRUE` and `FALSE`, and missing values. They do so by distances between rows.
+#' times, ordered and other factors, words, `TRUE` and `FALSE`, and missing values. They use distances between rows.
 #'
 #' If all columns of all tables are numbers without missing values, the distance is the Euclidean distance of the
 #' columns, in the unit that each function states. In all other cases the squared distance of two rows is a sum over
@@ -210,8 +210,8 @@ layout_names <- function(layout) {
          ifelse(layout$type == "missing", paste(layout$column, "(missing)"), paste(layout$column, level, sep = "=")))
 }
 
-# Points in the units of the rows of `reference`, with missing numbers at their medians. `scale`: FALSE leaves numbers in
-# their own unit.
+# Points in the units of the rows of `reference`, with missing numbers at their medians. `scale`: FALSE leaves numbers
+# in their own unit.
 in_judged_units <- function(tables, layout, reference, scale = TRUE) {
   numbers <- which(layout$type == "number")
   unit <- rep(1, nrow(layout))
