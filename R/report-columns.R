@@ -81,13 +81,3 @@ column_figures <- function(x) {
   rownames(figures) <- c("mean", "sd", sprintf("q%02d", 100 * shares))
   figures
 }
-
-# The largest difference of two empirical distribution functions, ties and all, of the values that are not missing. 0 if
-# one sample has none.
-kolmogorov_smirnov <- function(a, b) {
-  a <- a[!is.na(a)]
-  b <- b[!is.na(b)]
-  if (!length(a) || !length(b)) return(0)
-  at <- unique(c(a, b))
-  max(abs(findInterval(at, sort(a)) / length(a) - findInterval(at, sort(b)) / length(b)))
-}

@@ -8,8 +8,8 @@
 #'
 #' @section Scores:
 #' Columns are first divided by their standard deviation in both tables together. If there are other columns than
-#' numbers or missing values, distances are those of [mixed_tables], with the units of both tables together. The
-#' scores are those of the functions of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the
+#' numbers or missing values, distances are those of [mixed_tables], with the units of both tables together. The scores
+#' are those of the functions of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the
 #' bandwidth is the median distance of up to 500 rows, the same for every comparison), [wasserstein2()] (by Sinkhorn's
 #' iteration to 2 % of the mass), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the
 #' held-out AUC of a classifier) and [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others:
@@ -41,18 +41,18 @@
 #' @section Columns:
 #' The Kolmogorov-Smirnov distance of a column is the largest difference of the two empirical distribution functions,
 #' between 0 and 1. Its limit is that of the two-sample test at level 0.01 over all d columns (Bonferroni),
-#' \eqn{\sqrt{\log(200 d) (1/n + 1/m) / 2}}{sqrt(log(200 d) (1/n + 1/m) / 2)}, and at least 0.05: below that no share of
-#' rows under any threshold is off by more than five percentage points. Only values that are not missing are compared
-#' so. If a column has missing values, their shares are compared in a row of their own, `"age (missing)"`. The shares
-#' of the levels of factors, words and logical columns are compared by a chi-squared statistic at the same level, with a
+#' \eqn{\sqrt{\log(200 d) (1/n + 1/m) / 2}}{sqrt(log(200 d) (1/n + 1/m) / 2)}, and at least 0.05: below that no share
+#' of rows under any threshold is off by more than five percentage points. Missing values are left out here. If a
+#' column has missing values, their shares are compared in a row of their own, `"age (missing)"`. The shares of the
+#' levels of factors, words and logical columns are compared by a chi-squared statistic at the same level, with a
 #' p-value from random tables of the same margins; they differ only if the total variation distance is above 0.05. A
 #' missing value is a level here. These columns count among the d columns.
 #'
 #' Correlations are Spearman's. A level of a factor counts as a column of 0 and 1, `"sex=F"`, and so do missing values
 #' of numbers, which stand at the median. They are judged in the deals, together with the scores: by the largest
-#' difference of Fisher's z over the pairs of columns, and by the mean of the squared differences, each in units of
-#' its root mean square over the deals. A difference of correlations of at most 0.1 does not count. If there are more
-#' than 200 columns, the 200 are judged that correlate most with others in both tables together.
+#' difference of Fisher's z over the pairs of columns, and by the mean of the squared differences, each in units of its
+#' root mean square over the deals. A difference of correlations of at most 0.1 does not count. If there are more than
+#' 200 columns, the 200 are judged that correlate most with others in both tables together.
 #'
 #' @section Verdict:
 #' The tables are *close* if no score and no column is beyond its limit and the correlations agree. If a score or the

@@ -6,7 +6,7 @@ forest_trees <- 500L
 
 # A forest that was grown on a data frame of predictors. target: numbers, or a factor, whose probabilities are then
 # learnt. seed: a whole number. ranger gives each tree a seed of its own, so the number of threads does not matter.
-grow_forest <- function(x, target, seed, threads, trees = forest_trees) {
+learn_forest <- function(x, target, seed, threads, trees = forest_trees) {
   ranger::ranger(x = x, y = target, num.trees = trees, probability = is.factor(target), seed = seed,
                  num.threads = threads, respect.unordered.factors = "order", verbose = FALSE)
 }
@@ -22,7 +22,7 @@ forest_scores <- function(frame, label, fold, seed, threads, trees = forest_tree
   score <- numeric(length(label))
   for (part in unique(fold)) {
     test <- fold == part
-    forest <- grow_forest(frame[!test, , drop = FALSE], factor(label[!test], 0:1), seed, threads, trees)
+    forest <- learn_forest(frame[!test, , drop = FALSE], factor(label[!test], 0:1), seed, threads, trees)
     score[test] <- forest_prediction(forest, frame[test, , drop = FALSE], threads)[, "1"]
   }
   score

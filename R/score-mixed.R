@@ -10,8 +10,7 @@
 #' How rows of mixed tables are compared
 #'
 #' The functions that compare tables take columns of every kind: numbers, whole numbers, numbers with a unit, dates,
-#' times, ordered and other factors, words, `TRUE` and `FALSE`, and missing values. They do so by distances between
-#' rows.
+#' times, ordered and other factors, words, `TRUE` and `FALSE`, and missing values. They use distances between rows.
 #'
 #' If all columns of all tables are numbers without missing values, the distance is the Euclidean distance of the
 #' columns, in the unit that each function states. In all other cases the squared distance of two rows is a sum over

@@ -88,7 +88,7 @@ test_that("tables are matched by name, and bad input is refused in one sentence"
   y <- iris[60:99, 1:4]
   expect_identical(energy_distance(x, y), energy_distance(x, y[4:1]))
   expect_identical(energy_distance(x, y), energy_distance(as.matrix(x), unname(as.matrix(y))))
-  expect_error(energy_distance(iris, y), "column \"Species\" is of class \"factor\"; leave it out\\.")
+  expect_error(energy_distance(iris, y), "`y` lacks the column \"Species\"")
   expect_error(energy_distance(x, y[1:3]), "`y` lacks the column \"Petal.Width\"")
   expect_error(energy_distance(x[1, ], y, unbiased = TRUE), "`x` has 1 row; at least 2 are needed")
   expect_error(energy_distance(x, y, unbiased = NA), "`unbiased` must be TRUE or FALSE")
