@@ -10,11 +10,12 @@
 #' @param seed For `"impute"`: as in [simulate()][simulate.synthesis].
 #' @param threads As in [efs_forward()].
 #' @param ... Not used.
-#' @return For `"log_density"` one number per row, in nats: the log-density of the columns without atoms and the
-#'   log-probability of the others, together. The attribute `"draws"` is the number of draws; the estimate is a
-#'   little too low on average, the less so the more draws there are. A row that the fit holds impossible has `-Inf`:
-#'   a value beyond an end of its column, a combination that did not occur, or a broken relation. A value that is
-#'   missing in a column without missing values in the table is integrated out.
+#' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
+#'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
+#'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
+#'   impossible has `-Inf`: a value beyond an end of its column, a
+#'   combination that did not occur, or a broken relation. A value that is missing in a
+#'   column without missing values in the table is integrated out.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of

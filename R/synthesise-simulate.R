@@ -3,14 +3,20 @@
 #' Draws new rows, also under conditions on their columns.
 #'
 #' @section Conditions:
-#' `given` names columns and what they shall be: one value; for numbers, dates and times also a range `c(from, to)`,
-#' both ends included; for factors, words and `TRUE` and `FALSE` also a set of values; `NA` for a missing value, alone
-#' or beside others. The draws come from the law of the fit given the condition. If the law is a mixture of Gaussians
-#' or t distributions and there is no flow, they are exact up to the resampling of truncated draws. Otherwise each
-#' draw is chosen from 64 proposals, with weights. The attribute `"log_probability"` is the logarithm
-#' of the probability of the condition under the fit, with its standard error as the attribute `"standard_error"`. A
-#' condition on a single value of a continuous column counts with its density in normal scores. A condition on a
-#' number that is computed from others is an error.
+#' `given` names columns and what they shall be:
+#'
+#' * one value;
+#' * for numbers, dates and times also a range `c(from, to)`, both ends included;
+#' * for factors, words, `TRUE` and `FALSE` also a set of values;
+#' * `NA` for a missing value, alone or beside others.
+#'
+#' The draws come from the law of the fit given all these conditions. If the law is a mixture of Gaussians or t
+#' distributions and there is no flow, they are exact up to the resampling of truncated draws. Otherwise each draw is
+#' chosen from 64 proposals, with weights, which takes longer.
+#'
+#' The attribute `"log_probability"` is the logarithm of the probability of the condition under the fit, with its
+#' standard error as the attribute `"standard_error"`. A condition on a single value of a continuous column counts with
+#' its density in normal scores. A condition on a number that is computed from others is an error.
 #'
 #' @param object A fit from [synthesise()].
 #' @param nsim Number of new rows, as in [simulate()][simulate.efs].

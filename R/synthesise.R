@@ -2,8 +2,10 @@
 #'
 #' `synthesise()` fits what is needed to draw new rows that resemble the rows of a table with columns of every kind:
 #' numbers, whole numbers, dates and times, `TRUE` and `FALSE`, ordered and unordered factors, words, and missing
-#' values. No further argument is needed. [simulate()][simulate.efs] draws new rows, which come back as they went in:
-#' with the same columns, types, levels, units and class.
+#' values. No further argument is needed. [simulate()][simulate.synthesis] draws new rows, also under conditions. They
+#' come back as they went in: with the same columns, types, levels, units and class. [predict()][predict.synthesis]
+#' gives the log-likelihood of other rows, and fills in their missing values. `vignette("clinical")` shows all this on
+#' a clinical table.
 #'
 #' @section Method:
 #' Each column is read by its kind (see [column_kind]) and becomes one coordinate, its **normal score**
@@ -43,14 +45,16 @@
 #' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
 #' [novelty()] before you use new rows.
 #'
-#' @param x A data frame, tibble, data.table or matrix, with at least two rows.
+#' @param x A data frame, tibble, data.table or matrix, with at least two rows. Types matter: whole numbers that stand
+#'   for levels, such as 1 and 2 for two treatments, are read as counts. Make them factors first.
 #' @param ... Single settings of [efs_control()].
 #' @param group Names the classes that are fitted one by one: a vector with one entry per row, or the name of a column
 #'   of `x`. By default there are no groups, and factors are columns like others.
-#' @param columns Named list of kinds for some of the columns, such as `list(age = column_count(upper = 120))`. They
-#'   replace the kinds that were found.
+#' @param columns Named list of kinds for some of the columns, such as `list(age = column_count(upper = 120))`, see
+#'   [column_kind]. They replace the kinds that were found.
 #' @param id Names of columns that name the rows. They are not modelled, and new rows get new values. Columns of words
-#'   of which more than half occur once are left out if `id` does not name them.
+#'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
+#'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
 #'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
@@ -61,7 +65,10 @@
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
 #' @param control,threads,progress As in [efs()].
-#' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it, with the same methods.
+#' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. Beside
+#'   [simulate()][simulate.synthesis] and [predict()][predict.synthesis] it has the methods of [efs()] for `print()`,
+#'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()` and `plot()`. It has no positions on the latent
+#'   side, so `interpolate()` and `predict(type = "latent")` are errors.
 #' @references
 #' Hoff PD (2007). Extending the rank likelihood for semiparametric copula estimation. Annals of Applied Statistics 1.
 #' \doi{10.1214/07-AOAS107}
@@ -72,6 +79,11 @@
 #' fit <- synthesise(warpbreaks)
 #' fit
 #' head(simulate(fit, 10, seed = 1))
+#'
+#' # a column with known ends, rows that name themselves, and missing values, which need nothing
+#' air <- cbind(airquality, row = 1:153)
+#' air <- synthesise(air, columns = list(Day = column_count(1, 31)), id = "row", flow = FALSE)
+#' head(simulate(air, 10, seed = 1))
 #' @export
 synthesise <- function(x, ...) UseMethod("synthesise")
 
