@@ -3,7 +3,8 @@
 set.seed(31)
 made <- function(n) {
   z <- rnorm(n)
-  data.frame(a = z, b = z + rnorm(n) / 3, g = factor(ifelse(z > 0, "high", "low")), h = sample(c("u", "v", "w"), n, TRUE))
+  data.frame(a = z, b = z + rnorm(n) / 3, g = factor(ifelse(z > 0, "high", "low")),
+             h = sample(c("u", "v", "w"), n, TRUE))
 }
 train <- made(120)
 test <- made(100)
