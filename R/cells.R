@@ -1,32 +1,70 @@
 # Scores that are known only up to a cell: those of values with positive probability, and of missing values.
 
+# The table that read_mixed() read, with its scores settled. The margin of a column with missing values is that of its
+# known values at first; then it is fitted again to these and to those that were drawn for the missing ones, because
+# the known values of a column may have another distribution than all of them.
+settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
+  own <- missing_coordinates(table$template)
+  lacking <- refitted_columns(table$template)
+  for (round in seq_len(if (length(lacking)) rounds else 0L)) {
+    settled <- settle_scores(table$points, table$low, table$high, own, first_sweeps)
+    values <- decode_columns(unname(settled), table$template, fill = TRUE)
+    for (j in lacking) {
+      k <- table$template$of[j]
+      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(values[[j]])
+    }
+    labels <- dimnames(table$points)
+    table[c("points", "low", "high", "margin")] <- encode_mixed(x, table$template, "x")[c("points", "low", "high",
+                                                                                         "margin")]
+    dimnames(table$points) <- labels
+  }
+  table$points <- settle_scores(table$points, table$low, table$high, own)
+  table
+}
+
+# The columns of numbers and times, of kinds of the package, that have missing values.
+refitted_columns <- function(template) {
+  Filter(function(j) {
+    column <- template$columns[[template$of[j]]]
+    code <- column_code(column)
+    lacks <- !is.null(column$leader) || !is.null(column[["missing"]])
+    lacks && template$dims[j] > 0 && !is.null(code[["number"]]) && !has_levels(code)
+  }, seq_len(n_columns(template)))
+}
+
 # Draws the scores within their cells from a Gaussian law with their own correlations, which are estimated anew after
 # each sweep: a Gibbs sampler of the Gaussian copula. Independent scores within the cells would weaken the dependence
 # of the columns. After each sweep the scores of the values that are known get the quantiles of the normal law in their
 # order, because their margin is known: without this, columns with wide cells drift, and seem to depend on each other.
-# z, low, high [n, d]; NA in z: missing.
-settle_scores <- function(z, low, high, sweeps = 30L) {
+# z, low, high [n, d]; NA in z: missing. own [d]: the number of the coordinate that says whether this one is missing, NA
+# for none. Missing scores are drawn without a look at it: values are missing at random, because no table can tell how a
+# value depends on whether it is missing.
+settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps = 30L) {
   open <- high > low
   if (!any(open)) return(z)
   n <- nrow(z)
   d <- ncol(z)
+  gone <- is.na(z)
+  spread <- vapply(seq_len(d), function(j) length(unique(low[!gone[, j], j])) > 2, NA)
+  shifted <- spread | colSums(gone) > 0
   u <- draw_uniform(n, d, c(settle_key, 0L))
-  known <- !is.na(z)
-  z[!known] <- stats::qnorm(u[!known])
+  z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
   columns <- which(colSums(open) > 0)
   for (sweep in seq_len(sweeps)) {
-    precision <- solve(score_correlation(z))
+    law <- gaussian_scores(z, shifted, spread)
+    precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
     for (j in columns) {
-      rows <- which(open[, j])
-      spread <- 1 / sqrt(precision[j, j])
-      weights <- -precision[, j] / precision[j, j]
-      weights[j] <- 0
-      centre <- drop(z[rows, , drop = FALSE] %*% weights)
-      z[rows, j] <- centre + spread * truncated_normal((low[rows, j] - centre) / spread,
-                                                       (high[rows, j] - centre) / spread, u[rows, j])
-      z[known[, j], j] <- as_normal(z[known[, j], j], low[known[, j], j], high[known[, j], j])
+      held <- which(open[, j] & !gone[, j])
+      if (length(held)) {
+        z <- settle_column(z, held, j, precision[, j], law$mean, low, high, u)
+        known <- which(!gone[, j])
+        z[known, j] <- as_normal(z[known, j], low[known, j], high[known, j])
+      }
+      k <- own[j]
+      row <- if (is.na(k)) precision[, j] else precision[, j] - precision[, k] * (precision[j, k] / precision[k, k])
+      z <- settle_column(z, which(gone[, j]), j, row, law$mean, low, high, u)
     }
   }
   z
@@ -36,7 +74,28 @@ as_normal <- function(z, low, high) {
   pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)
 }
 
+# The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.
+settle_column <- function(z, rows, j, precision, mean, low, high, u) {
+  width <- 1 / sqrt(precision[j])
+  weights <- -precision / precision[j]
+  weights[j] <- 0
+  centre <- drop(z[rows, , drop = FALSE] %*% weights) + mean[j] - sum(mean * weights)
+  z[rows, j] <- centre + width * truncated_normal((low[rows, j] - centre) / width, (high[rows, j] - centre) / width,
+                                                  u[rows, j])
+  z
+}
+
 settle_key <- 1515L
+
+# The Gaussian law of scores. Scores have mean 0 and variance 1, but those of a sample only nearly, and with missing
+# values only the known ones have: the mean of columns `shifted` is estimated, and the variance of columns `spread`. Two
+# cells do not tell a variance.
+gaussian_scores <- function(z, shifted, spread) {
+  mean <- ifelse(shifted, colMeans(z), 0)
+  z <- sweep(z, 2, mean)
+  width <- ifelse(spread, sqrt(colMeans(z^2)), 1)
+  list(mean = mean, covariance = score_correlation(z) * outer(width, width))
+}
 
 # Second moments about 0 with unit diagonal, because scores have mean 0 and variance 1. A few rows without correlation
 # are added, which keeps the matrix definite.
@@ -59,11 +118,11 @@ truncated_normal <- function(low, high, u) {
   ifelse(flip, -z, z)
 }
 
-# Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many draws
-# of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after column
-# given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the others
-# laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in equal
-# parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
+# Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many
+# draws of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after
+# column given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the
+# others laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in
+# equal parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
 # Returns list(z [n, d], log [n]).
 cell_draws <- function(points, low, high, correlation, key, gaussian) {
   n <- nrow(points)

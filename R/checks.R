@@ -72,16 +72,27 @@ check_hook <- function(f, what, takes, named = NULL, open = FALSE) {
 }
 
 # Checks the `...` of a method that has `...` only because its generic has: any argument there is a mistake. `call` is
-# the call as the user wrote it, such as "simulate()".
-check_dots <- function(call, ..., allowed = character()) {
+# the call as the user wrote it, such as "simulate()". `allowed`: arguments that are no mistake. `note`: what ends the
+# sentence.
+check_dots <- function(call, ..., allowed = character(), note = "") {
   given <- as.list(substitute(list(...)))[-1]
   names <- if (is.null(names(given))) character(length(given)) else names(given)
   wrong <- names[!names %in% allowed]
   if (!length(wrong)) return(invisible())
   if (!nzchar(wrong[1])) fail("%s has no further argument without a name.", call)
-  fail("%s has no argument `%s`%s.", call, wrong[1],
-       if (length(allowed)) ", and its points and lines have no such setting" else "")
+  fail("%s has no argument `%s`%s.", call, wrong[1], note)
 }
+
+# The same for the settings of points and lines that plot() and autoplot() pass on.
+check_layer <- function(call, ..., allowed) {
+  check_dots(call, ..., allowed = allowed, note = ", and its points and lines have no such setting")
+}
+
+# Arguments of print.default(). print() of a list passes them on to the print() of each entry.
+print_settings <- c("digits", "quote", "na.print", "print.gap", "right", "max", "width", "useSource")
+
+# Arguments that data.frame() passes on to as.data.frame().
+frame_settings <- c("stringsAsFactors", "make.names")
 
 # Squares of lengths up to this limit, and sums of the squares, are within the range of doubles.
 largest_length <- 1e150

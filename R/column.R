@@ -19,8 +19,8 @@
 #' of the distribution of the column, its *margin* (see [synthesise()]). Values that occur more often than their
 #' neighbours, such as zeros or round numbers, have a probability of their own.
 #'
-#' * `column_continuous()` reads numbers of type double. If all values are multiples of a unit with at most six decimals,
-#'   new values are so, too.
+#' * `column_continuous()` reads numbers of type double. If all values are multiples of a unit with at most six
+#'   decimals, new values are so, too.
 #' * `column_count()` reads whole numbers: type integer, and the 64-bit integers of the package bit64.
 #' * `column_quantity()` reads numbers with a unit: class `units` of the package units, and `difftime`.
 #' * `column_date()` and `column_time()` read dates (`Date`) and times (`POSIXct`).
@@ -66,9 +66,9 @@
 #' @param scores `TRUE` if the coordinates are normal scores, as [synthesise()] needs them: together they should follow
 #'   the standard normal distribution.
 #' @param cells `NULL`, or a function of values and state that returns a matrix `[n, 2 k]`: the lower and the upper ends
-#'   of the coordinates that stand for each value. `decode` must return the value for all of them. Values with a positive
-#'   probability have such cells; their likelihood is the integral over the cell. For other values both ends are the
-#'   coordinate.
+#'   of the coordinates that stand for each value. `decode` must return the value for all of them. Values with a
+#'   positive probability have such cells; their likelihood is the integral over the cell. For other values both ends
+#'   are the coordinate.
 #' @param rank A number. Of several kinds that read a column, the one with the highest rank is taken.
 #' @return An object of class `column_kind`: a list of the arguments.
 #' @examples
@@ -108,6 +108,7 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
 #' @param x,... A kind; not used.
 #' @export
 print.column_kind <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(sprintf("<column_kind> %s%s\n", x$name, if (x$numeric) ", numbers" else ""))
   invisible(x)
 }
@@ -184,10 +185,14 @@ column_margin <- function(column, values, code = column_code(column)) {
 takes_values <- function(values, code) (code$numeric && is_number(values)) || isTRUE(code$reads(values))
 
 #' @export
-format.fitted_column <- function(x, ...) column_code(x)$description(x$state)
+format.fitted_column <- function(x, ...) {
+  check_dots("format()", ...)
+  column_code(x)$description(x$state)
+}
 
 #' @export
 print.fitted_column <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("<column> ", format(x), "\n", sep = "")
   invisible(x)
 }

@@ -90,6 +90,7 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 
 #' @export
 print.efs_control <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   used <- if (x$backward == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
   settings <- sprintf(", %s = %s", used, vapply(x[used], format, ""))
   cat("<efs_control> backward = \"", x$backward, "\"", settings, "\n", sep = "")

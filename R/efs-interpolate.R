@@ -35,7 +35,7 @@ interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
                "rows of one class."),
          from, to, class[1], class[2])
   }
-  latent <- predict(object)
+  latent <- predict(object, type = "latent")
   t <- seq(0, 1, length.out = n)
   line <- (1 - t) %o% latent[from, ] + t %o% latent[to, ]
   path <- predict(object, line, type = "data", group = if (is_grouped(object)) rep(class[1], n),

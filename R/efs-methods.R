@@ -25,6 +25,7 @@ NULL
 #' @rdname summary.efs
 #' @export
 format.efs <- function(x, ...) {
+  check_dots("format()", ...)
   flows <- x$diagnostics
   total <- sum(flows$n)
   lines <- c(
@@ -124,6 +125,7 @@ calibration_line <- function(flow, indent) {
 #' @rdname summary.efs
 #' @export
 print.efs <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -131,6 +133,7 @@ print.efs <- function(x, ...) {
 #' @rdname summary.efs
 #' @export
 summary.efs <- function(object, ...) {
+  check_dots("summary()", ...)
   structure(
     list(call = object$call, flows = object$diagnostics, latent = object$latent,
          grouped = is_grouped(object), elapsed = object$elapsed, version = object$version),
@@ -141,6 +144,7 @@ summary.efs <- function(object, ...) {
 #' @rdname summary.efs
 #' @export
 print.summary.efs <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat("Latent map: ", x$latent$description,
       sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
@@ -155,12 +159,14 @@ print.summary.efs <- function(x, ...) {
 #' @rdname summary.efs
 #' @export
 tidy.efs <- function(x, ...) {
+  check_dots("tidy()", ...)
   over_classes(x, function(flow) flow$trajectory$diagnostics)
 }
 
 #' @rdname summary.efs
 #' @export
 glance.efs <- function(x, ...) {
+  check_dots("glance()", ...)
   flows <- x$diagnostics
   data.frame(
     n = sum(flows$n), columns = n_columns(x$table), latent_dim = x$latent$dim,
@@ -174,6 +180,7 @@ glance.efs <- function(x, ...) {
 #' @rdname summary.efs
 #' @export
 as.data.frame.efs <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
   over_classes(x, function(flow) {
     long <- as.data.frame(flow$trajectory)
     long$particle <- flow$rows[long$particle]

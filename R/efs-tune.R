@@ -154,10 +154,9 @@ look_at_draws <- function(z, held, scores, setting) {
   draws <- from_flow(draws, place)
   fresh <- z[held, , drop = FALSE]
   best <- unique(scores$law) == scores$law[column]
-  tables <- list(synthetic = unname(draws), train = unname(train), holdout = unname(fresh))
-  new <- scaled_novelty(tables, setting$threads)
+  near <- scaled_novelty(list(train = train, synthetic = draws, holdout = fresh), setting$threads)
   data.frame(
-    novelty = ifelse(best, new$ratio, NA),
+    novelty = ifelse(best, near$ratio, NA),
     energy_distance = ifelse(best, energy_distance(draws, fresh, threads = setting$threads), NA)
   )
 }
@@ -166,6 +165,7 @@ look_at_draws <- function(z, held, scores, setting) {
 #' @param ... Not used.
 #' @export
 print.efs_tune <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   flows <- unique(x$table[x$table$flow, c("place", "s", "softening", "time")])
   cat(sprintf("<efs_tune> %1$d flows and the option without a flow, %3$d rows in %2$d folds, %4$.0f seconds\n",
               nrow(flows), x$folds, x$rows, x$elapsed))
@@ -185,38 +185,45 @@ print.efs_tune <- function(x, ...) {
 #' @rdname efs_tune
 #' @export
 plot.efs_tune <- function(x, ...) {
+  check_dots("plot()", ...)
   rows <- x$table[!is.na(x$table$novelty), ]
   flows <- rows[rows$flow, ]
   still <- rows[!rows$flow, ]
-  still <- still[which.max(still$log_density), ]
-  softening <- sort(unique(flows$softening))
-  s <- sort(unique(flows$s))
-  colours <- grDevices::hcl.colors(max(length(softening), 2), "Dark 3")[seq_along(softening)]
-  shapes <- rep(c(16, 17, 15, 18, 8, 3), length.out = length(s))
-  before <- graphics::par(mfrow = c(1, 3), mar = c(4, 4.2, 2, 0.8), mgp = c(2.6, 0.7, 0), las = 1, bty = "l")
-  on.exit(graphics::par(before))
-  panels <- c(log_density = "held-out log-likelihood (nats per row)", novelty = "novelty (1: as fresh rows)",
-              energy_distance = "energy distance to held-out rows")
-  for (panel in names(panels)) {
-    value <- rows[[panel]]
-    # combinations far below the others are cut off, because they would leave no room for the others
-    most <- max(value)
-    low <- if (panel == "log_density") max(min(value), most - 3 * (most - stats::median(value)) - 0.1) else 0
-    graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, max(value)), type = "n", xlab = "time of the flow",
-                   ylab = panels[[panel]], xaxt = "n")
-    graphics::axis(1, at = sort(unique(rows$time)))
-    graphics::abline(h = still[[panel]], col = "grey60", lty = 2)
-    shift <- 0.03 * (match(flows$place, c("scaled", "whitened")) - 1.5)
-    graphics::points(flows$time + shift, flows[[panel]], col = colours[match(flows$softening, softening)],
-                     pch = shapes[match(flows$s, s)])
-    graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
-    if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
-    if (panel == "energy_distance" && nrow(flows)) {
-      graphics::legend("bottomleft",
-                       c(paste("softening", format(softening)), paste("s =", format(s)), "without a flow"),
-                       bty = "n", col = c(colours, rep("black", length(s) + 1)),
-                       pch = c(rep(16, length(softening)), shapes, 1), cex = 0.8)
-    }
-  }
+  marks <- list(softening = sort(unique(flows$softening)), s = sort(unique(flows$s)))
+  marks$colours <- grDevices::hcl.colors(max(length(marks$softening), 2), "Dark 3")[seq_along(marks$softening)]
+  marks$shapes <- rep(c(16, 17, 15, 18, 8, 3), length.out = length(marks$s))
+  entries <- data.frame(
+    label = c(paste("softening", format(marks$softening, trim = TRUE)), paste("s =", format(marks$s, trim = TRUE)),
+              "without a flow"),
+    colour = c(marks$colours, rep("black", length(marks$s) + 1)),
+    pch = c(rep(16, length(marks$softening)), marks$shapes, 1), line = FALSE
+  )
+  before <- graphics::par(c("mfrow", "mar", "oma", "mgp", "las", "bty", "cex"))
+  on.exit(graphics::par(before)) # cex last: setting mfrow changes it
+  graphics::par(mfrow = c(1, 3), mgp = c(2, 0.6, 0), las = 1, bty = "l")
+  graphics::par(cex = 0.85)
+  graphics::par(mar = c(3.2, 4.2, 3, 0.8), oma = c(legend_lines(entries) + 0.5, 0, 0, 0))
+  for (panel in names(tune_panels)) draw_tune(panel, rows, flows, still[which.max(still$log_density), ], marks)
+  draw_legend(entries)
   invisible(x)
+}
+
+tune_panels <- c(log_density = "held-out log-likelihood\n(nats per row)", novelty = "novelty\n(1: as fresh rows)",
+                 energy_distance = "energy distance\nto held-out rows")
+
+# One panel. `still`: the best row without a flow. `marks`: which colour a softening has, and which shape an s.
+draw_tune <- function(panel, rows, flows, still, marks) {
+  value <- rows[[panel]]
+  # combinations far below the others are cut off, because they would leave no room for the others
+  most <- max(value)
+  low <- if (panel == "log_density") max(min(value), most - 3 * (most - stats::median(value)) - 0.1) else 0
+  graphics::plot(range(c(0, rows$time)) + c(-0.1, 0.1), c(low, most), type = "n", xlab = "time of the flow", ylab = "",
+                 xaxt = "n", main = tune_panels[[panel]], font.main = 1, cex.main = 1.1)
+  graphics::axis(1, at = sort(unique(rows$time)))
+  graphics::abline(h = still[[panel]], col = "grey60", lty = 2)
+  shift <- 0.03 * (match(flows$place, c("scaled", "whitened")) - 1.5)
+  graphics::points(flows$time + shift, flows[[panel]], col = marks$colours[match(flows$softening, marks$softening)],
+                   pch = marks$shapes[match(flows$s, marks$s)])
+  graphics::points(0, still[[panel]], pch = 1, cex = 1.4)
+  if (panel == "novelty") graphics::abline(h = 1, col = "grey85")
 }

@@ -195,7 +195,10 @@ describe_field.gpa_trajectory <- function(traj) {
 
 #' @rdname particle_trajectory
 #' @export
-format.gpa_trajectory <- function(x, ...) c(NextMethod(), "contains the source rows (frame 1)")
+format.gpa_trajectory <- function(x, ...) {
+  check_dots("format()", ...)
+  c(NextMethod(), "contains the source rows (frame 1)")
+}
 
 #' @export
 replay.gpa_trajectory <- function(traj, points, first, last, threads) {

@@ -192,6 +192,7 @@ describe_field.riesz_trajectory <- function(traj) {
 #' @rdname particle_trajectory
 #' @export
 format.riesz_trajectory <- function(x, ...) {
+  check_dots("format()", ...)
   k <- n_steps(x)
   bound <- if (k > 0) max(x$diagnostics$bound[seq_len(k)])
   c(
@@ -208,6 +209,7 @@ format.riesz_trajectory <- function(x, ...) {
 #' @rdname particle_trajectory
 #' @export
 summary.riesz_trajectory <- function(object, ...) {
+  check_dots("summary()", ...)
   k <- n_steps(object)
   c(NextMethod(), list(largest_bound = if (k > 0) max(object$diagnostics$bound[seq_len(k)]) else 0,
                        inverse_growth = inverse_growth(object)))

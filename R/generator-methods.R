@@ -85,6 +85,7 @@ predict.generator <- function(object, newdata, ...) {
 #' @rdname generator
 #' @export
 format.generator <- function(x, ...) {
+  check_dots("format()", ...)
   run <- x$diagnostics
   c(
     sprintf("<%s> a generator: %d normal number%s to %d column%s, network %s", x$what, run$base_dim,
@@ -105,6 +106,7 @@ field_words <- c(energy = "the energy distance", mmd = "maximum mean discrepancy
 #' @rdname generator
 #' @export
 print.generator <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -112,6 +114,7 @@ print.generator <- function(x, ...) {
 #' @rdname generator
 #' @export
 summary.generator <- function(object, ...) {
+  check_dots("summary()", ...)
   structure(list(call = object$call, lines = format(object), trace = object$trace, elapsed = object$elapsed,
                  version = object$version),
             class = "summary.generator")
@@ -120,6 +123,7 @@ summary.generator <- function(object, ...) {
 #' @rdname generator
 #' @export
 print.summary.generator <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat(x$lines[-1], sep = "\n")
   at <- unique(round(seq(1, nrow(x$trace), length.out = 5)))
@@ -130,12 +134,21 @@ print.summary.generator <- function(x, ...) {
 
 #' @rdname generator
 #' @export
-tidy.generator <- function(x, ...) x$trace
+tidy.generator <- function(x, ...) {
+  check_dots("tidy()", ...)
+  x$trace
+}
 
 #' @rdname generator
 #' @export
-glance.generator <- function(x, ...) cbind(x$diagnostics, elapsed = x$elapsed)
+glance.generator <- function(x, ...) {
+  check_dots("glance()", ...)
+  cbind(x$diagnostics, elapsed = x$elapsed)
+}
 
 #' @rdname generator
 #' @export
-as.data.frame.generator <- function(x, row.names = NULL, optional = FALSE, ...) x$trace
+as.data.frame.generator <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
+  x$trace
+}

@@ -32,7 +32,7 @@ draws_picture <- function(x, n, data, col) {
   columns <- colnames(draws)
   if (is.null(columns)) columns <- paste0("x", seq_len(ncol(points)))
   all <- rbind(goal, points)
-  view <- projection(all, columns)
+  view <- projection(all, columns, square = FALSE)
   panels_picture(list(new_layer("draws", view$see(all), "rows", group)), list(view), group, col, shared = TRUE)
 }
 

@@ -25,6 +25,7 @@ NULL
 #' @rdname summary.gpa
 #' @export
 format.gpa <- function(x, ...) {
+  check_dots("format()", ...)
   run <- x$diagnostics
   control <- x$control
   number <- function(value) format(value, digits = 3)
@@ -50,6 +51,7 @@ describe_divergence <- function(control) {
 #' @rdname summary.gpa
 #' @export
 print.gpa <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -57,6 +59,7 @@ print.gpa <- function(x, ...) {
 #' @rdname summary.gpa
 #' @export
 summary.gpa <- function(object, ...) {
+  check_dots("summary()", ...)
   structure(
     list(call = object$call, diagnostics = object$diagnostics, control = object$control, latent = object$latent,
          progress = median_progress(object$trajectory$diagnostics), elapsed = object$elapsed, version = object$version),
@@ -80,6 +83,7 @@ median_progress <- function(diagnostics) {
 #' @rdname summary.gpa
 #' @export
 print.summary.gpa <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat("Latent map: ", x$latent$description,
       sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
@@ -94,11 +98,15 @@ print.summary.gpa <- function(x, ...) {
 
 #' @rdname summary.gpa
 #' @export
-tidy.gpa <- function(x, ...) x$trajectory$diagnostics
+tidy.gpa <- function(x, ...) {
+  check_dots("tidy()", ...)
+  x$trajectory$diagnostics
+}
 
 #' @rdname summary.gpa
 #' @export
 glance.gpa <- function(x, ...) {
+  check_dots("glance()", ...)
   run <- x$diagnostics
   data.frame(n = run$n, n_target = run$n_target, columns = n_columns(x$table), latent_dim = run$dim,
              steps = run$steps, time = run$time, status = run$status, divergence = run$divergence,
@@ -108,7 +116,10 @@ glance.gpa <- function(x, ...) {
 
 #' @rdname summary.gpa
 #' @export
-as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) as.data.frame(x$trajectory)
+as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
+  as.data.frame(x$trajectory)
+}
 
 #' Carry new points through a run of particles
 #'

@@ -56,7 +56,7 @@ gpa_picture <- function(fit, type, times, group, col) {
   place <- if (plain) fit$latent$decode else identity
   columns <- if (plain) varying_columns(fit) else latent_columns(extent[2])
   goal <- place(fit$target)
-  view <- projection(rbind(goal, place(frame(traj, 1L))), columns)
+  view <- projection(rbind(goal, place(frame(traj, 1L))), columns, square = !plain)
   titles <- paste("time", distinct_format(times))
   layers <- lapply(seq_along(times), function(j) {
     points <- rbind(goal, place(common_points(list(flow), times[j])))

@@ -52,6 +52,7 @@ NULL
 #' @rdname summary.integration
 #' @export
 format.integration <- function(x, ...) {
+  check_dots("format()", ...)
   moved <- length(unlist(lapply(x$groups, `[[`, "rows")))
   c(
     sprintf("<integration> %d of %d samples of %d genes moved onto the %d of batch \"%s\"%s", moved, length(x$batch),
@@ -122,6 +123,7 @@ format_without_steps <- function(x, groups) {
 #' @rdname summary.integration
 #' @export
 print.integration <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -129,6 +131,7 @@ print.integration <- function(x, ...) {
 #' @rdname summary.integration
 #' @export
 summary.integration <- function(object, ...) {
+  check_dots("summary()", ...)
   structure(
     object[c("call", "report", "scores", "outside", "latent", "groups", "control", "elapsed", "version")],
     class = "summary.integration"
@@ -138,6 +141,7 @@ summary.integration <- function(object, ...) {
 #' @rdname summary.integration
 #' @export
 print.summary.integration <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   cat("Latent map: ", x$latent$description, "\n", sep = "")
   cat(sprintf("Residual outside it (\"%s\"), root-mean-square length in z-scored units: ", x$control$residual))
@@ -166,6 +170,7 @@ print.summary.integration <- function(x, ...) {
 #' @rdname summary.integration
 #' @export
 as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
   opened <- open_experiment(x$data, x$batch, NULL, "x", x$assay)
   data <- as.data.frame(plain_table(if (is.null(opened)) x$data else opened$x, "x"))
   own <- list(batch = label_values(x$batch, x$table$batch))

@@ -199,6 +199,7 @@ check_encoded <- function(z, rows) {
 #' @param ... Not used.
 #' @export
 print.latent_map <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   if (inherits(x, "fitted_latent_map")) {
     cat("<latent_map> ", x$description, sprintf("; relative reconstruction error %.2g\n", x$reconstruction_error),
         sep = "")

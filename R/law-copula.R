@@ -91,6 +91,7 @@ copula_fit <- function(points, s, bandwidth = 1, base = "normal", ..., memo = NU
 
 #' @export
 format.law_copula <- function(x, ...) {
+  check_dots("format()", ...)
   if (is.null(x$base)) return(NextMethod())
   sprintf("copula (bandwidth = %s) of %s", format(x$bandwidth, digits = 3), format(x$base))
 }

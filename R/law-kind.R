@@ -368,6 +368,7 @@ law_name <- function(law) if (inherits(law, "law_kind")) law$name else law
 #' @param ... Not used.
 #' @export
 format.law_kind <- function(x, ...) {
+  check_dots("format()", ..., allowed = "digits") # a setting of another kind may be a kind, and numbers get digits
   if (length(x$settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name, format_settings(x$settings))
 }
@@ -375,6 +376,7 @@ format.law_kind <- function(x, ...) {
 #' @rdname law_kind
 #' @export
 print.law_kind <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("<law_kind> ", format(x), "\n", sep = "")
   invisible(x)
 }

@@ -54,6 +54,7 @@ stack_fit <- function(points, s, parts, weights = rep(1, length(parts))) {
 
 #' @export
 format.law_stack <- function(x, ...) {
+  check_dots("format()", ...)
   weights <- tapply(x$weights, vapply(x$laws, `[[`, "", "name"), sum)
   weights <- sort(weights, decreasing = TRUE)
   sprintf("stack of %d (%s)", length(x$laws), paste(sprintf("%.2f %s", weights, names(weights)), collapse = ", "))

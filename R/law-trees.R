@@ -38,8 +38,8 @@
 #' (nine values between 0 and 0.9) have the largest out-of-bag log-likelihood, in which each row is evaluated under the
 #' trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
-#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are asked
-#' for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
+#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are
+#' asked for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
 #' `law_trees()`.
 #'
 #' @section Relation to other methods:
@@ -261,7 +261,7 @@ fit_coordinate <- function(law, sample, j) {
   }
   # the last cell, that of the wide law, is the whole line
   one$cells <- cbind(rbind(cells$low, cells$high)[, cells$heavy > 0, drop = FALSE], c(-Inf, Inf))
-  one$forest <- grow_forest(sample$bins[, before, drop = FALSE], one$response, as.integer(heavy), sample$bags,
+  one$forest <- grow_coordinate(sample$bins[, before, drop = FALSE], one$response, as.integer(heavy), sample$bags,
                             law$min_leaf, sample$cuts)
   spread <- if (sum(heavy == 0) > 1) stats::sd(one$response[heavy == 0]) else 0
   one$width <- largest_width * max(spread, least_spread * law$scale[j])
@@ -277,7 +277,7 @@ fit_coordinate <- function(law, sample, j) {
 }
 
 # Trees in blocks, joined into one forest, with cuts for bins.
-grow_forest <- function(bins, response, cell, bags, min_leaf, cuts) {
+grow_coordinate <- function(bins, response, cell, bags, min_leaf, cuts) {
   threads <- thread_count()
   order <- order(response)
   parts <- in_blocks(ncol(bags), 100 * nrow(bins) * (ncol(bins) + 1), function(from, count) {

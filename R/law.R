@@ -141,6 +141,7 @@ fitted_numbers <- function(law, settings = used_settings(law)) {
 
 #' @export
 format.latent_law <- function(x, ...) {
+  check_dots("format()", ...)
   settings <- used_settings(x)
   if (length(settings) == 0) return(x$name)
   sprintf("%s (%s)", x$name, format_settings(settings))
@@ -148,6 +149,7 @@ format.latent_law <- function(x, ...) {
 
 #' @export
 print.latent_law <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("<latent_law> ", format(x), "\n", sep = "")
   fitted <- fitted_numbers(x)
   if (length(fitted)) cat("fitted: ", format_settings(fitted), "\n", sep = "")

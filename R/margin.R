@@ -66,7 +66,9 @@ to_unit <- function(x, unit) round(unit$offset + round((x - unit$offset) / unit$
 has_small_support <- function(values, counts) {
   k <- length(values)
   n <- sum(counts)
-  k <= 2 || (k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)
+  # where an end is rare, values beyond it may follow
+  closed <- k <= 5 || min(counts[c(1, k)]) >= 4
+  k <= 2 || (closed && ((k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)))
 }
 
 # Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability

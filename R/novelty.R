@@ -7,23 +7,29 @@
 #' the training rows wins every one of them.
 #'
 #' Columns are divided by their standard deviation in `train` unless
-#' `scale = FALSE`; distances are Euclidean. Where the rows were made in a space
+#' `scale = FALSE`; distances are Euclidean. If there are other columns than numbers or missing values, distances are
+#' those of [mixed_tables], with the units and medians of `train`. Where the rows were made in a space
 #' of fewer dimensions (principal components), compare them there: what the
 #' components leave out of each training row keeps even copies at a distance.
 #' This is a check of distances. It cannot show that nothing about a training
 #' row can be learnt from the generated ones.
 #'
-#' @param synthetic,train,holdout Numeric matrices or data frames with the same
-#'   columns: the generated rows, the rows the generator has seen, and rows from
-#'   the same source that it has not. Without `holdout`, each training row is
-#'   set against the other training rows (leave-one-out), which is slightly
-#'   farther than a held-out row would be.
-#' @param scale `TRUE` brings the columns to unit variance first.
+#' @param synthetic,train,holdout Matrices or data frames with the same
+#'   columns, of every kind (see [mixed_tables]), matched by name if they have names, otherwise by position:
+#'   the generated rows (at least 1), the rows that the generator has seen (at
+#'   least 2), and rows from the same source that it has not seen (at least 5;
+#'   below 20 there is a warning, because the ratios are then mostly chance).
+#'   Without `holdout`, each training row is set against the other training rows
+#'   (leave-one-out), which is slightly farther than a held-out row would be.
+#' @param scale `TRUE` divides columns by their standard deviation in `train` first, or brings the columns of a mixed
+#'   table to one unit. `FALSE` leaves numbers in their own unit.
 #' @param threads As in [efs_forward()].
-#' @return An object of class `novelty`, a list with `ratio` (median distance
-#'   over the same for held-out rows), `ratio_5` (5th percentiles likewise, the
-#'   first to fall where some rows only are near copies; both are `NA` where the
-#'   distance below the line is 0),
+#' @return An object of class `novelty`, a list with `ratio` (the median distance
+#'   of the generated rows to their nearest training row, divided by that of the
+#'   reference rows, which are the held-out rows or without them the training
+#'   rows), `ratio_5` (the same of the 5th percentiles, which fall first if only
+#'   some rows are near copies; a ratio is `NA` if its divisor is 0, as in tables
+#'   with many equal rows),
 #'   `duplicates` (share of generated rows equal to a training row),
 #'   `duplicates_expected` (the same share of the reference rows: tables of whole
 #'   numbers have equal rows by nature), `closer`
@@ -38,19 +44,27 @@
 #' train <- iris[rows, 1:4]
 #' new <- simulate(efs(train, calibrate = FALSE), 100, seed = 1)
 #' novelty(new, train, iris[-rows, 1:4])
+#' novelty(iris[-rows, ], iris[rows, ]) # with the factor
 #' @export
 novelty <- function(synthetic, train, holdout = NULL, scale = TRUE, threads = NULL) {
   tables <- c(list(train = train, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
-  tables <- read_alike(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
+  judged <- read_judged(tables, c(2L, 1L, fewest_held[["read"]])[seq_along(tables)])
+  tell_left_out(judged$left_out)
+  tables <- judged$points
   warn_holdout(tables$holdout)
-  if (check_flag(scale, "scale")) return(scaled_novelty(tables, threads))
+  scale <- check_flag(scale, "scale")
+  if (!is.null(judged$layout)) {
+    tables <- in_judged_units(tables, judged$layout, tables$train, scale)
+  } else if (scale) {
+    return(scaled_novelty(tables, threads))
+  }
   compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
 }
 
-# In units of the standard deviations of the training rows.
+# On tables in their own units: each column is divided by its standard deviation in `train`.
 scaled_novelty <- function(tables, threads) {
-  tables <- in_units(tables, column_spread(tables$train))
-  compare_novelty(tables$synthetic, tables$train, tables$holdout, threads = threads)
+  scaled <- in_units(tables, column_spread(tables$train))
+  compare_novelty(scaled$synthetic, scaled$train, scaled$holdout, threads = threads)
 }
 
 # Held-out rows. Fewer than `read` cannot be told from copies at the levels of the report, because they can be dealt in
@@ -145,7 +159,7 @@ format.novelty <- function(x, ...) {
 #' @rdname novelty
 #' @export
 print.novelty <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

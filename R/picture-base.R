@@ -4,7 +4,7 @@
 base_settings <- c("pch", "cex", "bg", "lwd", "lty", "type", "font", "family", "lend", "ljoin", "lmitre", "xpd")
 
 draw_base <- function(picture, ...) {
-  check_dots("plot()", ..., allowed = base_settings)
+  check_layer("plot()", ..., allowed = base_settings)
   entries <- legend_entries(picture)
   titles <- levels(if (picture$kind == "panels") picture$panels$panel else picture$curves$panel)
   lines <- legend_lines(entries)

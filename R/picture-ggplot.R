@@ -7,7 +7,7 @@ ggplot_settings <- c("size", "alpha", "shape", "stroke", "fill", "linewidth", "l
                      "linemitre", "arrow", "na.rm", "show.legend", "key_glyph", "position")
 
 draw_ggplot <- function(picture, ...) {
-  check_dots("autoplot()", ..., allowed = ggplot_settings)
+  check_layer("autoplot()", ..., allowed = ggplot_settings)
   if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
 }
 
@@ -117,6 +117,7 @@ ggplot_curves <- function(picture, ...) {
 ggplot_theme <- function() {
   ggplot2::theme_bw() + ggplot2::theme(
     legend.position = "bottom", strip.background = ggplot2::element_blank(),
-    panel.grid.minor = ggplot2::element_blank(), panel.spacing = ggplot2::unit(1, "lines")
+    panel.grid.minor = ggplot2::element_blank(), panel.spacing = ggplot2::unit(1, "lines"),
+    plot.margin = ggplot2::margin(5.5, 14, 5.5, 5.5) # room for half of the last tick label
   )
 }

@@ -103,10 +103,12 @@ number_shapes <- list(
 shape_relation <- function(at, sources, columns, kinds, safe) {
   y <- exact_number(columns, kinds, at)
   if (is.null(y)) return(NULL)
+  probe <- c(which.min(y), which.max(y), which.min(abs(y - (min(y, na.rm = TRUE) / 2 + max(y, na.rm = TRUE) / 2))))
   for (from in sources) {
     x <- exact_number(columns, kinds, from)
     if (is.null(x) || !identical(is.na(x), is.na(y))) next
     for (shape in names(number_shapes)) {
+      if (!on_line(suppressWarnings(number_shapes[[shape]](x[probe])), y[probe])) next
       fit <- exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
       if (is.null(fit)) next
       ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
@@ -133,6 +135,11 @@ number_ends <- function(columns, kinds, j) {
 
 kept_attributes_state <- function(values) as.list(kept_attributes(values))
 
+# Whether three points may lie on a line: the quick test that spares most others.
+on_line <- function(x, y) {
+  isTRUE(abs((x[3] - x[1]) / (x[2] - x[1]) - (y[3] - y[1]) / (y[2] - y[1])) < 1e-4)
+}
+
 # c(constant, weight) if y = constant + weight * x in all rows, otherwise NULL.
 exact_line <- function(x, y) {
   known <- which(!is.na(y))
@@ -142,7 +149,8 @@ exact_line <- function(x, y) {
   weight <- (y[ends[2]] - y[ends[1]]) / (x[ends[2]] - x[ends[1]])
   constant <- y[ends[1]] - weight * x[ends[1]]
   error <- abs(constant + weight * x[known] - y[known])
-  if (is.finite(weight) && is.finite(constant) && weight != 0 && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
+  good <- is.finite(weight) && is.finite(constant) && weight != 0
+  if (good && all(error <= 1e-9 * max(abs(y[known])))) c(constant, weight)
 }
 
 # At most this many columns in one sum.

@@ -1,19 +1,12 @@
 # The columns of two tables compared one by one.
 
-# Numbers have a part in distances, labels in shares.
-report_kind <- function(column) {
-  kind <- column_kind_of(unbox(column), column_kinds())
-  if (!is.null(kind) && kind$numeric) return("number")
-  if (is.factor(column) || is.character(column) || is.logical(column)) "label" else "other"
-}
-
 # One row per level: column, level, real, synthetic, and of the column its total variation distance and the
 # probability p that the chi-squared statistic is as large by chance.
 compare_shares <- function(real, synthetic, columns) {
   n_draws <- min(max_share_draws, max(1000, 200 * ncol(real)))
   parts <- lapply(columns, function(column) {
-    a <- as.character(real[[column]])
-    b <- as.character(synthetic[[column]])
+    a <- level_words(real[[column]])
+    b <- level_words(synthetic[[column]])
     known <- if (is.factor(real[[column]])) levels(real[[column]])
     levels <- unique(c(known, sort(unique(c(a, b)))))
     counts <- rbind(table(factor(a, levels)), table(factor(b, levels)))
@@ -25,6 +18,13 @@ compare_shares <- function(real, synthetic, columns) {
                distance = distance, p = chance_of_counts(counts, n_draws), row.names = NULL)
   })
   do.call(rbind, parts)
+}
+
+# Missing values as a level, if there are others.
+level_words <- function(values) {
+  words <- as.character(values)
+  if (!all(is.na(words))) words[is.na(words)] <- "(missing)"
+  words
 }
 
 max_share_draws <- 1e5
@@ -51,9 +51,10 @@ judge_shares <- function(shares, n_columns) {
 # The level of all comparisons of single columns together.
 column_level <- 0.01
 
-# `n_columns`: how many are compared altogether, with those of labels.
+# Missing values are left out. `n_columns`: how many are compared altogether, with those of labels.
 compare_columns <- function(real, synthetic, n_columns = ncol(real)) {
-  limit <- max(sqrt(log(2 * n_columns / column_level) * (1 / nrow(real) + 1 / nrow(synthetic)) / 2), 0.05)
+  count <- function(x) pmax(colSums(!is.na(x)), 1)
+  limit <- pmax(sqrt(log(2 * n_columns / column_level) * (1 / count(real) + 1 / count(synthetic)) / 2), 0.05)
   a <- column_figures(real)
   b <- column_figures(synthetic)
   varies <- a["sd", ] > 0
@@ -73,14 +74,10 @@ compare_columns <- function(real, synthetic, n_columns = ncol(real)) {
 column_figures <- function(x) {
   shares <- c(0.05, 0.25, 0.5, 0.75, 0.95)
   figures <- vapply(seq_len(ncol(x)), function(j) {
-    c(mean(x[, j]), spread_of(x[, j]), stats::quantile(x[, j], shares, names = FALSE))
+    known <- x[!is.na(x[, j]), j]
+    if (!length(known)) return(rep(NA_real_, 7))
+    c(mean(known), spread_of(known), stats::quantile(known, shares, names = FALSE))
   }, numeric(7))
   rownames(figures) <- c("mean", "sd", sprintf("q%02d", 100 * shares))
   figures
-}
-
-# The largest difference of two empirical distribution functions, ties and all.
-kolmogorov_smirnov <- function(a, b) {
-  at <- unique(c(a, b))
-  max(abs(findInterval(at, sort(a)) / length(a) - findInterval(at, sort(b)) / length(b)))
 }

@@ -81,7 +81,7 @@ format_novelty <- function(x) {
 #' @order 2
 #' @export
 print.fidelity <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -96,6 +96,7 @@ summary.fidelity <- function(object, ...) {
 
 #' @export
 print.summary.fidelity <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   report <- x$report
   print(report)
   cat("\nColumns, from the largest Kolmogorov-Smirnov distance down:\n")
@@ -118,6 +119,6 @@ print.summary.fidelity <- function(x, ...) {
 #' @param row.names,optional Ignored.
 #' @export
 as.data.frame.fidelity <- function(x, row.names = NULL, optional = FALSE, ...) {
-  check_dots("as.data.frame()", ...)
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
   x$scores
 }

@@ -71,5 +71,8 @@ nearest_of_deal <- function(near, first) {
 # Whether a synthetic row that equals a real one cannot be chance: some column holds measurements, no two of them equal
 # and most of them with more than six digits.
 never_equal <- function(real) {
-  any(apply(real, 2, function(values) !anyDuplicated(values) && mean(values != signif(values, 6)) > 0.5))
+  any(apply(real, 2, function(values) {
+    values <- values[!is.na(values)]
+    length(values) > 1 && !anyDuplicated(values) && mean(values != signif(values, 6)) > 0.5
+  }))
 }

@@ -41,6 +41,7 @@
 #' @order 1
 #' @export
 plot.fidelity <- function(x, type = c("scores", "novelty", "columns"), n_columns = 12, col = NULL, ...) {
+  check_layer("plot()", ..., allowed = base_settings)
   picture <- report_picture(x, type, n_columns, col)
   draw <- switch(picture$type, scores = draw_scores, novelty = draw_novelty, draw_columns)
   old <- graphics::par(c("mar", "mgp", "tcl", "las", "xpd"))
@@ -55,6 +56,7 @@ plot.fidelity <- function(x, type = c("scores", "novelty", "columns"), n_columns
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, fidelity)
 autoplot.fidelity <- function(object, type = c("scores", "novelty", "columns"), n_columns = 12, col = NULL, ...) {
+  check_layer("autoplot()", ..., allowed = ggplot_settings)
   picture <- report_picture(object, type, n_columns, col)
   plot <- switch(picture$type, scores = ggplot_scores, novelty = ggplot_novelty, ggplot_columns)
   plot(picture, ...)
@@ -185,7 +187,7 @@ draw_novelty <- function(picture, ...) {
 draw_columns <- function(picture, ...) {
   marks <- picture$marks
   labels <- picture$labels
-  range <- range(marks$q05, marks$q95)
+  range <- range(marks$q05, marks$q95, na.rm = TRUE)
   open_rows(labels$label, labels$at, range + c(-1, 1) * max(0.05 * diff(range), 1e-6))
   graphics::abline(v = 0, col = "grey60", lty = 2)
   graphics::axis(1)

@@ -4,14 +4,16 @@
 #' value for two halves of the real rows, which shows what "as close as another sample" means. *Novelty* stands beside
 #' them, because a copy of the real rows wins every score of closeness. The columns and their correlations are compared
 #' one by one, to say where a difference lies. A verdict in sentences heads the report. If both tables are samples of
-#' one law, it is wrong in at most 5 % of all cases.
+#' one law, and fewer than half of the real rows equal others, it is wrong in at most 5 % of all cases.
 #'
 #' @section Scores:
-#' Columns are first divided by their standard deviation in both tables together. The scores are those of the functions
-#' of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the bandwidth is the median distance of
-#' up to 500 rows, the same for every comparison), [wasserstein2()] (by Sinkhorn's iteration to 2 % of the mass),
-#' [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the held-out AUC of a classifier) and
-#' [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others: see [new_score()].
+#' Columns are first divided by their standard deviation in both tables together. If there are other columns than
+#' numbers or missing values, distances are those of [mixed_tables], with the units of both tables together. The scores
+#' are those of the functions of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the
+#' bandwidth is the median distance of up to 500 rows, the same for every comparison), [wasserstein2()] (by Sinkhorn's
+#' iteration to 2 % of the mass), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the
+#' held-out AUC of a classifier) and [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others:
+#' see [new_score()].
 #'
 #' @section The yardstick:
 #' The report gives three values of each score. `all` compares all rows, up to `max_rows` of each table. `synthetic`
@@ -39,16 +41,18 @@
 #' @section Columns:
 #' The Kolmogorov-Smirnov distance of a column is the largest difference of the two empirical distribution functions,
 #' between 0 and 1. Its limit is that of the two-sample test at level 0.01 over all d columns (Bonferroni),
-#' \eqn{\sqrt{\log(200 d) (1/n + 1/m) / 2}}{sqrt(log(200 d) (1/n + 1/m) / 2)}, and at least 0.05: below that no share of
-#' rows under any threshold is off by more than five percentage points. Columns that are factors, characters or logical
-#' have no part in distances. The shares of their levels are compared by a chi-squared statistic at the same level,
-#' with a p-value from random tables of the same margins; they differ only if the total variation distance is above
-#' 0.05. These columns count among the d columns.
+#' \eqn{\sqrt{\log(200 d) (1/n + 1/m) / 2}}{sqrt(log(200 d) (1/n + 1/m) / 2)}, and at least 0.05: below that no share
+#' of rows under any threshold is off by more than five percentage points. Missing values are left out here. If a
+#' column has missing values, their shares are compared in a row of their own, `"age (missing)"`. The shares of the
+#' levels of factors, words and logical columns are compared by a chi-squared statistic at the same level, with a
+#' p-value from random tables of the same margins; they differ only if the total variation distance is above 0.05. A
+#' missing value is a level here. These columns count among the d columns.
 #'
-#' Correlations are Spearman's. They are judged in the deals, together with the scores: by the largest difference of
-#' Fisher's z over the pairs of columns, and by the mean of the squared differences, each in units of its root mean
-#' square over the deals. A difference of correlations of at most 0.1 does not count. If there are more than 200
-#' columns, the 200 are judged that correlate most with others in both tables together.
+#' Correlations are Spearman's. A level of a factor counts as a column of 0 and 1, `"sex=F"`, and so do missing values
+#' of numbers, which stand at the median. They are judged in the deals, together with the scores: by the largest
+#' difference of Fisher's z over the pairs of columns, and by the mean of the squared differences, each in units of its
+#' root mean square over the deals. A difference of correlations of at most 0.1 does not count. If there are more than
+#' 200 columns, the 200 are judged that correlate most with others in both tables together.
 #'
 #' @section Verdict:
 #' The tables are *close* if no score and no column is beyond its limit and the correlations agree. If a score or the
@@ -69,10 +73,18 @@
 #' @section False alarms:
 #' If both tables (and the held-out rows) are independent samples of one law, the verdict is anything but "close and
 #' new" with a probability of at most 5 %: 3 % for the scores and the correlations, 1 % for the columns, 1 % for
-#' novelty. The first and the last are exact, because they rest on exchangeable rows alone. That of the columns is a
-#' bound, which was computed exactly for tables of 20 to 3000 rows. The script `bench/report/alarms.R` in the source
-#' of the package checks the whole rate by simulation at 17 shapes: normal, heavy-tailed, tied and whole numbers, few
-#' rows and up to 1000 columns. (Where half of the real rows equal others, the verdict "novelty unknown" is no alarm.)
+#' novelty. The first and the last are upper bounds for any law, because they rest on exchangeable rows alone. That of
+#' the columns is a bound too, which was computed exactly for tables of 20 to 3000 rows. The script
+#' `bench/report/alarms.R` in the source of the package measures the whole rate by simulation at 17 shapes: normal,
+#' heavy-tailed, tied and whole numbers, few rows and up to 1000 columns.
+#'
+#' Tables with many equal rows are an exception. If at least half of the reference rows (those held out, or without
+#' `holdout` the real ones) equal a real row, then the median distance to the nearest real row is 0, and there is no
+#' ratio. The verdict then says "novelty unknown", which counts neither as an alarm nor as "close and new". It says so
+#' of copies too, because nothing tells a copied row from a row that is equal by chance. Closeness is judged as
+#' usual. Such tables are common: of 60 pairs of independent tables of 40 rows and 3 columns, with counts from a
+#' Poisson law of mean 1, 47 had this verdict. With mean 5 none had it, and with three columns of zeros and ones all
+#' had it. One column of measurements without equal values prevents it.
 #'
 #' A generator that has seen the real rows does not give an independent sample. The rate is that of the yardstick.
 #'
@@ -82,36 +94,49 @@
 #' value of one of them, and what is true on average may fail for a single row. Nor can it show that two laws are
 #' equal. It can only show that this many rows do not tell them apart.
 #'
-#' @param real The rows that the generator has seen: a numeric matrix or a data
-#'   frame, at least 20 rows.
-#' @param synthetic Generated rows, with the same numeric columns, at least 20. Columns are matched by name where both
-#'   have names, otherwise by position; numeric columns that are missing or unknown are an error. Columns of labels may
-#'   be missing.
-#' @param holdout `NULL`, or rows from the same source that the generator has not
-#'   seen. Without them novelty is set against the distances of each real row to
-#'   its nearest other real row.
-#' @param splits Number of random splits for the yardstick, at least 2.
-#' @param k Neighbours of [prdc()].
-#' @param max_rows The most rows of each table for scores of all pairs, drawn at
-#'   random from larger ones; `Inf` for all, at a cost of the order of its square.
-#'   The distances of [novelty()] are always to *all* real rows.
-#' @param half_rows,w2_rows The most rows of each half, and of each table for the
-#'   Wasserstein distance.
-#' @param n_permutations Number of random deals, at least 99.
+#' @param real The rows that the generator has seen: a matrix or a data frame with columns of every kind (see
+#'   [mixed_tables]), at least 20 rows.
+#' @param synthetic Generated rows, with the same columns, at least 20. Columns are matched by name where both have
+#'   names, otherwise by position; numeric columns that one table lacks are an error. Other columns that one table lacks
+#'   are left out, and a note says so.
+#' @param holdout `NULL`, or rows from the same source that the generator has not seen: a table with the same
+#'   columns and at least 5 rows. Below 20 rows there is a warning, because the ratios of novelty are then mostly
+#'   chance, and no score of the held-out rows. Without `holdout`, novelty is set against the distances of each real row
+#'   to its nearest other real row.
+#' @param splits How often the real rows are divided at random into halves for the yardstick: a whole number from 2 to
+#'   1000. More splits make the columns `synthetic` and `real` of the scores less random. The verdict does not use them.
+#' @param k The number of neighbours of [prdc()]: a whole number of at least 1 and below the number of rows of a half.
+#' @param max_rows The most rows of each table that any score is computed from: a number of at least 20, or `Inf` for
+#'   all. From larger tables rows are drawn at random. Time grows with the square of this number. The distances of
+#'   novelty are measured for at most `max_rows` synthetic and held-out rows, but always to *all* real rows.
+#' @param half_rows The most rows of each half in the splits: a number of at least 10, or `Inf`. A half never has more
+#'   than half of the real rows, nor more than all synthetic rows.
+#' @param w2_rows The most rows of each table for the Wasserstein distance, which is slow: a number of at least 10, or
+#'   `Inf`. More than `max_rows` or `half_rows` are never used.
+#' @param n_permutations The number of random deals, a whole number of at least 99. More deals make the limits less
+#'   random.
 #' @param scores `NULL` for all scores of the package, or a list of scores made by [new_score()]; `fidelity_scores()`
 #'   returns those of the package.
 #' @param seed Governs splits, folds, directions and deals, so that the report is a
 #'   function of its arguments. A whole number, which means the same whatever [RNGkind()] is set; R's stream is restored
 #'   afterwards. `NULL` goes on with R's current stream.
-#' @param threads,progress As in [efs_forward()].
+#' @param threads As in [efs_forward()].
+#' @param progress `TRUE` shows a progress bar, `FALSE` does not, and `NULL` does in an interactive session. With `NULL`
+#'   a script prints one message after 5 seconds that foretells the time, if more than a minute is left.
+#' @param classifier The classifier of [c2st()]. The default, `"both"`, is quick, because its deals share most of the
+#'   work. `"forest"` sees more differences in tables with factors, but takes some 30 seconds or more: in the deals,
+#'   each of its forests has 100 trees and sees 250 rows of each table.
 #' @return `fidelity()`: an object of class `fidelity`, which holds no rows of the
 #'   tables: a list with
 #' * `verdict`: named character vector, `overall` in a few words, then sentences
 #'   `novelty`, `closeness` and `where`;
-#' * `scores`: a data frame with one row per score: `score`, `better` (`"lower"` or `"higher"`), `all`, `synthetic`,
-#'   `real`, `real_min`, `real_max`, `holdout`; of the deals `dealt` (the value of the tables as they are), `low`,
-#'   `middle` and `high` (5, 50 and 95 % of the deals), `limit`, `gap` and `alike`; the numbers of rows `rows_real` and
-#'   `rows_synthetic` (of `all`), `rows_half` and `rows_dealt` (the most of each table); and `label`;
+#' * `scores`: a data frame with one row per score. `score` is its name, `label` its name in print, and `better` says
+#'   which values are close (`"lower"` or `"higher"`). `all`, `synthetic` and `real` are described in "The yardstick";
+#'   `real_min` and `real_max` are the smallest and the largest `real` value of a split; `holdout` compares held-out
+#'   rows with real ones (`NA` without them, with fewer than 20, or with at most `k`). `dealt`, `limit`, `gap` and
+#'   `alike` are described in "The rule"; `low`, `middle` and `high` are the 5, 50 and 95 % points of the deals.
+#'   `rows_real` and `rows_synthetic` say how many rows `all` was computed from, `rows_half` how many each half had at
+#'   most, and `rows_dealt` how many rows of the larger table were dealt;
 #' * `splits`: a data frame of both values of each score in each split;
 #' * `c2st` and `novelty`: the objects that those functions return; `alarms`: which differences of the distances are
 #'   more than chance (`nearer`, `farther`, `some` nearer; `FALSE` where the ratios are those of new rows), and
@@ -145,10 +170,11 @@
 #' @export
 fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_rows = 10000,
                      half_rows = 2500, w2_rows = 500, n_permutations = 199, scores = NULL, seed = 1,
-                     threads = NULL, progress = NULL) {
+                     threads = NULL, progress = NULL, classifier = c("both", "knn", "quadratic", "forest")) {
   began <- proc.time()[[3]]
   call <- record_call(match.call(), "fidelity")
-  scores <- check_scores(scores)
+  classifier <- chosen_classifier(check_choice(classifier, classifiers, "classifier"))
+  scores <- fewer_forests(check_scores(scores), classifier)
   tables <- report_tables(real, synthetic, holdout)
   control <- report_control(tables, splits, k, max_rows, half_rows, w2_rows, n_permutations)
   control$threads <- threads_within(threads)
@@ -157,8 +183,8 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
   shuffled <- shuffle_tables(tables)
   # in units of both tables together, because a unit of the real rows alone would tell the tables apart
-  scaled <- in_units(shuffled, column_spread(rbind(tables$real, tables$synthetic)))
-  settings <- score_settings(scaled, control)
+  scaled <- report_units(shuffled, tables$layout, rbind(tables$real, tables$synthetic))
+  settings <- c(score_settings(scaled, control), list(layout = tables$layout, classifier = classifier))
   units <- 2 * control$splits + length(scores) + 4
   bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
@@ -171,15 +197,17 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   bar$tick(1)
   split_values <- split_scores(scores, scaled, control, settings, bar$tick)
   judged <- judge_deals(scores, scaled, settings, control$n_permutations, bar$tick)
-  novelty <- report_novelty(shuffled, scaled, control)
+  novelty <- report_novelty(shuffled, tables$layout, scaled, control)
   bar$tick(1)
 
-  n_columns <- ncol(tables$real) + length(unique(tables$shares$column))
+  single <- single_coordinates(tables$layout, ncol(tables$real))
+  ranked <- if (is.null(tables$layout)) tables else scaled
+  n_columns <- length(single) + length(unique(tables$shares$column))
   report <- list(
     verdict = NULL, scores = score_table(scores, all, held, split_values, judged, scaled, control),
     splits = split_values, novelty = novelty$compared, alarms = novelty$alarms,
-    columns = compare_columns(tables$real, tables$synthetic, n_columns),
-    correlation = judge_correlations(compare_correlations(tables$real, tables$synthetic), judged),
+    columns = compare_columns(tables$real[, single, drop = FALSE], tables$synthetic[, single, drop = FALSE], n_columns),
+    correlation = judge_correlations(compare_correlations(ranked$real, ranked$synthetic), judged),
     shares = judge_shares(tables$shares, n_columns), notes = tables$notes,
     n = c(real = nrow(tables$real), synthetic = nrow(tables$synthetic), holdout = NROW(tables$holdout)),
     n_permutations = control$n_permutations, elapsed = NULL, call = call
@@ -192,16 +220,16 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 
 # tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
 # the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
-telling_tick <- function(tick, total, progress) {
+telling_tick <- function(tick, total, progress, clock = seconds_now) {
   force(tick)
   silent <- shows_progress(progress) || isFALSE(progress)
-  began <- seconds_now()
+  began <- clock()
   done <- 0
   told <- FALSE
   function(units = 1) {
     tick(units)
     done <<- done + units
-    spent <- seconds_now() - began
+    spent <- clock() - began
     if (silent || told || spent < told_after) return(invisible())
     told <<- TRUE
     left <- spent * (total - done) / done
@@ -239,8 +267,8 @@ shuffle_tables <- function(tables) {
 }
 
 # The comparison of novelty(), and which differences from fresh rows are more than chance.
-report_novelty <- function(tables, scaled, control) {
-  own <- in_units(tables, column_spread(tables$real))
+report_novelty <- function(tables, layout, scaled, control) {
+  own <- report_units(tables, layout, tables$real)
   most <- control$max_rows
   compared <- compare_novelty(first_rows(own$synthetic, most), own$real,
                               if (!is.null(own$holdout)) first_rows(own$holdout, most),
@@ -250,43 +278,14 @@ report_novelty <- function(tables, scaled, control) {
   list(compared = compared, alarms = c(alarms, copied = never_equal(tables$real)))
 }
 
+# The scores with fewer rows in the deals if the classifier is a forest, which is slow.
+fewer_forests <- function(scores, classifier) {
+  if (classifier == "forest" && !is.null(scores$auc)) scores$auc$deal_rows <- min(scores$auc$deal_rows, 250)
+  scores
+}
+
 # Objects of scores that the report keeps under their own names.
 kept_objects <- function(scores, all) {
   kept <- Filter(function(score) !is.null(score$kept), scores)
   stats::setNames(lapply(kept, function(score) attr(all[[score$name]], "object")), vapply(kept, `[[`, "", "kept"))
 }
-
-# Numeric columns as matrices with names; shares of the levels of the others.
-report_tables <- function(real, synthetic, holdout) {
-  tables <- c(list(real = real, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
-  tables <- stats::setNames(Map(plain_table, tables, names(tables)), names(tables))
-  kinds <- lapply(tables, function(x) if (is.data.frame(x)) vapply(x, report_kind, "", USE.NAMES = FALSE))
-  numbers <- if (is.null(kinds$real)) colnames(tables$real) else names(real)[kinds$real == "number"]
-  if (!is.null(kinds$real) && !length(numbers)) fail("`real` has no numeric columns; at least one is needed.")
-  measured <- Map(function(x, kind) {
-    if (is.null(kind)) x else drop_columns(x, which(kind != "number" & !names(x) %in% numbers))
-  }, tables, kinds)
-  points <- read_alike(measured, c(20L, 20L, fewest_held[["read"]])[seq_along(measured)])
-  names <- colnames(points$real)
-  if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
-  c(points[c("real", "synthetic")], list(holdout = points$holdout), report_labels(tables, kinds))
-}
-
-# shares: of the levels of columns that are labels in both tables; notes: what has no part in distances.
-report_labels <- function(tables, kinds) {
-  of_kind <- function(table, which) names(tables[[table]])[kinds[[table]] %in% which]
-  labels <- of_kind("real", "label")
-  both <- if (!is.null(kinds$synthetic)) intersect(labels, names(tables$synthetic))
-  extra <- if (!is.null(kinds$real)) setdiff(of_kind("synthetic", c("label", "other")), names(tables$real))
-  note <- function(said, names) if (length(names)) paste0(said, ": ", quoted(names))
-  list(
-    shares = if (length(both)) compare_shares(tables$real, tables$synthetic, both),
-    notes = c(
-      note("left out, as `real` lacks them", extra),
-      note("no part in distances, only in shares", both),
-      note("left out, as `synthetic` lacks them", setdiff(labels, both)),
-      note("left out, being neither numbers nor labels", of_kind("real", "other"))
-    )
-  )
-}
-

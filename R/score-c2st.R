@@ -17,7 +17,11 @@
 #'   on these terms). It sees differences in location, spread and dependence in
 #'   any number of dimensions. Products are left out where there would be more
 #'   than 1000 terms or fewer than four training rows a term, then the squares.
-#' * `"both"`: within each fold, the mean of the ranks that the two give.
+#' * `"both"`: within each fold, the mean of the ranks that these two give.
+#' * `"forest"`: a random forest of 500 trees from the package ranger. It sees each factor as one column, and
+#'   differences of any shape. Without ranger, `"both"` is used, and a message says so.
+#'
+#' The other classifiers see factors and missing values as the coordinates of [mixed_tables].
 #'
 #' @section The interval:
 #' Rows are divided at random into `folds` parts, each table evenly; each part
@@ -35,13 +39,17 @@
 #' one of each table, nearer to each other than to the rest, as where synthetic
 #' rows were made by moving real ones a little. See [novelty()].
 #'
-#' @param real,synthetic Numeric matrices or data frames with the same columns
-#'   (matched by name where both have names).
-#' @param classifier `"both"`, `"knn"` or `"quadratic"`.
-#' @param folds Number of parts, from 2 to half the rows of the smaller table.
-#' @param k Neighbours of `"knn"`; `NULL`: the square root of the number of
-#'   training rows, at most 50.
-#' @param level Confidence level of the interval, between 0 and 1.
+#' @param real,synthetic Matrices or data frames with the same columns (matched by name where both have names), of
+#'   every kind and with missing values: see [mixed_tables].
+#' @param classifier `"both"`, `"knn"`, `"quadratic"` or `"forest"`. `NULL`: `"both"` if all columns are numbers without
+#'   missing values; for other tables `"forest"` if ranger is installed, otherwise `"both"`. The print-out says which
+#'   was used.
+#' @param folds Number of parts, a whole number from 2 to half the rows of the
+#'   smaller table.
+#' @param k Number of neighbours of `"knn"`, a whole number from 1 to the number
+#'   of rows to learn from. `NULL`: the square root of that number, at most 50.
+#' @param level Confidence level of the interval, a number from 0 (no width) to 1
+#'   (the interval from 0 to 1, unless the AUC has no standard error).
 #' @param seed `NULL` goes on with R's current stream; a whole number is given to
 #'   [set.seed()] first, and the stream is restored afterwards.
 #' @param threads As in [efs_forward()].
@@ -65,14 +73,14 @@
 #' real <- matrix(rnorm(600), 200)
 #' c2st(real, matrix(rnorm(600), 200), seed = 1)
 #' c2st(real, matrix(rnorm(600, mean = 0.5), 200), seed = 1)
+#' c2st(iris[c(TRUE, FALSE), ], iris[c(FALSE, TRUE), ], classifier = "knn", seed = 1)
 #' @export
-c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), folds = 5, k = NULL,
-                 level = 0.95, seed = NULL, threads = NULL) {
-  tables <- read_alike(list(real = real, synthetic = synthetic), 4L)
-  real <- tables$real
-  synthetic <- tables$synthetic
-  classifier <- check_choice(classifier, c("both", "knn", "quadratic"), "classifier")
-  n <- c(real = nrow(real), synthetic = nrow(synthetic))
+c2st <- function(real, synthetic, classifier = NULL, folds = 5, k = NULL, level = 0.95, seed = NULL,
+                 threads = NULL) {
+  judged <- read_judged(list(real = real, synthetic = synthetic), 4L)
+  tell_left_out(judged$left_out)
+  classifier <- chosen_classifier(classifier, judged$layout)
+  n <- c(real = nrow(judged$points$real), synthetic = nrow(judged$points$synthetic))
   folds <- check_count(folds, "folds", 2L)
   if (folds > min(n) / 2) {
     fail("`folds` must be at most half the rows of the smaller table, here %d, not %d.", min(n) %/% 2L, folds)
@@ -82,25 +90,50 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
   if (k > fewest) fail("`k` must be at most the %d rows to learn from, not %d.", fewest, k)
   level <- check_number(level, "level", lower = 0, upper = 1)
   stream_within(seed, fixed = TRUE)
-  fold <- unlist(lapply(n, function(rows) sample_rows(rep_len(seq_len(folds), rows))), use.names = FALSE)
+  x <- do.call(rbind, unname(judged$points))
+  if (!is.null(judged$layout)) x <- in_judged_units(list(x), judged$layout, x)[[1]]
+  classify(x, n, classifier, judged$layout, folds, k, level, threads)
+}
 
-  x <- rbind(real, synthetic)
+classifiers <- c("both", "knn", "quadratic", "forest")
+
+# NULL: "forest" for tables with columns of other kinds than numbers, if ranger is there; otherwise "both".
+chosen_classifier <- function(classifier, layout) {
+  if (is.null(classifier)) return(if (!is.null(layout) && has_forest()) "forest" else "both")
+  classifier <- check_choice(classifier, classifiers, "classifier")
+  if (classifier == "forest" && !has_forest()) {
+    message("The classifier \"forest\" needs the package ranger, which is not installed; \"both\" is used.")
+    return("both")
+  }
+  classifier
+}
+
+# x: the n["real"] real rows, then the n["synthetic"] others. layout: NULL if the columns are plain numbers, which
+# "knn" brings to one unit.
+classify <- function(x, n, classifier, layout, folds = 5L, k = NULL, level = 0.95, threads = NULL) {
+  if (is.null(k)) k <- min(50L, as.integer(ceiling(sqrt(sum(n) - sum(ceiling(n / folds))))))
+  fold <- unlist(lapply(n, function(rows) sample_rows(rep_len(seq_len(folds), rows))), use.names = FALSE)
   label <- rep(c(0, 1), n)
   used <- if (classifier == "both") c("knn", "quadratic") else classifier
   score <- list()
   terms <- NA_character_
-  if ("knn" %in% used) score$knn <- neighbour_scores(x, label, fold, k, threads)
+  if ("knn" %in% used) score$knn <- neighbour_scores(x, label, fold, k, threads, is.null(layout))
   if ("quadratic" %in% used) {
     found <- quadratic_features(x, fold)
     score$quadratic <- drop(ridge_scores(found$features, as.matrix(label), fold))
     terms <- found$terms
+  }
+  if ("forest" %in% used) {
+    seed <- base::sample.int(.Machine$integer.max, 1)
+    score$forest <- forest_scores(judged_frame(x, layout), label, fold, seed, threads)
+    terms <- "columns"
   }
   each <- vapply(score, function(s) fold_auc(s, label, fold)[["auc"]], 0)
   if (classifier == "both") {
     score$both <- stats::ave(score$knn, fold, FUN = rank) + stats::ave(score$quadratic, fold, FUN = rank)
   }
   found <- fold_auc(score[[classifier]], label, fold)
-  half <- stats::qnorm((1 + level) / 2) * found[["se"]]
+  half <- if (found[["se"]] > 0) stats::qnorm((1 + level) / 2) * found[["se"]] else 0
   structure(
     list(
       auc = found[["auc"]],
@@ -113,14 +146,14 @@ c2st <- function(real, synthetic, classifier = c("both", "knn", "quadratic"), fo
 }
 
 # Share of label 1 among the k nearest rows of the other folds.
-neighbour_scores <- function(x, label, fold, k, threads) {
-  near <- other_folds(x, fold, k, threads)
+neighbour_scores <- function(x, label, fold, k, threads, scale = TRUE) {
+  near <- other_folds(x, fold, k, threads, scale)
   rowMeans(matrix(label[near], nrow(near)))
 }
 
-# The numbers of the k nearest rows of the other folds, [N, k].
-other_folds <- function(x, fold, k, threads) {
-  x <- sweep(x, 2, column_spread(x), "/")
+# The numbers of the k nearest rows of the other folds, [N, k]. scale: whether columns are brought to one unit first.
+other_folds <- function(x, fold, k, threads, scale = TRUE) {
+  if (scale) x <- sweep(x, 2, column_spread(x), "/")
   near <- matrix(0L, nrow(x), k)
   for (part in unique(fold)) {
     test <- fold == part
@@ -212,7 +245,8 @@ delong_auc <- function(low, high) {
 score_auc <- function() {
   new_score("auc", "classifier AUC",
     value = function(x, y, settings) {
-      found <- c2st(x, y, threads = settings$threads)
+      found <- classify(rbind(x, y), c(real = nrow(x), synthetic = nrow(y)), used_classifier(settings),
+                        settings$layout, threads = settings$threads)
       structure(found$auc, object = found)
     },
     deal_rows = 2500, relabel = auc_deals, kept = "c2st", sentence = auc_sentence,
@@ -220,22 +254,35 @@ score_auc <- function() {
   )
 }
 
-# The AUC of "both" classifiers for each deal. Folds are drawn without regard to the tables. What the classifiers learn
-# from is then the same for all deals but for the labels.
+used_classifier <- function(settings) if (is.null(settings$classifier)) "both" else settings$classifier
+
+# The AUC for each deal. Folds are drawn without regard to the tables. What the classifiers learn from is then the same
+# for all deals but for the labels.
 auc_deals <- function(pooled, first, settings) {
   size <- nrow(pooled)
   folds <- 5L
   fold <- with_stream(settings$seed, function() sample_rows(rep_len(seq_len(folds), size)))
   label <- 1 - first
-  k <- min(50L, as.integer(ceiling(sqrt(size - ceiling(size / folds)))))
-  near <- other_folds(pooled, fold, k, settings$threads)
-  nearest <- apply(label, 2, function(y) rowMeans(matrix(y[near], size)))
-  quadratic <- ridge_scores(quadratic_features(pooled, fold)$features, label, fold)
+  classifier <- used_classifier(settings)
+  ranks <- list()
+  if (classifier %in% c("both", "knn")) {
+    k <- min(50L, as.integer(ceiling(sqrt(size - ceiling(size / folds)))))
+    near <- other_folds(pooled, fold, k, settings$threads, is.null(settings$layout))
+    ranks$knn <- apply(label, 2, function(y) rowMeans(matrix(y[near], size)))
+  }
+  if (classifier %in% c("both", "quadratic")) {
+    ranks$quadratic <- ridge_scores(quadratic_features(pooled, fold)$features, label, fold)
+  }
+  if (classifier == "forest") {
+    frame <- judged_frame(pooled, settings$layout)
+    ranks$forest <- apply(label, 2, function(y) forest_scores(frame, y, fold, settings$seed, settings$threads,
+                                                            trees = 100L))
+  }
   sums <- pairs <- numeric(ncol(first))
   for (rows in split(seq_len(size), fold)) {
     n <- colSums(label[rows, , drop = FALSE])
-    both <- apply(nearest[rows, , drop = FALSE], 2, rank) + apply(quadratic[rows, , drop = FALSE], 2, rank)
-    wins <- colSums(apply(both, 2, rank) * label[rows, , drop = FALSE]) - n * (n + 1) / 2
+    together <- Reduce(`+`, lapply(ranks, function(score) apply(score[rows, , drop = FALSE], 2, rank)))
+    wins <- colSums(apply(together, 2, rank) * label[rows, , drop = FALSE]) - n * (n + 1) / 2
     sums <- sums + wins
     pairs <- pairs + n * (length(rows) - n)
   }
@@ -284,7 +331,7 @@ format.c2st <- function(x, ...) {
 #' @rdname c2st
 #' @export
 print.c2st <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

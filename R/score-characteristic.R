@@ -73,7 +73,7 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
                                     measure = c("energy", "gaussian"), n_frequencies = 1000,
                                     bandwidth = NULL, unbiased = FALSE, seed = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")
-  tables <- read_alike(list(x = x, y = y), if (unbiased) 2L else 1L)
+  tables <- read_samples_alike(list(x = x, y = y), if (unbiased) 2L else 1L)
   names <- colnames(tables$x)
   found <- moderate(lapply(tables, unname))
   x <- found$tables$x
@@ -88,7 +88,8 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
     weights <- drawn$weights
   } else {
     frequencies <- check_frequencies(frequencies, names, ncol(x)) * found$unit
-    if (!all(is.finite(frequencies))) {
+    # the largest phase t.x that a centred row can have
+    if (!is.finite(sum(abs(frequencies)) * 2 * largest_number(list(x, y)))) {
       fail("`frequencies` times the rows leave the range of numbers; give smaller `frequencies` or a larger unit.")
     }
     weights <- check_weights(weights, nrow(frequencies))
@@ -106,7 +107,7 @@ characteristic_distance <- function(x, y, frequencies = NULL, weights = NULL,
 
 # A matrix of frequencies, one row each, with the columns in the order of the tables, whose columns are called `names`.
 check_frequencies <- function(frequencies, names, dim) {
-  if (is.null(dim(frequencies)) && dim == 1) frequencies <- matrix(frequencies)
+  if (is.numeric(frequencies) && is.null(dim(frequencies)) && dim == 1) frequencies <- matrix(frequencies)
   points <- check_points(frequencies, "frequencies", dim = dim)
   unname(points[, match_columns(colnames(points), names, ncol(points), dim, "frequencies"), drop = FALSE])
 }

@@ -20,13 +20,13 @@
 #' itself. The unbiased one leaves these pairs out (a U-statistic): its
 #' expectation is the distance of the laws, so that it may be negative.
 #'
-#' Columns are taken as they are: bring them to a common unit first. Columns are
+#' Columns of numbers are taken as they are: bring them to a common unit first. If there are other columns or missing
+#' values, distances are those of [mixed_tables], where every column has its unit. Columns are
 #' matched by name where both tables have names, otherwise by position; unknown and
 #' missing names are an error. Time grows with the product of the numbers of rows.
 #'
-#' @param x,y Numeric matrices or data frames with the same columns, without
-#'   missing values: two samples, at least one row each (two for the unbiased
-#'   estimate).
+#' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
+#'   one row each (two for the unbiased estimate).
 #' @param unbiased `TRUE` for the U-statistic, `FALSE` for the V-statistic.
 #' @param kernel The kernel \eqn{k}.
 #' @param bandwidth \eqn{h}, in the unit of the data, above zero. `NULL` takes
@@ -49,6 +49,7 @@
 #' other <- iris[iris$Species != "setosa", 1:4]
 #' energy_distance(setosa, other)
 #' mmd(setosa, other)
+#' energy_distance(iris[1:60, ], iris[91:150, ]) # with the factor
 #' @export
 energy_distance <- function(x, y, unbiased = FALSE, threads = NULL) {
   unbiased <- check_flag(unbiased, "unbiased")

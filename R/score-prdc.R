@@ -21,18 +21,20 @@
 #' (n-1-l) / (m+n-1-l)}, about \eqn{1 - 2^{-k}} at equal sizes (0.97 at k = 5);
 #' precision and recall have no such value and fall with the number of
 #' dimensions, so set them beside those of two halves of the real rows, as
-#' [fidelity()] does. For a copy of the real rows all are 1 but the density,
-#' which is (k + 1)/k: high values never say that rows are new ([novelty()]
-#' does).
+#' [fidelity()] does. For a copy of real rows without equal ones all are 1 but
+#' the density, which is (k + 1)/k. So high values do not say that rows are new;
+#' [novelty()] does.
 #'
 #' Distances are Euclidean, in the units the columns come in: bring columns of
-#' different units to one scale first. The work is of the order n m d.
+#' different units to one scale first. If there are other columns than numbers or missing values, distances are those
+#' of [mixed_tables]. The work is of the order n m d.
 #'
-#' @param real,synthetic Numeric matrices or data frames with the same columns
-#'   (matched by name where both have names): n rows of one, m of the other,
-#'   each more than k.
-#' @param k The neighbour to which the ball of a row reaches, from 1; 5 where
-#'   density and coverage were introduced.
+#' @param real,synthetic Matrices or data frames with the same columns, of every kind (see
+#'   [mixed_tables]; matched by name if both have names, otherwise by position): n rows of one,
+#'   m of the other, each more than k.
+#' @param k The number of the neighbour to which the ball of a row reaches: a
+#'   whole number of at least 1 and below the rows of the smaller table. Naeem
+#'   and others use 5.
 #' @param threads As in [efs_forward()].
 #' @return A numeric vector with the elements `precision`, `recall`, `density`
 #'   and `coverage`: all but the density between 0 and 1.
@@ -53,7 +55,7 @@
 #' prdc(real, matrix(rnorm(400, sd = 3), 200))     # the other way round
 #' @export
 prdc <- function(real, synthetic, k = 5, threads = NULL) {
-  tables <- read_alike(list(real = real, synthetic = synthetic), 2L)
+  tables <- read_samples_alike(list(real = real, synthetic = synthetic), 2L)
   real <- tables$real
   synthetic <- tables$synthetic
   k <- check_count(k, "k", 1L)

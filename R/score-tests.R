@@ -64,8 +64,8 @@ check_permutations <- function(n_permutations, size) {
 #' permutations are evaluated at once, in at most some 400 MB of memory.
 #'
 #' @inheritParams energy_distance
-#' @param x,y Numeric matrices or data frames with the same columns, without
-#'   missing values: two samples, at least two rows each.
+#' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
+#'   two rows each.
 #' @param n_permutations \eqn{B}, from 1 to ten million.
 #' @param unbiased Which estimate of MMD squared is the statistic, as in [mmd()].
 #' @param seed As in [sliced_wasserstein()].

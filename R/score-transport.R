@@ -122,15 +122,18 @@ solve_across <- function(x, y, start, epsilon, tolerance, most, threads) {
 #' memory grows with the number of rows, time with the product.
 #'
 #' @inheritParams energy_distance
-#' @param x,y Numeric matrices or data frames with the same columns, without
-#'   missing values: two samples, at least one row each.
+#' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
+#'   one row each.
 #' @param blur Length below which details are blurred, in the unit of the data,
 #'   above zero. `NULL`: 0.05 times the root-mean-square distance of a row from
 #'   the mean of its sample.
-#' @param tolerance Share of misplaced mass to stop at, between 0 and 1.
-#' @param max_iterations Iterations to stop at, with a warning.
-#' @param max_rows Where a sample has more rows, this many evenly spaced ones
-#'   stand for it, and a message says so.
+#' @param tolerance Share of misplaced mass to stop at, a number above 0 and at
+#'   most 1.
+#' @param max_iterations The number of iterations after which it stops with a
+#'   warning, a whole number of at least 1. Iterations run in groups of up to ten,
+#'   and the last group is completed.
+#' @param max_rows A whole number of at least 1. Of a sample with more rows, this
+#'   many evenly spaced ones stand for it, and a message says so.
 #' @return `wasserstein2()`: one number with the attributes `"blur"`,
 #'   `"iterations"` (of the two samples against each other) and `"converged"`.
 #' @references

@@ -118,7 +118,7 @@ format.particleflow_score <- function(x, ...) {
 #' @rdname new_score
 #' @export
 print.particleflow_score <- function(x, ...) {
-  check_dots("print()", ...)
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

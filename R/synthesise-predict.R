@@ -3,7 +3,8 @@
 #' @param object A fit from [synthesise()].
 #' @param newdata Rows with the columns of the table, matched by name. Missing values are allowed in every column.
 #' @param type `"log_density"`: the log-likelihood of each row, see [synthesise()]. `"impute"`: the rows with their
-#'   missing values filled in, `m` times.
+#'   missing values filled in, `m` times. `"latent"` and `"data"`: as in [predict()][predict.efs], in normal scores; a
+#'   score is drawn within the cell of its value, and a missing value has the score 0.
 #' @param group As in [predict()][predict.efs].
 #' @param draws For `"log_density"`, the number of draws within the cells of each row, a whole number of at least 1.
 #' @param m For `"impute"`, the number of imputations, a whole number of at least 1.
@@ -13,7 +14,8 @@
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
 #'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
-#'   impossible has `-Inf`: a value beyond an end of its column, or a broken relation. A value that is missing in a
+#'   impossible has `-Inf`: a value beyond an end of its column, a
+#'   combination that did not occur, or a broken relation. A value that is missing in a
 #'   column without missing values in the table is integrated out.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
@@ -26,11 +28,12 @@
 #' filled <- predict(fit, airquality, type = "impute", m = 2, seed = 1)
 #' head(filled[[1]])
 #' @export
-predict.synthesis <- function(object, newdata, type = c("log_density", "impute"), group = NULL, draws = 50, m = 5,
-                              seed = NULL, threads = NULL, ...) {
+predict.synthesis <- function(object, newdata, type = c("log_density", "impute", "latent", "data"), group = NULL,
+                              draws = 50, m = 5, seed = NULL, threads = NULL, ...) {
   check_dots("predict()", ...)
   check_fit(object)
-  type <- check_choice(type, c("log_density", "impute"), "type")
+  type <- check_choice(type, c("log_density", "impute", "latent", "data"), "type")
+  if (type %in% c("latent", "data")) return(predict_positions(object, newdata, type, group, threads))
   if (missing(newdata)) fail("`newdata` must give the rows.")
   draws <- check_count(draws, "draws", 1L)
   m <- check_count(m, "m", 1L)
@@ -41,6 +44,12 @@ predict.synthesis <- function(object, newdata, type = c("log_density", "impute")
   label <- new_group(object, newdata, group, nrow(read$points))
   if (type == "impute") return(impute_rows(object, flows, newdata, read, label, m, seed, threads))
   likelihood_of_rows(object, flows, read, label, draws, threads)
+}
+
+# newdata may be missing.
+predict_positions <- function(object, newdata, type, group, threads) {
+  if (missing(newdata)) return(predict.efs(object, type = type, group = group, threads = threads))
+  predict.efs(object, newdata, type = type, group = group, threads = threads)
 }
 
 likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {

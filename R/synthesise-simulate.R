@@ -8,15 +8,15 @@
 #' * one value;
 #' * for numbers, dates and times also a range `c(from, to)`, both ends included;
 #' * for factors, words, `TRUE` and `FALSE` also a set of values;
-#' * `NA` for a missing value.
+#' * `NA` for a missing value, alone or beside others.
 #'
 #' The draws come from the law of the fit given all these conditions. If the law is a mixture of Gaussians or t
 #' distributions and there is no flow, they are exact up to the resampling of truncated draws. Otherwise each draw is
-#' chosen from `r cell_proposals` proposals of a Gaussian law, with weights, which takes longer.
+#' chosen from 64 proposals, with weights, which takes longer.
 #'
 #' The attribute `"log_probability"` is the logarithm of the probability of the condition under the fit, with its
 #' standard error as the attribute `"standard_error"`. A condition on a single value of a continuous column counts with
-#' its density in normal scores. A condition on a column that is computed from several others is an error.
+#' its density in normal scores. A condition on a number that is computed from others is an error.
 #'
 #' @param object A fit from [synthesise()].
 #' @param nsim Number of new rows, as in [simulate()][simulate.efs].
@@ -47,7 +47,10 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
     check_table_memory(nsim, "nsim", object$latent$dim + n_columns(object$table))
     condition <- read_given(given, object$table)
     state <- stream_within(seed)
-    drawn <- given_draws(object, condition, nsim, threads)
+    # one draw even if none is wanted, because it tells the probability of the condition
+    drawn <- given_draws(object, condition, max(nsim, 1L), threads)
+    drawn$points <- drawn$points[seq_len(nsim), , drop = FALSE]
+    drawn$group <- drawn$group[seq_len(nsim)]
   }
   rows <- write_table(drawn$points, object$table, drawn$group, fill = !missing)
   rows <- mark_seed(rows, state)

@@ -16,6 +16,10 @@
 #' cell. A further coordinate says whether the value is missing; columns that are missing in the same rows share it. The
 #' map back, \eqn{x = F^{-1}(\Phi(z))}{x = F^(-1)(Phi(z))}, returns each value exactly.
 #'
+#' Missing values are drawn given the other columns, as if they were missing at random: given the rest of the row,
+#' whether a value is missing does not depend on the value. The margin of a number with missing values is that of the
+#' known and the drawn values together.
+#'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
 #' in [efs()]. The law is not restricted to a Gaussian copula: mixtures, kernels with local covariances, and mixtures of
@@ -31,9 +35,11 @@
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
-#' one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. `print()`
-#' names them. A relation is taken if it holds in all rows and chance alone would let it hold with a probability below
-#' 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#' one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. Of
+#' several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
+#' `print()` names the relations. A relation is taken if it holds in all rows and chance alone would let it hold with a
+#' probability below 1e-6.
+#' A row of other data that breaks a relation has the log-likelihood `-Inf`.
 #'
 #' @section What it does not do:
 #' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
@@ -99,7 +105,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
   threads <- threads_within(threads)
-  table$points <- settle_scores(table$points, table$low, table$high)
+  table <- settle_table(table, x)
   correlation <- score_correlation(table$points)
   settings$cells <- search_cells(table, correlation)
   if (is.null(law)) settings$laws <- usual_laws(table)

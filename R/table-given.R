@@ -33,7 +33,10 @@ read_given <- function(given, template) {
 most_boxes <- 256L
 
 check_given <- function(given, template) {
-  if (is.data.frame(given)) given <- as.list(given)
+  if (is.data.frame(given)) {
+    if (nrow(given) != 1) fail("`given` must be a list, or a data frame of one row, not of %d rows.", nrow(given))
+    given <- as.list(given)
+  }
   good <- is.list(given) && length(given) > 0 && !is.null(names(given)) && all(nzchar(names(given)))
   if (!good) fail("`given` must be a list of conditions by column name, not %s.", describe(given))
   if (is.null(template$names)) fail("`given` needs columns with names, but the table had none.")
@@ -43,11 +46,17 @@ check_given <- function(given, template) {
   given
 }
 
-# The box within a piece, list(at, low, high): at are coordinates. NULL: they do not meet.
+# The box within a piece, list(at, low, high): at are coordinates. NULL: they do not meet. Cells that share an end do
+# not meet there, only a point does.
 cut_box <- function(box, piece) {
-  box$low[piece$at] <- pmax(box$low[piece$at], piece$low)
-  box$high[piece$at] <- pmin(box$high[piece$at], piece$high)
-  if (all(box$low <= box$high)) box
+  at <- piece$at
+  point <- box$low[at] == box$high[at] | piece$low == piece$high
+  low <- pmax(box$low[at], piece$low)
+  high <- pmin(box$high[at], piece$high)
+  if (any(low > high | (low == high & !point))) return(NULL)
+  box$low[at] <- low
+  box$high[at] <- high
+  box
 }
 
 # The pieces, lists of (at, low, high), whose union is the condition on column j: a value, a range c(from, to) of
@@ -59,8 +68,12 @@ column_pieces <- function(j, values, template) {
   column <- template$columns[[template$of[j]]]
   code <- column_code(column)
   last <- cumsum(template$dims)[j]
-  if (length(values) == 1 && is.na(values)) return(missing_pieces(j, TRUE, template))
-  if (template$dims[j] == 0) return(constant_pieces(j, values, template))
+  if (!is.atomic(values)) fail("`given` must hold values for \"%s\", not %s.", name, describe(values))
+  if (anyNA(values)) {
+    known <- take(values, which(!is.na(values)))
+    return(c(missing_pieces(j, TRUE, template), if (length(known)) column_pieces(j, known, template)))
+  }
+  if (is_constant(column)) return(constant_pieces(j, values, template))
   if (is.null(code$cells)) fail("`given` cannot be used for column \"%s\" of kind \"%s\".", name, code$name)
   at <- last - template$dims[j] + 1L
   range <- value_ranges(values, column, code, name)
@@ -79,12 +92,13 @@ value_ranges <- function(values, column, code, name) {
   if (!levels && length(numbers) == 2) {
     if (numbers[1] > numbers[2]) fail("`given` asks for \"%s\" from %s to %s, which is empty.", name,
                                       format(values[1]), format(values[2]))
-    ends <- score_range(column$state$margin, numbers)
-    range <- cbind(ends[1, 1], ends[2, 2])
+    range <- range_of_scores(column$state$margin, numbers)
   } else {
-    if (!levels && length(numbers) > 2) fail("`given` needs one value or c(from, to) for \"%s\", not %d values.", name,
-                                             length(numbers))
+    if (length(numbers) < 1 || (!levels && length(numbers) > 2)) {
+      fail("`given` needs one value or c(from, to) for \"%s\", not %d values.", name, length(numbers))
+    }
     range <- score_range(column$state$margin, sort(unique(numbers)))
+    if (!levels) range <- range_of_scores(column$state$margin, rep(numbers, 2))
   }
   if (levels && any(range[, 1] == range[, 2])) {
     fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
@@ -98,12 +112,24 @@ value_ranges <- function(values, column, code, name) {
   cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
 }
 
+# [1, 2]: the scores of all values from one number to another. With a unit they are those of the multiples in between;
+# if there are none, the first score is above the second.
+range_of_scores <- function(margin, numbers) {
+  if (!is.null(margin$unit)) numbers <- unit_ends(numbers[1], numbers[2], margin$unit)
+  if (numbers[1] > numbers[2]) return(cbind(1, -1))
+  ends <- score_range(margin, numbers)
+  cbind(ends[1, 1], ends[2, 2])
+}
+
 # Values of a condition in the class of the column: words for levels, numbers for numbers, text for dates.
 like_column <- function(values, column, code, name) {
   if (code$name %in% c("nominal", "ordered")) return(as.character(values))
-  if (code$name == "date" && is.character(values)) return(as.Date(values))
-  if (code$name == "time" && is.character(values)) {
-    return(as.POSIXct(values, tz = if (is.null(column$state$attributes$tzone)) "" else column$state$attributes$tzone))
+  if (code$name %in% c("date", "time") && is.character(values)) {
+    zone <- column$state$attributes[["tzone"]]
+    read <- if (code$name == "date") as.Date else function(x) as.POSIXct(x, tz = if (is.null(zone)) "" else zone[1])
+    times <- tryCatch(read(values), error = function(e) NA)
+    if (anyNA(times)) fail("`given` has %s for \"%s\", which is no %s.", quoted(values), name, code$name)
+    return(times)
   }
   if (!(takes_values(values, code) || (code$numeric && is_number(values)))) {
     fail("`given` has %s for \"%s\", which holds %s.", describe(values), name, code$description(column$state))
@@ -126,12 +152,27 @@ missing_pieces <- function(j, gone, template) {
   list(list(at = cumsum(template$dims)[j], low = range[1], high = range[2]))
 }
 
+# [sum(dims)]: for each coordinate of a value the number of the coordinate that says whether the value is missing.
+missing_coordinates <- function(template) {
+  last <- cumsum(template$dims)
+  own <- lapply(seq_along(template$of), function(j) {
+    column <- template$columns[[template$of[j]]]
+    if (!is.null(column$leader)) return(rep(last[column$leader], template$dims[j]))
+    if (is.null(column[["missing"]])) return(rep(NA_integer_, template$dims[j]))
+    c(rep(last[j], template$dims[j] - 1L), NA_integer_)
+  })
+  as.integer(unlist(own))
+}
+
 constant_pieces <- function(j, values, template) {
-  always <- decode_column(template$columns[[template$of[j]]], matrix(0, 1, 0))
+  always <- template$columns[[template$of[j]]]$state$value
   met <- if (length(values) == 2 && is.numeric(values)) always >= values[1] && always <= values[2] else
     as.character(always) %in% as.character(values)
-  if (!isTRUE(met)) fail("`given` asks for another \"%s\" than %s, which it always is.", template$names[j], format(always))
-  list(list(at = integer(), low = numeric(), high = numeric()))
+  if (!isTRUE(met)) {
+    fail("`given` asks for another \"%s\" than %s, which it always is.", template$names[j], format(always))
+  }
+  known <- missing_pieces(j, FALSE, template)
+  if (length(known)) known else list(list(at = integer(), low = numeric(), high = numeric()))
 }
 
 # A condition on a column that others determine, as one on these.

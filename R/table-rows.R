@@ -1,7 +1,13 @@
 # New rows: they are read in the order of columns of the template and written in the form of the table.
 
 # [n, sum(dims)]: the coordinates of the varying columns of new rows. The table may have the column of the group too.
-read_new_rows <- function(newdata, template, what = "newdata") encode_rows(newdata, template, what)$points
+# Of a table of normal scores: a score drawn within the cell of each value, and 0 for a missing value.
+read_new_rows <- function(newdata, template, what = "newdata") {
+  if (!isTRUE(template$scores)) return(encode_rows(newdata, template, what)$points)
+  points <- encode_mixed(newdata, template, what)$points
+  points[is.na(points)] <- 0
+  points
+}
 
 # list(points, margin): the same coordinates, and the margin of each row [n].
 encode_rows <- function(newdata, template, what = "newdata") {

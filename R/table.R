@@ -102,8 +102,6 @@ read_alike <- function(tables, min_rows = 1L) {
   stats::setNames(points, names(tables))
 }
 
-check_two_samples <- function(x, y, min_rows = 1L) lapply(read_alike(list(x = x, y = y), min_rows), unname)
-
 # One table of numbers as a matrix of doubles, constant columns included.
 check_points <- function(x, what, min_rows = 1L, dim = NULL, grouped = what == "x") {
   if (is_plain_matrix(x)) return(check_matrix(x, what, min_rows, dim))

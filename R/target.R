@@ -169,11 +169,13 @@ target_field <- function(target, points, threads) {
 
 #' @export
 format.wgf_target <- function(x, ...) {
+  check_dots("format()", ...)
   sprintf("<wgf_target> %s in %d dimension%s", x$name, x$dim, if (x$dim == 1) "" else "s")
 }
 
 #' @export
 print.wgf_target <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }

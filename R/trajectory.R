@@ -153,6 +153,7 @@ step_growth <- function(traj) {
 #' @rdname particle_trajectory
 #' @export
 format.particle_trajectory <- function(x, ...) {
+  check_dots("format()", ...)
   extent <- dim(x$frames)
   k <- n_steps(x)
   first <- x$diagnostics[1, ]
@@ -175,6 +176,7 @@ format.particle_trajectory <- function(x, ...) {
 #' @rdname particle_trajectory
 #' @export
 print.particle_trajectory <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -182,6 +184,7 @@ print.particle_trajectory <- function(x, ...) {
 #' @rdname particle_trajectory
 #' @export
 summary.particle_trajectory <- function(object, ...) {
+  check_dots("summary()", ...)
   list(ends = object$diagnostics[unique(c(1L, n_steps(object) + 1L)), ])
 }
 
@@ -189,6 +192,7 @@ summary.particle_trajectory <- function(object, ...) {
 #' @param row.names,optional As in [as.data.frame()]; ignored.
 #' @export
 as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
   extent <- dim(x$frames)
   coordinates <- matrix(aperm(x$frames, c(1, 3, 2)), ncol = extent[2])
   names <- colnames(x$frames)

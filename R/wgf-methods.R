@@ -24,6 +24,7 @@ NULL
 #' @rdname summary.wgf
 #' @export
 format.wgf <- function(x, ...) {
+  check_dots("format()", ...)
   run <- x$diagnostics
   number <- function(value) format(value, digits = 3)
   target <- if (is.null(x$rule$target)) "a log-density of your own" else x$rule$target$name
@@ -58,6 +59,7 @@ describe_wgf <- function(control) {
 #' @rdname summary.wgf
 #' @export
 print.wgf <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat(format(x), sep = "\n")
   invisible(x)
 }
@@ -65,6 +67,7 @@ print.wgf <- function(x, ...) {
 #' @rdname summary.wgf
 #' @export
 summary.wgf <- function(object, ...) {
+  check_dots("summary()", ...)
   steps <- object$trajectory$diagnostics
   at <- unique(round(seq(1, nrow(steps), length.out = 5)))
   structure(
@@ -79,6 +82,7 @@ summary.wgf <- function(object, ...) {
 #' @rdname summary.wgf
 #' @export
 print.summary.wgf <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   run <- x$diagnostics
   cat(sprintf("%s, %s kernel; %d particles, %d dimensions; %s after %d steps.\n", describe_wgf(x$control),
@@ -96,15 +100,24 @@ print.summary.wgf <- function(x, ...) {
 
 #' @rdname summary.wgf
 #' @export
-tidy.wgf <- function(x, ...) x$trajectory$diagnostics
+tidy.wgf <- function(x, ...) {
+  check_dots("tidy()", ...)
+  x$trajectory$diagnostics
+}
 
 #' @rdname summary.wgf
 #' @export
-glance.wgf <- function(x, ...) cbind(divergence_name = x$control$divergence, x$diagnostics, elapsed = x$elapsed)
+glance.wgf <- function(x, ...) {
+  check_dots("glance()", ...)
+  cbind(divergence_name = x$control$divergence, x$diagnostics, elapsed = x$elapsed)
+}
 
 #' @rdname summary.wgf
 #' @export
-as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) as.data.frame(x$trajectory)
+as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) {
+  check_dots("as.data.frame()", ..., allowed = frame_settings)
+  as.data.frame(x$trajectory)
+}
 
 #' Draws from a flow towards a density
 #'

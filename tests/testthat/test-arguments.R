@@ -82,6 +82,36 @@ test_that("only the default of a choice may be a vector", {
   expect_error(predict(target_ring(), x, type = c("log_density", "log_density")), "`type` must be one of")
 })
 
+test_that("every method for printing and for tables refuses what it does not know", {
+  x <- two_clusters(40, 2)
+  fit <- efs(x, calibrate = FALSE, keep = "all")
+  flow <- gpa(x, x + 1, n_steps = 2)
+  objects <- list(
+    fit, flow, wgf(target_ring(), n = 20, n_steps = 2), pushforward(x, "energy", n_steps = 1, batch = 8, hidden = 4),
+    fit$trajectory, flow$trajectory, efs_forward(x, n_steps = 2), target_ring(), law_student(), efs_control(),
+    latent_pca(), column_number(), novelty(x, x + 0.1), c2st(x, x + 0.1),
+    integrate_data(data.frame(x, b = rep(1:2, 20)), batch = "b", reference = 1)
+  )
+  for (object in Filter(Negate(is.null), objects)) {
+    expect_error(print(object, digit = 3), "print\\(\\) has no argument `digit`")
+    # print() of a list passes its arguments on
+    expect_output(print(list(object), digits = 3, quote = FALSE, right = TRUE))
+    for (name in c("format", "summary", "tidy", "glance", "as.data.frame")) {
+      method <- utils::getS3method(name, class(object)[1], optional = TRUE)
+      if (!is.null(method)) expect_error(method(object, wrnog = 1), "has no argument `wrnog`")
+    }
+  }
+  # data.frame() passes arguments on
+  expect_identical(data.frame(fit$trajectory), as.data.frame(fit$trajectory))
+  expect_identical(data.frame(flow), as.data.frame(flow))
+  report <- fidelity(x, x + 0.1, n_permutations = 99, scores = fidelity_scores()["mmd"])
+  expect_identical(data.frame(report), as.data.frame(report))
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_error(plot(report, tyep = "novelty"), "plot\\(\\) has no argument `tyep`")
+  expect_error(plot(structure(list(), class = "efs_tune"), tyep = 1), "plot\\(\\) has no argument `tyep`")
+})
+
 test_that("a misspelt argument of a method is an error that names it", {
   set.seed(2)
   x <- two_clusters(20, 2)

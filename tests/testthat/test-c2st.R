@@ -1,3 +1,9 @@
+test_that("the interval at level 1 is all of [0, 1], and has no width at an AUC of 1", {
+  x <- matrix(sin(1:80), 40)
+  expect_identical(unname(c2st(x, x + 100, level = 1, seed = 1)$interval), c(1, 1))
+  expect_identical(unname(c2st(x, sin(matrix(81:160, 40)), level = 1, seed = 1)$interval), c(0, 1))
+})
+
 test_that("the AUC and its variance are DeLong's, ties and all", {
   set.seed(1)
   low <- round(rnorm(23), 1)
@@ -82,7 +88,7 @@ test_that("c2st() prints what it found and names bad arguments", {
   expect_match(format(c2st(x, x + 3, seed = 1)), "easily", all = FALSE)
   expect_match(format(c2st(x, matrix(rnorm(100), 50), seed = 1)), "cannot tell the tables apart", all = FALSE)
   expect_error(c2st(x, x, folds = 26), "`folds` must be at most half")
-  expect_error(c2st(x, x, classifier = "forest"), "`classifier` must be one of")
+  expect_error(c2st(x, x, classifier = "tree"), "`classifier` must be one of")
   expect_error(c2st(x, x, k = 1000), "`k` must be at most the 80 rows to learn from")
   wide <- matrix(rnorm(30 * 200), 30) # more columns than rows
   expect_identical(c2st(wide, wide + 2, seed = 1)$terms, "columns")

@@ -31,10 +31,14 @@ awkward <- with_seed(4, list(
   date = beside(d = as.Date("2020-01-01") + sample(400, n, TRUE)),
   whole_date = beside(d = structure(sample(18000:19000, n, TRUE), class = "Date")),
   hours = beside(d = as.difftime(runif(n, 1, 50), units = "hours")),
-  na_level = beside(f = addNA(factor(ifelse(gone, NA, levels3)))), na_factor = beside(f = factor(ifelse(gone, NA, levels3))),
-  all_na = beside(y = NA), all_na_number = beside(y = NA_real_), all_na_factor = beside(f = factor(rep(NA, n), c("u", "v"))),
-  words = beside(w = sample(c("ja", "nein", "\u00f6h"), n, TRUE)), no_words = beside(w = sample(c("", "a", NA), n, TRUE)),
-  utf8 = setNames(beside(f = factor(sample(c("Z\u00fcrich", "\u6771\u4eac", "\u00e9"), n, TRUE))), c("gr\u00f6\u00dfe", "\u540d")),
+  na_level = beside(f = addNA(factor(ifelse(gone, NA, levels3)))),
+  na_factor = beside(f = factor(ifelse(gone, NA, levels3))),
+  all_na = beside(y = NA), all_na_number = beside(y = NA_real_),
+  all_na_factor = beside(f = factor(rep(NA, n), c("u", "v"))),
+  words = beside(w = sample(c("ja", "nein", "\u00f6h"), n, TRUE)),
+  no_words = beside(w = sample(c("", "a", NA), n, TRUE)),
+  utf8 = setNames(beside(f = factor(sample(c("Z\u00fcrich", "\u6771\u4eac", "\u00e9"), n, TRUE))),
+                  c("gr\u00f6\u00dfe", "\u540d")),
   twice = setNames(beside(y = rnorm(n)), c("x", "x")),
   words_of_code = setNames(beside(rnorm(n), factor(levels3), rpois(n, 3)), c("missing", "leader", ".imp", "state")),
   more_words = setNames(beside(factor(levels3), rnorm(n), x = ifelse(gone, NA, rnorm(n))), c("group", "all", "seed")),
@@ -65,7 +69,9 @@ awkward <- with_seed(4, list(
 ))
 if (requireNamespace("tibble", quietly = TRUE)) awkward$tibble <- tibble::as_tibble(awkward$na_factor)
 if (requireNamespace("data.table", quietly = TRUE)) awkward$data_table <- data.table::as.data.table(awkward$words)
-if (requireNamespace("units", quietly = TRUE)) awkward$metres <- beside(y = units::set_units(with_seed(5, rnorm(n)), "m"))
+if (requireNamespace("units", quietly = TRUE)) {
+  awkward$metres <- beside(y = units::set_units(with_seed(5, rnorm(n)), "m"))
+}
 if (requireNamespace("bit64", quietly = TRUE)) {
   awkward$long <- beside(y = bit64::as.integer64(with_seed(6, sample(1e5, n))) * 10000000L)
 }
@@ -141,13 +147,15 @@ test_that("what cannot be read is refused in one sentence", {
                class = "particleflow_input")
   listed <- x
   listed$l <- as.list(seq_len(n))
-  expect_error(quick(listed), "Column \"l\" of `x` is a list, which no kind of column reads", class = "particleflow_input")
+  expect_error(quick(listed), "Column \"l\" of `x` is a list, which no kind of column reads",
+               class = "particleflow_input")
   expect_error(quick(beside(y = complex(real = rnorm(n)))), "complex", class = "particleflow_input")
   fit <- quick(x)
   other <- data.frame(x = 1, f = factor("new"))
   expect_error(predict(fit, other), "Column \"f\" of `newdata`: The level \"new\" is not among those of the table.",
                fixed = TRUE, class = "particleflow_input")
-  expect_error(predict(fit, data.frame(x = "a", f = "a")), "Column \"x\" of `newdata` must hold numbers, not", class = "particleflow_input")
+  expect_error(predict(fit, data.frame(x = "a", f = "a")), "Column \"x\" of `newdata` must hold numbers, not",
+               class = "particleflow_input")
   expect_error(predict(fit, data.frame(x = 1)), "lacks the column", class = "particleflow_input")
   expect_error(quick(data.frame(x = rep(1, 5))), "no column that varies", class = "particleflow_input")
   expect_error(quick(x[1, ]), "at least 2 are needed", class = "particleflow_input")
@@ -162,8 +170,8 @@ test_that("kinds can be chosen", {
   expect_type(new$age, "integer")
   expect_setequal(unique(new$code), 1:4)
   expect_type(new$code, "integer")
-  expect_error(quick(x, columns = list(age = column_count(lower = 30))), "Column \"age\" of `x`: The values lie between",
-               class = "particleflow_input")
+  expect_error(quick(x, columns = list(age = column_count(lower = 30))),
+               "Column \"age\" of `x`: The values lie between", class = "particleflow_input")
   expect_error(quick(x, columns = list(weight = column_count())), "no such column", class = "particleflow_input")
   expect_error(quick(x, columns = list(age = "count")), "must hold kinds", class = "particleflow_input")
   expect_error(quick(x, columns = column_count()), "`columns`", class = "particleflow_input")
@@ -171,10 +179,40 @@ test_that("kinds can be chosen", {
   expect_error(column_date(lower = "no day"), "`lower`", class = "particleflow_input")
 })
 
+test_that("each kind reads what it says", {
+  read_by <- function(values) column_kind_of(values, column_kinds(scores = TRUE))$name
+  expect_identical(read_by(1.5), column_continuous()$name)
+  expect_identical(read_by(2L), column_count()$name)
+  expect_identical(read_by(TRUE), column_logical()$name)
+  expect_identical(read_by(factor("a")), column_nominal()$name)
+  expect_identical(read_by("a"), column_nominal()$name)
+  expect_identical(read_by(factor("a", ordered = TRUE)), column_ordered()$name)
+  expect_identical(read_by(Sys.Date()), column_date()$name)
+  expect_identical(read_by(Sys.time()), column_time()$name)
+  expect_identical(read_by(as.difftime(3, units = "days")), column_quantity()$name)
+  # whoever wants new identifiers says so
+  expect_false(column_identifier()$reads("a"))
+  # hours given for a column in days
+  days <- beside(d = as.difftime(with_seed(13, runif(n, 1, 9)), units = "days"))
+  fit <- quick(days)
+  hours <- days
+  units(hours$d) <- "hours"
+  expect_equal(predict(fit, hours, draws = 1), predict(fit, days, draws = 1))
+  # times with ends
+  first <- as.POSIXct("2024-01-01", tz = "UTC")
+  times <- beside(t = first + with_seed(14, runif(n, 0, 3600)))
+  fit <- quick(times, columns = list(t = column_time(lower = first, upper = first + 3600)))
+  new <- simulate(fit, 5000, seed = 1)$t
+  expect_true(all(new >= first & new <= first + 3600))
+})
+
 test_that("a kind of the user takes part", {
-  plain <- column_kind("cube root", is.double, encode = function(values, state) sign(values) * abs(values)^(1 / 3) / state$s,
-                       decode = function(z, state) (z[, 1] * state$s)^3, fit = function(values) list(s = sd(values)^(1 / 3)),
-                       margin = function(values, state) -log(3 * state$s) - 2 / 3 * log(abs(values)), numeric = TRUE)
+  plain <- column_kind(
+    "cube root", is.double, fit = function(values) list(s = sd(values)^(1 / 3)),
+    encode = function(values, state) sign(values) * abs(values)^(1 / 3) / state$s,
+    decode = function(z, state) (z[, 1] * state$s)^3,
+    margin = function(values, state) -log(3 * state$s) - 2 / 3 * log(abs(values)), numeric = TRUE
+  )
   x <- beside(y = with_seed(9, rnorm(n)^3), f = factor(levels3))
   fit <- quick(x, columns = list(y = plain))
   # the share of positive values of 500 draws, whose standard error is 0.022, and of 60 rows: 0.065
@@ -186,9 +224,11 @@ test_that("a kind of the user takes part", {
   middle <- (grid[-1] + grid[-4001]) / 2
   expect_equal(sum(exp(predict(alone, data.frame(y = middle))) * diff(grid)), 1, tolerance = 0.02)
   # with cells: faces of a die, each a sixth of the line
-  die <- column_kind("die", is.integer, encode = function(values, state, uniform) qnorm((values - 1 + uniform(1)[, 1]) / 6),
-                     decode = function(z, state) pmin(6L, 1L + as.integer(floor(6 * pnorm(z[, 1])))),
-                     cells = function(values, state) cbind(qnorm((values - 1) / 6), qnorm(values / 6)))
+  die <- column_kind(
+    "die", is.integer, encode = function(values, state, uniform) qnorm((values - 1 + uniform(1)[, 1]) / 6),
+    decode = function(z, state) pmin(6L, 1L + as.integer(floor(6 * pnorm(z[, 1])))),
+    cells = function(values, state) cbind(qnorm((values - 1) / 6), qnorm(values / 6))
+  )
   x <- beside(face = with_seed(10, sample(6L, n, TRUE)))
   fit <- quick(x, columns = list(face = die))
   expect_setequal(simulate(fit, 500, seed = 1)$face, 1:6)
@@ -197,7 +237,8 @@ test_that("a kind of the user takes part", {
 })
 
 test_that("identifiers are left out, or made anew", {
-  x <- beside(patient = paste0("p", seq_len(n)), number = 100L + seq_len(n), word = with_seed(11, sample(letters[1:3], n, TRUE)))
+  x <- beside(patient = paste0("p", seq_len(n)), number = 100L + seq_len(n),
+              word = with_seed(11, sample(letters[1:3], n, TRUE)))
   expect_message(fit <- synthesise(x, law = law_student(), flow = FALSE), "name the rows: \"patient\"")
   expect_named(simulate(fit, 2, seed = 1), c("x", "number", "word"))
   expect_true(all(is.finite(predict(fit, x, draws = 2))))

@@ -7,7 +7,8 @@ n <- 80
 holes <- data.frame(
   x = ifelse(runif(n) < 0.2, NA, rnorm(n)), f = factor(ifelse(runif(n) < 0.2, NA, sample(c("u", "v", "w"), n, TRUE))),
   k = ifelse(runif(n) < 0.2, NA, rpois(n, 3)), day = as.Date("2024-01-01") + ifelse(runif(n) < 0.2, NA, rpois(n, 30)),
-  l = ifelse(runif(n) < 0.2, NA, runif(n) < 0.5), w = ifelse(runif(n) < 0.2, NA, sample(c("p", "q"), n, TRUE)), y = rnorm(n)
+  l = ifelse(runif(n) < 0.2, NA, runif(n) < 0.5),
+  w = ifelse(runif(n) < 0.2, NA, sample(c("p", "q"), n, TRUE)), y = rnorm(n)
 )
 
 expect_filled <- function(table, of) {
@@ -73,9 +74,10 @@ test_that("imputed values follow the rest of the row", {
   x <- data.frame(g = factor(g), y = rnorm(m, ifelse(g == "u", 0, 6)))
   x$g[1:100] <- NA
   x$y[101:150] <- NA
-  filled <- predict(quick(x), x, type = "impute", m = 1, seed = 1)[[1]]
-  # the two classes overlap by 0.3 %, and the law is one Gaussian in the scores
-  expect_gt(mean(as.character(filled$g[1:100]) == g[1:100]), 0.9)
+  fit <- synthesise(x, flow = FALSE, quiet = TRUE)
+  filled <- predict(fit, x, type = "impute", m = 1, seed = 1)[[1]]
+  # the two classes overlap by 0.3 %; a Gaussian copula knows them less well
+  expect_gt(mean(as.character(filled$g[1:100]) == g[1:100]), 0.8)
   expect_gt(cor(filled$y[101:150], g[101:150] == "v"), 0.7)
 })
 
@@ -99,7 +101,7 @@ test_that("a regression on imputed tables has its coefficient", {
 test_that("mice and mitools take the tables", {
   filled <- predict(quick(holes[c("x", "f", "y")]), holes[c("x", "f", "y")], type = "impute", m = 3, seed = 1)
   long <- as.data.frame(filled)
-  expect_identical(dim(long), c(4L * n, 5L))
+  expect_equal(dim(long), c(4 * n, 5))
   expect_named(long, c(".imp", ".id", "x", "f", "y"))
   expect_identical(long[seq_len(n), 3:5], holes[c("x", "f", "y")], ignore_attr = TRUE)
   if (requireNamespace("mice", quietly = TRUE)) {

@@ -15,7 +15,8 @@ columns <- list(
   few_zeros = c(0, 0, rexp(n)), cauchy = rcauchy(n), far = 1e9 + rnorm(n), small = rnorm(n) * 1e-300,
   large = rnorm(n) * 1e300, limit = pmax(rnorm(n), -1), smallest = 5e-324 * sample(1e6, n),
   money = round(rexp(n, 1e-3)) * (runif(n) > 0.4), cents = round(rexp(n, 1e-2), 2), six = round(runif(n), 6),
-  thousands = c(rnorm(240, 5e4, 1e4), round(rnorm(160, 5e4, 1e4), -3)), count = rpois(n, 3), age = sample(18:90, n, TRUE),
+  thousands = c(rnorm(240, 5e4, 1e4), round(rnorm(160, 5e4, 1e4), -3)),
+  count = rpois(n, 3), age = sample(18:90, n, TRUE),
   two = rbinom(n, 1, 0.3), three = sample(c(1.5, 2, 9), n, TRUE), gaps = sample(c(0, 1000, 5000, 10000), n, TRUE),
   fine = 1e6 + round(rnorm(n), 6), huge = 2^53 - sample(1e6, n), few_rows = rnorm(5), five = 1:5,
   apart = c(1e-300, 1e300, 1, 1, 1), heavy = rlnorm(n, 0, 5)

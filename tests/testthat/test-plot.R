@@ -115,3 +115,17 @@ test_that("arguments of plots are refused in words", {
   expect_error(plot(fit, type = "latent", new = -1), "`new` must be one whole number")
   expect_error(plot(fit, col = c("red", "blue")), "`col` must give 1 colour")
 })
+
+test_that("columns of a table in their own units fill both axes", {
+  set.seed(1)
+  x <- data.frame(a = rnorm(40), b = 1000 * rnorm(40))
+  pictures <- list(
+    generator_picture(pushforward(x, "energy", n_steps = 1, batch = 8, hidden = 4), "points", 50, NULL, NULL),
+    gpa_picture(gpa(x, x, n_steps = 2), "frames", NULL, NULL, NULL)
+  )
+  for (picture in pictures) {
+    panel <- picture$panels[1, ]
+    expect_equal(panel$xmax - panel$xmin, diff(range(picture$points$x)) * 1.08)
+    expect_equal(panel$ymax - panel$ymin, diff(range(picture$points$y)) * 1.08)
+  }
+})

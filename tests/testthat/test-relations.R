@@ -11,7 +11,7 @@ related <- local({
   height <- rnorm(n, 170, 8)
   region <- factor(sample(c("n", "s", "e", "w"), n, TRUE))
   data.frame(a = a, b = b, total = a + b, difference = a - 2 * b, height = height, inches = height / 2.54,
-             log_height = log(height), age = (age <- sample(18:90, n, TRUE)),
+             log_height = log(height), age = (age <- c(18:90, sample(18:90, n - 73, TRUE))),
              band = cut(age, c(-Inf, 30, 50, Inf), c("young", "middle", "old")), region = region,
              code = match(region, c("e", "n", "s", "w")) * 10L, coast = region %in% c("n", "w"))
 })
@@ -137,7 +137,8 @@ test_that("constraints hold in every new row, and the likelihood knows them", {
   broken <- x[1:2, ]
   broken$end[1] <- broken$start[1] - 1
   expect_identical(predict(fit, broken, draws = 4)[1], -Inf)
-  expect_error(quick(x, constraints = ~ end <= start), "`constraints` asks for end <= start", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ end <= start), "`constraints` asks for end <= start",
+               class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start + end), "`constraints` must be formulas", class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start <= finish), "no such column", class = "particleflow_input")
   expect_error(quick(x, constraints = list(~ start <= end, ~ start <= end)), "upper end", class = "particleflow_input")

@@ -88,7 +88,7 @@ test_that("tables are matched by name, and bad input is refused in one sentence"
   y <- iris[60:99, 1:4]
   expect_identical(energy_distance(x, y), energy_distance(x, y[4:1]))
   expect_identical(energy_distance(x, y), energy_distance(as.matrix(x), unname(as.matrix(y))))
-  expect_error(energy_distance(iris, y), "column \"Species\" is of class \"factor\"; leave it out\\.")
+  expect_error(energy_distance(iris, y), "`y` lacks the column \"Species\"")
   expect_error(energy_distance(x, y[1:3]), "`y` lacks the column \"Petal.Width\"")
   expect_error(energy_distance(x[1, ], y, unbiased = TRUE), "`x` has 1 row; at least 2 are needed")
   expect_error(energy_distance(x, y, unbiased = NA), "`unbiased` must be TRUE or FALSE")
@@ -268,6 +268,9 @@ test_that("frequencies are matched to the columns by name, without names by posi
   for (frequencies in list(t, t[, c("b", "a")], as.data.frame(t)[c("b", "a")], unname(t))) {
     expect_identical(characteristic_distance(two$x, two$y, frequencies), expected)
   }
+  expect_error(characteristic_distance(two$x, two$y, matrix(1e308, 1, 2)), "leave the range of numbers")
+  expect_error(characteristic_distance(two$x[, 1, drop = FALSE], two$y[, 1, drop = FALSE], quote(x)),
+               "`frequencies` must be a numeric matrix")
   colnames(t) <- c("a", "c")
   expect_error(characteristic_distance(two$x, two$y, t), "`frequencies` lacks the column \"b\"")
 })

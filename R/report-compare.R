@@ -1,0 +1,140 @@
+# Several synthetic tables beside each other.
+
+#' Compare several synthetic tables
+#'
+#' Puts tables of several generators, from any package, into one table: how easily a classifier tells them from the real
+#' rows, how new their rows are, how well their columns and pairs of columns agree, and how useful they are.
+#'
+#' Read `auc`, `energy`, `margins` and `associations` together with `novelty`, because a copy of the training rows wins
+#' all of them. With `holdout`, the first row of the table is that of the held-out rows. It shows what another sample of
+#' real rows reaches. A good table comes near it in all columns. Differences between generators that are smaller than
+#' the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the generator.
+#'
+#' @param train The real rows that the generators have seen: a matrix or a data frame with columns of every kind (see
+#'   [mixed_tables]), at least 20 rows.
+#' @param tables A named list of synthetic tables with the same columns, each of at least 20 rows.
+#' @param holdout `NULL`, or at least 20 real rows that the generators have not seen.
+#' @param target The targets of [usefulness()], which needs `holdout`: names of columns, `NULL` for each column in turn,
+#'   or `FALSE` to leave usefulness out.
+#' @param classifier The classifier of [c2st()].
+#' @param seed Governs folds, splits and forests, so that the result is a function of the arguments: a whole number.
+#' @param threads As in [efs_forward()].
+#' @return A data frame of class `comparison` with one row per table, and the columns
+#' * `table`: the name, `"held-out rows"` for `holdout`;
+#' * `auc`, `auc_lower`, `auc_upper`: [c2st()] against `train`, with the 95 % interval (0.5 is best);
+#' * `novelty`, `novelty_5`, `duplicates`: [novelty()], median and 5th percentile (1 is as new as fresh rows), and the
+#'   share of rows that equal a training row. The held-out rows are set against the training rows among themselves.
+#' * `energy`: [energy_distance()] to `train` in the distances of [mixed_tables], at least 0. Columns of plain numbers
+#'   are divided by their standard deviation in `train`;
+#' * `margins`: the mean distance of columns, [margin_distances()], between 0 and 1 (0 is best);
+#' * `associations`: the mean absolute difference of [associations()] (0 is best, `NA` for one column);
+#' * `usefulness`: the mean loss of [usefulness()], in which values below chance count as chance (0: as useful as the
+#'   training rows; `NA` without `holdout`);
+#' * `rows`: the number of rows.
+#' @seealso [fidelity()], which compares one table more thoroughly.
+#' @examples
+#' rows <- seq(1, 150, by = 2)
+#' train <- iris[rows, ]
+#' tables <- list(copy = train, shuffled = as.data.frame(lapply(train, sample)))
+#' result <- compare(train, tables, iris[-rows, ], target = FALSE, classifier = "knn")
+#' result
+#' plot(result)
+#' @export
+compare <- function(train, tables, holdout = NULL, target = NULL, classifier = NULL, seed = 1, threads = NULL) {
+  check_compared(tables)
+  seed <- check_count(seed, "seed", 0L)
+  threads <- thread_count(threads)
+  useful <- !is.null(holdout) && !identical(target, FALSE)
+  judge <- function(name, table, fresh = holdout) {
+    compare_one(train, table, name, fresh, if (useful && !is.null(fresh)) list(target), classifier, seed, threads)
+  }
+  rows <- Map(judge, names(tables), tables)
+  if (!is.null(holdout)) rows <- c(list(judge("held-out rows", holdout, NULL)), rows)
+  structure(do.call(rbind, unname(rows)), class = c("comparison", "data.frame"), train = nrow(train))
+}
+
+check_compared <- function(tables) {
+  good <- is.list(tables) && !is.data.frame(tables) && length(tables) && !is.null(names(tables)) &&
+    all(nzchar(names(tables))) && !anyDuplicated(names(tables))
+  if (!good) fail("`tables` must be a list of synthetic tables with different names, not %s.", describe(tables))
+}
+
+# One row. target: NULL for no usefulness, otherwise list(target).
+compare_one <- function(train, table, name, holdout, target, classifier, seed, threads) {
+  said <- function(value) {
+    tryCatch(value, particleflow_input = function(e) fail("Table \"%s\": %s", name, conditionMessage(e)))
+  }
+  told <- said(c2st(train, table, classifier, seed = seed, threads = threads))
+  suppressMessages({
+    new <- said(novelty(table, train, holdout, threads = threads))
+    scaled <- said(scaled_tables(train, table))
+    margins <- margin_distances(train, table, 1, seed)
+    pairs <- if (nrow(margins) > 1) associations(train, table, 1, seed)
+    use <- if (!is.null(target)) said(usefulness(train, table, holdout, target[[1]], seed, threads))
+  })
+  data.frame(
+    table = name, auc = told$auc, auc_lower = told$interval[["lower"]], auc_upper = told$interval[["upper"]],
+    novelty = new$ratio, novelty_5 = new$ratio_5, duplicates = new$duplicates,
+    energy = energy_distance(scaled$train, scaled$table, threads = threads),
+    margins = mean(margins$distance),
+    associations = if (is.null(pairs)) NA_real_ else mean(abs(pairs$difference), na.rm = TRUE),
+    usefulness = if (is.null(use)) NA_real_ else mean_loss(use), rows = nrow(table)
+  )
+}
+
+# The tables as matrices in units of the training rows.
+scaled_tables <- function(train, table) {
+  judged <- read_judged(list(train = train, table = table), 2L)
+  lapply(report_units(judged$points, judged$layout, judged$points$train), unname)
+}
+
+#' @rdname compare
+#' @param x A `comparison` object.
+#' @param ... Not used.
+#' @export
+print.comparison <- function(x, ...) {
+  check_dots("print()", ...)
+  cat(sprintf("<comparison> %d table%s beside %s training rows\n", nrow(x), if (nrow(x) == 1) "" else "s",
+              format(attr(x, "train"))))
+  shown <- as.data.frame(unclass(x)[intersect(names(x), c("table", comparison_columns, "duplicates", "rows"))])
+  shown <- shown[vapply(shown, function(values) !all(is.na(values)), NA)]
+  print(shown, digits = 3, row.names = FALSE)
+  cat("Best: auc 0.5; novelty 1 (0 is a copy); energy, margins, associations and usefulness (mean loss) 0.\n")
+  invisible(x)
+}
+
+comparison_columns <- c("auc", "novelty", "energy", "margins", "associations", "usefulness")
+
+# What a perfect table has in each column.
+comparison_best <- c(auc = 0.5, novelty = 1, energy = 0, margins = 0, associations = 0, usefulness = 0)
+
+comparison_labels <- c(auc = "classifier AUC", novelty = "novelty", energy = "energy distance",
+                       margins = "margins", associations = "associations", usefulness = "loss of usefulness")
+
+#' @rdname compare
+#' @details `plot()` draws one panel per measure and one line per table. A dashed line stands where a perfect table
+#'   would be, and a band shows the interval of the AUC.
+#' @export
+plot.comparison <- function(x, ...) {
+  check_dots("plot()", ...)
+  shown <- Filter(function(name) any(!is.na(x[[name]])), intersect(comparison_columns, names(x)))
+  old <- graphics::par(no.readonly = TRUE)
+  on.exit(graphics::par(old))
+  across <- min(3, length(shown))
+  graphics::par(mfrow = c(ceiling(length(shown) / across), across), cex = 0.8)
+  at <- rev(seq_len(nrow(x)))
+  for (name in shown) {
+    ends <- if (name == "auc") x[c("auc_lower", "auc_upper")]
+    range <- range(x[[name]], unlist(ends), comparison_best[[name]], na.rm = TRUE)
+    open_rows(x$table, at, range + c(-1, 1) * max(0.05 * diff(range), 1e-6))
+    graphics::abline(v = comparison_best[[name]], col = "grey60", lty = 2)
+    if (!is.null(ends)) graphics::segments(ends[[1]], at, ends[[2]], at, col = "grey60", lwd = 3)
+    colour <- class_colours(2)[ifelse(x$table == "held-out rows", 1, 2)]
+    graphics::points(x[[name]], at, pch = 19, col = colour)
+    graphics::axis(1)
+    graphics::axis(2, at = at, labels = x$table, las = 1, tick = FALSE, line = -0.3)
+    graphics::title(main = comparison_labels[[name]], line = 0.8, font.main = 1)
+    graphics::box()
+  }
+  invisible(x)
+}

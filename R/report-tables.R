@@ -1,0 +1,64 @@
+# The tables of the report: what is measured by distances, and the shares of the levels.
+
+# list(real, synthetic, holdout, layout, shares, notes): the coordinates of read_judged() with names, and what has no
+# part in them. Columns of numbers must be in all tables, other columns need not be.
+report_tables <- function(real, synthetic, holdout) {
+  tables <- c(list(real = real, synthetic = synthetic), if (!is.null(holdout)) list(holdout = holdout))
+  tables <- stats::setNames(Map(plain_table, tables, names(tables), mixed = TRUE), names(tables))
+  chosen <- report_choice(tables)
+  judged <- read_judged(chosen$tables, c(20L, 20L, fewest_held[["read"]])[seq_along(tables)])
+  points <- judged$points
+  names <- colnames(points$real)
+  if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
+  labels <- unique(judged$layout$column[judged$layout$type == "level"])
+  shares <- if (length(labels)) compare_shares(chosen$tables$real, chosen$tables$synthetic, labels)
+  c(points[c("real", "synthetic")],
+    list(holdout = points$holdout, layout = judged$layout, shares = shares,
+         notes = c(chosen$notes, note_on("left out, as the words name the rows", judged$left_out))))
+}
+
+note_on <- function(said, names) if (length(names)) paste0(said, ": ", quoted(names))
+
+# The columns of the report in all tables, and notes on those that are left out.
+report_choice <- function(tables) {
+  kinds <- lapply(tables, function(x) if (is.data.frame(x)) vapply(x, report_kind, ""))
+  if (is.null(kinds$real)) {
+    return(list(tables = Map(function(x, kind) without_columns(x, names(which(kind != "number"))), tables, kinds)))
+  }
+  of_kind <- function(which) names(kinds$real)[kinds$real %in% which]
+  others <- of_kind("other")
+  lacking <- lapply(tables[-1], function(x) if (is.data.frame(x)) setdiff(of_kind("label"), names(x)))
+  extra <- lapply(kinds[-1], function(kind) setdiff(names(kind)[kind != "number"], names(kinds$real)))
+  dropped <- c(others, unlist(lacking), unlist(extra))
+  list(
+    tables = lapply(tables, without_columns, unique(dropped)),
+    notes = c(
+      note_on("left out, as `real` lacks them", unique(unlist(extra))),
+      note_on("left out, as `synthetic` or `holdout` lacks them", unique(unlist(lacking))),
+      note_on("left out, being no numbers, dates, levels or words", others)
+    )
+  )
+}
+
+# "number", "label" for all other columns that read_judged() reads, or "other".
+report_kind <- function(column) {
+  values <- unbox(column)
+  if (length(dim(values)) < 2) {
+    if (is.factor(values) || is.character(values) || is.logical(values)) return("label")
+    if (inherits(values, c("Date", "POSIXct"))) return("label")
+    if (!is.null(column_kind_of(values, number_kinds()))) return("number")
+  }
+  "other"
+}
+
+# The tables in units of the rows of `reference`: in_judged_units(), or for plain numbers their standard deviations.
+report_units <- function(tables, layout, reference) {
+  if (is.null(layout)) in_units(tables, column_spread(reference)) else in_judged_units(tables, layout, reference)
+}
+
+# Which coordinates are compared one by one: all but levels, whose shares are compared. If there are only levels, these.
+single_coordinates <- function(layout, dim) {
+  if (is.null(layout)) return(seq_len(dim))
+  single <- which(!layout$type %in% "level")
+  if (length(single)) single else seq_len(dim)
+}
