@@ -1,11 +1,11 @@
 # What a fit of synthesise() read, in words.
 
 # One entry per fact, wrapped to the width of the console: how many columns of each kind there are, where values are
-# missing, what was left out, what was declared, and what is computed.
-describe_columns <- function(template, n) {
+# missing, what was left out, what was declared, and what is computed. start: stands before the first.
+describe_columns <- function(template, n, start = "") {
   names <- column_words(template)
   facts <- c(
-    sprintf("%d row%s of %d column%s: %s.", n, plural(n), length(names), plural(length(names)), kind_words(template)),
+    sprintf("%s%d rows of %d column%s: %s.", start, n, length(names), plural(length(names)), kind_words(template)),
     missing_words(names[has_missing(template)]),
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
                                            quoted(template$left_out)),
@@ -71,6 +71,5 @@ relation_words <- function(template, names) {
 #' @export
 format.synthesis <- function(x, ...) {
   lines <- NextMethod()
-  read <- describe_columns(x$table, sum(lengths(x$rows)))
-  c(paste("<synthesis>", read[1]), read[-1], lines[-(1:2)])
+  c(describe_columns(x$table, sum(lengths(x$rows)), "<synthesis> "), lines[-(1:2)])
 }
