@@ -14,8 +14,8 @@ laws_at_first <- 3L
 # Scores of the most promising flows. On the first fold the search starts from the middle of the grid and changes one
 # setting after the other. The best flow is then scored on all folds, and so is the second-best one if it is near the
 # option without a flow.
-# brief (in `setting`): the search goes on only if, on the first fold, the first flow is better than the option without a
-# flow by `hopeless_flow`. The attribute "first_gain" is otherwise what it added on the first fold.
+# brief (in `setting`): the search goes on only if, on the first fold, the first flow is better than the option
+# without a flow by `hopeless_flow`. The attribute "first_gain" is otherwise what it added on the first fold.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   brief <- !forced && isTRUE(setting$brief) && length(still) > 0
   best <- vapply(still, best_mean, 0)
