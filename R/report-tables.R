@@ -11,10 +11,23 @@ report_tables <- function(real, synthetic, holdout) {
   names <- colnames(points$real)
   if (is.null(names)) colnames(points$real) <- paste0("x", seq_len(ncol(points$real)))
   labels <- unique(judged$layout$column[judged$layout$type == "level"])
-  shares <- if (length(labels)) compare_shares(chosen$tables$real, chosen$tables$synthetic, labels)
+  frames <- named_frames(chosen$tables[c("real", "synthetic")])
+  shares <- if (length(labels)) compare_shares(frames$real, frames$synthetic, labels)
   c(points[c("real", "synthetic")],
     list(holdout = points$holdout, layout = judged$layout, shares = shares,
          notes = c(chosen$notes, note_on("left out, as the words name the rows", judged$left_out))))
+}
+
+# The tables as data frames with the names of the first one, or "x1", "x2", ..., where they have none.
+named_frames <- function(tables) {
+  names <- column_names(tables[[1]])
+  if (is.null(names)) names <- paste0("x", seq_len(ncol(tables[[1]])))
+  lapply(tables, function(x) {
+    given <- column_names(x)
+    x <- as.data.frame(x)
+    names(x) <- if (is.null(given)) names else given
+    x
+  })
 }
 
 note_on <- function(said, names) if (length(names)) paste0(said, ": ", quoted(names))
@@ -56,9 +69,10 @@ report_units <- function(tables, layout, reference) {
   if (is.null(layout)) in_units(tables, column_spread(reference)) else in_judged_units(tables, layout, reference)
 }
 
-# Which coordinates are compared one by one: all but levels, whose shares are compared. If there are only levels, these.
-single_coordinates <- function(layout, dim) {
-  if (is.null(layout)) return(seq_len(dim))
-  single <- which(!layout$type %in% "level")
-  if (length(single)) single else seq_len(dim)
+# The coordinates that are compared one by one: all but levels, whose shares are compared. If there are only levels,
+# these, as 0 and 1.
+single_coordinates <- function(points, layout) {
+  if (is.null(layout)) return(points)
+  single <- which(layout$type != "level")
+  if (length(single)) points[, single, drop = FALSE] else (points > 0) + 0
 }

@@ -200,13 +200,13 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   novelty <- report_novelty(shuffled, tables$layout, scaled, control)
   bar$tick(1)
 
-  single <- single_coordinates(tables$layout, ncol(tables$real))
+  single <- lapply(tables[c("real", "synthetic")], single_coordinates, tables$layout)
   ranked <- if (is.null(tables$layout)) tables else scaled
-  n_columns <- length(single) + length(unique(tables$shares$column))
+  n_columns <- ncol(single$real) + length(unique(tables$shares$column))
   report <- list(
     verdict = NULL, scores = score_table(scores, all, held, split_values, judged, scaled, control),
     splits = split_values, novelty = novelty$compared, alarms = novelty$alarms,
-    columns = compare_columns(tables$real[, single, drop = FALSE], tables$synthetic[, single, drop = FALSE], n_columns),
+    columns = compare_columns(single$real, single$synthetic, n_columns),
     correlation = judge_correlations(compare_correlations(ranked$real, ranked$synthetic), judged),
     shares = judge_shares(tables$shares, n_columns), notes = tables$notes,
     n = c(real = nrow(tables$real), synthetic = nrow(tables$synthetic), holdout = NROW(tables$holdout)),

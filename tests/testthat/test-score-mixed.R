@@ -181,5 +181,11 @@ test_that("fidelity() judges mixed tables: fresh rows, a copy, shuffled columns,
   expect_false(report$columns$agrees[report$columns$column == "age (missing)"])
   levels <- fidelity(real[c("sex", "ok")], fresh[c("sex", "ok")], splits = 2, n_permutations = 99)
   expect_identical(levels$columns$column, c("sex=M", "ok=TRUE"))
+  expect_equal(levels$columns$mean_real, c(mean(real$sex == "M"), mean(real$ok)))
+  pair <- data.frame(x1 = as.character(real$sex), x2 = as.character(real$ok))
+  words <- as.matrix(pair)
+  few <- list(splits = 2, n_permutations = 99)
+  expect_identical(do.call(fidelity, c(list(unname(words), unname(words[150:1, ])), few))$scores,
+                   do.call(fidelity, c(list(pair, words[150:1, ]), few))$scores)
   expect_error(fidelity(real, fresh, classifier = "tree"), "`classifier` must be one of")
 })
