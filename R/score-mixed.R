@@ -16,19 +16,11 @@
 #' columns, in the unit that each function states. In all other cases the squared distance of two rows is a sum over
 #' the columns, as in Gower's distance:
 #'
-<<<<<<< HEAD
 #' * A *number*, *date* or *time* adds the squared difference of the values, divided by the square of a unit. The unit
 #'   is the typical difference of two rows: \eqn{\sqrt 2}{sqrt(2)} times the standard deviation of the values, when
 #'   those outside the 5 and the 95 % quantile are moved to that quantile. (If this is 0, nothing is moved.) What a
 #'   value lies beyond these quantiles by more than one unit counts by its logarithm: an excess of \eqn{e} units becomes
 #'   \eqn{\log(1 + e)}{log(1 + e)}. Otherwise a few very large values would outweigh all other columns.
-=======
-#' * A *number*, *date* or *time* adds the squared difference of the values, divided by the square of a unit. The
-#'   unit is the typical difference of two rows: \eqn{\sqrt 2}{sqrt(2)} times the standard deviation of the values,
-#'   when those outside the 5 and the 95 % quantile are moved to that quantile. (If this is 0, nothing is moved.) What
-#'   a value lies beyond these quantiles by more than one unit counts by its logarithm: an excess of \eqn{e} units
-#'   becomes \eqn{\log(1 + e)}{log(1 + e)}. Otherwise a few very large values would outweigh all other columns.
->>>>>>> judges
 #' * An *ordered factor* counts as the numbers 1, 2, 3, ... of its levels, with the same unit.
 #' * A *factor*, *words* and `TRUE`/`FALSE` add 1 if the levels differ, otherwise 0. A missing value is a level of its
 #'   own, and so is each level that the first table does not have. The order and the names of the levels do not matter.
