@@ -51,8 +51,15 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
   z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
   columns <- which(colSums(open) > 0)
+  law <- NULL
+  if (n > most_settled_rows) {
+    some <- spaced_rows(n, most_settled_rows)
+    part <- settle_scores(z[some, , drop = FALSE], low[some, , drop = FALSE], high[some, , drop = FALSE], own, sweeps)
+    law <- gaussian_scores(part, shifted, spread)
+    sweeps <- few_sweeps
+  }
   for (sweep in seq_len(sweeps)) {
-    law <- gaussian_scores(z, shifted, spread)
+    if (is.null(law) || sweep > 1) law <- gaussian_scores(z, shifted, spread)
     precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
     for (j in columns) {
@@ -69,6 +76,10 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
   }
   z
 }
+
+# Of more rows, this many find the law first, and all rows need few sweeps.
+most_settled_rows <- 3000L
+few_sweeps <- 5L
 
 as_normal <- function(z, low, high) {
   pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)

@@ -19,7 +19,7 @@
 #' @param classifier The classifier of [c2st()].
 #' @param seed Governs folds, splits and forests, so that the result is a function of the arguments: a whole number.
 #' @param threads As in [efs_forward()].
-#' @return A data frame of class `comparison` with one row per table, and the columns
+#' @return A data frame of class `compared_tables` with one row per table, and the columns
 #' * `table`: the name, `"held-out rows"` for `holdout`;
 #' * `auc`, `auc_lower`, `auc_upper`: [c2st()] against `train`, with the 95 % interval (0.5 is best);
 #' * `novelty`, `novelty_5`, `duplicates`: [novelty()], median and 5th percentile (1 is as new as fresh rows), and the
@@ -50,7 +50,7 @@ compare <- function(train, tables, holdout = NULL, target = NULL, classifier = N
   }
   rows <- Map(judge, names(tables), tables)
   if (!is.null(holdout)) rows <- c(list(judge("held-out rows", holdout, NULL)), rows)
-  structure(do.call(rbind, unname(rows)), class = c("comparison", "data.frame"), train = nrow(train))
+  structure(do.call(rbind, unname(rows)), class = c("compared_tables", "data.frame"), train = nrow(train))
 }
 
 check_compared <- function(tables) {
@@ -89,12 +89,12 @@ scaled_tables <- function(train, table) {
 }
 
 #' @rdname compare
-#' @param x A `comparison` object.
+#' @param x A `compared_tables` object.
 #' @param ... Not used.
 #' @export
-print.comparison <- function(x, ...) {
+print.compared_tables <- function(x, ...) {
   check_dots("print()", ...)
-  cat(sprintf("<comparison> %d table%s beside %s training rows\n", nrow(x), if (nrow(x) == 1) "" else "s",
+  cat(sprintf("<compared_tables> %d table%s beside %s training rows\n", nrow(x), if (nrow(x) == 1) "" else "s",
               format(attr(x, "train"))))
   shown <- as.data.frame(unclass(x)[intersect(names(x), c("table", comparison_columns, "duplicates", "rows"))])
   shown <- shown[vapply(shown, function(values) !all(is.na(values)), NA)]
@@ -115,7 +115,7 @@ comparison_labels <- c(auc = "classifier AUC", novelty = "novelty", energy = "en
 #' @details `plot()` draws one panel per measure and one line per table. A dashed line stands where a perfect table
 #'   would be, and a band shows the interval of the AUC.
 #' @export
-plot.comparison <- function(x, ...) {
+plot.compared_tables <- function(x, ...) {
   check_dots("plot()", ...)
   shown <- Filter(function(name) any(!is.na(x[[name]])), intersect(comparison_columns, names(x)))
   old <- graphics::par(no.readonly = TRUE)

@@ -119,7 +119,7 @@ classify <- function(x, n, classifier, layout, folds = 5L, k = NULL, level = 0.9
   terms <- NA_character_
   if ("knn" %in% used) score$knn <- neighbour_scores(x, label, fold, k, threads, is.null(layout))
   if ("quadratic" %in% used) {
-    found <- quadratic_features(x, fold)
+    found <- quadratic_features(x, fold, layout)
     score$quadratic <- drop(ridge_scores(found$features, as.matrix(label), fold))
     terms <- found$terms
   }
@@ -164,7 +164,9 @@ other_folds <- function(x, fold, k, threads, scale = TRUE) {
 }
 
 # Normal scores z of the columns, their squares and their products, as far as there is room.
-quadratic_features <- function(x, fold) {
+# With a layout, terms that others determine are left out: squares of 0/1, and products within one column.
+quadratic_features <- function(x, fold, layout = NULL) {
+  if (!is.null(layout)) return(mixed_features(x, fold, layout))
   z <- apply(x, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
   z <- sweep(z, 2, column_spread(z), "/")
   d <- ncol(z)
@@ -180,6 +182,29 @@ quadratic_features <- function(x, fold) {
       cbind(z, (z^2 - 1) / sqrt(2), z[, pair[1, ]] * z[, pair[2, ]])
     }
   )
+  list(features = features, terms = terms)
+}
+
+mixed_features <- function(x, fold, layout) {
+  last <- layout$type == "level" & duplicated(layout$column) & !duplicated(layout$column, fromLast = TRUE)
+  z <- apply(x[, !last, drop = FALSE], 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
+  layout <- layout[!last, ]
+  z <- sweep(sweep(z, 2, colMeans(z)), 2, column_spread(z), "/")
+  numbers <- which(layout$type == "number")
+  room <- min(1000, (nrow(z) - max(tabulate(fold))) / 4)
+  features <- z
+  terms <- "columns"
+  squares <- (z[, numbers, drop = FALSE]^2 - 1) / sqrt(2)
+  if (length(numbers) && ncol(features) + ncol(squares) <= room) {
+    features <- cbind(features, squares)
+    terms <- "columns and squares"
+  }
+  pair <- if (ncol(z) > 1) utils::combn(ncol(z), 2) else matrix(0L, 2, 0)
+  pair <- pair[, layout$column[pair[1, ]] != layout$column[pair[2, ]], drop = FALSE]
+  if (ncol(pair) && ncol(features) + ncol(pair) <= room) {
+    features <- cbind(features, z[, pair[1, ], drop = FALSE] * z[, pair[2, ], drop = FALSE])
+    terms <- if (length(numbers)) "columns, squares and products" else "columns and products"
+  }
   list(features = features, terms = terms)
 }
 
@@ -271,7 +296,7 @@ auc_deals <- function(pooled, first, settings) {
     ranks$knn <- apply(label, 2, function(y) rowMeans(matrix(y[near], size)))
   }
   if (classifier %in% c("both", "quadratic")) {
-    ranks$quadratic <- ridge_scores(quadratic_features(pooled, fold)$features, label, fold)
+    ranks$quadratic <- ridge_scores(quadratic_features(pooled, fold, settings$layout)$features, label, fold)
   }
   if (classifier == "forest") {
     frame <- judged_frame(pooled, settings$layout)

@@ -18,7 +18,9 @@
 #'
 #' * A *number*, *date* or *time* adds the squared difference of the values, divided by the square of a unit. The unit
 #'   is the typical difference of two rows: \eqn{\sqrt 2}{sqrt(2)} times the standard deviation of the values, when
-#'   those outside the 5 and the 95 % quantile are moved to that quantile. (If this is 0, nothing is moved.)
+#'   those outside the 5 and the 95 % quantile are moved to that quantile. (If this is 0, nothing is moved.) What a
+#'   value lies beyond these quantiles by more than one unit counts by its logarithm: an excess of \eqn{e} units becomes
+#'   \eqn{\log(1 + e)}{log(1 + e)}. Otherwise a few very large values would outweigh all other columns.
 #' * An *ordered factor* counts as the numbers 1, 2, 3, ... of its levels, with the same unit.
 #' * A *factor*, *words* and `TRUE`/`FALSE` add 1 if the levels differ, otherwise 0. A missing value is a level of its
 #'   own, and so is each level that the first table does not have. The order and the names of the levels do not matter.
@@ -214,29 +216,40 @@ layout_names <- function(layout) {
 # in their own unit.
 in_judged_units <- function(tables, layout, reference, scale = TRUE) {
   numbers <- which(layout$type == "number")
-  unit <- rep(1, nrow(layout))
-  if (scale) unit[numbers] <- vapply(numbers, function(j) typical_difference(reference[, j]), 0)
-  middle <- vapply(numbers, function(j) stats::median(reference[, j], na.rm = TRUE), 0)
-  middle[is.na(middle)] <- 0
-  in_units(lapply(tables, function(x) if (!is.null(x)) fill_numbers(x, numbers, middle)), unit)
+  places <- lapply(numbers, function(j) number_place(reference[, j]))
+  lapply(tables, function(x) {
+    if (is.null(x)) return(NULL)
+    for (i in seq_along(numbers)) {
+      values <- x[, numbers[i]]
+      values[is.na(values)] <- places[[i]]$middle
+      x[, numbers[i]] <- if (scale) place_numbers(values, places[[i]]) else values
+    }
+    x
+  })
 }
 
-fill_numbers <- function(x, numbers, middle) {
-  for (i in seq_along(numbers)) {
-    gone <- is.na(x[, numbers[i]])
-    if (any(gone)) x[gone, numbers[i]] <- middle[i]
-  }
-  x
-}
-
-# sqrt(2) times the standard deviation of values that are moved to the 5 and the 95 % quantile if they lie outside.
-typical_difference <- function(values) {
+# list(middle, unit, ends): the median; sqrt(2) times the standard deviation of the values, when those outside the 5 and
+# the 95 % quantile are moved there; and the ends beyond which values count by their logarithm.
+number_place <- function(values) {
   values <- values[!is.na(values)]
-  if (length(values) < 2) return(1)
+  if (!length(values)) return(list(middle = 0, unit = 1, ends = c(0, 0)))
   ends <- stats::quantile(values, c(0.05, 0.95), names = FALSE)
-  spread <- sqrt(2) * spread_of(pmin(pmax(values, ends[1]), ends[2]))
-  if (!isTRUE(spread > 0)) spread <- sqrt(2) * spread_of(values)
-  if (isTRUE(spread > 0)) spread else 1
+  unit <- sqrt(2) * spread_of(pmin(pmax(values, ends[1]), ends[2]))
+  if (!isTRUE(unit > 0)) unit <- sqrt(2) * spread_of(values)
+  if (!isTRUE(unit > 0)) unit <- 1
+  list(middle = stats::median(values), unit = unit, ends = ends)
+}
+
+# Numbers in units from the median.
+place_numbers <- function(values, place) {
+  z <- within_units((values - place$middle) / place$unit)
+  low <- (place$ends[1] - place$middle) / place$unit - 1
+  high <- (place$ends[2] - place$middle) / place$unit + 1
+  above <- z > high
+  below <- z < low
+  z[above] <- high + log1p(z[above] - high)
+  z[below] <- low - log1p(low - z[below])
+  z
 }
 
 # Two samples that are treated alike, as matrices in units of all rows together.

@@ -14,13 +14,13 @@ laws_at_first <- 3L
 # Scores of the most promising flows. On the first fold the search starts from the middle of the grid and changes one
 # setting after the other. The best flow is then scored on all folds, and so is the second-best one if it is near the
 # option without a flow.
-# brief (in `setting`): a flow goes on only if it is better than the option without a flow on the first fold; the search
-# ends after its first look otherwise. The attribute "first_gain" is then what the best flow added on the first fold.
+# brief (in `setting`): the search goes on only if, on the first fold, the first flow is better than the option
+# without a flow by `hopeless_flow`. The attribute "first_gain" is otherwise what it added on the first fold.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   brief <- !forced && isTRUE(setting$brief) && length(still) > 0
   best <- vapply(still, best_mean, 0)
   first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
-  least <- if (forced) -Inf else max(first_without, -Inf) - if (brief) 0 else near_no_flow
+  least <- if (forced) -Inf else max(first_without, -Inf) + if (brief) hopeless_flow else -near_no_flow
   places <- vapply(still, function(scores) scores$candidate$place, "")
   place <- if (length(still)) places[which.max(best)] else "scaled"
   rivals <- rival_specs(specs, still)
