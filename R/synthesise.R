@@ -67,8 +67,7 @@
 #' @param control,threads,progress As in [efs()].
 #' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. Beside
 #'   [simulate()][simulate.synthesis] and [predict()][predict.synthesis] it has the methods of [efs()] for `print()`,
-#'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()` and `plot()`. It has no positions on the latent
-#'   side, so `interpolate()` and `predict(type = "latent")` are errors.
+#'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()`, `plot()` and `interpolate()`.
 #' @references
 #' Hoff PD (2007). Extending the rank likelihood for semiparametric copula estimation. Annals of Applied Statistics 1.
 #' \doi{10.1214/07-AOAS107}
