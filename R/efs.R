@@ -148,8 +148,10 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   control$laws <- check_laws(law, law_settings)
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
-  fit_table(table, choose_latent(latent, table, control$min_rows), blocks, control, record_call(match.call(), "efs"),
-            "efs", began, threads_within(threads), progress)
+  latent <- choose_latent(latent, table, control$min_rows)
+  call <- record_call(match.call(), "efs")
+  threads <- threads_within(threads)
+  fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)
 }
 
 check_scale <- function(scale) {

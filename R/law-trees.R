@@ -20,7 +20,7 @@
 #' Where a coordinate has no linear function, \eqn{a_j} is 0, \eqn{y_i} is \eqn{z_{ij}}{z_ij}, and \eqn{g_j} is
 #' \eqn{\phi_j}.
 #'
-#' A row in a *heavy cell*, a cell with at least 2 % of the probability under \eqn{\phi_j}, has no kernel in
+#' A row in a *heavy cell*, a cell with at least 5 % of the probability under \eqn{\phi_j}, has no kernel in
 #' \eqn{f_{jt}}{f_jt}. It contributes \eqn{\phi_j(z_j) / P(\mathrm{cell})}{phi_j(z_j) / P(cell)} within the cell and 0
 #' elsewhere.
 #'
@@ -86,7 +86,7 @@ trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(
 trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
 
 # A cell with this probability is heavy: it has a probability of its own, and no kernel.
-heavy_mass <- 0.02
+heavy_mass <- 0.05
 
 # With a larger share of rows in heavy cells a coordinate has no linear function.
 most_heavy_rows <- 0.3
@@ -251,13 +251,18 @@ fit_coordinate <- function(law, sample, j) {
   cells <- law$cells[[j]]
   heavy <- heavy_of(cells, sample$cell[, j])
   y <- ifelse(heavy > 0, sample$settled[, j], sample$points[, j])
-  one <- list(slopes = numeric(), intercept = 0, response = y)
-  one$middle <- law$centre[j]
-  one$spread <- law$scale[j]
-  if (law$linear && j > 1 && mean(heavy > 0) <= most_heavy_rows) {
-    one <- ridge_regression(sample$regression, y, j - 1)
-    one$middle <- mean(one$response)
-    one$spread <- max(stats::sd(one$response), least_spread * law$scale[j])
+  mostly <- mean(heavy > 0) > most_heavy_rows
+  one <- list(slopes = numeric(), intercept = 0, response = y, own = numeric(length(y)), middle = law$centre[j],
+              spread = law$scale[j])
+  if (law$linear && j > 1) {
+    target <- if (mostly) sample$points[, j] else y
+    line <- ridge_regression(sample$regression, target, j - 1)
+    one[c("slopes", "intercept")] <- line[c("slopes", "intercept")]
+    one$own <- target - line$response
+    one$middle <- mean(line$response)
+    one$spread <- max(stats::sd(line$response), least_spread * law$scale[j])
+    # a leaf knows the shares of its cells, whatever the linear function is
+    one$response <- if (mostly) ifelse(heavy > 0, y, y - one$own) else line$response
   }
   # the last cell, that of the wide law, is the whole line
   one$cells <- cbind(rbind(cells$low, cells$high)[, cells$heavy > 0, drop = FALSE], c(-Inf, Inf))
@@ -266,7 +271,7 @@ fit_coordinate <- function(law, sample, j) {
   spread <- if (sum(heavy == 0) > 1) stats::sd(one$response[heavy == 0]) else 0
   one$width <- largest_width * max(spread, least_spread * law$scale[j])
   rows <- spaced_rows(nrow(sample$points), most_rows_of_choice)
-  at <- own_responses(law, one, j, sample$points)[rows]
+  at <- own_responses(one, j, sample$points)[rows]
   each <- leaf_density(law, one, j, sample$points[rows, , drop = FALSE], at, sample$bags[rows, , drop = FALSE],
                        thread_count(), number_of_widths)
   chosen <- choose_smoothing(each, stats::dnorm(at, one$middle, one$spread),
@@ -349,14 +354,7 @@ linear_shift <- function(one, settled) {
 }
 
 # Coordinate j of the rows of the fit less the linear function of the other rows.
-own_responses <- function(law, one, j, points) {
-  cells <- law$cells[[j]]
-  cell <- cell_of(cells, points[, j])
-  held <- heavy_of(cells, cell) > 0
-  at <- one$response
-  at[held] <- at[held] + points[held, j] - cells$mean[cell[held]]
-  at
-}
+own_responses <- function(one, j, points) points[, j] - one$own
 
 trees_density <- function(law, points, threads, self = FALSE) {
   points <- unname(points)
@@ -365,7 +363,7 @@ trees_density <- function(law, points, threads, self = FALSE) {
   value <- numeric(nrow(points))
   for (j in seq_len(ncol(points))) {
     one <- law$coordinates[[j]]
-    at <- if (self) own_responses(law, one, j, points) else points[, j] - linear_shift(one, settled)
+    at <- if (self) own_responses(one, j, points) else points[, j] - linear_shift(one, settled)
     density <- leaf_density(law, one, j, points, at, bags, threads)[, 1]
     backoff <- stats::dnorm(at, one$middle, one$spread)
     value <- value + mix_log(density, backoff, log_wide(law, j, points[, j]), one$backoff)

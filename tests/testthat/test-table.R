@@ -207,8 +207,7 @@ test_that("numbers with a class are read with their meaning or refused", {
   for (class in names(refused)) {
     x$n <- refused[[class]]
     said <- sprintf("must have numeric columns only, but column \"n\" is of class \"%s\";", class)
-    for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) novelty(d, d),
-                      function(d) integrate_data(d, rep(1:2, 20), 1))) {
+    for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) integrate_data(d, rep(1:2, 20), 1))) {
       expect_error(call(x), said, fixed = TRUE)
     }
   }
