@@ -134,8 +134,9 @@ judged_type <- function(values, what, name) {
   if (inherits(values, "Date")) return("date")
   if (inherits(values, "POSIXct")) return("time")
   if (!is.null(column_kind_of(values, number_kinds()))) return("number")
-  fail("Column \"%s\" of `%s` is of class \"%s\"; columns must be numbers, dates, times, factors, words or logical.",
-       name, what, class(values)[1])
+  fail(paste("Column \"%s\" of `%s` must hold numbers, dates, times, factors, words or logical values, but is of class",
+             "\"%s\"; %sleave it out."),
+       name, what, class(values)[1], column_advice(values))
 }
 
 # How numbers are read: the fitted column of the first table that has some, and its code. NULL: as they are.

@@ -132,7 +132,7 @@ test_that("what cannot be compared is refused in one sentence, and row names are
   expect_error(novelty(transform(real, day = as.numeric(day)), real), "\"day\" holds dates in `train` but numbers")
   expect_error(c2st(transform(real, money = Inf), fresh), "`real` must not contain infinite values, but rows 1, 2, 3")
   expect_error(prdc(transform(real, l = I(as.list(money))), transform(fresh, l = I(as.list(money)))),
-               "Column \"l\" of `real` is of class \"AsIs\"; columns must be numbers")
+               "Column \"l\" of `real` must hold numbers, dates, .*, but is of class \"AsIs\"; leave it out")
   expect_error(energy_distance(real, fresh[-1]), "`y` lacks the column \"age\"")
   named <- function(x) cbind(x, id = paste0("row", seq_len(nrow(x))))
   expect_message(found <- energy_distance(named(real), named(fresh)), "Left out.*\"id\"")

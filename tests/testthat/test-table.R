@@ -210,6 +210,12 @@ test_that("numbers with a class are read with their meaning or refused", {
     for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) integrate_data(d, rep(1:2, 20), 1))) {
       expect_error(call(x), said, fixed = TRUE)
     }
+    # scores read dates, times and factors too
+    if (class %in% c("Date", "POSIXct", "factor")) {
+      expect_identical(novelty(x, x)$duplicates, 1)
+    } else {
+      expect_error(novelty(x, x), sprintf("logical values, but is of class \"%s\";", class), fixed = TRUE)
+    }
   }
   expect_error(efs(transform(x, n = refused$Date)), "give as.numeric() of it", fixed = TRUE)
   expect_error(efs(transform(x, n = refused$haven_labelled)), "haven::as_factor() of it", fixed = TRUE)
@@ -263,11 +269,14 @@ test_that("what is not a table is refused in one sentence", {
   odd <- list(sum, function(x) x, new("particleflow_odd", a = 1), new.env(), quote(x), NULL, 1:3, "a", list(1), y ~ x,
               array(1:8, c(2, 2, 2)), matrix("a", 2, 2), matrix(TRUE, 3, 2), factor("a"))
   x <- small()
+  scores <- list(function(d) novelty(d, x), function(d) novelty(x, d), function(d) fidelity(x, d),
+                 function(d) energy_distance(x, d))
   for (one in odd) {
     said <- "must be a numeric matrix or a data frame of numeric columns, not"
-    for (call in list(efs, pushforward, function(d) gpa(x, d), function(d) novelty(d, x), function(d) novelty(x, d),
-                      function(d) fidelity(x, d), function(d) energy_distance(x, d),
-                      function(d) integrate_data(d, 1:2, 1))) {
+    calls <- list(efs, pushforward, function(d) gpa(x, d), function(d) integrate_data(d, 1:2, 1))
+    # scores read matrices of words too
+    if (!is.matrix(one)) calls <- c(calls, scores)
+    for (call in calls) {
       expect_error(call(one), said, class = "particleflow_input")
     }
   }
@@ -287,9 +296,12 @@ test_that("missing values are named by row and column", {
   expect_error(predict(efs_by_rule(small()), x),
                "`newdata` must not contain NA, NaN or infinite values, but rows 3, 5, 9", fixed = TRUE)
   x <- small()
-  x$n[7] <- NA
+  x$b[7] <- -Inf
   expect_error(novelty(small(), x),
-               "`train` must not contain NA, NaN or infinite values, but row 7 does, in column \"n\"", fixed = TRUE)
+               "`train` must not contain NA, NaN or infinite values, but row 7 does, in column \"b\"", fixed = TRUE)
+  x$n[7] <- NA # missing values are read by scores, infinite ones are not
+  expect_error(novelty(small(), x), "`train` must not contain infinite values, but row 7 does, in column \"b\"",
+               fixed = TRUE)
 })
 
 test_that("names of any bytes are taken, and messages about them are messages", {
