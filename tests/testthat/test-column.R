@@ -10,7 +10,8 @@ test_that("each kind reads its class, and gives values back to the last bit", {
   labelled <- structure(c(1.5, 2, -3), label = "dose")
   cases <- list(
     number = c(0.1, -1e-300, 1e99, .Machine$double.xmin), number = c(0, 5e-324, -2^-1060), number = labelled,
-    number = c(1e160, -3e155, 1), integer = c(-5L, .Machine$integer.max, 0L), integer = structure(1:3, label = "visits"),
+    number = c(1e160, -3e155, 1), integer = c(-5L, .Machine$integer.max, 0L),
+    integer = structure(1:3, label = "visits"),
     number = I(c(1, 2.5)), unit = as.difftime(c(1.5, 20), units = "hours")
   )
   for (i in seq_along(cases)) {

@@ -122,7 +122,7 @@ test_that("the density is the mean over trees, out-of-bag at the rows of the fit
   for (j in 1:4) {
     at <- new[, j] - particleflow:::linear_shift(slots(law, j), settled)
     fresh <- fresh + reference_density(law, j, new, at, matrix(1, 40, 6))
-    own <- particleflow:::own_responses(law, slots(law, j), j, data$z)
+    own <- particleflow:::own_responses(slots(law, j), j, data$z)
     self <- self + reference_density(law, j, data$z, own, bags == 0)
   }
   expect_equal(particleflow:::law_density(law, new, 1L)[, 1], fresh, tolerance = tolerance$kernel)
