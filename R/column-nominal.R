@@ -39,7 +39,7 @@ level_order <- function(values, others = NULL) {
   words <- value_words(values)
   counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
   levels <- names(counts)
-  if (length(levels) < 3 || is.null(others)) return(levels)
+  if (length(levels) < 3 || is.null(others) || ncol(others) == 0) return(levels)
   n <- as.vector(counts)
   means <- rowsum(others, match(words, levels)) / n
   means <- sweep(means, 2, colSums(means * n) / sum(n)) * n / (n + few_rows)

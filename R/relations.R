@@ -121,10 +121,10 @@ shape_relation <- function(at, sources, columns, kinds, safe) {
 }
 
 # Numbers of a column that takes many values, NULL for other columns.
-exact_number <- function(columns, kinds, j) {
+exact_number <- function(columns, kinds, j, least = max(10, length(columns[[j]]) / 20)) {
   if (!kinds[[j]]$numeric) return(NULL)
   x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
-  if (length(unique(x)) > max(10, length(x) / 20)) x
+  if (length(unique(x)) > least) x
 }
 
 # The ends of the values of a column.
@@ -158,7 +158,7 @@ most_terms <- 6L
 
 # Numbers that are sums of multiples of other numbers: totals, differences.
 sum_relations <- function(free, columns, kinds) {
-  numbers <- lapply(free, function(j) exact_number(columns, kinds, j))
+  numbers <- lapply(free, function(j) exact_number(columns, kinds, j, least = 3))
   some <- which(!vapply(numbers, is.null, NA))
   if (length(some) < 3) return(list())
   x <- matrix(unlist(numbers[some]), length(columns[[1]]))

@@ -87,6 +87,13 @@ column_pieces <- function(j, values, template) {
 # [pieces, 2]: the scores that stand for the values. Neighbouring cells are joined.
 value_ranges <- function(values, column, code, name) {
   values <- like_column(values, column, code, name)
+  open <- is.numeric(values) & is.infinite(values)
+  if (any(open)) {
+    if (length(values) != 2 || values[1] > 0 && open[1] || values[2] < 0 && open[2] || all(open)) {
+      fail("`given` needs one value or c(from, to) for \"%s\", of which one may be infinite.", name)
+    }
+    values[open] <- values[!open] # the other end; this one is opened below
+  }
   numbers <- in_column(paste0("\"", name, "\""), "given", code$number(values, column$state))
   levels <- code$name %in% c("nominal", "ordered", "logical")
   if (!levels && length(numbers) == 2) {
@@ -103,6 +110,7 @@ value_ranges <- function(values, column, code, name) {
   if (levels && any(range[, 1] == range[, 2])) {
     fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
   }
+  if (any(open)) range[, which(open)] <- c(-Inf, Inf)[open]
   range[range <= -largest_score] <- -Inf
   range[range >= largest_score] <- Inf
   if (all(range[, 1] == range[, 2] & is.infinite(range[, 1])) || any(range[, 1] > range[, 2])) {

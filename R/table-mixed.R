@@ -27,7 +27,7 @@ read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL
 
 read_mixed_columns <- function(x, columns, id, constraints, combine) {
   names <- column_names(x)
-  kinds <- mixed_kinds(x, names, with_identifiers(columns, id))
+  kinds <- mixed_kinds(x, names, with_identifiers(columns, id, names))
   left_out <- which(vapply(kinds, is.null, NA))
   if (length(left_out)) {
     left <- names[left_out]
@@ -62,9 +62,11 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   c(scores, list(template = template))
 }
 
-with_identifiers <- function(columns, id) {
+with_identifiers <- function(columns, id, names) {
   if (is.null(id)) return(columns)
   if (!is.character(id) || anyNA(id)) fail("`id` must name columns of `x`, not %s.", describe(id))
+  unknown <- setdiff(id, names)
+  if (length(unknown)) fail("`id` names %s, but `x` has no such column.", quoted(unknown))
   columns[id] <- list(column_identifier())
   columns
 }

@@ -166,3 +166,12 @@ test_that("what cannot be is refused in one sentence", {
   expect_identical(nrow(simulate(gaussian, 0, seed = 1, given = list(sex = "F"))), 0L)
   expect_error(simulate(gaussian, 5, given = data.frame(sex = c("F", "M"))), "one row", class = "particleflow_input")
 })
+
+test_that("a range may be open to one side", {
+  set.seed(61)
+  x <- data.frame(a = rexp(80), b = rpois(80, 4))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  high <- simulate(fit, 200, seed = 1, given = list(a = c(1, Inf), b = c(-Inf, 3)))
+  expect_true(all(high$a >= 1) && all(high$b <= 3))
+  expect_error(simulate(fit, 2, given = list(a = c(Inf, 1))), "of which one may be infinite")
+})

@@ -165,3 +165,15 @@ test_that("only combinations that occur come out", {
   expect_error(quick(x, combine = list(c("stage", "grade"), c("stage", "y"))), "part of one combination",
                class = "particleflow_input")
 })
+
+test_that("totals of small counts are kept", {
+  set.seed(62)
+  x <- data.frame(a = rpois(100, 5), b = rpois(100, 3))
+  x$total <- x$a + x$b
+  new <- simulate(synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE), 1000, seed = 1)
+  expect_true(all(new$total == new$a + new$b))
+  both <- data.frame(a = sample(c("u", "v", "w"), 50, TRUE), b = sample(c("x", "y"), 50, TRUE))
+  fit <- synthesise(both, combine = c("a", "b"), quiet = TRUE)
+  expect_true(all(do.call(paste, simulate(fit, 200, seed = 1)) %in% do.call(paste, both)))
+  expect_error(synthesise(both, id = "nosuch"), "`id` names \"nosuch\", but `x` has no such column.", fixed = TRUE)
+})
