@@ -22,14 +22,16 @@
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
-#' in [efs()]. The law is not restricted to a Gaussian copula: mixtures, kernels with local covariances, and mixtures of
-#' these are searched.
+#' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
+#' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
+#' and the search for a better one goes on only if this one adds to the likelihood on the first fold.
 #'
 #' @section The likelihood:
 #' The log-likelihood of a row is \eqn{\log \int_C q(z)\,dz}{log of the integral of q over C} for the coordinates with
 #' cells \eqn{C}, plus \eqn{\log dz/dx} for each value without a cell. It is the log-density of the continuous columns
 #' and the log-probability of the others, together. The integral is the mean over draws within the cells (importance
-#' sampling from a Gaussian law). With few draws the logarithm of this mean is too low on average; the search uses four
+#' sampling: half of the draws come from a Gaussian law of all scores, half are independent of each other). With few
+#' draws the logarithm of this mean is too low on average; the search uses four
 #' draws, and `predict(type = "log_density")` uses `draws`.
 #'
 #' @section Exact relations:
@@ -38,10 +40,12 @@
 #' one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. Of
 #' several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
 #' `print()` names the relations. A relation is taken if it holds in all rows and chance alone would let it hold with a
-#' probability below 1e-6.
-#' A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#' probability below 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
 #'
 #' @section What it does not do:
+#' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
+#' table, above all those of rare levels; [associations()] shows it.
+#'
 #' The fit contains the training rows. Nothing in this package makes data anonymous. Look at [fidelity()] and
 #' [novelty()] before you use new rows.
 #'

@@ -114,11 +114,14 @@ to_png("old-and-new.png", 1300, 700, draw_old_and_new)
 
 # Median distance to the nearest training row of the same class, without scaling the columns, for three
 # kinds of rows: the new rows, the held-out rows, and each training row against the others (leave-one-out).
-# The last kind helps where a class has few held-out rows.
+# The last kind helps where a class has few held-out rows. Fewer than five of them have no ratio.
 novelty_table <- function(space) {
   rows <- lapply(classes, function(class) {
     part <- function(table) space(table[table$class == class, ])
-    heldout_side <- novelty(part(new), part(train), part(heldout), scale = FALSE)
+    kept <- part(heldout)
+    heldout_side <- list(ratio = NA_real_, distance = list(reference = NA_real_))
+    # with fewer than 20 held-out rows novelty() warns that the ratio is rough
+    if (nrow(kept) >= 5) heldout_side <- suppressWarnings(novelty(part(new), part(train), kept, scale = FALSE))
     train_side <- novelty(part(new), part(train), scale = FALSE)
     data.frame(
       class = class, train = sum(train$class == class), heldout = sum(heldout$class == class),
