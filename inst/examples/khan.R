@@ -168,7 +168,7 @@ if (has_khan) {
        the training row alone, and the ratios are below 1 whatever the new rows are. Judge novelty by
        the first table. Do not take the new rows for whole measurements, because their noise is
        missing.", 100 * tail(fit$latent$explained, 1), 100 * min(residual), 100 * max(residual))
-  apart <- latent_space[latent_space$d_heldout > 1.5 * latent_space$d_loo, ]
+  apart <- latent_space[which(latent_space$d_heldout > 1.5 * latent_space$d_loo), ]
   say("- Held-out rows of %s lie %.1f to %.1f times as far from the training rows as training rows lie from
        each other, because Khan's test set is not a random split (in training, BL and NB are cell lines
        only). For these classes the ratio to leave-one-out is fairer. New rows can only be like the training rows.",
@@ -181,8 +181,8 @@ if (has_khan) {
          are, without a flow.", paste(still$group, collapse = " and "))
   }
   say("- %s: too few rows for a flow, so their new rows are a smoothed bootstrap: a training row plus
-       noise of one spacing. Little can be known about these classes. BL's ratio to held-out rows rests
-       on %d distances, and %d rows say next to nothing about the shape of a class in ten dimensions.",
+       noise of one spacing. Little can be known about these classes. BL has %d held-out rows, too few for
+       a ratio, and %d rows say next to nothing about the shape of a class in ten dimensions.",
       paste(sprintf("%s (%d rows)", bare$group, bare$n), collapse = " and "),
       latent_space$heldout[1], latent_space$train[1])
 }
