@@ -78,10 +78,6 @@ if (requireNamespace("bit64", quietly = TRUE)) {
 # a law that is fitted at once; the choice of laws has tests of its own
 quick <- function(x, ...) synthesise(x, ..., law = law_student(), flow = FALSE, quiet = TRUE)
 
-# `$` matches names partially; a hit of another field would be a fault
-old <- options(warnPartialMatchDollar = TRUE)
-withr::defer(options(old), teardown_env())
-
 columns_of <- function(x) lapply(seq_len(ncol(x)), function(j) if (is.data.frame(x)) x[[j]] else x[, j])
 
 test_that("awkward tables are read and written exactly", {
@@ -105,6 +101,9 @@ test_that("awkward tables are read and written exactly", {
 })
 
 test_that("new rows of awkward tables have their classes, types, levels and attributes", {
+  # `$` matches names partially; a hit of another field would be a fault
+  matching <- options(warnPartialMatchDollar = TRUE)
+  on.exit(options(matching))
   for (name in names(awkward)) {
     x <- awkward[[name]]
     expect_no_warning(fit <- quick(x))
@@ -134,8 +133,7 @@ test_that("new rows of awkward tables have their classes, types, levels and attr
 })
 
 test_that("a grouped tibble comes back as a tibble", {
-  skip_if_not_installed("dplyr")
-  x <- dplyr::group_by(tibble::as_tibble(awkward$factor), f)
+  x <- structure(awkward$factor, class = c("grouped_df", "tbl_df", "tbl", "data.frame"))
   new <- simulate(quick(x), 5, seed = 1)
   expect_s3_class(new, "tbl_df")
   expect_identical(levels(new$f), levels(x$f))

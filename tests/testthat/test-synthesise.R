@@ -134,7 +134,13 @@ test_that("a fit that was saved is the same in another session", {
   x$day <- as.Date("2024-02-28") + rpois(n, 3)
   x$y <- ifelse(runif(n) < 0.2, NA, rexp(n))
   fit <- quick(x)
-  folder <- withr::local_tempdir()
+  folder <- tempfile()
+  dir.create(folder)
+  before <- setwd(folder)
+  on.exit({
+    setwd(before)
+    unlink(folder, recursive = TRUE)
+  })
   saveRDS(list(fit = fit, x = x, path = .libPaths()), file.path(folder, "fit.rds"))
   code <- c(
     "all <- readRDS('fit.rds')", ".libPaths(all$path)", "library(particleflow)",
@@ -143,7 +149,7 @@ test_that("a fit that was saved is the same in another session", {
   )
   writeLines(code, file.path(folder, "run.R"))
   program <- file.path(R.home("bin"), "Rscript")
-  withr::with_dir(folder, system2(program, c("--vanilla", "run.R"), stdout = FALSE, stderr = FALSE))
+  system2(program, c("--vanilla", "run.R"), stdout = FALSE, stderr = FALSE)
   expect_identical(readRDS(file.path(folder, "out.rds")),
                    list(simulate(fit, 30, seed = 4), predict(fit, x, draws = 3),
                         simulate(fit, 10, seed = 4, given = list(c = TRUE))))
