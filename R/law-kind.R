@@ -100,7 +100,7 @@
 #' fit
 #' simulate(fit, 3, seed = 1)
 #'
-#' # independent normal columns, `stretch` times as wide as the particles: one fit for three values
+#' # independent normal columns, `stretch` times as wide as the particles: one fit
 #' wide <- law_kind(
 #'   "my_normal",
 #'   fit = function(points, stretch = 1) {
