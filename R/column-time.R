@@ -2,26 +2,21 @@
 
 #' @rdname column_kind
 #' @export
-column_date <- function(lower = NULL, upper = NULL) {
-  margin_kind("date", function(values) inherits(values, "Date"), number = function(values, state) as.double(values),
-              back = function(x, state) {
-                give_attributes(if (state$integer) whole_number(x) else x, state)
-              },
-              keep = function(values) c(list(integer = is.integer(values)), kept_attributes(values)),
-              lower = time_end(lower, "lower", as.Date), upper = time_end(upper, "upper", as.Date),
-              description = function(state) "dates", numeric = FALSE)
-}
+column_date <- function(lower = NULL, upper = NULL) clock_kind("date", "Date", lower, upper, as.Date)
 
 #' @rdname column_kind
 #' @export
-column_time <- function(lower = NULL, upper = NULL) {
-  margin_kind("time", function(values) inherits(values, "POSIXct"), number = function(values, state) as.double(values),
-              back = function(x, state) {
-                give_attributes(if (state$integer) whole_number(x) else x, state)
-              },
-              keep = function(values) c(list(integer = is.integer(values)), kept_attributes(values)),
-              lower = time_end(lower, "lower", as.POSIXct), upper = time_end(upper, "upper", as.POSIXct),
-              description = function(state) "times", numeric = FALSE)
+column_time <- function(lower = NULL, upper = NULL) clock_kind("time", "POSIXct", lower, upper, as.POSIXct)
+
+# read: turns an end that the user gives into a value of the class.
+clock_kind <- function(name, class, lower, upper, read) {
+  margin_kind(
+    name, function(values) inherits(values, class), number = function(values, state) as.double(values),
+    back = function(x, state) give_attributes(if (state$integer) whole_number(x) else x, state),
+    keep = function(values) c(list(integer = is.integer(values)), kept_attributes(values)),
+    lower = time_end(lower, "lower", read), upper = time_end(upper, "upper", read),
+    description = function(state) paste0(name, "s"), numeric = FALSE
+  )
 }
 
 # Dates have no natural end.

@@ -9,34 +9,6 @@
 
 # ---- What fits use ----
 
-# Log-densities [n] of the coordinates of z [n, d] that are not NA; 0 if all are NA. For a law without components they
-# are estimates, which depend on nothing else.
-law_log_marginal <- function(law, z, threads) {
-  tree <- law_components(law)
-  if (!is.null(tree)) return(condition_tree(tree, given_points(z), threads = threads, draw = FALSE)$log_probability)
-  out <- numeric(nrow(z))
-  whole <- rowSums(is.na(z)) == 0
-  if (any(whole)) out[whole] <- law_density(law, z[whole, , drop = FALSE], threads)[, 1]
-  some <- !whole & rowSums(!is.na(z)) > 0
-  if (any(some)) {
-    out[some] <- resample_law(law, given_points(z[some, , drop = FALSE]), c(0L, 0L), threads)$log_probability
-  }
-  out
-}
-
-# z [n, d] with its NA drawn from the law given the other coordinates of the row. Row i depends only on the law, the
-# key, i and the row.
-law_fill <- function(law, z, key, threads) {
-  lacking <- which(rowSums(is.na(z)) > 0)
-  if (length(lacking) == 0) return(z)
-  given <- given_points(z[lacking, , drop = FALSE], lacking)
-  tree <- law_components(law)
-  found <- if (is.null(tree)) resample_law(law, given, key, threads) else condition_tree(tree, given, key, threads)
-  check_possible(found, law)
-  z[lacking, ] <- found$x
-  z
-}
-
 # Draws given lower <= z <= upper. Vectors: n draws under one condition. Matrices [n, d]: one draw per row. Returns a
 # list:
 #   points            [n, d]
@@ -59,12 +31,8 @@ law_box <- function(law, lower, upper, n, key, threads) {
        effective_size = found$effective)
 }
 
-given_points <- function(z, rows = seq_len(nrow(z))) {
-  z <- unname(z)
-  storage.mode(z) <- "double"
-  unknown <- is.na(z)
-  list(lower = replace(z, unknown, -Inf), upper = replace(z, unknown, Inf), rows = rows - 1L)
-}
+# Each row as a condition whose coordinates are all known.
+given_points <- function(z) list(lower = z, upper = z, rows = seq_len(nrow(z)) - 1L)
 
 check_box <- function(lower, upper, n) {
   if (!identical(dim(lower), dim(upper)) || length(lower) != length(upper)) {
@@ -256,10 +224,8 @@ mixture_spread <- function(mixture) {
 narrowest_first <- function(boxes, given, rows, spread) {
   if (length(boxes) < 2) return(boxes)
   mass <- vapply(boxes, function(column) {
-    below <- (given$lower[rows, column] - spread$mean[column]) / spread$sd[column]
-    above <- (given$upper[rows, column] - spread$mean[column]) / spread$sd[column]
-    high <- below > 0
-    mean(ifelse(high, stats::pnorm(-below) - stats::pnorm(-above), stats::pnorm(above) - stats::pnorm(below)))
+    mean(exp(log_interval((given$lower[rows, column] - spread$mean[column]) / spread$sd[column],
+                          (given$upper[rows, column] - spread$mean[column]) / spread$sd[column])))
   }, 0)
   boxes[order(mass)]
 }

@@ -164,9 +164,7 @@ describe_cells <- function(ends, centre, scale) {
   high <- if (is.matrix(ends)) ends[, 2] else utils::tail(ends, -1)
   from <- (as.double(low) - centre) / scale
   to <- (as.double(high) - centre) / scale
-  # the tail that loses nothing
-  mass <- ifelse(from > 0, stats::pnorm(from, lower.tail = FALSE) - stats::pnorm(to, lower.tail = FALSE),
-                 stats::pnorm(to) - stats::pnorm(from))
+  mass <- exp(log_interval(from, to))
   mean <- centre + scale * (stats::dnorm(from) - stats::dnorm(to)) / mass
   middle <- ifelse(is.infinite(low), high, ifelse(is.infinite(high), low, (low + high) / 2))
   outside <- !is.finite(mean) | mean < low | mean > high # cells far out, where the mass is rounded to nothing
@@ -424,16 +422,7 @@ draw_member <- function(law, one, j, pick, shift, low, high, u) {
   to <- high
   from[held] <- pmax(low[held], one$cells[1, -pick[held]])
   to[held] <- pmin(high[held], one$cells[2, -pick[held]])
-  z <- pmin(pmax(centre + scale * normal_within(u, (from - centre) / scale, (to - centre) / scale), from), to)
+  z <- pmin(pmax(centre + scale * truncated_normal((from - centre) / scale, (to - centre) / scale, u), from), to)
   z[known] <- low[known]
   z
-}
-
-# Standard normal numbers within [low, high] from uniform numbers, by inversion in the tail that loses nothing.
-normal_within <- function(u, low, high) {
-  upper <- low > 0
-  least <- ifelse(upper, -high, low)
-  below <- stats::pnorm(least)
-  z <- stats::qnorm(below + u * (stats::pnorm(ifelse(upper, -low, high)) - below))
-  ifelse(upper, -z, z)
 }

@@ -267,3 +267,10 @@ test_that("groups are fitted one by one", {
   filled <- predict(fit, replace(x, cbind(1:2, 2L), NA), type = "impute", m = 1, seed = 1)[[1]]
   expect_identical(filled[-(1:2), ], x[-(1:2), ])
 })
+
+test_that("column_ordered() takes whole numbers and words as levels", {
+  x <- data.frame(month = rep(5:9, 20), word = rep(c("b", "a"), 50), y = sin(1:100))
+  new <- simulate(quick(x, columns = list(month = column_ordered(), word = column_ordered())), 300, seed = 1)
+  expect_identical(sort(unique(new$month)), 5:9)
+  expect_identical(sort(unique(new$word)), c("a", "b"))
+})

@@ -3,8 +3,12 @@
 level <- 1e-6
 key <- c(12L, 34L)
 
-law_log_marginal <- particleflow:::law_log_marginal
-law_fill <- particleflow:::law_fill
+# The density of the known coordinates of z, and z with its unknown ones drawn given the known ones.
+within <- function(law, z, key, threads) {
+  law_box(law, replace(z, is.na(z), -Inf), replace(z, is.na(z), Inf), nrow(z), key, threads)
+}
+law_log_marginal <- function(law, z, threads) within(law, z, c(0L, 0L), threads)$log_probability
+law_fill <- function(law, z, key, threads) replace(z, is.na(z), within(law, z, key, threads)$points[is.na(z)])
 law_box <- particleflow:::law_box
 law_density <- particleflow:::law_density
 draw_law <- particleflow:::draw_law
