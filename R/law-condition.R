@@ -251,9 +251,6 @@ condition_any <- function(law, given, single, key, threads) {
   out
 }
 
-# A key for each number i from 0 up.
-other_key <- function(key, i) c(key[1], bitwXor(key[2], as.integer(i)))
-
 # Draws until n of them meet the condition.
 reject_draws <- function(law, lower, upper, n, key, threads) {
   met <- matrix(0, 0, length(lower))
@@ -267,7 +264,7 @@ reject_draws <- function(law, lower, upper, n, key, threads) {
                     nrow(met), as_text(drawn), law$name, about, n)
     }
     batch <- batch + 1L
-    x <- draw_law(law, size, c(bitwXor(key[1], batch), key[2]), threads)
+    x <- draw_law(law, size, other_key(key, 0L, batch), threads)
     drawn <- drawn + size
     met <- rbind(met, x[colSums(t(x) >= lower & t(x) <= upper) == length(lower), , drop = FALSE])
     size <- as.integer(min(any_law$most - drawn, max(1000, 1e7 / length(lower) / 100, size)))
@@ -312,7 +309,7 @@ choose_rows <- function(x, weight, u) {
 
 # One t component with five degrees of freedom, whose tails are heavier than those of most laws.
 proposal_law <- function(law, key, threads) {
-  x <- draw_law(law, any_law$draws, c(bitwXor(key[1], 1L), key[2]), threads)
+  x <- draw_law(law, any_law$draws, other_key(key, 0L, 1L), threads)
   covariance <- stats::cov(x)
   diag(covariance) <- diag(covariance) + 1e-8 * max(mean(diag(covariance)), 1e-100)
   pack_components(1, matrix(colMeans(x)), packed_roots(list(chol(covariance))), 5)

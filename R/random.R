@@ -83,6 +83,9 @@ draw_key <- function() {
   as.integer(floor(stats::runif(2) * 2^32) - 2^31)
 }
 
+# Another key for each pair of whole numbers. Sums of keys could leave the range of integers.
+other_key <- function(key, i, j = 0L) c(bitwXor(key[1], as.integer(j)), bitwXor(key[2], as.integer(i)))
+
 # [n, m] matrices. Row i depends only on (key, stream, i).
 draw_uniform <- function(n, m, key, stream = 0L) {
   .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream, thread_count())

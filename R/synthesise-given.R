@@ -4,7 +4,7 @@
 # of the boxes with its standard error. A point among the coordinates counts with its density.
 draw_in_boxes <- function(flow, boxes, n, correlation, key, threads) {
   first <- lapply(seq_along(boxes), function(b) {
-    draw_in_box(flow, boxes[[b]], if (length(boxes) == 1) n else 1L, correlation, key + c(0L, b), threads)
+    draw_in_box(flow, boxes[[b]], if (length(boxes) == 1) n else 1L, correlation, other_key(key, b), threads)
   })
   logs <- vapply(first, `[[`, 0, "log_probability")
   refuse_impossible(boxes, logs)
@@ -17,7 +17,7 @@ draw_in_boxes <- function(flow, boxes, n, correlation, key, threads) {
   points <- matrix(0, n, length(boxes[[1]]$low))
   for (b in unique(from)) {
     rows <- which(from == b)
-    points[rows, ] <- draw_in_box(flow, boxes[[b]], length(rows), correlation, key + c(1L, b), threads)$points
+    points[rows, ] <- draw_in_box(flow, boxes[[b]], length(rows), correlation, other_key(key, b, 1L), threads)$points
   }
   list(points = points, log_probability = total, standard_error = error)
 }
@@ -45,7 +45,7 @@ draw_in_box <- function(flow, box, n, correlation, key, threads) {
        standard_error = sqrt(sum(each^2 * found$variance)) / sum(each))
 }
 
-# Whether the law stands between no flow and the scores, and is a mixture whose conditions have a closed form.
+# Whether there is no flow, and the law is a mixture whose conditions have a closed form.
 has_components <- function(flow) n_steps(flow$trajectory) == 0 && !is.null(law_components(flow$law))
 
 # Proposals per draw.
@@ -59,10 +59,10 @@ draw_in_cells <- function(flow, points, low, high, correlation, key, threads) {
   top <- rep(-Inf, n)
   total <- squares <- numeric(n)
   for (k in seq_len(cell_proposals)) {
-    draw <- cell_draws(points, low, high, correlation, key + c(0L, 1000L * k), k %% 2 == 1)
+    draw <- cell_draws(points, low, high, correlation, other_key(key, 1000L * k), k %% 2 == 1)
     weight <- as.vector(flow_log_density(flow, draw$z, threads)) - draw$log
     # the proposal with the largest log-weight plus Gumbel noise is one chosen with these weights
-    noisy <- weight - log(-log(draw_uniform(n, 1, key + c(1L, 1000L * k))[, 1]))
+    noisy <- weight - log(-log(draw_uniform(n, 1, other_key(key, 1000L * k, 1L))[, 1]))
     chosen <- which(noisy > top)
     best[chosen, ] <- draw$z[chosen, ]
     top[chosen] <- noisy[chosen]

@@ -78,8 +78,8 @@ given_draws <- function(fit, condition, n, threads) {
   key <- draw_key()
   share <- lengths(fit$rows)[names(flows)] / sum(lengths(fit$rows))
   first <- lapply(seq_along(flows), function(k) {
-    draw_in_boxes(flows[[k]], condition$boxes, if (length(flows) == 1) n else 1L, fit$correlation, key + c(2L * k, 0L),
-                  threads)
+    draw_in_boxes(flows[[k]], condition$boxes, if (length(flows) == 1) n else 1L, fit$correlation,
+                  other_key(key, 0L, 2L * k), threads)
   })
   logs <- log(share) + vapply(first, `[[`, 0, "log_probability")
   total <- max(logs) + log(sum(exp(logs - max(logs))))
@@ -92,8 +92,8 @@ given_draws <- function(fit, condition, n, threads) {
   class <- pick_weighted(draw_uniform(n, 1, key, stream = 9L)[, 1], exp(logs - total))
   counts <- stats::setNames(tabulate(class, length(flows)), names(flows))
   parts <- lapply(seq_along(flows), function(k) {
-    if (counts[k]) draw_in_boxes(flows[[k]], condition$boxes, counts[[k]], fit$correlation, key + c(2L * k + 1L, 0L),
-                                 threads)$points
+    if (counts[k]) draw_in_boxes(flows[[k]], condition$boxes, counts[[k]], fit$correlation,
+                                 other_key(key, 0L, 2L * k + 1L), threads)$points
   })
   list(points = do.call(rbind, parts), group = row_groups(fit, counts), marks = marks)
 }
