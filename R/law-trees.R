@@ -17,7 +17,8 @@
 #' `edges` are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is
 #' 0.005.
 #'
-#' Where a coordinate has no linear function, \eqn{a_j} is 0, \eqn{y_i} is \eqn{z_{ij}}{z_ij}, and \eqn{g_j} is
+#' The first coordinate has no linear function, and with `linear = FALSE` none has: \eqn{a_j} is 0, \eqn{y_i} is
+#' \eqn{z_{ij}}{z_ij}, and \eqn{g_j} is
 #' \eqn{\phi_j}.
 #'
 #' A row in a *heavy cell*, a cell with at least 5 % of the probability under \eqn{\phi_j}, has no kernel in
@@ -32,7 +33,9 @@
 #' their values. The trees of the first coordinate have one leaf.
 #'
 #' The linear function is a ridge regression, whose prior counts as two rows. The residual of a row is that from the
-#' regression without this row. A coordinate with more than 30 % of its rows in heavy cells has no linear function.
+#' regression without this row. If more than 30 % of the rows lie in heavy cells of a coordinate, its trees do
+#' not split by residuals in these rows, but by the cells, because a leaf knows the shares of its cells whatever the
+#' linear function is. The back-off then brings in the linear function.
 #'
 #' The width \eqn{h_j} (ten values between 0.03 and 0.7 standard deviations of the residuals) and the share \eqn{e_j}
 #' (nine values between 0 and 0.9) have the largest out-of-bag log-likelihood, in which each row is evaluated under the
@@ -88,7 +91,7 @@ trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
 # A cell with this probability is heavy: it has a probability of its own, and no kernel.
 heavy_mass <- 0.05
 
-# With a larger share of rows in heavy cells a coordinate has no linear function.
+# With a larger share of rows in heavy cells the trees of a coordinate split by the cells instead of residuals.
 most_heavy_rows <- 0.3
 
 # A leaf keeps at most this many rows outside heavy cells.
