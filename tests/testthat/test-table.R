@@ -519,9 +519,7 @@ test_that("names come back as they were given, also empty and missing ones, in e
   x <- data.frame(a = sin(1:40), b = cos(1:40))
   forms <- list(matrix = as.matrix, data.frame = identity, tibble = function(x) shape_table(x, names(x), 40, "tibble"))
   if (requireNamespace("data.table", quietly = TRUE)) forms$data.table <- data.table::as.data.table
-  if (requireNamespace("dplyr", quietly = TRUE)) {
-    forms$grouped <- function(x) structure(forms$tibble(x), class = c("grouped_df", "tbl_df", "tbl", "data.frame"))
-  }
+  forms$grouped <- function(x) structure(forms$tibble(x), class = c("grouped_df", "tbl_df", "tbl", "data.frame"))
   for (form in forms) for (names in list(c("", ""), c(NA_character_, NA), c("a", ""), c("a", NA), c("a", "NA"))) {
     given <- form(x)
     attr(given, if (is.matrix(given)) "dimnames" else "names") <- if (is.matrix(given)) list(NULL, names) else names
