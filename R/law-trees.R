@@ -6,40 +6,45 @@
 #'
 #' @section Equation:
 #' \deqn{q(z) = \prod_{j=1}^{d} q_j(z_j \mid z_1, \dots, z_{j-1}), \qquad
-#'   q_j = (1 - w) \Bigl\{ \frac{1 - e_j}{T} \sum_{t=1}^{T} f_{jt} + e_j g_j \Bigr\} + w \phi_j.}{q(z) =
-#'   prod_j q_j(z_j | z_1, .., z_(j-1)), q_j = (1 - w) ((1 - e_j) mean_t f_jt + e_j g_j) + w phi_j.}
-#' Tree t of coordinate j leads \eqn{(z_1, \dots, z_{j-1})}{(z_1, .., z_(j-1))} to one of its leaves, and
-#' \eqn{f_{jt}}{f_jt} is the mean over the rows i of that leaf of the kernels
-#' \eqn{N(z_j; a_j(z) + y_i, h_j^2)}{N(z_j; a_j(z) + y_i, h_j^2)}, where \eqn{a_j} is a linear function of the
-#' coordinates before j, and \eqn{y_i} is the residual of row i from it. The back-off \eqn{g_j} is
-#' \eqn{N(z_j; a_j(z) + m_j, s_j^2)}{N(z_j; a_j(z) + m_j, s_j^2)} with the mean and the standard deviation of the
-#' residuals. The wide law \eqn{\phi_j} is the normal law with the mean and the standard deviation of the coordinate. If
-#' `edges` are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is
-#' 0.005.
+#'   q_j = (1 - w) \Bigl\{ p_{j0} f_j + \sum_c p_{jc} \phi_{jc} \Bigr\} + w \phi_j.}{q(z) =
+#'   prod_j q_j(z_j | z_1, .., z_(j-1)), q_j = (1 - w) (p_j0 f_j + sum_c p_jc phi_jc) + w phi_j.}
+#' The wide law \eqn{\phi_j} is the normal law with the mean and the standard deviation of the coordinate. If `edges`
+#' are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is 0.005. A
+#' *heavy cell* c is a cell with at least 5 % of the probability under \eqn{\phi_j}. Within it the law is
+#' \eqn{\phi_{jc}}{phi_jc}, which is \eqn{\phi_j} restricted to the cell. The shares \eqn{p_{jc}}{p_jc} of the heavy
+#' cells and \eqn{p_{j0}}{p_j0} of the rest, and the density \eqn{f_j} of the rest, are those given
+#' \eqn{(z_1, \dots, z_{j-1})}{(z_1, .., z_(j-1))}.
 #'
-#' The first coordinate has no linear function, and with `linear = FALSE` none has: \eqn{a_j} is 0, \eqn{y_i} is
-#' \eqn{z_{ij}}{z_ij}, and \eqn{g_j} is
-#' \eqn{\phi_j}.
+#' **The density** \eqn{f_j} is a mean over trees of the kernels in a leaf, and a back-off with share \eqn{e_j}. The
+#' rows of a leaf give residuals \eqn{y_i} from a linear function \eqn{a_j} of the coordinates before j. With their
+#' mean m and variance v, row i has the kernel
+#' \deqn{N\bigl(a_j(z) + m + (y_i - m) / \sqrt{1 + h_j^2},\; v h_j^2 / (1 + h_j^2)\bigr),}{N(a_j(z) + m + (y_i - m) /
+#'   sqrt(1 + h_j^2), v h_j^2 / (1 + h_j^2)),}
+#' so that kernels do not widen the leaf (West 1993). The back-off is the normal law with mean \eqn{a_j(z)} and the
+#' variance of all residuals. Each kernel is restricted to the interval between heavy cells that its row is in, and the
+#' back-off to the outside of heavy cells. With `linear = FALSE`, \eqn{a_j} is 0.
 #'
-#' A row in a *heavy cell*, a cell with at least 5 % of the probability under \eqn{\phi_j}, has no kernel in
-#' \eqn{f_{jt}}{f_jt}. It contributes \eqn{\phi_j(z_j) / P(\mathrm{cell})}{phi_j(z_j) / P(cell)} within the cell and 0
-#' elsewhere.
+#' **The shares** start from \eqn{b_{jc}(z)}{b_jc(z)}, a mixture of the shares of all rows, an ordered probit model (the
+#' mass that the normal law of a linear regression gives to each cell) and a multinomial logistic regression. A leaf
+#' of a tree in which class c has \eqn{n_c} rows, where \eqn{b} expects \eqn{E_c}, multiplies the share by
+#' \eqn{(n_c + k s_c) / (E_c + k s_c)} with \eqn{s_c} the share in all rows. The shares of a tree are divided by their
+#' sum, and \eqn{p_{jc}}{p_jc} is their mean over the trees.
 #'
 #' @section How it is fitted:
 #' Each tree is a regression tree. It splits where the sum of squares within falls the most, as long as both sides keep
 #' `min_leaf` rows. Each coordinate before j is put into at most 64 bins by its quantiles. No bin ends within a cell.
 #' A tree draws each row as often as a Poisson variable with mean 1 says. The draws have a fixed key, so that equal rows
-#' give equal fits. A leaf of more than 200 rows outside heavy cells keeps 200 of them, evenly spaced in the order of
-#' their values. The trees of the first coordinate have one leaf.
+#' give equal fits. A leaf of more than 200 rows keeps 200 of them, evenly spaced in the order of their values. The
+#' trees of the first coordinate have one leaf. The trees of \eqn{f_j} split by the residuals, those of the shares by
+#' the residuals of all classes together (of more than four classes by four random linear combinations of them).
 #'
 #' The linear function is a ridge regression, whose prior counts as two rows. The residual of a row is that from the
-#' regression without this row. If more than 30 % of the rows lie in heavy cells of a coordinate, its trees do
-#' not split by residuals in these rows, but by the cells, because a leaf knows the shares of its cells whatever the
-#' linear function is. The back-off then brings in the linear function.
+#' regression without this row, and so are, nearly, the shares of the logistic regression. The weights of the three
+#' parts of \eqn{b} have the largest likelihood of the rows left out.
 #'
-#' The width \eqn{h_j} (ten values between 0.03 and 0.7 standard deviations of the residuals) and the share \eqn{e_j}
-#' (nine values between 0 and 0.9) have the largest out-of-bag log-likelihood, in which each row is evaluated under the
-#' trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
+#' The width \eqn{h_j} (eight values between 0.05 and 1.5), the share \eqn{e_j} (nine values between 0 and 0.9) and the
+#' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated
+#' under the trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
 #' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are
 #' asked for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
@@ -54,7 +59,8 @@
 #'
 #' @param trees Number of trees per coordinate, a whole number of at least 2.
 #' @param min_leaf Least number of rows in a leaf, a whole number of at least 1.
-#' @param linear `TRUE`: the trees describe the residuals of linear functions; `FALSE`: the coordinates themselves.
+#' @param linear `TRUE`: the trees describe the residuals of linear functions and of regressions for the shares;
+#'   `FALSE`: the coordinates and the shares themselves.
 #' @param edges `NULL`, or a list with one entry per coordinate, which says where the data have one value only. An entry
 #'   is `NULL` for a continuous coordinate; the increasing ends of neighbouring cells, such as `c(-Inf, 0.3, Inf)`
 #'   for two values; or a matrix with one row per cell and two columns, its lower and upper ends, for cells that need
@@ -66,6 +72,8 @@
 #'
 #' Drechsler J, Reiter JP (2011). An empirical evaluation of easily implemented, nonparametric methods for generating
 #' synthetic datasets. Computational Statistics and Data Analysis 55. \doi{10.1016/j.csda.2011.06.006}
+#'
+#' West M (1993). Approximating posterior distributions by mixtures. Journal of the Royal Statistical Society B 55.
 #'
 #' Watson DS, Blesch K, Kapar J, Wright MN (2023). Adversarial random forests for density estimation and generative
 #' modeling. Proceedings of Machine Learning Research 206, 5357-5375.
@@ -87,32 +95,6 @@ law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges 
 trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(min_leaf = least))
 
 trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
-
-# A cell with this probability is heavy: it has a probability of its own, and no kernel.
-heavy_mass <- 0.05
-
-# With a larger share of rows in heavy cells the trees of a coordinate split by the cells instead of residuals.
-most_heavy_rows <- 0.3
-
-# A leaf keeps at most this many rows outside heavy cells.
-most_leaf_rows <- 200L
-
-# The widths fall from the largest by factors of sqrt(2), which the core makes use of. In standard deviations.
-largest_width <- 0.7
-number_of_widths <- 10L
-backoff_shares <- c(0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
-
-# The share of the wide normal law, which keeps the density away from 0.
-wide_share <- 0.005
-
-# No spread is smaller than this, in standard deviations of the coordinate.
-least_spread <- 1e-6
-
-# Width and share are chosen on at most this many rows.
-most_rows_of_choice <- 2000L
-
-# The rows that a tree draws depend on this key alone.
-trees_key <- c(14L, 14L)
 
 check_edges <- function(edges, columns = length(edges)) {
   if (is.null(edges)) return(invisible())
@@ -158,204 +140,12 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
   law
 }
 
-# ---- cells -----------------------------------------------------------------------------------------------
-
-# low, high, probability and mean of the cells of one coordinate under N(centre, scale^2), and the number of each cell
-# among the heavy ones (0: light).
-describe_cells <- function(ends, centre, scale) {
-  low <- if (is.matrix(ends)) ends[, 1] else utils::head(ends, -1)
-  high <- if (is.matrix(ends)) ends[, 2] else utils::tail(ends, -1)
-  from <- (as.double(low) - centre) / scale
-  to <- (as.double(high) - centre) / scale
-  mass <- exp(log_interval(from, to))
-  mean <- centre + scale * (stats::dnorm(from) - stats::dnorm(to)) / mass
-  middle <- ifelse(is.infinite(low), high, ifelse(is.infinite(high), low, (low + high) / 2))
-  outside <- !is.finite(mean) | mean < low | mean > high # cells far out, where the mass is rounded to nothing
-  mean[outside] <- middle[outside]
-  heavy <- mass >= heavy_mass
-  list(low = as.double(low), high = as.double(high), mass = mass, mean = mean, heavy = cumsum(heavy) * heavy)
-}
-
-# The cell, low < z <= high, of each number; 0: none.
-cell_of <- function(cells, z) {
-  k <- findInterval(z, cells$low, left.open = TRUE)
-  inside <- k > 0
-  k[inside][z[inside] > cells$high[k[inside]]] <- 0L
-  k
-}
-
-heavy_of <- function(cells, cell) c(0, cells$heavy)[cell + 1L]
-
-# Points with the mean of the cell in the place of a number within it, because the place within is noise.
-settle_points <- function(law, points, columns = seq_len(ncol(points))) {
-  for (j in columns) {
-    cell <- cell_of(law$cells[[j]], points[, j])
-    points[cell > 0, j] <- law$cells[[j]]$mean[cell]
-  }
-  points
-}
-
-# Where a coordinate may be split: at most 63 increasing numbers, evenly spaced in rank, none of them within a cell.
-bin_cuts <- function(z, cells, cell, most = 63L) {
-  low <- high <- z
-  low[cell > 0] <- cells$low[cell]
-  high[cell > 0] <- cells$high[cell]
-  order <- order(high, low)
-  low <- low[order]
-  high <- high[order]
-  last <- which(diff(high) > 0) # the last rows of equal values
-  if (length(last) > most) {
-    wanted <- round(length(z) * seq_len(most) / (most + 1))
-    last <- unique(last[pmin(findInterval(wanted, last, left.open = TRUE) + 1L, length(last))])
-  }
-  (high[last] + low[last + 1L]) / 2
-}
-
-# ---- the fit of one coordinate ---------------------------------------------------------------------------
-
-# How often each tree draws each row [n, trees]: independent Poisson variables with mean 1. Each row is left out by at
-# least one tree, and each tree draws at least one row.
-draw_bags <- function(n, trees) {
-  u <- draw_uniform(n, trees, trees_key)
-  bags <- matrix(findInterval(u, stats::ppois(0:12, 1)), n)
-  always <- which(rowSums(bags == 0) == 0)
-  bags[cbind(always, (always - 1L) %% trees + 1L)] <- 0L
-  empty <- which(colSums(bags) == 0)
-  bags[cbind((empty - 1L) %% n + 1L, empty)] <- 1L
-  bags
-}
-
-# What the ridge regressions of each column on the columns before share. With X the standardised columns and R'R = X'X
-# + 2, W = X R^-1: regressions on the first k columns need the first k columns of W and of R alone.
-ridge_basis <- function(x, prior = 2) {
-  centre <- colMeans(x)
-  scale <- apply(x, 2, stats::sd)
-  scale[!(scale > 0)] <- 1
-  standard <- sweep(sweep(x, 2, centre), 2, scale, "/")
-  root <- chol(crossprod(standard) + prior * diag(ncol(x)))
-  list(centre = centre, scale = scale, root = root, basis = standard %*% backsolve(root, diag(ncol(x))))
-}
-
-# The regression of y on the first k columns: slopes, intercept, and residuals of each row without itself.
-ridge_regression <- function(of, y, k) {
-  basis <- of$basis[, seq_len(k), drop = FALSE]
-  middle <- mean(y)
-  along <- crossprod(basis, y - middle)[, 1]
-  residual <- y - middle - (basis %*% along)[, 1]
-  leverage <- pmin(rowSums(basis^2) + 1 / length(y), 0.9)
-  slopes <- backsolve(of$root, along, k = k) / of$scale[seq_len(k)]
-  list(slopes = slopes, intercept = middle - sum(slopes * of$centre[seq_len(k)]), response = residual / (1 - leverage))
-}
-
 fit_coordinate <- function(law, sample, j) {
-  before <- seq_len(j - 1)
-  cells <- law$cells[[j]]
-  heavy <- heavy_of(cells, sample$cell[, j])
-  y <- ifelse(heavy > 0, sample$settled[, j], sample$points[, j])
-  mostly <- mean(heavy > 0) > most_heavy_rows
-  one <- list(slopes = numeric(), intercept = 0, response = y, own = numeric(length(y)), middle = law$centre[j],
-              spread = law$scale[j])
-  if (law$linear && j > 1) {
-    target <- if (mostly) sample$points[, j] else y
-    line <- ridge_regression(sample$regression, target, j - 1)
-    one[c("slopes", "intercept")] <- line[c("slopes", "intercept")]
-    one$own <- target - line$response
-    one$middle <- mean(line$response)
-    one$spread <- max(stats::sd(line$response), least_spread * law$scale[j])
-    # a leaf knows the shares of its cells, whatever the linear function is
-    one$response <- if (mostly) ifelse(heavy > 0, y, y - one$own) else line$response
-  }
-  # the last cell, that of the wide law, is the whole line
-  one$cells <- cbind(rbind(cells$low, cells$high)[, cells$heavy > 0, drop = FALSE], c(-Inf, Inf))
-  one$forest <- grow_coordinate(sample$bins[, before, drop = FALSE], one$response, as.integer(heavy), sample$bags,
-                            law$min_leaf, sample$cuts)
-  spread <- if (sum(heavy == 0) > 1) stats::sd(one$response[heavy == 0]) else 0
-  one$width <- largest_width * max(spread, least_spread * law$scale[j])
-  rows <- spaced_rows(nrow(sample$points), most_rows_of_choice)
-  at <- own_responses(one, j, sample$points)[rows]
-  each <- leaf_density(law, one, j, sample$points[rows, , drop = FALSE], at, sample$bags[rows, , drop = FALSE],
-                       thread_count(), number_of_widths)
-  chosen <- choose_smoothing(each, stats::dnorm(at, one$middle, one$spread),
-                             log_wide(law, j, sample$points[rows, j]))
-  one$width <- one$width / sqrt(2)^(chosen$width - 1)
-  one$backoff <- backoff_shares[chosen$share]
-  one
-}
-
-# Trees in blocks, joined into one forest, with cuts for bins.
-grow_coordinate <- function(bins, response, cell, bags, min_leaf, cuts) {
-  threads <- thread_count()
-  order <- order(response)
-  parts <- in_blocks(ncol(bags), 100 * nrow(bins) * (ncol(bins) + 1), function(from, count) {
-    .Call(C_pf_grow_trees, bins, response, order, cell, bags, min_leaf, most_leaf_rows, from, count, threads)
-  }, chunk = threads, least = threads)
-  forest <- Reduce(join_forests, parts)
-  inner <- which(forest$nodes[1, ] >= 0)
-  places <- cumsum(c(0L, lengths(cuts)))
-  forest$cut <- numeric(ncol(forest$nodes))
-  forest$cut[inner] <- unlist(cuts)[places[forest$nodes[1, inner] + 1L] + forest$bin[inner] + 1L]
-  forest[c("root", "nodes", "cut", "members")]
-}
-
-join_forests <- function(a, b) {
-  leaf <- b$nodes[1, ] < 0
-  b$nodes[2, ] <- b$nodes[2, ] + ifelse(leaf, length(a$members), length(a$bin))
-  list(root = c(a$root, b$root + length(a$bin)), nodes = cbind(a$nodes, b$nodes), bin = c(a$bin, b$bin),
-       members = c(a$members, b$members))
-}
-
-# The width (column of `each`) and the share with the largest likelihood, one after the other. each [n, widths]: mean
-# densities of leaves; backoff [n]: densities of the back-off; wide [n]: log-densities of the wide law.
-choose_smoothing <- function(each, backoff, wide, rounds = 3L) {
-  value <- function(width, share) mean(mix_log(each[, width], backoff, wide, backoff_shares[share]))
-  share <- match(0.05, backoff_shares)
-  for (round in seq_len(rounds)) {
-    before <- share
-    width <- which.max(vapply(seq_len(ncol(each)), value, 0, share = share))
-    share <- which.max(vapply(seq_along(backoff_shares), value, 0, width = width))
-    if (share == before) break
-  }
-  list(width = width, share = share)
-}
-
-log_wide <- function(law, j, z) stats::dnorm(z, law$centre[j], law$scale[j], log = TRUE)
-
-# The logarithm of the mixture of leaves, back-off and wide law, also where it underflows.
-mix_log <- function(leaves, backoff, wide, share) {
-  near <- (1 - wide_share) * ((1 - share) * leaves + share * backoff)
-  value <- log(near + wide_share * exp(wide))
-  far <- near == 0
-  value[far] <- log(wide_share) + wide[far]
-  value
+  heavy <- heavy_of(law$cells[[j]], sample$cell[, j])
+  list(values = fit_values(law, sample, j, which(heavy == 0)), classes = fit_classes(law, sample, j, heavy))
 }
 
 # ---- density ---------------------------------------------------------------------------------------------
-
-# Mean densities [rows, widths] over the trees, without back-off; `at`: coordinate j less the linear function.
-leaf_density <- function(law, one, j, points, at, bags, threads, widths = 1L) {
-  cells <- law$cells[[j]]
-  cell <- cell_of(cells, points[, j])
-  heavy <- as.integer(heavy_of(cells, cell))
-  inside <- numeric(nrow(points))
-  held <- heavy > 0
-  inside[held] <- stats::dnorm(points[held, j], law$centre[j], law$scale[j]) / cells$mass[cell[held]]
-  blocks <- in_blocks(nrow(points), 100 * law$trees * max(10, lengths(one$forest)[["members"]] / nrow(points)),
-                      function(from, count) {
-    list(value = .Call(C_pf_forest_density, points, one$forest, one$response, at, heavy, inside, one$width, widths,
-                       bags, from, count, threads))
-  })
-  bind_blocks(blocks)$value
-}
-
-# The linear function of coordinate j. The bits of a row do not depend on the other rows.
-linear_shift <- function(one, settled) {
-  shift <- rep(one$intercept, nrow(settled))
-  for (k in seq_along(one$slopes)) shift <- shift + one$slopes[k] * settled[, k]
-  shift
-}
-
-# Coordinate j of the rows of the fit less the linear function of the other rows.
-own_responses <- function(one, j, points) points[, j] - one$own
 
 trees_density <- function(law, points, threads, self = FALSE) {
   points <- unname(points)
@@ -363,13 +153,38 @@ trees_density <- function(law, points, threads, self = FALSE) {
   bags <- if (self) draw_bags(nrow(points), law$trees)
   value <- numeric(nrow(points))
   for (j in seq_len(ncol(points))) {
-    one <- law$coordinates[[j]]
-    at <- if (self) own_responses(one, j, points) else points[, j] - linear_shift(one, settled)
-    density <- leaf_density(law, one, j, points, at, bags, threads)[, 1]
-    backoff <- stats::dnorm(at, one$middle, one$spread)
-    value <- value + mix_log(density, backoff, log_wide(law, j, points[, j]), one$backoff)
+    value <- value + coordinate_density(law, j, points, settled, bags, threads)
   }
   matrix(value)
+}
+
+# Log-densities of coordinate j given those before it. bags: NULL, or those of the rows of the fit, which are the
+# points.
+coordinate_density <- function(law, j, points, settled, bags, threads) {
+  one <- law$coordinates[[j]]
+  z <- points[, j]
+  cell <- cell_of(law$cells[[j]], z)
+  heavy <- heavy_of(law$cells[[j]], cell)
+  wide <- log_wide(law, j, z)
+  shift <- linear_shift(one$values, settled)
+  if (!is.null(bags)) {
+    shift[heavy == 0] <- z[heavy == 0] - one$values$response
+    shift[heavy > 0] <- 0
+  }
+  near <- value_density(one$values, points, z, shift, if (!is.null(bags)) value_bags(bags, heavy), threads)
+  if (is.null(one$classes)) return(mix_wide(near, wide))
+  shares <- class_shares(one$classes, points, settled, bags, threads, if (!is.null(bags)) one$classes$own)
+  near <- ifelse(heavy > 0, 0, near * share_of(shares, one$classes$classes, 0L))
+  held <- which(heavy > 0)
+  own <- cbind(seq_along(z), match(heavy, one$classes$classes, 1L))[held, , drop = FALSE]
+  own_share <- ifelse(heavy[held] %in% one$classes$classes, shares[own], 0)
+  near[held] <- near[held] + own_share * exp(wide[held]) / law$cells[[j]]$mass[cell[held]]
+  mix_wide(near, wide)
+}
+
+share_of <- function(shares, classes, class) {
+  k <- match(class, classes)
+  if (is.na(k)) numeric(nrow(shares)) else shares[, k]
 }
 
 # ---- draws -----------------------------------------------------------------------------------------------
@@ -386,46 +201,62 @@ trees_draw <- function(law, n, key, threads) {
 # own box.
 trees_within <- function(law, low, high, key, threads) {
   n <- nrow(low)
-  points <- matrix(0, n, ncol(low))
+  d <- ncol(low)
+  points <- matrix(0, n, d)
   settled <- points
   log_weight <- numeric(n)
-  u <- draw_uniform(n, ncol(low), key)
-  for (j in seq_len(ncol(low))) {
-    one <- law$coordinates[[j]]
-    shift <- linear_shift(one, settled)
-    picked <- pick_members(law, one, j, points, shift, low[, j], high[, j], key, threads)
-    points[, j] <- draw_member(law, one, j, picked$pick, shift, low[, j], high[, j], u[, j])
-    settled[, j] <- points[, j]
+  u <- draw_uniform(n, 3 * d, key)
+  for (j in seq_len(d)) {
+    drawn <- draw_coordinate(law, j, points, settled, as.double(low[, j]), as.double(high[, j]),
+                             u[, c(j, d + j, 2 * d + j), drop = FALSE], key,
+                             threads)
+    points[, j] <- drawn$z
+    settled[, j] <- drawn$z
     settled <- settle_points(law, settled, j)
-    log_weight <- log_weight + picked$log_mass
+    log_weight <- log_weight + drawn$log_mass
   }
   list(points = points, log_weight = log_weight)
 }
 
-# pick: a row from 1 up, minus a heavy cell, or 0 for the back-off; log_mass: the log-probability of the box.
-pick_members <- function(law, one, j, points, shift, low, high, key, threads) {
-  numbers <- c(one$width, one$backoff, wide_share, one$middle, one$spread, law$centre[j], law$scale[j])
-  bind_blocks(in_blocks(nrow(points), 1000 * law$trees, function(from, count) {
-    .Call(C_pf_forest_pick, points, one$forest, one$response, one$cells, shift, as.double(low), as.double(high),
-          numbers, key, j, from, count, threads)
-  }))
+# The parts of the mixture are the wide law, the values outside heavy cells, and the heavy cells. One of them is chosen
+# by its probability of the box.
+draw_coordinate <- function(law, j, points, settled, low, high, u, key, threads) {
+  one <- law$coordinates[[j]]
+  values <- pick_values(one$values, j, points, linear_shift(one$values, settled), low, high, u[, 3], key, threads)
+  heavy <- heavy_ends(law$cells[[j]])
+  classes <- if (is.null(one$classes)) 0L else one$classes$classes
+  shares <- matrix(1, length(low))
+  if (!is.null(one$classes)) shares <- class_shares(one$classes, points, settled, NULL, threads)
+  mass <- cbind(wide_share * box_shares(c(-Inf, Inf), law, j, low, high),
+                (1 - wide_share) * share_of(shares, classes, 0L) * values$mass)
+  for (class in classes[classes > 0]) {
+    mass <- cbind(mass, (1 - wide_share) * share_of(shares, classes, class) *
+                    box_shares(heavy[, class], law, j, low, high))
+  }
+  all <- rowSums(mass)
+  part <- max.col(t(apply(mass, 1, cumsum)) > u[, 2] * all, "first")
+  ends <- cbind(c(-Inf, Inf), c(NA, NA), heavy[, classes[classes > 0], drop = FALSE])[, part, drop = FALSE]
+  of_values <- part == 2L
+  ends[, of_values] <- rbind(values$low, values$high)[, of_values]
+  z <- draw_normal_between(ifelse(of_values, values$mean, law$centre[j]), ifelse(of_values, values$sd, law$scale[j]),
+                           pmax(low, ends[1, ]), pmin(high, ends[2, ]), u[, 1])
+  z[low == high] <- low[low == high]
+  list(z = z, log_mass = log(all))
 }
 
-draw_member <- function(law, one, j, pick, shift, low, high, u) {
+draw_normal_between <- function(mean, sd, from, to, u) {
+  pmin(pmax(mean + sd * truncated_normal((from - mean) / sd, (to - mean) / sd, u), from), to)
+}
+
+# The share of the normal law within a cell that lies in each box; the density where the box is a point.
+box_shares <- function(ends, law, j, low, high) {
+  standard <- function(z) (z - law$centre[j]) / law$scale[j]
+  from <- standard(pmax(low, ends[1]))
+  to <- standard(pmin(high, ends[2]))
   known <- low == high
-  row <- pick > 0
-  held <- pick < 0
-  centre <- shift + one$middle
-  scale <- rep(one$spread, length(pick))
-  centre[row] <- shift[row] + one$response[pick[row]]
-  scale[row] <- one$width
-  centre[held] <- law$centre[j]
-  scale[held] <- law$scale[j]
-  from <- low
-  to <- high
-  from[held] <- pmax(low[held], one$cells[1, -pick[held]])
-  to[held] <- pmin(high[held], one$cells[2, -pick[held]])
-  z <- pmin(pmax(centre + scale * truncated_normal((from - centre) / scale, (to - centre) / scale, u), from), to)
-  z[known] <- low[known]
-  z
+  inside <- log_interval(from, pmax(from, to))
+  inside[known] <- log_wide(law, j, low[known])
+  inside <- exp(inside - log_interval(standard(ends[1]), standard(ends[2])))
+  inside[from > to | !known & from == to] <- 0
+  inside
 }

@@ -46,19 +46,22 @@ static const unsigned char *check_bins(SEXP x, size_t n, size_t *features) {
 
 typedef struct {
   const tree_sample *sample;
+  size_t own; /* response columns that one tree has for itself; 0: all trees share them */
   const int *bags;
   size_t *sizes;
   grown_tree *trees;
   int *integers; /* of each part */
-  size_t n_integers, most_size;
+  size_t n_integers, n_numbers;
   double *numbers;
 } forest_plan;
 
 static void grow_trees(size_t from, size_t to, size_t part, void *context) {
   const forest_plan *plan = context;
   for (size_t t = from; t < to; t++) {
-    grow_tree(plan->sample, plan->bags + t * plan->sample->n, plan->sizes[t], plan->trees + t,
-              plan->integers + part * plan->n_integers, plan->numbers + part * plan->most_size);
+    tree_sample sample = *plan->sample;
+    sample.response += t * plan->own * sample.n;
+    grow_tree(&sample, plan->bags + t * sample.n, plan->sizes[t], plan->trees + t,
+              plan->integers + part * plan->n_integers, plan->numbers + part * plan->n_numbers);
   }
 }
 
@@ -66,101 +69,159 @@ static int *integer_scratch(size_t a, size_t b) {
   return (int *)scratch(a, b / 2 + 1);
 }
 
+static grown_tree new_tree(const tree_sample *sample, size_t size) {
+  const size_t nodes = tree_most_nodes(size, sample->min_leaf), leaves = tree_most_leaves(size, sample->min_leaf);
+  grown_tree tree = {.feature = integer_scratch(3, nodes)};
+  tree.bin = tree.feature + nodes;
+  tree.first = tree.bin + nodes;
+  if (sample->classes) {
+    tree.counts = integer_scratch(sample->classes, leaves);
+    tree.sums = scratch(sample->classes, leaves);
+  } else {
+    tree.members = integer_scratch(1, tree_most_members(size, sample->min_leaf));
+  }
+  return tree;
+}
+
 /* The sizes of the bags, and room for the trees. */
 static void make_room(forest_plan *plan, size_t count, size_t parts) {
-  const size_t n = plan->sample->n, least = plan->sample->min_leaf;
+  const size_t n = plan->sample->n;
+  size_t most = 1;
   plan->sizes = (size_t *)R_alloc(count + 1, sizeof(size_t));
   plan->trees = (grown_tree *)R_alloc(count + 1, sizeof(grown_tree));
-  plan->most_size = 1;
   for (size_t t = 0; t < count; t++) {
     size_t size = 0;
     for (size_t i = 0; i < n; i++) size += (size_t)plan->bags[i + t * n];
     if (size < 1 || size > INT_MAX / 8) Rf_error("Each column of `bags` must have a sum between 1 and 2^28.");
-    if (size > plan->most_size) plan->most_size = size;
+    if (size > most) most = size;
     plan->sizes[t] = size;
-    int *room = integer_scratch(3 * tree_most_nodes(size, least) + tree_most_members(size, least), 1);
-    plan->trees[t].feature = room;
-    plan->trees[t].bin = room + tree_most_nodes(size, least);
-    plan->trees[t].first = plan->trees[t].bin + tree_most_nodes(size, least);
-    plan->trees[t].members = plan->trees[t].first + tree_most_nodes(size, least);
+    plan->trees[t] = new_tree(plan->sample, size);
   }
-  plan->n_integers = tree_integers(plan->most_size, least);
+  plan->n_integers = tree_integers(most, plan->sample->min_leaf);
   plan->integers = integer_scratch(parts, plan->n_integers);
-  plan->numbers = scratch(parts, plan->most_size);
+  plan->n_numbers = most * plan->sample->responses;
+  plan->numbers = scratch(parts, plan->n_numbers);
 }
 
-/* One list from all trees: root [trees], nodes [2, N] (feature and first), bin [N], members. Places count from the
- * first tree. */
-static SEXP join_trees(const grown_tree *trees, size_t count) {
-  static const char *const names[] = {"root", "nodes", "bin", "members"};
-  size_t nodes = 0, members = 0;
+typedef struct {
+  size_t nodes, members, leaves;
+} tree_totals;
+
+static tree_totals total_of(const grown_tree *trees, size_t count, size_t classes) {
+  tree_totals total = {0, 0, 0};
   for (size_t t = 0; t < count; t++) {
-    nodes += trees[t].nodes;
-    members += trees[t].n_members;
+    total.nodes += trees[t].nodes;
+    total.members += trees[t].n_members;
+    total.leaves += trees[t].leaves;
   }
-  if (nodes > INT_MAX || members > INT_MAX) Rf_error("The trees are too large; grow fewer at a time.");
-  SEXP values[4];
+  if (total.nodes > INT_MAX || total.members > INT_MAX || total.leaves * (classes + 1) > INT_MAX) {
+    Rf_error("The trees are too large; grow fewer at a time.");
+  }
+  return total;
+}
+
+static void copy_leaves(const grown_tree *trees, size_t count, size_t classes, int *members, int *counts,
+                        double *sums) {
+  for (size_t t = 0; t < count; t++) {
+    for (size_t k = 0; k < trees[t].n_members; k++) *members++ = trees[t].members[k];
+    for (size_t k = 0; k < classes * trees[t].leaves; k++) {
+      *counts++ = trees[t].counts[k];
+      *sums++ = trees[t].sums[k];
+    }
+  }
+}
+
+/* One list from all trees: root [trees], nodes [2, N] (feature and first), bin [N], members, counts and sums
+ * [classes, leaves]. Places count from the first tree. */
+static SEXP join_trees(const grown_tree *trees, size_t count, size_t classes) {
+  static const char *const names[] = {"root", "nodes", "bin", "members", "counts", "sums"};
+  const tree_totals total = total_of(trees, count, classes);
+  SEXP values[6];
   values[0] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)count));
-  values[1] = PROTECT(new_integer_matrix(2, nodes));
-  values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)nodes));
-  values[3] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)members));
-  int *node = INTEGER(values[1]), *bin = INTEGER(values[2]), *member = INTEGER(values[3]);
-  int first_node = 0, first_member = 0;
+  values[1] = PROTECT(new_integer_matrix(2, total.nodes));
+  values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)total.nodes));
+  values[3] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)total.members));
+  values[4] = PROTECT(new_integer_matrix(classes, classes ? total.leaves : 0));
+  values[5] = PROTECT(new_matrix(classes, classes ? total.leaves : 0));
+  int *node = INTEGER(values[1]), *bin = INTEGER(values[2]), first_node = 0, first_leaf = 0;
   for (size_t t = 0; t < count; t++) {
     INTEGER(values[0])[t] = first_node;
     for (size_t k = 0; k < trees[t].nodes; k++) {
       *node++ = trees[t].feature[k];
-      *node++ = trees[t].first[k] + (trees[t].feature[k] < 0 ? first_member : first_node);
+      *node++ = trees[t].first[k] + (trees[t].feature[k] < 0 ? first_leaf : first_node);
       *bin++ = trees[t].bin[k];
     }
-    for (size_t k = 0; k < trees[t].n_members; k++) *member++ = trees[t].members[k];
     first_node += (int)trees[t].nodes;
-    first_member += (int)trees[t].n_members;
+    first_leaf += (int)(classes ? trees[t].leaves : trees[t].n_members);
   }
-  SEXP result = new_list(names, values, 4);
-  UNPROTECT(4);
+  copy_leaves(trees, count, classes, INTEGER(values[3]), INTEGER(values[4]), REAL(values[5]));
+  SEXP result = new_list(names, values, 6);
+  UNPROTECT(6);
   return result;
 }
 
-/* Trees from, from + 1, ... of `bags`. order: the rows from 1 up by increasing response. */
-static SEXP pf_grow_trees(SEXP bins, SEXP response, SEXP order, SEXP cell, SEXP bags, SEXP min_leaf, SEXP most_rows,
-                          SEXP from, SEXP count, SEXP threads) {
+/* The rows in their order, from 0. */
+static const int *check_order(SEXP order, size_t n) {
+  const int *given = check_labels(order, n, 1, (int)n, "order");
+  int *row = integer_scratch(n, 2);
+  char *seen = R_alloc(n, 1);
+  for (size_t i = 0; i < n; i++) seen[i] = 0;
+  for (size_t i = 0; i < n; i++) {
+    row[i] = given[i] - 1;
+    if (seen[row[i]]++) Rf_error("`order` must name each row once.");
+  }
+  return row;
+}
+
+static matrix_view check_classes(SEXP base, size_t n, const char *what) {
+  const matrix_view view = check_matrix(base, what);
+  if (view.n != n || view.dim < 1 || view.dim > MOST_CLASSES) {
+    Rf_error("`%s` must be a matrix with one row per point and 1 to %d columns.", what, MOST_CLASSES);
+  }
+  return view;
+}
+
+static void read_classes(tree_sample *sample, SEXP class_of, SEXP expected) {
+  const matrix_view view = check_classes(expected, sample->n, "expected");
+  sample->classes = view.dim;
+  sample->expected = view.x;
+  sample->class_of = check_labels(class_of, sample->n, 0, (int)view.dim - 1, "class_of");
+}
+
+/* Trees from, from + 1, ... of `bags`. response: a matrix with `responses` columns for all trees, or as many for each.
+ * order: the rows from 1 up. class_of: NULL for value trees; classes from 0. */
+static SEXP pf_grow_trees(SEXP bins, SEXP response, SEXP responses, SEXP order, SEXP bags, SEXP min_leaf,
+                          SEXP most_rows, SEXP class_of, SEXP expected, SEXP from, SEXP count, SEXP threads) {
   R_CheckUserInterrupt();
-  tree_sample sample = {.response = check_doubles(response, &sample.n, "response")};
+  const matrix_view values = check_matrix(response, "response");
+  tree_sample sample = {.n = values.n, .responses = (size_t)check_count(responses, "responses")};
   size_t trees;
+  if (sample.n < 1 || sample.n >= INT_MAX) Rf_error("`response` must not be empty.");
   const int *bag = check_bags(bags, sample.n, &trees);
   const size_t first = (size_t)check_count(from, "from"), some = (size_t)check_count(count, "count");
-  if (sample.n < 1 || sample.n >= INT_MAX) Rf_error("`response` must not be empty.");
   if (first > trees || some > trees - first) Rf_error("`from` and `count` must lie within the columns of `bags`.");
+  const int shared = values.dim == sample.responses;
+  if (sample.responses < 1 || sample.responses > MOST_RESPONSES ||
+      (!shared && values.dim != sample.responses * trees)) {
+    Rf_error("`response` must have `responses` columns, 1 to %d, or as many for each tree.", MOST_RESPONSES);
+  }
   sample.bin = check_bins(bins, sample.n, &sample.features);
-  sample.cell = check_labels(cell, sample.n, 0, MOST_CELLS, "cell");
-  const int *by_response = check_labels(order, sample.n, 1, (int)sample.n, "order");
+  sample.order = check_order(order, sample.n);
   sample.min_leaf = (size_t)check_count(min_leaf, "min_leaf");
   sample.most_rows = (size_t)check_count(most_rows, "most_rows");
   if (sample.min_leaf < 1 || sample.most_rows < 1) Rf_error("`min_leaf` and `most_rows` must be at least 1.");
-  int *row = integer_scratch(sample.n, 2);
-  char *seen = R_alloc(sample.n, 1);
-  for (size_t i = 0; i < sample.n; i++) seen[i] = 0;
-  for (size_t i = 0; i < sample.n; i++) {
-    row[i] = by_response[i] - 1;
-    if (seen[row[i]]++) Rf_error("`order` must name each row once.");
-  }
-  sample.order = row;
-  forest_plan plan = {.sample = &sample, .bags = bag + first * sample.n};
+  if (!Rf_isNull(class_of)) read_classes(&sample, class_of, expected);
+  forest_plan plan = {.sample = &sample, .own = shared ? 0 : sample.responses, .bags = bag + first * sample.n};
+  sample.response = values.x + first * plan.own * sample.n;
   const double work = (double)sample.n * (double)(sample.features + 1) * (double)some * 20.0;
   const int team = threads_worth(work, check_threads(threads));
   make_room(&plan, some, (size_t)team);
   parallel_ranges(some, team, grow_trees, &plan);
-  return join_trees(plan.trees, some);
+  return join_trees(plan.trees, some, sample.classes);
 }
 
-static const int *read_ints(list_reader *list, const char *name, size_t *length) {
-  const named_value member = read_member(list, name);
-  return check_ints(member.value, length, member.what);
-}
-
-/* A forest as R has it: what pf_grow_trees() returns, with cuts in the place of bins. */
-static forest read_forest(SEXP x, size_t features, size_t rows, size_t cells) {
+/* A forest as R has it: what pf_grow_trees() returns, with cuts in the place of bins. rows: 0 for a class forest. */
+static forest read_forest(SEXP x, size_t features, size_t rows, const int **members) {
   forest of;
   list_reader list = open_list(x, "forest");
   const named_value node = read_member(&list, "nodes"), cut = read_member(&list, "cut");
@@ -170,26 +231,17 @@ static forest read_forest(SEXP x, size_t features, size_t rows, size_t cells) {
   of.node = INTEGER_RO(node.value);
   of.nodes = (size_t)Rf_ncols(node.value);
   of.cut = check_vector(cut.value, of.nodes, cut.what);
-  of.root = read_ints(&list, "root", &of.trees);
-  of.members = read_ints(&list, "members", &of.n_members);
+  const named_value root = read_member(&list, "root"), kept = read_member(&list, "members");
+  size_t n_members;
+  of.root = check_ints(root.value, &of.trees, root.what);
+  *members = check_ints(kept.value, &n_members, kept.what);
   close_list(&list);
   if (!roots_sound(&of)) Rf_error("`forest$root` must be places of nodes.");
-  if (!nodes_sound(&of, features, rows, cells)) Rf_error("`forest$members` must be those of `forest$nodes`.");
+  if (!nodes_sound(&of, features)) Rf_error("`forest$nodes` must be trees on the columns of `points`.");
+  if (rows ? !members_sound(&of, *members, n_members, rows) : n_members > 0) {
+    Rf_error("`forest$members` must be those of `forest$nodes`.");
+  }
   return of;
-}
-
-/* [2, K] with at least one column. */
-static const double *check_cells(SEXP cells, size_t *n) {
-  if (TYPEOF(cells) != REALSXP || !Rf_isMatrix(cells) || Rf_nrows(cells) != 2 || Rf_ncols(cells) < 1 ||
-      Rf_ncols(cells) > MOST_CELLS) {
-    Rf_error("`cells` must be a matrix of doubles with two rows and between 1 and %d columns.", MOST_CELLS);
-  }
-  *n = (size_t)Rf_ncols(cells);
-  const double *ends = REAL_RO(cells);
-  for (size_t c = 0; c < *n; c++) {
-    if (!(ends[2 * c] < ends[2 * c + 1])) Rf_error("The first row of `cells` must be below the second.");
-  }
-  return ends;
 }
 
 static row_range check_points(matrix_view at, SEXP from, SEXP count) {
@@ -200,81 +252,131 @@ static row_range check_points(matrix_view at, SEXP from, SEXP count) {
   return rows;
 }
 
-/* [count, widths]. bags: NULL, or the trees that drew a point leave it out. */
-static SEXP pf_forest_density(SEXP points, SEXP forest, SEXP response, SEXP at, SEXP cell, SEXP inside, SEXP width,
+/* NULL, or a [2, rows] matrix of increasing pairs. */
+static const double *read_gaps(SEXP gap, size_t rows) {
+  if (Rf_isNull(gap)) return NULL;
+  if (TYPEOF(gap) != REALSXP || !Rf_isMatrix(gap) || Rf_nrows(gap) != 2 || (size_t)Rf_ncols(gap) != rows) {
+    Rf_error("`gap` must be a matrix of doubles with two rows and one column per response.");
+  }
+  const double *ends = REAL_RO(gap);
+  for (size_t r = 0; r < rows; r++) {
+    if (!(ends[2 * r] < ends[2 * r + 1])) Rf_error("The first row of `gap` must be below the second.");
+  }
+  return ends;
+}
+
+static value_forest read_values(SEXP x, matrix_view points, SEXP response, SEXP gap, double pooled) {
+  size_t rows;
+  value_forest of = {.points = points.x, .n = points.n, .response = check_doubles(response, &rows, "response")};
+  if (rows < 1) Rf_error("`response` must not be empty.");
+  of.trees = read_forest(x, points.dim, rows, &of.members);
+  of.gap = read_gaps(gap, rows);
+  of.pooled = pooled;
+  if (!(pooled > 0.0)) Rf_error("The pooled variance must be above 0.");
+  return of;
+}
+
+/* bags: NULL, or the trees that drew a point leave it out. */
+static const int *read_bags(SEXP bags, size_t n, size_t trees) {
+  if (Rf_isNull(bags)) return NULL;
+  size_t columns;
+  const int *bag = check_bags(bags, n, &columns);
+  if (columns != trees) Rf_error("`bags` must have one column per tree.");
+  return bag;
+}
+
+/* [count, length of `widths`]. */
+static SEXP pf_forest_density(SEXP points, SEXP forest, SEXP response, SEXP gap, SEXP z, SEXP shift, SEXP pooled,
                               SEXP widths, SEXP bags, SEXP from, SEXP count, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view rows = check_matrix(points, "points");
   const row_range range = check_points(rows, from, count);
-  size_t n_response, trees = 0;
-  forest_view of = {.points = rows.x, .n = rows.n, .response = check_doubles(response, &n_response, "response")};
-  of.trees = read_forest(forest, rows.dim, n_response, MOST_CELLS);
+  const value_forest of = read_values(forest, rows, response, gap, check_number(pooled, "pooled"));
+  size_t n_widths;
   const leaf_query query = {
-      .at = check_vector(at, rows.n, "at"),
-      .cell = check_labels(cell, rows.n, 0, MOST_CELLS, "cell"),
-      .inside = check_vector(inside, rows.n, "inside"),
-      .bag = Rf_isNull(bags) ? NULL : check_bags(bags, rows.n, &trees),
-      .width = check_number(width, "width"),
-      .widths = (size_t)check_count(widths, "widths"),
+      .width = check_doubles(widths, &n_widths, "widths"),
+      .z = check_vector(z, rows.n, "z"),
+      .shift = check_vector(shift, rows.n, "shift"),
+      .bag = read_bags(bags, rows.n, of.trees.trees),
+      .widths = n_widths,
   };
-  if (query.bag && trees != of.trees.trees) Rf_error("`bags` must have one column per tree.");
-  if (!(query.width > 0.0)) Rf_error("`width` must be above 0.");
-  if (query.widths < 1 || query.widths > MOST_WIDTHS) Rf_error("`widths` must lie between 1 and %d.", MOST_WIDTHS);
+  if (n_widths < 1 || n_widths > MOST_WIDTHS) Rf_error("`widths` must be 1 to %d numbers.", MOST_WIDTHS);
+  for (size_t w = 0; w < n_widths; w++) {
+    if (!(query.width[w] > 0.0)) Rf_error("`widths` must be above 0.");
+  }
   const int team = check_threads(threads);
-  SEXP out = PROTECT(new_matrix(range.count, query.widths));
+  SEXP out = PROTECT(new_matrix(range.count, n_widths));
   forest_density(&of, &query, range.from, range.count, REAL(out), team);
   UNPROTECT(1);
   return out;
 }
 
-/* list(pick, log_mass), see forest_pick(). law: width, backoff, wide, middle, spread, centre, scale. */
-static SEXP pf_forest_pick(SEXP points, SEXP forest, SEXP response, SEXP cells, SEXP shift, SEXP low, SEXP high,
-                           SEXP law, SEXP key, SEXP stream, SEXP from, SEXP count, SEXP threads) {
+static SEXP list_picked(const picked *out, size_t count) {
+  static const char *const names[] = {"mean", "sd", "low", "high", "mass"};
+  SEXP values[5];
+  for (int k = 0; k < 5; k++) values[k] = PROTECT(new_vector(count));
+  for (size_t i = 0; i < count; i++) {
+    REAL(values[0])[i] = out[i].mean;
+    REAL(values[1])[i] = out[i].sd;
+    REAL(values[2])[i] = out[i].low;
+    REAL(values[3])[i] = out[i].high;
+    REAL(values[4])[i] = out[i].mass;
+  }
+  SEXP result = new_list(names, values, 5);
+  UNPROTECT(5);
+  return result;
+}
+
+/* list(mean, sd, low, high, mass), see forest_pick(). law: width, pooled variance. */
+static SEXP pf_forest_pick(SEXP points, SEXP forest, SEXP response, SEXP gap, SEXP shift, SEXP low, SEXP high, SEXP law,
+                           SEXP key, SEXP stream, SEXP from, SEXP count, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view rows = check_matrix(points, "points");
   const row_range range = check_points(rows, from, count);
-  size_t n_response;
-  forest_view of = {.points = rows.x, .n = rows.n, .response = check_doubles(response, &n_response, "response")};
-  of.cells = check_cells(cells, &of.n_cells);
-  of.trees = read_forest(forest, rows.dim, n_response, of.n_cells);
-  const double *numbers = check_vector(law, 7, "law");
+  const double *numbers = check_vector(law, 2, "law");
+  const value_forest of = read_values(forest, rows, response, gap, numbers[1]);
   const pick_query query = {
       .shift = check_vector(shift, rows.n, "shift"),
       .low = check_vector(low, rows.n, "low"),
       .high = check_vector(high, rows.n, "high"),
       .width = numbers[0],
-      .backoff = numbers[1],
-      .wide = numbers[2],
-      .middle = numbers[3],
-      .spread = numbers[4],
-      .centre = numbers[5],
-      .scale = numbers[6],
       .key = check_key(key),
       .stream = (unsigned)check_count(stream, "stream"),
   };
-  if (!(query.width > 0.0) || !(query.spread > 0.0) || !(query.scale > 0.0)) {
-    Rf_error("`law` must have a width, a spread and a scale above 0.");
-  }
-  if (!(query.backoff >= 0.0 && query.backoff <= 1.0) || !(query.wide >= 0.0 && query.wide <= 1.0)) {
-    Rf_error("`law` must have shares between 0 and 1.");
-  }
+  if (!(query.width > 0.0)) Rf_error("`law` must have a width above 0.");
   for (size_t i = 0; i < rows.n; i++) {
     if (!(query.low[i] <= query.high[i])) Rf_error("`low` must not be above `high`.");
   }
   const int team = check_threads(threads);
-  static const char *const names[] = {"pick", "log_mass"};
-  SEXP values[2];
-  values[0] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)range.count));
-  values[1] = PROTECT(new_vector(range.count));
-  forest_pick(&of, &query, range.from, range.count, INTEGER(values[0]), REAL(values[1]), team);
-  SEXP result = new_list(names, values, 2);
-  UNPROTECT(2);
-  return result;
+  picked *out = (picked *)R_alloc(range.count + 1, sizeof(picked));
+  forest_pick(&of, &query, range.from, range.count, out, team);
+  return list_picked(out, range.count);
+}
+
+/* [count, classes], see forest_shares(). */
+static SEXP pf_forest_shares(SEXP points, SEXP forest, SEXP base, SEXP ratio, SEXP bags, SEXP from, SEXP count,
+                             SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(points, "points");
+  const row_range range = check_points(rows, from, count);
+  const matrix_view shares = check_classes(base, rows.n, "base"), ratios = check_matrix(ratio, "ratio");
+  if (ratios.n != shares.dim) Rf_error("`ratio` must have one row per class.");
+  class_forest of = {.points = rows.x, .base = shares.x, .ratio = ratios.x, .n = rows.n, .classes = shares.dim};
+  const int *members;
+  of.trees = read_forest(forest, rows.dim, 0, &members);
+  if (!leaves_sound(&of.trees, ratios.dim)) Rf_error("`ratio` must have one column per leaf.");
+  of.bag = read_bags(bags, rows.n, of.trees.trees);
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_matrix(range.count, of.classes));
+  forest_shares(&of, range.from, range.count, REAL(out), team);
+  UNPROTECT(1);
+  return out;
 }
 
 const R_CallMethodDef trees_routines[] = {
-    ROUTINE(pf_grow_trees, 10),
+    ROUTINE(pf_grow_trees, 12),
     ROUTINE(pf_forest_density, 12),
     ROUTINE(pf_forest_pick, 13),
+    ROUTINE(pf_forest_shares, 8),
     NO_ROUTINE,
 };

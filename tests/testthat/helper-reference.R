@@ -132,9 +132,11 @@ routine_examples <- function() {
   example_stop <- list(divergence = -Inf, kinetic_energy = -Inf, patience = 10, low = 0, quiet = 0, armed = FALSE)
   example_plan <- list(divergence = "alpha", alpha = 0.5, cap = 10, floor = 0.1, log_own = 0, step = 0, share = 0.5,
                        scale2 = 1, furthest = 1)
-  # one split, two leaves, from which both trees start: rows 0 and 1, and cell 1
-  example_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 5L), 2), cut = c(0.5, 0, 0),
-                         members = c(2L, 2L, 0L, 0L, 1L, 0L, 0L, 1L, 1L, 3L))
+  # one split, two leaves, from which both trees start: rows 0 and 1, and row 1
+  example_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 3L), 2), cut = c(0.5, 0, 0),
+                         members = c(2L, 0L, 1L, 1L, 1L))
+  class_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L), 2), cut = c(0.5, 0, 0),
+                       members = integer())
   list(
     pf_field = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 0, 0.1, 1L),
     pf_sample_rounds = list(3L, 2L),
@@ -171,13 +173,14 @@ routine_examples <- function() {
     pf_condition = list(list(weights = c(0.2, 0.3, 0.5), means = matrix(0, 2, 3), roots = matrix(1, 3, 3),
                              df = c(1, 5, Inf)), matrix(c(0, 0, 1, 1, 1, 1), 3), matrix(c(0, 0, 1, 2, 2, 2), 3),
                         c(1L, 2L), 1L, 1L, 0:2, 8L, TRUE, c(1L, 2L), 0L, 1L),
-    pf_grow_trees = list(matrix(as.raw(0:4), 5, 3), c(1, 2, 3, 4, 5), 1:5, c(0L, 0L, 0L, 0L, 1L), matrix(1L, 5, 2), 1L,
-                         3L, 0L, 2L, 1L),
-    pf_forest_density = list(matrix(0, 3, 2), example_forest, c(0, 1), c(0, 1, 2), c(0L, 1L, 0L), c(0, 1, 0), 0.5, 2L,
-                             matrix(0L, 3, 2), 0L, 3L, 1L),
-    pf_forest_pick = list(matrix(0, 3, 2), example_forest, c(0, 1), matrix(c(0, -Inf, 1, Inf), 2, byrow = TRUE),
-                          c(0, 0, 0), c(-Inf, 0, 1), c(Inf, 0, 2), c(0.5, 0.1, 0.1, 0, 1, 0, 1), c(1L, 2L), 1L, 0L, 3L,
-                          1L),
+    pf_grow_trees = list(matrix(as.raw(0:4), 5, 3), matrix(c(1, 2, 3, 4, 5)), 1L, 1:5, matrix(1L, 5, 2), 1L, 3L,
+                         c(0L, 0L, 0L, 0L, 1L), matrix(0.5, 5, 2), 0L, 2L, 1L),
+    pf_forest_density = list(matrix(0, 3, 2), example_forest, c(0, 1), matrix(c(-Inf, 0.5, 0.5, Inf), 2), c(0, 1, 2),
+                             c(0, 0, 1), 0.5, c(0.5, 1), matrix(0L, 3, 2), 0L, 3L, 1L),
+    pf_forest_pick = list(matrix(0, 3, 2), example_forest, c(0, 1), matrix(c(-Inf, 0.5, 0.5, Inf), 2), c(0, 0, 0),
+                          c(-Inf, 0, 1), c(Inf, 0, 2), c(0.5, 0.1), c(1L, 2L), 1L, 0L, 3L, 1L),
+    pf_forest_shares = list(matrix(0, 3, 2), class_forest, matrix(0.5, 3, 2), matrix(1, 2, 2), matrix(0L, 3, 2), 0L, 3L,
+                            1L),
     pf_kernel_tail = list(c(0, 1), c(0, 0.5), 1),
     pf_gaussian_lengths = list(matrix(0, 3, 2), matrix(0, 2, 2), matrix(1, 3, 2), 1L),
     pf_wgf_weights = list("alpha", 0.5, c(0, 1), 0),

@@ -11,37 +11,71 @@ mixed_scores <- function(n, seed = 1) {
 
 slots <- function(law, j) law$coordinates[[j]]
 
-# Densities [rows, trees] of the leaves, member by member.
-reference_leaves <- function(law, j, points, at) {
-  one <- slots(law, j)
-  t(vapply(seq_len(nrow(points)), function(i) vapply(one$forest$root, function(root) {
+# What the leaf of each tree has as its first entry [rows, trees].
+reference_places <- function(forest, points) {
+  t(vapply(seq_len(nrow(points)), function(i) vapply(forest$root, function(root) {
     node <- root + 1
-    while ((feature <- one$forest$nodes[1, node]) >= 0) {
-      node <- one$forest$nodes[2, node] + (if (points[i, feature + 1] <= one$forest$cut[node]) 1 else 2)
+    while ((feature <- forest$nodes[1, node]) >= 0) {
+      node <- forest$nodes[2, node] + (if (points[i, feature + 1] <= forest$cut[node]) 1 else 2)
     }
-    first <- one$forest$nodes[2, node] + 1
-    header <- one$forest$members[first + 0:2]
-    rows <- one$forest$members[first + 2 + seq_len(header[1])] + 1
-    pairs <- matrix(one$forest$members[first + 2 + header[1] + seq_len(2 * header[3])], 2)
-    total <- header[2] + sum(pairs[2, ])
-    value <- if (header[1]) header[2] / total * mean(dnorm(at[i], one$response[rows], one$width)) else 0
-    for (k in seq_len(header[3])) {
-      ends <- one$cells[, pairs[1, k]]
-      z <- points[i, j]
-      if (z > ends[1] && z <= ends[2]) {
-        value <- value + pairs[2, k] / total * dnorm(z, law$centre[j], law$scale[j]) /
-          diff(pnorm(ends, law$centre[j], law$scale[j]))
-      }
-    }
-    value
-  }, 0), numeric(length(one$forest$root))))
+    forest$nodes[2, node] + 1
+  }, 0), numeric(length(forest$root))))
 }
 
-reference_density <- function(law, j, points, at, used) {
+# Densities of values outside heavy cells, kernel by kernel. used [rows, trees].
+reference_values <- function(one, points, z, shift, used) {
+  mass <- function(mean, sd, ends) pnorm(ends[2], mean, sd) - pnorm(ends[1], mean, sd)
+  gaps <- rbind(c(-Inf, one$heavy[2, ]), c(one$heavy[1, ], Inf))
+  gaps <- gaps[, gaps[1, ] < gaps[2, ], drop = FALSE]
+  back <- vapply(seq_along(z), function(i) {
+    mean <- shift[i] + one$middle
+    dnorm(z[i], mean, one$spread) / sum(apply(gaps, 2, function(ends) mass(mean, one$spread, ends)))
+  }, 0)
+  if (is.null(one$forest)) return(back)
+  places <- reference_places(one$forest, points)
+  leaves <- vapply(seq_along(z), function(i) mean(vapply(which(used[i, ]), function(tree) {
+    at <- places[i, tree]
+    rows <- one$forest$members[at + seq_len(one$forest$members[at])] + 1
+    y <- one$response[rows]
+    deviation <- sqrt((sum((y - mean(y))^2) + one$pooled) / length(y))
+    sd <- deviation * one$width / sqrt(1 + one$width^2)
+    centre <- shift[i] + mean(y) + (y - mean(y)) / sqrt(1 + one$width^2)
+    if (is.null(one$gap)) return(mean(dnorm(z[i], centre, sd)))
+    ends <- one$gap[, rows, drop = FALSE]
+    centre <- pmin(pmax(centre, ends[1, ]), ends[2, ])
+    all <- vapply(seq_along(rows), function(k) mass(centre[k], sd, ends[, k]), 0)
+    mean((z[i] >= ends[1, ] & z[i] <= ends[2, ]) * dnorm(z[i], centre, sd) / all)
+  }, 0)), 0)
+  (1 - one$backoff) * leaves + one$backoff * back
+}
+
+reference_shares <- function(one, points, base, used) {
+  if (is.null(one$forest)) return(base)
+  places <- reference_places(one$forest, points)
+  t(vapply(seq_len(nrow(points)), function(i) rowMeans(vapply(which(used[i, ]), function(tree) {
+    shares <- base[i, ] * one$ratio[, places[i, tree]]
+    shares / sum(shares)
+  }, base[1, ])), base[1, ]))
+}
+
+# Log-densities of coordinate j. shift: of the values; base: of the classes, NULL without any.
+reference_density <- function(law, j, points, shift, base, used, of_classes = used) {
   one <- slots(law, j)
-  leaves <- rowSums(reference_leaves(law, j, points, at) * used) / rowSums(used)
-  near <- (1 - one$backoff) * leaves + one$backoff * dnorm(at, one$middle, one$spread)
-  log(0.995 * near + 0.005 * dnorm(points[, j], law$centre[j], law$scale[j]))
+  z <- points[, j]
+  wide <- dnorm(z, law$centre[j], law$scale[j])
+  value <- reference_values(one$values, points, z, shift, used)
+  if (!is.null(base)) {
+    shares <- reference_shares(one$classes, points, base, of_classes)
+    of <- function(class) if (class %in% one$classes$classes) shares[, match(class, one$classes$classes)] else 0
+    value <- value * of(0L)
+    for (class in setdiff(one$classes$classes, 0L)) {
+      ends <- one$values$heavy[, class]
+      inside <- z > ends[1] & z <= ends[2]
+      mass <- diff(pnorm(ends, law$centre[j], law$scale[j]))
+      value[inside] <- (of(class) * wide / mass)[inside]
+    }
+  }
+  log(0.995 * value + 0.005 * wide)
 }
 
 # CART by trying every split, without histograms. Returns feature and bin of each split and the rows of each leaf, in
@@ -79,8 +113,8 @@ test_that("trees are those of CART by brute force", {
   y <- sin(bins[, 1]) + bins[, 3] * bins[, 2] / 5 + rnorm(n)
   bags <- particleflow:::draw_bags(n, 4L)
   for (min_leaf in c(1L, 5L, 200L)) {
-    forest <- .Call(routine("grow_trees"), matrix(as.raw(bins), n), y, order(y), integer(n), bags, min_leaf, 1000L, 0L,
-                    4L, 1L)
+    forest <- .Call(routine("grow_trees"), matrix(as.raw(bins), n), as.matrix(y), 1L, order(y), bags, min_leaf, 1000L,
+                    NULL, NULL, 0L, 4L, 1L)
     ends <- c(forest$root, ncol(forest$nodes))
     for (tree in 1:4) {
       wanted <- reference_tree(bins, y, rep(order(y), bags[order(y), tree]), min_leaf)
@@ -88,7 +122,7 @@ test_that("trees are those of CART by brute force", {
       found <- lapply(at, function(k) {
         if (forest$nodes[1, k] >= 0) return(list(feature = forest$nodes[1, k] + 1L, bin = forest$bin[k]))
         first <- forest$nodes[2, k] + 1
-        list(rows = forest$members[first + 2 + seq_len(forest$members[first])] + 1L)
+        list(rows = forest$members[first + seq_len(forest$members[first])] + 1L)
       })
       expect_identical(found, wanted)
     }
@@ -111,7 +145,7 @@ test_that("residuals are those of ridge regressions without the row", {
   expect_equal(particleflow:::linear_shift(one, x), all, tolerance = tolerance$kernel)
 })
 
-test_that("the density is the mean over trees, out-of-bag at the rows of the fit", {
+test_that("the density is that of its parts one by one, out-of-bag at the rows of the fit", {
   data <- mixed_scores(80)
   law <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges), data$z)
   new <- mixed_scores(40, 2)$z
@@ -120,22 +154,59 @@ test_that("the density is the mean over trees, out-of-bag at the rows of the fit
   expect_true(all(rowSums(bags == 0) > 0) && all(colSums(bags) > 0))
   fresh <- self <- 0
   for (j in 1:4) {
-    at <- new[, j] - particleflow:::linear_shift(slots(law, j), settled)
-    fresh <- fresh + reference_density(law, j, new, at, matrix(1, 40, 6))
-    own <- particleflow:::own_responses(slots(law, j), j, data$z)
-    self <- self + reference_density(law, j, data$z, own, bags == 0)
+    one <- slots(law, j)
+    shift <- particleflow:::linear_shift(one$values, settled)
+    base <- if (!is.null(one$classes)) particleflow:::base_shares(one$classes, settled)
+    fresh <- fresh + reference_density(law, j, new, shift, base, matrix(TRUE, 40, 6))
+    heavy <- particleflow:::heavy_of(law$cells[[j]], particleflow:::cell_of(law$cells[[j]], data$z[, j]))
+    own <- numeric(80)
+    own[heavy == 0] <- data$z[heavy == 0, j] - one$values$response
+    base <- if (j > 1) one$classes$own else if (!is.null(one$classes)) matrix(one$classes$share, 80, 2, byrow = TRUE)
+    self <- self + reference_density(law, j, data$z, own, base, particleflow:::value_bags(bags, heavy) == 0, bags == 0)
   }
   expect_equal(particleflow:::law_density(law, new, 1L)[, 1], fresh, tolerance = tolerance$kernel)
   expect_equal(particleflow:::law_density(law, data$z, 1L, TRUE)[, 1], self, tolerance = tolerance$kernel)
   # the first coordinate is binary: shares of the two values, and the shape of the normal law within each
-  one <- slots(law, 1)
-  expect_true(length(one$slopes) == 0 && length(slots(law, 2)$slopes) == 1)
-  bag_share <- mean(colSums(bags * (data$z[, 1] > 0.3)) / colSums(bags))
-  upper <- 0.995 * ((1 - one$backoff) * bag_share / pnorm(-0.3) + one$backoff) + 0.005
-  at <- c(0.31, 1, 3)
   alone <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges[1]), data$z[, 1, drop = FALSE])
+  at <- c(0.31, 1, 3)
+  upper <- 0.995 * mean(data$z[, 1] > 0.3) / pnorm(-0.3) + 0.005
   expect_equal(exp(particleflow:::law_density(alone, matrix(at), 1L)[, 1]), dnorm(at) * upper,
                tolerance = tolerance$kernel)
+})
+
+test_that("logistic regression is that of glm(), also without the row", {
+  set.seed(11)
+  x <- cbind(rnorm(400), rnorm(400))
+  class <- 1L + (runif(400) < plogis(0.5 + x[, 1] - 0.5 * x[, 2]))
+  basis <- particleflow:::ridge_basis(x, prior = 1e-8)
+  one <- particleflow:::logistic_regression(basis, 2, class, tabulate(class) / 400, steps = 400L)
+  wanted <- coef(glm(class - 1 ~ x, family = binomial))
+  slopes <- one$slopes[, 2] - one$slopes[, 1]
+  factor <- slopes[1] / wanted[[2]]
+  expect_true(min(abs(factor - particleflow:::slope_factors)) < 5e-3)
+  expect_equal(unname(slopes), factor * unname(wanted[-1]), tolerance = 0.01)
+  expect_equal(diff(one$intercept), wanted[[1]], tolerance = if (factor > 0.99) 0.01 else 0.1)
+  without <- vapply(1:30, function(i) {
+    fit <- suppressWarnings(glm(class - 1 ~ x, family = binomial, subset = -i))
+    drop(c(1, x[i, ]) %*% coef(fit))
+  }, 0)
+  own <- log(one$own[1:30, 2] / one$own[1:30, 1])
+  expect_gt(cor(own, without), 0.999)
+  expect_lt(max(abs(own - factor * without - mean(own - factor * without))), 0.1)
+})
+
+test_that("a nominal coordinate keeps a dependence that its order does not show", {
+  set.seed(12)
+  n <- 600
+  group <- sample.int(2, n, replace = TRUE)
+  level <- ifelse(group == 1, sample(c(1, 3), n, replace = TRUE), sample(c(2, 2, 4), n, replace = TRUE))
+  cells <- list(qnorm(c(0, 0.5, 1)), qnorm(c(0, 0.25, 0.58, 0.83, 1)))
+  within <- function(k, ends) qnorm(runif(length(k), pnorm(ends[k]), pnorm(ends[k + 1])))
+  law <- fitted_law(law_trees(edges = cells), cbind(within(group, cells[[1]]), within(level, cells[[2]])))
+  z <- particleflow:::draw_law(law, 4000L, c(1L, 2L), 1L)
+  drawn <- table(findInterval(z[, 1], cells[[1]]), findInterval(z[, 2], cells[[2]]))
+  # of 4000 draws, at most 40 (wide law) and a few of the mixture are in pairs that never occur
+  expect_lt((drawn[1, 2] + drawn[1, 4] + drawn[2, 1] + drawn[2, 3]) / 4000, 0.03)
 })
 
 test_that("the density integrates to 1, heavy cells included", {
@@ -266,10 +337,13 @@ test_that("blocks of trees are joined into the forest grown at once", {
   bins <- matrix(as.raw(sample.int(60, 100, replace = TRUE)), 50)
   bags <- particleflow:::draw_bags(50, 5L)
   grow <- function(from, count) {
-    .Call(routine("grow_trees"), bins, y, order(y), integer(50), bags, 3L, 10L, from, count, 1L)
+    .Call(routine("grow_trees"), bins, as.matrix(y), 1L, order(y), bags, 3L, 10L, classes, expected, from, count, 1L)
   }
-  parts <- list(grow(0L, 2L), grow(2L, 1L), grow(3L, 2L))
-  expect_identical(Reduce(particleflow:::join_forests, parts), grow(0L, 5L))
+  for (classes in list(NULL, rep(0:1, 25))) {
+    expected <- if (!is.null(classes)) matrix(0.5, 50, 2)
+    parts <- list(grow(0L, 2L), grow(2L, 1L), grow(3L, 2L))
+    expect_identical(Reduce(particleflow:::join_forests, parts), grow(0L, 5L))
+  }
 })
 
 test_that("few rows, equal rows and far points are no trouble, and wrong settings are refused", {

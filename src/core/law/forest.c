@@ -9,50 +9,23 @@
 #define TREE_WORK 200.0
 
 typedef struct {
-  size_t kept, light, cells;
-  double total;             /* rows, with those in cells */
-  const int *row, *in_cell; /* in_cell: pairs of cell and number */
+  size_t kept;
+  const int *row;
 } leaf;
 
-static leaf read_leaf(const int *members) {
-  leaf of = {
-      .kept = (size_t)members[LEAF_KEPT],
-      .light = (size_t)members[LEAF_LIGHT],
-      .cells = (size_t)members[LEAF_CELLS],
-      .row = members + LEAF_HEADER,
-  };
-  of.in_cell = of.row + of.kept;
-  of.total = (double)of.light;
-  for (size_t c = 0; c < of.cells; c++) of.total += of.in_cell[2 * c + 1];
-  return of;
-}
-
-/* The leaf of tree t that point i falls into. */
-static leaf find_leaf(const forest_view *of, size_t t, size_t i) {
-  const forest *trees = &of->trees;
+/* What the leaf of tree t has as `first` that point i of `points` [n, .] falls into. */
+static size_t find_leaf(const forest *trees, const double *points, size_t n, size_t t, size_t i) {
   size_t node = (size_t)trees->root[t];
   while (trees->node[2 * node] >= 0) {
-    const double x = of->points[i + (size_t)trees->node[2 * node] * of->n];
+    const double x = points[i + (size_t)trees->node[2 * node] * n];
     node = (size_t)trees->node[2 * node + 1] + (x <= trees->cut[node] ? 0 : 1);
   }
-  return read_leaf(trees->members + trees->node[2 * node + 1]);
+  return (size_t)trees->node[2 * node + 1];
 }
 
-static int leaf_sound(const forest *of, size_t first, size_t rows, size_t cells) {
-  if (of->n_members < LEAF_HEADER || first > of->n_members - LEAF_HEADER) return 0;
-  const int *header = of->members + first, *next = header + LEAF_HEADER;
-  if (header[LEAF_KEPT] < 0 || header[LEAF_LIGHT] < header[LEAF_KEPT] || header[LEAF_CELLS] < 0) return 0;
-  const size_t kept = (size_t)header[LEAF_KEPT], in_cells = (size_t)header[LEAF_CELLS];
-  const size_t room = of->n_members - first - LEAF_HEADER;
-  if (kept > room || in_cells > (room - kept) / 2 || kept + in_cells == 0) return 0;
-  if ((kept == 0) != (header[LEAF_LIGHT] == 0)) return 0;
-  for (size_t k = 0; k < kept; k++, next++) {
-    if (*next < 0 || (size_t)*next >= rows) return 0;
-  }
-  for (size_t c = 0; c < in_cells; c++, next += 2) {
-    if (next[0] < 1 || (size_t)next[0] > cells || next[1] < 1) return 0;
-  }
-  return 1;
+static leaf rows_of(const value_forest *of, size_t t, size_t i) {
+  const int *members = of->members + find_leaf(&of->trees, of->points, of->n, t, i);
+  return (leaf){.kept = (size_t)members[0], .row = members + 1};
 }
 
 int roots_sound(const forest *of) {
@@ -62,39 +35,95 @@ int roots_sound(const forest *of) {
   return of->trees > 0;
 }
 
-int nodes_sound(const forest *of, size_t features, size_t rows, size_t cells) {
+int nodes_sound(const forest *of, size_t features) {
   for (size_t k = 0; k < of->nodes; k++) {
     if (of->node[2 * k + 1] < 0) return 0;
+    if (of->node[2 * k] < 0) continue;
     const size_t first = (size_t)of->node[2 * k + 1];
-    if (of->node[2 * k] < 0) {
-      if (!leaf_sound(of, first, rows, cells)) return 0;
-    } else if ((size_t)of->node[2 * k] >= features || first <= k || first + 1 >= of->nodes) {
-      return 0; /* children come after their parent, so that each path ends */
-    }
+    /* children come after their parent, so that each path ends */
+    if ((size_t)of->node[2 * k] >= features || first <= k || first + 1 >= of->nodes) return 0;
   }
   return 1;
 }
 
-/* Adds the density of a leaf at the query's widths. With half the variance a kernel's exponential is squared. */
-static void add_leaf(const forest_view *of, const leaf_query *query, leaf in, size_t i, double *sum) {
-  const double rate = -0.5 / (query->width * query->width), root_2pi = sqrt(2.0 * acos(-1.0));
-  double kernels[MOST_WIDTHS] = {0.0}, inside = 0.0;
+static int list_sound(const int *members, size_t n_members, size_t first, size_t rows) {
+  if (first >= n_members || members[first] < 1 || (size_t)members[first] >= n_members - first) return 0;
+  for (int k = 1; k <= members[first]; k++) {
+    const int row = members[first + (size_t)k];
+    if (row < 0 || (size_t)row >= rows) return 0;
+  }
+  return 1;
+}
+
+int members_sound(const forest *of, const int *members, size_t n_members, size_t rows) {
+  for (size_t k = 0; k < of->nodes; k++) {
+    if (of->node[2 * k] < 0 && !list_sound(members, n_members, (size_t)of->node[2 * k + 1], rows)) return 0;
+  }
+  return 1;
+}
+
+int leaves_sound(const forest *of, size_t leaves) {
+  for (size_t k = 0; k < of->nodes; k++) {
+    if (of->node[2 * k] < 0 && (size_t)of->node[2 * k + 1] >= leaves) return 0;
+  }
+  return 1;
+}
+
+typedef struct {
+  double mean, sd;
+} leaf_shape;
+
+static leaf_shape shape_of(const value_forest *of, leaf in) {
+  double mean = 0.0, squares = 0.0;
+  for (size_t k = 0; k < in.kept; k++) mean += of->response[in.row[k]];
+  mean /= (double)in.kept;
   for (size_t k = 0; k < in.kept; k++) {
-    const double u = query->at[i] - of->response[in.row[k]];
-    double value = exp(rate * u * u);
-    for (size_t w = 0; w < query->widths; w++, value *= value) kernels[w] += value;
+    const double apart = of->response[in.row[k]] - mean;
+    squares += apart * apart;
   }
-  for (size_t c = 0; c < in.cells; c++) {
-    if (in.in_cell[2 * c] == query->cell[i]) inside = query->inside[i] * in.in_cell[2 * c + 1];
-  }
-  double factor = in.kept ? (double)in.light / ((double)in.kept * root_2pi * query->width) : 0.0;
-  for (size_t w = 0; w < query->widths; w++, factor *= sqrt(2.0)) {
-    sum[w] += (kernels[w] * factor + inside) / in.total;
+  return (leaf_shape){mean, sqrt((squares + of->pooled) / (double)in.kept)};
+}
+
+/* The probability of [low, high] under the standard normal law, without loss in the upper tail. */
+static double interval_mass(double low, double high) {
+  if (!(low < high)) return 0.0;
+  if (low > 0.0) return 0.5 * (erfc(low * sqrt(0.5)) - erfc(high * sqrt(0.5)));
+  return 0.5 * (erfc(-high * sqrt(0.5)) - erfc(-low * sqrt(0.5)));
+}
+
+/* The kernel of a row of a leaf, moved by `shift`, without its mass. */
+static picked kernel_of(const value_forest *of, leaf_shape shape, int row, double shift, double width) {
+  const double shrink = 1.0 / sqrt(1.0 + width * width);
+  picked kernel = {.mean = shift + shape.mean + (of->response[row] - shape.mean) * shrink,
+                   .sd = shape.sd * width * shrink, .low = -INFINITY, .high = INFINITY, .mass = 1.0};
+  if (!of->gap) return kernel;
+  kernel.low = of->gap[2 * (size_t)row];
+  kernel.high = of->gap[2 * (size_t)row + 1];
+  kernel.mean = fmin(fmax(kernel.mean, kernel.low), kernel.high);
+  return kernel;
+}
+
+static double mass_of_gap(const picked *kernel) {
+  if (kernel->low == -INFINITY && kernel->high == INFINITY) return 1.0;
+  return interval_mass((kernel->low - kernel->mean) / kernel->sd, (kernel->high - kernel->mean) / kernel->sd);
+}
+
+/* Adds the density of a leaf at each of the query's widths. */
+static void add_leaf(const value_forest *of, const leaf_query *query, leaf in, size_t i, double *sum) {
+  const leaf_shape shape = shape_of(of, in);
+  const double z = query->z[i], root_2pi = sqrt(2.0 * acos(-1.0));
+  for (size_t k = 0; k < in.kept; k++) {
+    for (size_t w = 0; w < query->widths; w++) {
+      const picked kernel = kernel_of(of, shape, in.row[k], query->shift[i], query->width[w]);
+      if (z < kernel.low || z > kernel.high) break;
+      const double u = (z - kernel.mean) / kernel.sd, scale = root_2pi * kernel.sd * (double)in.kept;
+      sum[w] += exp(-0.5 * u * u) / (scale * mass_of_gap(&kernel));
+    }
   }
 }
 
 typedef struct {
-  const forest_view *of;
+  const value_forest *of;
   const leaf_query *query;
   size_t from, count;
   double *out;
@@ -109,104 +138,63 @@ static void run_densities(size_t from, size_t to, size_t part, void *context) {
     double sum[MOST_WIDTHS] = {0.0}, trees = 0.0;
     for (size_t t = 0; t < plan->of->trees.trees; t++) {
       if (query->bag && query->bag[i + t * plan->of->n] > 0) continue;
-      add_leaf(plan->of, query, find_leaf(plan->of, t, i), i, sum);
+      add_leaf(plan->of, query, rows_of(plan->of, t, i), i, sum);
       trees += 1.0;
     }
     for (size_t w = 0; w < query->widths; w++) plan->out[row + w * plan->count] = trees > 0.0 ? sum[w] / trees : 0.0;
   }
 }
 
-void forest_density(const forest_view *of, const leaf_query *query, size_t from, size_t count, double *out,
+void forest_density(const value_forest *of, const leaf_query *query, size_t from, size_t count, double *out,
                     int threads) {
   density_plan plan = {.of = of, .query = query, .from = from, .count = count, .out = out};
   const double work = (double)count * (double)of->trees.trees * TREE_WORK;
   parallel_ranges(count, threads_worth(work, threads), run_densities, &plan);
 }
 
-/* The probability of [low, high] under the standard normal law, without loss in the upper tail. */
-static double interval_mass(double low, double high) {
-  if (!(low < high)) return 0.0;
-  if (low > 0.0) return 0.5 * (erfc(low * sqrt(0.5)) - erfc(high * sqrt(0.5)));
-  return 0.5 * (erfc(-high * sqrt(0.5)) - erfc(-low * sqrt(0.5)));
+/* The mass of a kernel in the box of point i; the density where the box is a point. */
+static double mass_within(const pick_query *query, size_t i, const picked *kernel) {
+  const double low = query->low[i], high = query->high[i], all = mass_of_gap(kernel);
+  const double from = (fmax(low, kernel->low) - kernel->mean) / kernel->sd;
+  const double to = (fmin(high, kernel->high) - kernel->mean) / kernel->sd;
+  if (low < high) return interval_mass(from, to) / all;
+  return from <= to ? exp(-0.5 * from * from) / (sqrt(2.0 * acos(-1.0)) * kernel->sd * all) : 0.0;
 }
 
-/* The mass of N(mean, sd^2) in the box of point i and in [low, high]; the density where the box is a point. */
-static double mass_within(const pick_query *query, size_t i, double mean, double sd, double low, double high) {
-  const double from = query->low[i], to = query->high[i];
-  if (from < to) return interval_mass((fmax(low, from) - mean) / sd, (fmin(high, to) - mean) / sd);
-  const double z = (from - mean) / sd;
-  return from < low || from > high ? 0.0 : exp(-0.5 * z * z) / (sqrt(2.0 * acos(-1.0)) * sd);
-}
-
-/* A running sum over components, which notes where it passes `target`. */
-typedef struct {
-  double sum, target;
-  int pick, found;
-} component_sum;
-
-static void add_component(component_sum *so_far, double mass, int pick) {
-  so_far->sum += mass;
-  if (so_far->found || !(mass > 0.0)) return;
-  so_far->pick = pick;
-  so_far->found = so_far->sum > so_far->target;
-}
-
-/* `share` of a cell, 1 up. */
-static void add_cell(const forest_view *of, const pick_query *query, size_t i, int cell, double share,
-                     component_sum *so_far) {
-  const double *ends = of->cells + 2 * (size_t)(cell - 1);
-  const double all = interval_mass((ends[0] - query->centre) / query->scale, (ends[1] - query->centre) / query->scale);
-  add_component(so_far, share * mass_within(query, i, query->centre, query->scale, ends[0], ends[1]) / all, -cell);
-}
-
-static void add_leaf_components(const forest_view *of, const pick_query *query, size_t i, leaf in, double share,
-                                component_sum *so_far) {
-  const double each = in.kept ? share * (double)in.light / ((double)in.kept * in.total) : 0.0;
-  for (size_t k = 0; k < in.kept; k++) {
-    const double mean = query->shift[i] + of->response[in.row[k]];
-    add_component(so_far, each * mass_within(query, i, mean, query->width, -INFINITY, INFINITY), in.row[k] + 1);
-  }
-  for (size_t c = 0; c < in.cells; c++) {
-    add_cell(of, query, i, in.in_cell[2 * c], share * in.in_cell[2 * c + 1] / in.total, so_far);
-  }
-}
-
-static component_sum sum_components(const forest_view *of, const pick_query *query, size_t i, double target) {
-  component_sum so_far = {.sum = 0.0, .target = target, .pick = 0, .found = 0};
-  const double near = 1.0 - query->wide, share = near * (1.0 - query->backoff) / (double)of->trees.trees;
-  const double middle = query->shift[i] + query->middle;
-  add_cell(of, query, i, (int)of->n_cells, query->wide, &so_far);
-  const double mass = mass_within(query, i, middle, query->spread, -INFINITY, INFINITY);
-  add_component(&so_far, near * query->backoff * mass, 0);
+/* Sums the masses of all kernels; returns the kernel at which the sum passes `target`, with the sum. */
+static picked sum_kernels(const value_forest *of, const pick_query *query, size_t i, double target) {
+  picked found = {0};
+  double sum = 0.0;
+  int passed = 0;
   for (size_t t = 0; t < of->trees.trees; t++) {
-    add_leaf_components(of, query, i, find_leaf(of, t, i), share, &so_far);
+    const leaf in = rows_of(of, t, i);
+    const leaf_shape shape = shape_of(of, in);
+    for (size_t k = 0; k < in.kept; k++) {
+      const picked kernel = kernel_of(of, shape, in.row[k], query->shift[i], query->width);
+      const double mass = mass_within(query, i, &kernel) / ((double)in.kept * (double)of->trees.trees);
+      sum += mass;
+      if (passed || (!(mass > 0.0) && found.sd > 0.0)) continue;
+      found = kernel;
+      passed = sum > target;
+    }
   }
-  return so_far;
+  found.mass = sum;
+  return found;
 }
 
 /* Without a box: a tree, then a member of its leaf. */
-static int pick_freely(const forest_view *of, const pick_query *query, size_t i, rng_sequence *random) {
-  if (rng_uniform(random) < query->wide) return -(int)of->n_cells;
-  if (rng_uniform(random) < query->backoff) return 0;
+static picked pick_freely(const value_forest *of, const pick_query *query, size_t i, rng_sequence *random) {
   const size_t t = (size_t)(rng_uniform(random) * (double)of->trees.trees);
-  const leaf in = find_leaf(of, t < of->trees.trees ? t : of->trees.trees - 1, i);
-  double place = rng_uniform(random) * in.total;
-  if (place < (double)in.light) {
-    const size_t k = (size_t)(place / (double)in.light * (double)in.kept);
-    return in.row[k < in.kept ? k : in.kept - 1] + 1;
-  }
-  place -= (double)in.light;
-  size_t c = 0;
-  for (; c + 1 < in.cells && place >= in.in_cell[2 * c + 1]; c++) place -= in.in_cell[2 * c + 1];
-  return in.cells ? -in.in_cell[2 * c] : in.row[in.kept - 1] + 1;
+  const leaf in = rows_of(of, t < of->trees.trees ? t : of->trees.trees - 1, i);
+  const size_t k = (size_t)(rng_uniform(random) * (double)in.kept);
+  return kernel_of(of, shape_of(of, in), in.row[k < in.kept ? k : in.kept - 1], query->shift[i], query->width);
 }
 
 typedef struct {
-  const forest_view *of;
+  const value_forest *of;
   const pick_query *query;
   size_t from;
-  int *pick;
-  double *log_mass;
+  picked *out;
 } pick_plan;
 
 static void run_picks(size_t from, size_t to, size_t part, void *context) {
@@ -218,19 +206,49 @@ static void run_picks(size_t from, size_t to, size_t part, void *context) {
     rng_sequence random;
     rng_start(&random, query->key, query->stream, i);
     if (query->low[i] == -INFINITY && query->high[i] == INFINITY) {
-      plan->pick[row] = pick_freely(plan->of, query, i, &random);
-      plan->log_mass[row] = 0.0;
+      plan->out[row] = pick_freely(plan->of, query, i, &random);
       continue;
     }
-    const double all = sum_components(plan->of, query, i, INFINITY).sum;
-    plan->pick[row] = sum_components(plan->of, query, i, rng_uniform(&random) * all).pick;
-    plan->log_mass[row] = log(all);
+    const double all = sum_kernels(plan->of, query, i, INFINITY).mass;
+    plan->out[row] = sum_kernels(plan->of, query, i, rng_uniform(&random) * all);
   }
 }
 
-void forest_pick(const forest_view *of, const pick_query *query, size_t from, size_t count, int *pick,
-                 double *log_mass, int threads) {
-  pick_plan plan = {.of = of, .query = query, .from = from, .pick = pick, .log_mass = log_mass};
+void forest_pick(const value_forest *of, const pick_query *query, size_t from, size_t count, picked *out, int threads) {
+  pick_plan plan = {.of = of, .query = query, .from = from, .out = out};
   const double work = (double)count * (double)of->trees.trees * TREE_WORK;
   parallel_ranges(count, threads_worth(work, threads), run_picks, &plan);
+}
+
+typedef struct {
+  const class_forest *of;
+  size_t from, count;
+  double *out;
+} share_plan;
+
+static void run_shares(size_t from, size_t to, size_t part, void *context) {
+  const share_plan *plan = context;
+  const class_forest *of = plan->of;
+  (void)part;
+  for (size_t row = from; row < to; row++) {
+    const size_t i = plan->from + row;
+    double sum[MOST_CLASSES] = {0.0}, trees = 0.0;
+    for (size_t t = 0; t < of->trees.trees; t++) {
+      if (of->bag && of->bag[i + t * of->n] > 0) continue;
+      const double *ratio = of->ratio + find_leaf(&of->trees, of->points, of->n, t, i) * of->classes;
+      double all = 0.0;
+      for (size_t c = 0; c < of->classes; c++) all += of->base[i + c * of->n] * ratio[c];
+      for (size_t c = 0; c < of->classes; c++) sum[c] += of->base[i + c * of->n] * ratio[c] / all;
+      trees += 1.0;
+    }
+    for (size_t c = 0; c < of->classes; c++) {
+      plan->out[row + c * plan->count] = trees > 0.0 ? sum[c] / trees : of->base[i + c * of->n];
+    }
+  }
+}
+
+void forest_shares(const class_forest *of, size_t from, size_t count, double *out, int threads) {
+  share_plan plan = {.of = of, .from = from, .count = count, .out = out};
+  const double work = (double)count * (double)of->trees.trees * TREE_WORK;
+  parallel_ranges(count, threads_worth(work, threads), run_shares, &plan);
 }

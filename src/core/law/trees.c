@@ -8,7 +8,7 @@
 #define WORTH 1e-10
 
 typedef struct {
-  double sum, count;
+  double sum[MOST_RESPONSES], count;
 } bin_sums;
 
 typedef struct {
@@ -23,16 +23,16 @@ typedef struct {
   double *centred;
 } growth;
 
-static size_t most_leaves(size_t size, size_t min_leaf) {
+size_t tree_most_leaves(size_t size, size_t min_leaf) {
   return size / min_leaf + 1;
 }
 
 size_t tree_most_nodes(size_t size, size_t min_leaf) {
-  return 2 * most_leaves(size, min_leaf);
+  return 2 * tree_most_leaves(size, min_leaf);
 }
 
 size_t tree_most_members(size_t size, size_t min_leaf) {
-  return 2 * size + LEAF_HEADER * most_leaves(size, min_leaf);
+  return size + tree_most_leaves(size, min_leaf);
 }
 
 size_t tree_integers(size_t size, size_t min_leaf) {
@@ -49,40 +49,58 @@ static int lowest_bit(uint64_t word) {
 #endif
 }
 
-/* The responses of a node less their mean; returns their sum of squares, and 0 if all are equal. */
-static double centre_responses(const growth *at, size_t begin, size_t end) {
-  const double *response = at->sample->response;
-  double sum = 0.0, squares = 0.0;
-  for (size_t i = begin; i < end; i++) sum += at->centred[i] = response[at->rows[i]];
-  if (at->centred[begin] == at->centred[end - 1]) return 0.0; /* rows are in the order of the response */
-  const double mean = sum / (double)(end - begin);
+/* One response of the rows of a node less its mean, into every `responses`-th number; returns the sum of squares, and 0
+ * if all are equal. */
+static double centre_response(const growth *at, size_t begin, size_t end, size_t which) {
+  const double *response = at->sample->response + which * at->sample->n;
+  const size_t step = at->sample->responses;
+  double *out = at->centred + which, sum = 0.0, squares = 0.0;
+  int differ = 0;
   for (size_t i = begin; i < end; i++) {
-    at->centred[i] -= mean;
-    squares += at->centred[i] * at->centred[i];
+    const double value = response[at->rows[i]];
+    sum += out[i * step] = value;
+    if (value != out[begin * step]) differ = 1;
+  }
+  const double mean = differ ? sum / (double)(end - begin) : out[begin * step];
+  for (size_t i = begin; i < end; i++) {
+    out[i * step] -= mean;
+    squares += out[i * step] * out[i * step];
   }
   return squares;
+}
+
+static void fill_bins(const growth *at, size_t begin, size_t end, const unsigned char *bin, bin_sums *bins,
+                      uint64_t *used) {
+  const size_t responses = at->sample->responses;
+  for (size_t i = begin; i < end; i++) {
+    const unsigned b = bin[at->rows[i]];
+    const double *value = at->centred + i * responses;
+    *used |= (uint64_t)1 << b;
+    bins[b].sum[0] += value[0];
+    for (size_t r = 1; r < responses; r++) bins[b].sum[r] += value[r];
+    bins[b].count += 1.0;
+  }
 }
 
 /* Updates `best` by the splits of one feature. The sums on both sides cancel, so that the sum of squares within falls
  * by S_left^2 (1 / n_left + 1 / n_right). */
 static void try_feature(const growth *at, size_t begin, size_t end, size_t feature, bin_sums *bins, split *best) {
-  const unsigned char *bin = at->sample->bin + feature * at->sample->n;
+  const size_t responses = at->sample->responses;
   uint64_t used = 0;
-  for (size_t i = begin; i < end; i++) {
-    const unsigned b = bin[at->rows[i]];
-    used |= (uint64_t)1 << b;
-    bins[b].sum += at->centred[i];
-    bins[b].count += 1.0;
-  }
+  fill_bins(at, begin, end, at->sample->bin + feature * at->sample->n, bins, &used);
   const double all = (double)(end - begin), least = (double)at->sample->min_leaf;
-  double sum = 0.0, count = 0.0;
+  bin_sums left = {.sum = {0.0}, .count = 0.0};
   for (; used; used &= used - 1) {
     const int b = lowest_bit(used);
-    sum += bins[b].sum;
-    count += bins[b].count;
-    bins[b] = (bin_sums){.sum = 0.0, .count = 0.0};
-    if (count < least || all - count < least) continue;
-    const double gain = sum * sum * all / (count * (all - count));
+    double squares = 0.0;
+    for (size_t r = 0; r < responses; r++) {
+      left.sum[r] += bins[b].sum[r];
+      squares += left.sum[r] * left.sum[r];
+    }
+    left.count += bins[b].count;
+    bins[b] = (bin_sums){.sum = {0.0}, .count = 0.0};
+    if (left.count < least || all - left.count < least) continue;
+    const double gain = squares * all / (left.count * (all - left.count));
     if (gain > best->gain * (1.0 + WORTH)) *best = (split){.feature = (int)feature, .bin = b, .gain = gain};
   }
 }
@@ -90,7 +108,9 @@ static void try_feature(const growth *at, size_t begin, size_t end, size_t featu
 static split best_split(const growth *at, size_t begin, size_t end, bin_sums *bins) {
   split best = {.feature = -1, .bin = 0, .gain = 0.0};
   if (end - begin < 2 * at->sample->min_leaf) return best;
-  best.gain = WORTH * centre_responses(at, begin, end);
+  double squares = 0.0;
+  for (size_t r = 0; r < at->sample->responses; r++) squares += centre_response(at, begin, end, r);
+  best.gain = WORTH * squares;
   if (!(best.gain > 0.0)) return best;
   for (size_t f = 0; f < at->sample->features; f++) try_feature(at, begin, end, f, bins, &best);
   return best;
@@ -109,28 +129,30 @@ static size_t part_rows(const growth *at, size_t begin, size_t end, split by) {
   return left;
 }
 
-static void write_leaf(const growth *at, size_t begin, size_t end, grown_tree *tree) {
+static void write_rows(const growth *at, size_t begin, size_t end, grown_tree *tree) {
+  const size_t size = end - begin, most = at->sample->most_rows, kept = size < most ? size : most;
+  int *next = tree->members + tree->n_members;
+  *next++ = (int)kept;
+  for (size_t k = 0; k < kept; k++) *next++ = at->rows[begin + (2 * k + 1) * size / (2 * kept)];
+  tree->n_members += 1 + kept;
+}
+
+static void write_classes(const growth *at, size_t begin, size_t end, grown_tree *tree) {
   const tree_sample *sample = at->sample;
-  int in_cell[MOST_CELLS + 1] = {0};
-  size_t light = 0;
-  for (size_t i = begin; i < end; i++) {
-    const int row = at->rows[i];
-    in_cell[sample->cell[row]]++;
-    if (sample->cell[row] == 0) at->spare[light++] = row;
+  int *counts = tree->counts + tree->leaves * sample->classes;
+  double *sums = tree->sums + tree->leaves * sample->classes;
+  for (size_t c = 0; c < sample->classes; c++) {
+    counts[c] = 0;
+    sums[c] = 0.0;
+    for (size_t i = begin; i < end; i++) sums[c] += sample->expected[(size_t)at->rows[i] + c * sample->n];
   }
-  const size_t kept = light < sample->most_rows ? light : sample->most_rows;
-  int *header = tree->members + tree->n_members, *next = header + LEAF_HEADER;
-  for (size_t k = 0; k < kept; k++) *next++ = at->spare[(2 * k + 1) * light / (2 * kept)];
-  header[LEAF_KEPT] = (int)kept;
-  header[LEAF_LIGHT] = (int)light;
-  header[LEAF_CELLS] = 0;
-  for (int c = 1; c <= MOST_CELLS; c++) {
-    if (in_cell[c] == 0) continue;
-    *next++ = c;
-    *next++ = in_cell[c];
-    header[LEAF_CELLS]++;
-  }
-  tree->n_members = (size_t)(next - tree->members);
+  for (size_t i = begin; i < end; i++) counts[sample->class_of[at->rows[i]]]++;
+}
+
+static void write_leaf(const growth *at, size_t begin, size_t end, grown_tree *tree) {
+  if (at->sample->classes) write_classes(at, begin, end, tree);
+  else write_rows(at, begin, end, tree);
+  tree->leaves++;
 }
 
 static void add_node(const growth *at, grown_tree *tree, size_t begin, size_t end) {
@@ -145,7 +167,7 @@ static void finish_node(const growth *at, grown_tree *tree, size_t node, bin_sum
   tree->feature[node] = by.feature;
   tree->bin[node] = by.bin;
   if (by.feature < 0) {
-    tree->first[node] = (int)tree->n_members;
+    tree->first[node] = (int)(at->sample->classes ? tree->leaves : tree->n_members);
     write_leaf(at, begin, end, tree);
     return;
   }
@@ -167,12 +189,12 @@ void grow_tree(const tree_sample *sample, const int *bag, size_t size, grown_tre
       .centred = numbers,
   };
   bin_sums bins[MOST_BINS];
-  for (int b = 0; b < MOST_BINS; b++) bins[b] = (bin_sums){.sum = 0.0, .count = 0.0};
+  for (int b = 0; b < MOST_BINS; b++) bins[b] = (bin_sums){.sum = {0.0}, .count = 0.0};
   size_t drawn = 0;
   for (size_t i = 0; i < sample->n; i++) {
     for (int k = 0; k < bag[sample->order[i]]; k++) at.rows[drawn++] = sample->order[i];
   }
-  tree->nodes = tree->n_members = 0;
+  tree->nodes = tree->n_members = tree->leaves = 0;
   add_node(&at, tree, 0, size);
   for (size_t node = 0; node < tree->nodes; node++) finish_node(&at, tree, node, bins);
 }

@@ -1,0 +1,179 @@
+# The shares of the heavy cells of one coordinate of law_trees(), and of the rest (class 0), given the coordinates
+# before.
+
+# Base shares from two regressions, and ratios in the leaves of trees. heavy [n]: the class of each row. NULL: all
+# rows are in class 0.
+fit_classes <- function(law, sample, j, heavy) {
+  classes <- sort(unique(heavy))
+  if (identical(classes, 0L)) return(NULL)
+  class <- match(heavy, classes)
+  one <- list(classes = classes, share = tabulate(class, length(classes)) / length(class))
+  if (length(classes) == 1 || j == 1) return(one)
+  one <- fit_base(one, law, sample, j, class)
+  choose_prior(one, sample, class, grow_classes(law, sample, j, class, one))
+}
+
+# The base is a mixture of the shares of all rows, of an ordered probit model and of a logistic regression, weighted by
+# the likelihood of each row without itself. Of the probit model, the normal law is that of the ridge regression of the
+# coordinate, which knows that neighbouring cells are alike.
+fit_base <- function(one, law, sample, j, class) {
+  none <- matrix(one$share, length(class), length(one$share), byrow = TRUE)
+  one$own <- none
+  if (!law$linear) return(one)
+  line <- ridge_regression(sample$regression, sample$points[, j], j - 1)
+  one$line <- c(line[c("slopes", "intercept")], list(middle = mean(line$response), spread = stats::sd(line$response)))
+  one$ends <- heavy_ends(law$cells[[j]])
+  one$logistic <- logistic_regression(sample$regression, j - 1, class, one$share)
+  own <- list(none, probit_shares(one, sample$points[, j] - line$response), one$logistic$own)
+  each <- vapply(own, function(shares) log(shares[cbind(seq_along(class), class)]), numeric(length(class)))
+  one$weights <- mixing_weights(pmax(each, -30))
+  mixed <- Reduce(`+`, Map(`*`, own, one$weights))
+  one$factors <- calibration_factors(mixed, one$share)
+  one$own <- calibrated(mixed, one$factors)
+  one$logistic$own <- NULL
+  one
+}
+
+# Factors of the classes that give the mean of the shares its right value, because column after column an error of the
+# shares would add up.
+calibration_factors <- function(shares, wanted, rounds = 20L) {
+  factors <- rep(1, length(wanted))
+  for (round in seq_len(rounds)) factors <- factors * wanted / colMeans(calibrated(shares, factors))
+  factors
+}
+
+calibrated <- function(shares, factors) {
+  shares <- sweep(shares, 2, factors, "*")
+  shares / rowSums(shares)
+}
+
+# By EM; a weight below 0.02 is dropped.
+mixing_weights <- function(each, steps = 100L) {
+  density <- exp(each - do.call(pmax, as.data.frame(each)))
+  weights <- rep(1 / ncol(each), ncol(each))
+  for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
+  weights[weights < 0.02] <- 0
+  weights / sum(weights)
+}
+
+# Shares of the cells, and of the rest, under N(shift + middle, spread^2).
+probit_shares <- function(one, shift) {
+  mean <- shift + one$line$middle
+  held <- one$classes[one$classes > 0]
+  shares <- vapply(held, function(k) {
+    exp(log_interval((one$ends[1, k] - mean) / one$line$spread, (one$ends[2, k] - mean) / one$line$spread))
+  }, numeric(length(shift)))
+  shares <- matrix(shares, length(shift))
+  if (one$classes[1] == 0L) shares <- cbind(pmax(1 - rowSums(shares), 0), shares)
+  shares <- shares + 1e-9
+  shares / rowSums(shares)
+}
+
+# Splits are judged by the residuals of the classes, each with variance 1: of more than four classes by random linear
+# combinations of them, which are others for each tree.
+grow_classes <- function(law, sample, j, class, one) {
+  residual <- -one$own
+  at <- cbind(seq_along(class), class)
+  residual[at] <- residual[at] + 1
+  residual <- sweep(residual, 2, sqrt(colMeans(residual^2)) + 1e-9, "/")
+  classes <- ncol(residual)
+  own <- classes > most_responses
+  if (classes == 2) residual <- residual[, 1, drop = FALSE]
+  if (own) residual <- residual %*% draw_normal(classes, most_responses * law$trees, trees_key, stream = j)
+  grow_forest(sample$bins[, seq_len(j - 1), drop = FALSE], residual, seq_along(class), sample$bags, law$min_leaf,
+              sample$cuts, list(of = class - 1L, expected = one$own), own)
+}
+
+most_responses <- 4L
+
+# The number of rows by which the ratios of a leaf are drawn to 1 that has the largest out-of-bag likelihood. Without
+# trees, if the base is better.
+leaf_priors <- c(3, 10, 30, 100, 300)
+
+choose_prior <- function(one, sample, class, grown) {
+  some <- spaced_rows(length(class), most_rows_of_choice)
+  at <- cbind(seq_along(some), class[some])
+  value <- function(prior) {
+    trial <- c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, prior)))
+    shares <- tree_shares(trial, sample$points[some, , drop = FALSE], one$own[some, , drop = FALSE],
+                          sample$bags[some, , drop = FALSE], thread_count())
+    mean(log(shares[at]))
+  }
+  found <- vapply(leaf_priors, value, 0)
+  if (max(found) <= mean(log(one$own[some, , drop = FALSE][at]))) return(one)
+  c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, leaf_priors[which.max(found)])))
+}
+
+# Rows of each class over what is expected of it [classes, leaves].
+leaf_ratios <- function(grown, share, prior) (grown$counts + prior * share) / (grown$sums + prior * share)
+
+tree_shares <- function(one, points, base, bags, threads) {
+  blocks <- in_blocks(nrow(points), 100 * length(one$forest$root) * 5, function(from, count) {
+    list(value = .Call(C_pf_forest_shares, points, one$forest, base, one$ratio, bags, from, count, threads))
+  })
+  bind_blocks(blocks)$value
+}
+
+# Shares [rows, classes] at points; base: NULL, or the shares of the regression, which is one of the rows themselves.
+class_shares <- function(one, points, settled, bags, threads, base = NULL) {
+  if (is.null(base)) base <- base_shares(one, settled)
+  if (is.null(one$forest)) base else tree_shares(one, points, base, bags, threads)
+}
+
+# The bits of a row do not depend on the other rows.
+base_shares <- function(one, settled) {
+  n <- nrow(settled)
+  none <- matrix(one$share, n, length(one$share), byrow = TRUE)
+  if (is.null(one$weights)) return(none)
+  shares <- one$weights[1] * none
+  if (one$weights[2] > 0) shares <- shares + one$weights[2] * probit_shares(one, linear_shift(one$line, settled))
+  if (one$weights[3] > 0) shares <- shares + one$weights[3] * logistic_shares(one$logistic, settled)
+  calibrated(shares, one$factors)
+}
+
+logistic_shares <- function(of, settled) {
+  eta <- matrix(of$intercept, nrow(settled), length(of$intercept), byrow = TRUE)
+  for (c in seq_along(of$intercept)) {
+    for (k in seq_len(nrow(of$slopes))) eta[, c] <- eta[, c] + of$slopes[k, c] * settled[, k]
+  }
+  softmax(eta)
+}
+
+# ---- logistic regression ---------------------------------------------------------------------------------
+
+softmax <- function(eta) {
+  value <- exp(eta - do.call(pmax, as.data.frame(eta)))
+  value / rowSums(value)
+}
+
+# Multinomial logistic regression on the first k columns of a ridge_basis(): slopes [k, classes], intercept, and `own`,
+# the shares of each row nearly as without this row. Ascent with the bound of Boehning (1992) for the curvature, 1/2,
+# and the momentum of Nesterov (1983), starts at the shares of the classes. The slopes are drawn to 0 by a factor that
+# has the largest likelihood of `own`.
+logistic_regression <- function(of, k, class, share, steps = 40L) {
+  n <- length(class)
+  basis <- cbind(1 / sqrt(n), of$basis[, seq_len(k), drop = FALSE])
+  truth <- matrix(0, n, length(share))
+  truth[cbind(seq_len(n), class)] <- 1
+  start <- matrix(log(share), n, length(share), byrow = TRUE)
+  along <- before <- matrix(0, k + 1, length(share))
+  for (step in seq_len(steps)) {
+    ahead <- along + (step - 1) / (step + 2) * (along - before)
+    before <- along
+    shares <- softmax(start + basis %*% ahead)
+    along <- ahead + 2 * crossprod(basis, truth - shares)
+    if (max(abs(along - before)) < 1e-3 * sqrt(n)) break
+  }
+  shares <- softmax(start + basis %*% along)
+  spread <- pmax(colMeans(shares * (1 - shares)), 1e-6)
+  leverage <- outer(rowSums(basis^2), spread, "/")
+  without <- basis %*% along - leverage * (truth - shares) / (1 - pmin(leverage * shares * (1 - shares), 0.9))
+  value <- function(factor) mean(log(softmax(start + factor * without)[truth == 1]))
+  factor <- slope_factors[which.max(vapply(slope_factors, value, 0))]
+  along <- factor * along
+  slopes <- backsolve(of$root, along[-1, , drop = FALSE], k = k) / of$scale[seq_len(k)]
+  list(slopes = slopes, intercept = log(share) + along[1, ] / sqrt(n) - drop(of$centre[seq_len(k)] %*% slopes),
+       own = softmax(start + factor * without))
+}
+
+slope_factors <- c(0, 0.3, 0.5, 0.7, 0.85, 1)

@@ -1,0 +1,179 @@
+# The values of one coordinate of law_trees() outside its heavy cells, given the coordinates before it.
+
+# What the ridge regressions of each column on the columns before share. With X the standardised columns and R'R = X'X
+# + 2, W = X R^-1: regressions on the first k columns need the first k columns of W and of R alone.
+ridge_basis <- function(x, prior = 2) {
+  centre <- colMeans(x)
+  scale <- apply(x, 2, stats::sd)
+  scale[!(scale > 0)] <- 1
+  standard <- sweep(sweep(x, 2, centre), 2, scale, "/")
+  root <- chol(crossprod(standard) + prior * diag(ncol(x)))
+  list(centre = centre, scale = scale, root = root, basis = standard %*% backsolve(root, diag(ncol(x))))
+}
+
+# The regression of y on the first k columns: slopes, intercept, and residuals of each row without itself.
+ridge_regression <- function(of, y, k) {
+  basis <- of$basis[, seq_len(k), drop = FALSE]
+  middle <- mean(y)
+  along <- crossprod(basis, y - middle)[, 1]
+  residual <- y - middle - (basis %*% along)[, 1]
+  leverage <- pmin(rowSums(basis^2) + 1 / length(y), 0.9)
+  slopes <- backsolve(of$root, along, k = k) / of$scale[seq_len(k)]
+  list(slopes = slopes, intercept = middle - sum(slopes * of$centre[seq_len(k)]), response = residual / (1 - leverage))
+}
+
+# The law of the values: kernels in the leaves of trees, and the normal law of a ridge regression as back-off. Both live
+# outside heavy cells: a kernel in the gap between heavy cells that its row is in. rows: those outside heavy cells.
+fit_values <- function(law, sample, j, rows) {
+  before <- seq_len(j - 1)
+  least <- least_spread * law$scale[j]
+  y <- sample$points[rows, j]
+  one <- list(slopes = numeric(), intercept = 0, response = y, middle = law$centre[j], spread = law$scale[j],
+              backoff = 1, heavy = heavy_ends(law$cells[[j]]))
+  if (law$linear && j > 1 && length(rows) > fewest_values) {
+    all <- length(rows) == nrow(sample$points)
+    basis <- if (all) sample$regression else ridge_basis(sample$settled[rows, before, drop = FALSE])
+    line <- ridge_regression(basis, y, j - 1)
+    one[names(line)] <- line
+  }
+  if (length(rows) > 1) {
+    one$middle <- mean(one$response)
+    one$spread <- max(stats::sd(one$response), least)
+  }
+  if (length(rows) <= fewest_values) return(one)
+  one$pooled <- one$spread^2
+  one$gap <- gaps_of(one$heavy, y)
+  bags <- filled_bags(sample$bags[rows, , drop = FALSE])
+  one$forest <- grow_forest(sample$bins[rows, before, drop = FALSE], one$response, order(one$response), bags,
+                            law$min_leaf, sample$cuts)$forest
+  choose_smoothing(law, j, sample$points[rows, , drop = FALSE], bags, one)
+}
+
+# With so few values there are no trees.
+fewest_values <- 9L
+
+# The widths of kernels that are tried, in standard deviations of the leaf, and the shares of the back-off.
+kernel_widths <- c(0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.5)
+backoff_shares <- c(0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
+
+# No spread is smaller than this, in standard deviations of the coordinate.
+least_spread <- 1e-6
+
+# The share of the wide normal law, which keeps the density away from 0.
+wide_share <- 0.005
+
+log_wide <- function(law, j, z) stats::dnorm(z, law$centre[j], law$scale[j], log = TRUE)
+
+# The logarithm of a mixture with the wide law, also where it underflows.
+mix_wide <- function(near, wide) {
+  value <- log((1 - wide_share) * near + wide_share * exp(wide))
+  far <- near == 0
+  value[far] <- log(wide_share) + wide[far]
+  value
+}
+
+# Width and share with the largest out-of-bag likelihood, one after the other. points, bags: of the rows with values.
+choose_smoothing <- function(law, j, points, bags, one, rounds = 3L) {
+  some <- spaced_rows(nrow(points), most_rows_of_choice)
+  z <- points[some, j]
+  shift <- z - one$response[some]
+  each <- leaf_density(one, points[some, , drop = FALSE], z, shift, bags[some, , drop = FALSE], thread_count(),
+                       kernel_widths)
+  backoff <- backoff_density(one, z, shift)
+  wide <- log_wide(law, j, z)
+  value <- function(width, share) {
+    mean(mix_wide((1 - backoff_shares[share]) * each[, width] + backoff_shares[share] * backoff, wide))
+  }
+  share <- match(0.05, backoff_shares)
+  for (round in seq_len(rounds)) {
+    before <- share
+    width <- which.max(vapply(seq_along(kernel_widths), value, 0, share = share))
+    share <- which.max(vapply(seq_along(backoff_shares), value, 0, width = width))
+    if (share == before) break
+  }
+  one$width <- kernel_widths[width]
+  one$backoff <- backoff_shares[share]
+  one
+}
+
+# Mean densities [rows, widths] over the trees, without back-off; shift: the linear function of each row.
+leaf_density <- function(one, points, z, shift, bags, threads, widths = one$width) {
+  blocks <- in_blocks(nrow(points), 100 * length(one$forest$root) * 20, function(from, count) {
+    list(value = .Call(C_pf_forest_density, points, one$forest, one$response, one$gap, z, shift, one$pooled, widths,
+                       bags, from, count, threads))
+  })
+  bind_blocks(blocks)$value
+}
+
+# The linear function of a coordinate. The bits of a row do not depend on the other rows.
+linear_shift <- function(one, settled) {
+  shift <- rep(one$intercept, nrow(settled))
+  for (k in seq_along(one$slopes)) shift <- shift + one$slopes[k] * settled[, k]
+  shift
+}
+
+# ---- gaps ------------------------------------------------------------------------------------------------
+
+# The gap between heavy cells [2, cells] that each number is in [2, numbers]; NULL without heavy cells.
+gaps_of <- function(heavy, z) {
+  if (ncol(heavy) == 0) return(NULL)
+  rbind(c(-Inf, heavy[2, ])[findInterval(z, heavy[2, ], left.open = TRUE) + 1L],
+        c(heavy[1, ], Inf)[findInterval(z, heavy[1, ], left.open = TRUE) + 1L])
+}
+
+# The probability that N(mean, spread^2) gives to [low, high] without the heavy cells, one after the other [n, gaps].
+gap_masses <- function(one, mean, low, high) {
+  ends <- rbind(c(-Inf, one$heavy[2, ]), c(one$heavy[1, ], Inf))
+  ends <- ends[, ends[1, ] < ends[2, ], drop = FALSE]
+  if (ncol(ends) == 0) return(list(ends = rbind(-Inf, Inf), mass = matrix(0, length(mean))))
+  masses <- vapply(seq_len(ncol(ends)), function(k) {
+    from <- (pmax(low, ends[1, k]) - mean) / one$spread
+    to <- (pmin(high, ends[2, k]) - mean) / one$spread
+    ifelse(from < to, exp(log_interval(from, pmax(from, to))), 0)
+  }, numeric(length(mean)))
+  list(ends = ends, mass = matrix(masses, length(mean)))
+}
+
+# ---- density and draws -----------------------------------------------------------------------------------
+
+backoff_density <- function(one, z, shift) {
+  mean <- shift + one$middle
+  all <- rowSums(gap_masses(one, mean, rep(-Inf, length(z)), rep(Inf, length(z)))$mass)
+  ifelse(all > 0, stats::dnorm(z, mean, one$spread) / all, 0)
+}
+
+# Densities of values outside heavy cells.
+value_density <- function(one, points, z, shift, bags, threads) {
+  backoff <- backoff_density(one, z, shift)
+  if (is.null(one$forest)) return(backoff)
+  (1 - one$backoff) * leaf_density(one, points, z, shift, bags, threads)[, 1] + one$backoff * backoff
+}
+
+# The normal law of each draw, mean, sd, low and high, and the probability of its box, see pf_forest_pick(). u chooses
+# between the back-off and the kernels.
+pick_values <- function(one, j, points, shift, low, high, u, key, threads) {
+  back <- pick_backoff(one, shift + one$middle, low, high, u)
+  if (is.null(one$forest)) return(back)
+  kernel <- bind_blocks(in_blocks(nrow(points), 1000 * length(one$forest$root), function(from, count) {
+    .Call(C_pf_forest_pick, points, one$forest, one$response, one$gap, shift, low, high, c(one$width, one$pooled), key,
+          j, from, count, threads)
+  }))
+  mass <- (1 - one$backoff) * kernel$mass + one$backoff * back$mass
+  chosen <- u * mass < one$backoff * back$mass
+  for (name in c("mean", "sd", "low", "high")) kernel[[name]][chosen] <- back[[name]][chosen]
+  kernel$mass <- mass
+  kernel
+}
+
+pick_backoff <- function(one, mean, low, high, u) {
+  free <- gap_masses(one, mean, rep(-Inf, length(mean)), rep(Inf, length(mean)))
+  all <- rowSums(free$mass)
+  within <- gap_masses(one, mean, low, high)$mass
+  share <- rowSums(within) / all
+  gap <- max.col(t(apply(within, 1, cumsum)) > (u %% 0.001 * 1000) * rowSums(within), "first")
+  if (ncol(within) == 1) gap <- rep(1L, length(mean))
+  known <- low == high
+  share[known] <- stats::dnorm(low[known], mean[known], one$spread) / all[known]
+  share[!is.finite(share)] <- 0
+  list(mean = mean, sd = rep(one$spread, length(mean)), low = free$ends[1, gap], high = free$ends[2, gap], mass = share)
+}
