@@ -51,7 +51,7 @@
 #' are found, too. The tree is taken if its mean is larger by more than two standard errors. A combination that
 #' [synthesise()] is asked for in `combine` is encoded in the same way. A third way, one fit per
 #' level, is only taken if you name the column in `group` of [synthesise()]. On twelve tables it had a larger held-out
-#' log-likelihood than the order, by more than two standard errors, on one, and a smaller one on five.
+#' log-likelihood than the order, by more than two standard errors, on one, and a smaller one on four.
 #'
 #' @section Kinds in the unit of the column:
 #' [efs()], [gpa()], [integrate_data()] and the other functions whose particles move in the space of the data read
