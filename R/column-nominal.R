@@ -1,24 +1,42 @@
-# Factors without order, and words: the coordinate is the normal score of the level's place in an order that the other
-# columns give.
+# Factors without order, and words: the coordinates are the normal scores of the place of a level in an order, or in a
+# tree of levels, that the other columns give.
 
 #' @rdname column_kind
+#' @param encoding How `column_nominal()` makes coordinates of levels: `"order"` or `"tree"`, see the section on levels
+#'   without order. `NULL` chooses by held-out likelihood.
 #' @export
-column_nominal <- function() {
-  kind <- margin_kind("nominal", function(values) is.factor(values) || is.character(values),
-                      number = function(values, state) known_codes(values, state$order), back = nominal_back,
-                      description = function(state) sprintf("%d levels", length(state$order)), numeric = FALSE,
-                      only = TRUE)
-  kind$fit <- function(values, others = NULL) {
-    order <- level_order(values, others)
-    margin <- fit_margin(known_codes(values, order), only = TRUE)
-    # one value of each level, so that other kinds of values than factors can be levels too
-    first <- take(values, match(order, value_words(values)))
-    c(list(order = order, values = first), kept_attributes(values), list(margin = margin))
-  }
-  kind
+column_nominal <- function(encoding = NULL) {
+  if (!is.null(encoding)) encoding <- check_choice(encoding, c("order", "tree"), "encoding")
+  column_kind(
+    "nominal", reads = function(values) is.factor(values) || is.character(values),
+    fit = function(values, others = NULL) fit_levels(values, others, encoding),
+    encode = function(values, state, uniform) {
+      level_scores(state$nodes, known_codes(values, state$order), uniform(node_coordinates(state$nodes)))
+    },
+    decode = function(z, state) give_attributes(take(state$values, level_codes(state$nodes, z)), state),
+    description = function(state) {
+      paste0(length(state$order), " levels", if (length(state$nodes) > 1) " in a tree")
+    },
+    scores = TRUE,
+    cells = function(values, state) level_cells(state$nodes)[known_codes(values, state$order), , drop = FALSE]
+  )
 }
 
-nominal_back <- function(x, state) give_attributes(take(state$values, round(x)), state)
+# order: the words of the levels that occur; values: one value of each; nodes: see table-levels.R.
+fit_levels <- function(values, others, encoding) {
+  words <- value_words(values)
+  counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
+  levels <- names(counts)
+  codes <- match(words, levels)
+  n <- as.vector(counts)
+  shown <- length(levels) > 2 && !is.null(others) && ncol(others) > 0
+  if (shown && is.null(encoding)) encoding <- choose_encoding(codes, n, others)
+  means <- if (shown) level_means(codes, n, others)
+  nodes <- if (identical(encoding, "tree") && shown) tree_nodes(n, means) else order_nodes(n, means)
+  # one value of each level, so that other kinds of values than factors can be levels too
+  first <- take(values, match(seq_along(levels), codes))
+  c(list(order = levels, values = first), kept_attributes(values), list(nodes = nodes))
+}
 
 # The numbers of the values among `known`. NA may be one of them, as it is after addNA().
 known_codes <- function(values, known) {
@@ -31,21 +49,3 @@ known_codes <- function(values, known) {
   }
   as.double(codes)
 }
-
-# The levels that occur, in the order of the first principal axis of their means in the other columns (a correspondence
-# analysis): levels whose rows are alike stand side by side. others [n, m]: normal scores of the other columns. NULL:
-# the most frequent level first.
-level_order <- function(values, others = NULL) {
-  words <- value_words(values)
-  counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
-  levels <- names(counts)
-  if (length(levels) < 3 || is.null(others) || ncol(others) == 0) return(levels)
-  n <- as.vector(counts)
-  means <- rowsum(others, match(words, levels)) / n
-  means <- sweep(means, 2, colSums(means * n) / sum(n)) * n / (n + few_rows)
-  axis <- svd(sqrt(n) * means, nu = 0, nv = 1)$v
-  levels[order(means %*% axis)]
-}
-
-# The mean of a level counts as if this many rows of the mean of all rows were added.
-few_rows <- 5

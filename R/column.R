@@ -25,9 +25,33 @@
 #' * `column_quantity()` reads numbers with a unit: class `units` of the package units, and `difftime`.
 #' * `column_date()` and `column_time()` read dates (`Date`) and times (`POSIXct`).
 #' * `column_logical()`, `column_ordered()` and `column_nominal()` read `TRUE` and `FALSE`, ordered factors, and other
-#'   factors and words. New values are among those of the table. `column_nominal()` puts levels whose rows are alike in
-#'   the other columns side by side.
+#'   factors and words. New values are among those of the table.
 #' * `column_identifier()` is for columns that name the rows. They have no coordinate, and new rows get new names.
+#'
+#' @section Levels without order:
+#' `column_nominal()` has two encodings. Both look at the means of the other columns within each level, shrunken as if
+#' five rows of the mean of all rows were added. Their principal axes, weighted by the numbers of rows, are those of a
+#' correspondence analysis.
+#'
+#' * `"order"` makes one coordinate. The levels stand in the order of the first axis, so levels whose rows are alike
+#'   stand side by side.
+#' * `"tree"` makes two coordinates. The first axis puts the \eqn{L} levels into at most
+#'   \eqn{\lceil\sqrt{L}\rceil}{ceiling(sqrt(L))} groups \eqn{g} of nearly equal probability. Within each group the
+#'   second axis orders them. With uniform numbers \eqn{U_1} and \eqn{U_2},
+#'   \deqn{z_1 = \Phi^{-1}\{F(g-) + U_1 P(g)\}, \qquad z_2 = \Phi^{-1}\{F_g(x-) + U_2 P_g(x)\},}{z_1 =
+#'   Phi^(-1)(F(g-) + U_1 P(g)), z_2 = Phi^(-1)(F_g(x-) + U_2 P_g(x)),}
+#'   where \eqn{F_g} and \eqn{P_g} are the distribution function and the probability within the group. So
+#'   \eqn{P(x) = P(g) P_g(x)}. A level that is alone in its group has the whole line as its second cell, like a missing
+#'   value. A factor with one or two levels, or without other columns, has one coordinate.
+#'
+#' `NULL` chooses between the two in each column. Levels with at least 5 % of the rows keep the order if they have half
+#' of the rows together, because [law_trees()] gives such levels their probabilities in any order. Otherwise the
+#' logarithm of \eqn{P(x | \mathrm{other\ columns})}{P(x | other columns)} is compared on two halves of at most 3000
+#' rows. Each half is predicted by a probit regression for each coordinate, fitted to the other half, in which the axes
+#' are found, too. The tree is taken if its mean is larger by more than two standard errors. A combination that
+#' [synthesise()] is asked for in `combine` is encoded in the same way. A third way, one fit per
+#' level, is only taken if you name the column in `group` of [synthesise()]. On twelve tables it had a larger held-out
+#' log-likelihood than the order, by more than two standard errors, on one, and a smaller one on four.
 #'
 #' @section Kinds in the unit of the column:
 #' [efs()], [gpa()], [integrate_data()] and the other functions whose particles move in the space of the data read

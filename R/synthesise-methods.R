@@ -7,6 +7,7 @@ describe_columns <- function(template, n, start = "") {
   facts <- c(
     sprintf("%s%d rows of %d column%s: %s.", start, n, length(names), plural(length(names)), kind_words(template)),
     missing_words(names[has_missing(template)]),
+    tree_words(template, names),
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
                                            quoted(template$left_out)),
     declared_words(template, names),
@@ -46,6 +47,12 @@ has_missing <- function(template) {
     gone[relation$at] <- anyNA(relation$values) || (relation$type == "sum" && any(gone[relation$from]))
   }
   gone[seq_len(n_columns(template))]
+}
+
+# The columns whose levels have a tree: most have an order, which is not said.
+tree_words <- function(template, names) {
+  trees <- vapply(template$columns, function(column) length(column$state$nodes) > 1, NA)[template$of[seq_along(names)]]
+  if (any(trees)) sprintf("Levels of %s in a tree (see column_nominal).", some(names[trees]))
 }
 
 # The orders and the combinations that the user declared.

@@ -14,7 +14,9 @@
 #' \eqn{U} a uniform number (the distributional transform, Rueschendorf 2009). A value with probability, such as a
 #' level, a count or a zero among amounts of money, has a cell of scores. A missing value has the whole line as its
 #' cell. A further coordinate says whether the value is missing; columns that are missing in the same rows share it. The
-#' map back, \eqn{x = F^{-1}(\Phi(z))}{x = F^(-1)(Phi(z))}, returns each value exactly.
+#' map back, \eqn{x = F^{-1}(\Phi(z))}{x = F^(-1)(Phi(z))}, returns each value exactly. A factor without order gets a
+#' second coordinate if most of its rows have rare levels and the held-out likelihood is larger so, see
+#' [column_kind] (encoding `"tree"`).
 #'
 #' Missing values are drawn given the other columns, as if they were missing at random: given the rest of the row,
 #' whether a value is missing does not depend on the value. The margin of a number with missing values is that of the
@@ -140,7 +142,8 @@ score_edges <- function(low, high) {
   lapply(seq_len(ncol(low)), function(j) {
     held <- which(high[, j] > low[, j] & high[, j] - low[, j] < 2 * largest_score)
     ends <- unique(cbind(low[held, j], high[held, j]))
-    if (nrow(ends)) ends[order(ends[, 1]), , drop = FALSE]
+    ends <- ends[order(ends[, 1]), , drop = FALSE]
+    if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
   })
 }
 

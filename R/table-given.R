@@ -67,7 +67,6 @@ column_pieces <- function(j, values, template) {
   if (!is.null(relation)) return(relation_pieces(relation, values, template))
   column <- template$columns[[template$of[j]]]
   code <- column_code(column)
-  last <- cumsum(template$dims)[j]
   if (!is.atomic(values)) fail("`given` must hold values for \"%s\", not %s.", name, describe(values))
   if (anyNA(values)) {
     known <- take(values, which(!is.na(values)))
@@ -75,13 +74,33 @@ column_pieces <- function(j, values, template) {
   }
   if (is_constant(column)) return(constant_pieces(j, values, template))
   if (is.null(code$cells)) fail("`given` cannot be used for column \"%s\" of kind \"%s\".", name, code$name)
-  at <- last - template$dims[j] + 1L
-  range <- value_ranges(values, column, code, name)
+  known_pieces(values, j, column, code, template)
+}
+
+# The pieces of values that are not missing.
+known_pieces <- function(values, j, column, code, template) {
+  before <- cumsum(template$dims)[j] - template$dims[j]
   known <- missing_pieces(j, FALSE, template)
-  lapply(seq_len(nrow(range)), function(i) {
-    piece <- list(at = at, low = range[i, 1], high = range[i, 2])
+  lapply(value_boxes(values, column, code, template$names[j]), function(piece) {
+    piece$at <- piece$at + before
     if (length(known)) Map(c, piece, known[[1]]) else piece
   })
+}
+
+# Lists of (at, low, high): the boxes of the values among the coordinates of their column.
+value_boxes <- function(values, column, code, name) {
+  if (code$name == "nominal") {
+    codes <- in_column(paste0("\"", name, "\""), "given", known_codes(as.character(values), column$state$order))
+    if (!length(codes)) fail("`given` needs one value or c(from, to) for \"%s\", not %d values.", name, 0L)
+    boxes <- level_boxes(column$state$nodes, codes)
+    return(lapply(boxes, function(box) {
+      box$low[box$low <= -largest_score] <- -Inf
+      box$high[box$high >= largest_score] <- Inf
+      box
+    }))
+  }
+  range <- value_ranges(values, column, code, name)
+  lapply(seq_len(nrow(range)), function(i) list(at = 1L, low = range[i, 1], high = range[i, 2]))
 }
 
 # [pieces, 2]: the scores that stand for the values. Neighbouring cells are joined.
@@ -95,7 +114,7 @@ value_ranges <- function(values, column, code, name) {
     values[open] <- values[!open] # the other end; this one is opened below
   }
   numbers <- in_column(paste0("\"", name, "\""), "given", code$number(values, column$state))
-  levels <- code$name %in% c("nominal", "ordered", "logical")
+  levels <- code$name %in% c("ordered", "logical")
   if (!levels && length(numbers) == 2) {
     if (numbers[1] > numbers[2]) fail("`given` asks for \"%s\" from %s to %s, which is empty.", name,
                                       format(values[1]), format(values[2]))
@@ -131,7 +150,7 @@ range_of_scores <- function(margin, numbers) {
 
 # Values of a condition in the class of the column: words for levels, numbers for numbers, text for dates.
 like_column <- function(values, column, code, name) {
-  if (code$name %in% c("nominal", "ordered")) return(as.character(values))
+  if (code$name == "ordered") return(as.character(values))
   if (code$name %in% c("date", "time") && is.character(values)) {
     zone <- column$state$attributes[["tzone"]]
     read <- if (code$name == "date") as.Date else function(x) as.POSIXct(x, tz = if (is.null(zone)) "" else zone[1])
@@ -216,15 +235,6 @@ level_pieces <- function(j, words, template) {
   column <- template$columns[[template$of[j]]]
   code <- column_code(column)
   if (code$name == "logical") known <- as.logical(known)
-  at <- cumsum(template$dims)[j] - template$dims[j] + 1L
-  pieces <- list()
-  if (length(known)) {
-    range <- value_ranges(known, column, code, template$names[j])
-    present <- missing_pieces(j, FALSE, template)
-    pieces <- lapply(seq_len(nrow(range)), function(i) {
-      piece <- list(at = at, low = range[i, 1], high = range[i, 2])
-      if (length(present)) Map(c, piece, present[[1]]) else piece
-    })
-  }
+  pieces <- if (length(known)) known_pieces(known, j, column, code, template)
   c(pieces, if (anyNA(words)) missing_pieces(j, TRUE, template))
 }
