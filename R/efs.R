@@ -133,7 +133,10 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  table <- read_table(x, group)
+  x <- plain_table(x, "x", mixed = TRUE)
+  coded <- if (is.null(latent)) coded_columns(x, group)
+  scores <- inherits(latent, "latent_scores") || length(coded) > 0 || (is.null(latent) && lacks_numbers(x, group))
+  table <- if (scores) read_scores(x, group, latent, coded) else read_table(x, group)
   control <- c(
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
     list(
@@ -148,45 +151,20 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   control$laws <- check_laws(law, law_settings)
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
-  latent <- choose_latent(latent, table, control$min_rows)
   call <- record_call(match.call(), "efs")
+  if (scores) {
+    control$always <- TRUE
+    return(fit_scores(table, x, blocks, control, call, "efs", began, threads, progress))
+  }
+  latent <- choose_latent(latent, table, control$min_rows)
   threads <- threads_within(threads)
   fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)
 }
 
-check_scale <- function(scale) {
-  if (identical(scale, "whiten") || isTRUE(scale) || isFALSE(scale)) return(scale)
-  fail("`scale` must be TRUE, FALSE or \"whiten\", not %s.", describe(scale))
-}
-
-# The laws that the user asks efs() for, as kinds. NULL: all laws that are searched.
-check_laws <- function(law, law_settings) {
-  check_settings(law_settings, "law_settings")
-  if (!is.null(law)) return(asked_laws(law, law_settings))
-  if (length(law_settings)) fail("`law_settings` belong to a `law`; name it too.")
-  NULL
-}
-
-# The settings of a flow, checked before the latent dimension is known.
-check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep) {
-  if (!is.null(s)) {
-    s <- check_number(s, "s")
-    if (s <= -2) fail("`s` must lie above -2 and below the latent dimension, not be %s.", format(s))
-  }
-  if (!is.null(epsilon)) epsilon <- check_number(epsilon, "epsilon", lower = 0)
-  max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
-  if (!is.null(n_steps)) n_steps <- check_count(n_steps, "n_steps")
-  bounded <- is.finite(max_bound) && !identical(n_steps, 0L)
-  if (bounded && identical(epsilon, 0)) check_boundable(if (is.null(s)) 0 else s)
-  list(
-    s = s, epsilon = epsilon, step = check_number(step, "step", lower = 0, open_lower = TRUE), n_steps = n_steps,
-    time = if (!is.null(time)) check_number(time, "time", lower = 0), max_bound = max_bound,
-    keep = check_choice(keep, c("all", "checkpoints"), "keep")
-  )
-}
-
-check_boundable <- function(s) {
-  if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
-  fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),
-       "give `epsilon` above 0, or `max_bound = Inf` for fixed steps")
+# The table as normal scores. coded: the columns of numbers because of which it is read so.
+read_scores <- function(x, group, latent, coded) {
+  how <- if (is.null(latent)) latent_scores() else latent
+  table <- read_mixed(x, group, how$columns, how$id, how$constraints, how$combine)
+  table$template$coded <- coded
+  table
 }

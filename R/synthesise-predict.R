@@ -32,6 +32,7 @@ predict.synthesis <- function(object, newdata, type = c("log_density", "impute",
                               draws = 50, m = 5, seed = NULL, threads = NULL, ...) {
   check_dots("predict()", ...)
   check_fit(object)
+  if (missing(type) && object$maker == "efs") type <- "latent"
   type <- check_choice(type, c("log_density", "impute", "latent", "data"), "type")
   if (type %in% c("latent", "data")) return(predict_positions(object, newdata, type, group, threads))
   if (missing(newdata)) fail("`newdata` must give the rows.")

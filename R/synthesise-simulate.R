@@ -52,7 +52,8 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
     drawn$points <- drawn$points[seq_len(nsim), , drop = FALSE]
     drawn$group <- drawn$group[seq_len(nsim)]
   }
-  rows <- write_table(drawn$points, object$table, drawn$group, fill = !missing)
+  bounds <- object$control$bounds && is.null(given)
+  rows <- write_table(drawn$points, object$table, drawn$group, bounds, fill = !missing)
   rows <- mark_seed(rows, state)
   for (name in names(drawn$marks)) rows <- set_attribute(rows, name, drawn$marks[[name]])
   rows
