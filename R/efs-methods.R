@@ -111,7 +111,7 @@ repeats_line <- function(repeated, total) {
 calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
   start <- sprintf("%sheld-out log-likelihood, nats per row: %s", indent, nats(flow$log_density))
-  if (is.na(flow$gain)) return(paste0(start, "; no flow was tried"))
+  if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
   changes <- sprintf("%s %s", if (flow$gain < 0) "takes" else "adds", nats(abs(flow$gain)))
   if (is.na(flow$gain_se)) {
     return(sprintf("%s without a flow; the one tried %s on the first fold, so it is not used", start, changes))

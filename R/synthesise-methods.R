@@ -71,8 +71,9 @@ relation_words <- function(template, names) {
 # Why a table of numbers is read as normal scores.
 coded_words <- function(coded) {
   if (!length(coded)) return(NULL)
-  sprintf("Read as normal scores, because of %s: two different values, or mostly 0. `latent = \"none\"` reads numbers.",
-          some(coded))
+  sprintf("Read as normal scores, because %s two different values or %s mostly 0: %s. `latent = \"none\"` takes %s.",
+          if (length(coded) == 1) "a column has" else "some columns have", if (length(coded) == 1) "is" else "are",
+          some(coded), "the numbers as they are")
 }
 
 #' @rdname synthesise

@@ -18,7 +18,7 @@
 #' standard error as the attribute `"standard_error"`. A condition on a single value of a continuous column counts with
 #' its density in normal scores. A condition on a number that is computed from others is an error.
 #'
-#' @param object A fit from [synthesise()].
+#' @param object A fit from [synthesise()], or a fit of normal scores from [efs()].
 #' @param nsim Number of new rows, as in [simulate()][simulate.efs].
 #' @param seed As in [simulate()][simulate.efs].
 #' @param given A list of conditions by column name, or a data frame of one row. `NULL`: no condition.

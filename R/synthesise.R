@@ -24,7 +24,12 @@
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
 #' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
 #' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
-#' and the search for a better one goes on only if this one adds to the likelihood on the first fold.
+#' and the search for a better one goes on only if this one adds to the likelihood on the first fold. `print()` says the
+#' likelihood with and without the flow that was tried.
+#'
+#' [efs()] reads the same tables in the same way. The difference is the flow: `synthesise()` takes a flow only if it
+#' adds to the likelihood, and gives up early where it does not. `efs()` searches the whole grid of flows, uses the best
+#' one in any case, and tells what it adds or takes. `efs()` has the settings of the flow as arguments.
 #'
 #' @section The likelihood:
 #' The log-likelihood of a row is \eqn{\log \int_C q(z)\,dz}{log of the integral of q over C} for the coordinates with
