@@ -14,7 +14,9 @@ search_class <- function(z, blocks, control, by_column, threads, progress) {
 
 # `control` with the settings that the search found.
 with_choice <- function(control, found, n, d, reason) {
-  control$place <- unit_of_scale(control$scale)
+  # laws of scores without a flow are in the unit of the scores, because they may know the cells
+  still <- nzchar(reason) || no_flow_asked(control)
+  control$place <- if (isTRUE(control$scores) && still) "as_is" else unit_of_scale(control$scale)
   if (is.null(found)) return(control)
   chosen <- found$candidate
   control$place <- chosen$place
@@ -44,13 +46,16 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   flow <- list(
     trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
     kind = list(law = law_reference(kind), settings = kind$settings),
-    calibration = new_calibration(found), held_out = found$held_out,
+    calibration = new_calibration(found), held_out = held_out_densities(found, control$cells),
     repeated = sum(duplicated(first_equal(z)))
   )
   if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
   flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)
   flow
 }
+
+# The held-out log-densities of the latent rows. NULL: they are not known, because the search integrated over cells.
+held_out_densities <- function(found, cells) if (is.null(cells)) found$held_out
 
 # What a fit tells about a search. NULL: there was no search.
 new_calibration <- function(found) {

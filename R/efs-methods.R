@@ -77,7 +77,8 @@ format.efs_calibration <- function(x, ...) {
     "log-likelihoods in nats per row, with the density in the unit of the latent rows",
     sprintf("chosen: held-out log-likelihood %s (standard error %s), law %s", nats(x$log_density),
             nats(x$log_density_se), law),
-    if (!is.na(x$gain)) sprintf("the best flow adds %s (standard error %s)", nats(x$gain), nats(x$gain_se)),
+    if (!is.na(x$gain)) sprintf("the best flow %s %s (standard error %s)", if (x$gain < 0) "takes" else "adds",
+                               nats(abs(x$gain)), nats(x$gain_se)),
     "the best combinations:"
   )
 }
@@ -109,17 +110,19 @@ repeats_line <- function(repeated, total) {
 
 calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
-  adds <- if (is.na(flow$gain)) {
-    "no flow was tried"
-  } else if (is.na(flow$gain_se)) {
-    sprintf("a flow is not used, because the one tried adds %s on the first fold", nats(flow$gain))
-  } else if (flow$steps > 0) {
-    sprintf("the flow adds %s (standard error %s)", nats(flow$gain), nats(flow$gain_se))
-  } else {
-    sprintf("a flow is not used, because the best one tried adds %s (standard error %s)", nats(flow$gain),
-            nats(flow$gain_se))
+  start <- sprintf("%sheld-out log-likelihood, nats per row: %s", indent, nats(flow$log_density))
+  if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
+  changes <- sprintf("%s %s", if (flow$gain < 0) "takes" else "adds", nats(abs(flow$gain)))
+  if (is.na(flow$gain_se)) {
+    return(sprintf("%s without a flow; the one tried %s on the first fold, so it is not used", start, changes))
   }
-  sprintf("%scalibrated: held-out log-likelihood %s nats per row; %s", indent, nats(flow$log_density), adds)
+  changes <- sprintf("%s (standard error %s)", changes, nats(flow$gain_se))
+  if (flow$steps > 0) {
+    sprintf("%s with the flow, %s without; the flow %s", start, nats(flow$log_density - flow$gain), changes)
+  } else {
+    sprintf("%s without a flow, %s with the best one tried, which %s and is not used", start,
+            nats(flow$log_density + flow$gain), changes)
+  }
 }
 
 #' @rdname summary.efs

@@ -2,16 +2,37 @@
 #'
 #' `efs()` fits what is needed to draw new rows that resemble the rows of a table. It does this in three steps:
 #'
-#' 1. It maps each row of the table to a point, the *latent row* ([latent_map]). By default this standardises the
-#'    columns.
+#' 1. It maps each row of the table to a point, the *latent row* ([latent_map]). The columns of a table of numbers are
+#'    standardised by default. The columns of any other table become normal scores, see the section on tables.
 #' 2. It moves the latent rows by a short *flow* ([efs_forward()]). In a flow the rows are particles that repel each
-#'    other and are pulled to their centre, so that clusters spread out. This step may be left out: `efs()` uses a flow
-#'    only if it helps.
+#'    other and are pulled to their centre, so that clusters spread out. For a table of numbers `efs()` uses a flow only
+#'    if it helps. For any other table there is always a flow, and `print()` says what it adds or takes.
 #' 3. It fits a probability distribution, the *latent law* ([laws]), to the rows where they are then.
 #'
 #' [simulate()][simulate.efs] draws points from this law, carries them back by the inverse of the flow
 #' ([efs_backward()]), and maps them back to rows of the table. With `group`, each class has a flow and a law of its
 #' own. All classes share one latent map.
+#'
+#' @section Tables:
+#' `efs()` takes the same tables as [synthesise()]. `latent` decides how a table is read:
+#'
+#' * *As numbers*, in the unit of each column, if all columns are numbers without missing values. This is so for any map
+#'   that you give, such as `latent_pca(5)` or `"none"`; other columns are then an error.
+#' * *As normal scores*, if a column is a factor, logical, of words, or of dates or times, or has missing values; and
+#'   with `latent = latent_scores()`. [synthesise()] says how values become scores and come back.
+#' * A table of at most 20 columns of numbers is read as normal scores, too, if a column has only two different values,
+#'   each in several rows, or is 0 in at least half of the rows. Such values have probabilities. A law in the unit of
+#'   this column could put any density on them, and its likelihood would say nothing. `print()` names the columns, and
+#'   `latent = "none"` or `latent_standardise()` takes the numbers as they are.
+#'
+#' A fit of normal scores is also of class `"synthesis"`, so that it has the methods of [synthesise()]:
+#' [simulate()][simulate.synthesis] under conditions, and [predict()][predict.synthesis] with `type = "impute"`. Without
+#' `type`, `predict()` gives latent positions, as for other fits of `efs()`. Unless `time` or `n_steps` is given, the
+#' fit uses the best flow that the search found, even if the option without a flow is better. [synthesise()] takes what
+#' is better. No flow is used if none can be undone. The flow runs in the unit of the scores divided by
+#' \eqn{\sqrt{d+2}}{sqrt(d+2)}, or whitened. The laws that [synthesise()] searches are searched with a flow and without.
+#' With `calibrate = FALSE` there are no likelihoods. With `bounds = TRUE` new rows drawn without conditions stay within
+#' the observed scores.
 #'
 #' @section Defaults:
 #' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
@@ -27,7 +48,8 @@
 #'   fit (cross-validation), with the natural logarithm, so that its unit is nats per row. A law that copies the
 #'   training rows has a low score, and so has a law that blurs them. There are five folds for at most 400 rows and
 #'   three folds for more rows. The rows of one block of `blocks` are in one fold.
-#' * *When a flow is used*: if its score is higher than that of the option without a flow by more than two standard
+#' * *When a flow is used*: in a table of numbers, if its score is higher than that of the option without a flow by
+#'   more than two standard
 #'   errors of the paired difference. `print()` says how much the flow adds. A flow with a step that cannot be undone,
 #'   because two points could go to the same place, is left out. If you give `time` or `n_steps`, the fit uses this flow
 #'   without the comparison.
@@ -53,16 +75,18 @@
 #' @section Sharing:
 #' A fit contains the training rows. Nothing in this package makes data anonymous.
 #'
-#' @param x Numeric matrix, or data frame of numeric columns (also a tibble, a data.table or a `DataFrame`), with at
-#'   least two rows and at least one column that varies. Missing and infinite values are an error. Each column is read
-#'   by its kind, see [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512 MB.
+#' @param x A matrix or data frame (also a tibble, a data.table or a `DataFrame`) with columns of every kind, at least
+#'   two rows and at least one column that varies. Infinite values are an error. Each column is read by its kind, see
+#'   the section on tables and [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512
+#'   MB.
 #' @param ... Single settings of [efs_control()], such as `backward = "paper"`. They replace those of `control`.
 #' @param group The class of each row: a vector with one entry per row, or the name of a column of the data frame `x`.
 #'   Each class has its own flow and at least two rows. The class comes back with the new rows, with its R class and
 #'   values: as the same column, or as a column `group` if it was a vector (`group.1` if the table has a column
 #'   `group`).
-#' @param latent A [latent_map], or `"none"`. `NULL` standardises the columns of a table with at most 20 columns. For a
-#'   table with more columns it takes the principal components of the standardised columns, see [latent_pca()]. Their
+#' @param latent A [latent_map], or `"none"`. `NULL`: normal scores if a column needs them (see the section on tables).
+#'   Otherwise `NULL` standardises the columns of a table with at most 20 columns. For a table of numbers with more
+#'   columns it takes the principal components of the standardised columns, see [latent_pca()]. Their
 #'   number is at most so large that each class of at least `min_rows` rows can have a flow.
 #' @param s Exponent of the repulsion, a number above -2 and below the latent dimension; 0 is the logarithm. `NULL`:
 #'   chosen.
@@ -93,7 +117,8 @@
 #' @param control Settings of the inverse, see [efs_control()].
 #' @param min_rows A class with fewer rows has no flow. A whole number of at least 2.
 #' @param keep,threads,progress See [efs_forward()].
-#' @return An object of class `c("efs", "particle_flow")`. It is a list with `call`, `trajectory` (a
+#' @return An object of class `c("efs", "particle_flow")`, or `c("synthesis", "efs", "particle_flow")` for normal
+#'   scores. It is a list with `call`, `trajectory` (a
 #'   [particle_trajectory], or a named list with one trajectory per class), `latent` (the fitted map), `control` (the
 #'   settings given), `diagnostics` (a data frame with one row per flow, see [summary()][summary.efs]), `calibration`
 #'   (for each class, what the search tried and chose, see below), `elapsed` (seconds), and what is needed to return
@@ -121,6 +146,10 @@
 #' head(new)
 #' novelty(new, iris[51:150, 3:4])
 #'
+#' # a table with factors, and one with missing values
+#' efs(warpbreaks)
+#' efs(airquality, calibrate = FALSE)
+#'
 #' # one flow per class, by the rules of thumb
 #' efs(iris, group = "Species", calibrate = FALSE)
 #' @export
@@ -133,7 +162,10 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
-  table <- read_table(x, group)
+  x <- plain_table(x, "x", mixed = TRUE)
+  coded <- if (is.null(latent)) coded_columns(x, group)
+  scores <- inherits(latent, "latent_scores") || length(coded) > 0 || (is.null(latent) && lacks_numbers(x, group))
+  table <- if (scores) read_scores(x, group, latent, coded) else read_table(x, group)
   control <- c(
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
     list(
@@ -148,45 +180,20 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   control$laws <- check_laws(law, law_settings)
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
-  latent <- choose_latent(latent, table, control$min_rows)
   call <- record_call(match.call(), "efs")
+  if (scores) {
+    control$always <- TRUE
+    return(fit_scores(table, x, blocks, control, call, "efs", began, threads, progress))
+  }
+  latent <- choose_latent(latent, table, control$min_rows)
   threads <- threads_within(threads)
   fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)
 }
 
-check_scale <- function(scale) {
-  if (identical(scale, "whiten") || isTRUE(scale) || isFALSE(scale)) return(scale)
-  fail("`scale` must be TRUE, FALSE or \"whiten\", not %s.", describe(scale))
-}
-
-# The laws that the user asks efs() for, as kinds. NULL: all laws that are searched.
-check_laws <- function(law, law_settings) {
-  check_settings(law_settings, "law_settings")
-  if (!is.null(law)) return(asked_laws(law, law_settings))
-  if (length(law_settings)) fail("`law_settings` belong to a `law`; name it too.")
-  NULL
-}
-
-# The settings of a flow, checked before the latent dimension is known.
-check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep) {
-  if (!is.null(s)) {
-    s <- check_number(s, "s")
-    if (s <= -2) fail("`s` must lie above -2 and below the latent dimension, not be %s.", format(s))
-  }
-  if (!is.null(epsilon)) epsilon <- check_number(epsilon, "epsilon", lower = 0)
-  max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
-  if (!is.null(n_steps)) n_steps <- check_count(n_steps, "n_steps")
-  bounded <- is.finite(max_bound) && !identical(n_steps, 0L)
-  if (bounded && identical(epsilon, 0)) check_boundable(if (is.null(s)) 0 else s)
-  list(
-    s = s, epsilon = epsilon, step = check_number(step, "step", lower = 0, open_lower = TRUE), n_steps = n_steps,
-    time = if (!is.null(time)) check_number(time, "time", lower = 0), max_bound = max_bound,
-    keep = check_choice(keep, c("all", "checkpoints"), "keep")
-  )
-}
-
-check_boundable <- function(s) {
-  if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
-  fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),
-       "give `epsilon` above 0, or `max_bound = Inf` for fixed steps")
+# The table as normal scores. coded: the columns of numbers because of which it is read so.
+read_scores <- function(x, group, latent, coded) {
+  how <- if (is.null(latent)) latent_scores() else latent
+  table <- read_mixed(x, group, how$columns, how$id, how$constraints, how$combine)
+  table$template$coded <- coded
+  table
 }

@@ -21,7 +21,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
       call = call,
       trajectory = if (table$grouped) lapply(flows, `[[`, "trajectory") else flows[[1]]$trajectory,
       latent = latent,
-      control = control[setdiff(names(control), c("laws", "cells", "brief"))],
+      control = control[setdiff(names(control), settings_of_search)],
       diagnostics = diagnostics,
       elapsed = proc.time()[[3]] - began,
       flows = lapply(flows, `[`, stored_of_flow),
@@ -37,6 +37,9 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 
 # The parts of each flow that a fit stores beside the trajectory.
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
+
+# The parts of `control` that only the search needs.
+settings_of_search <- c("laws", "cells", "brief", "scores", "always")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

@@ -24,7 +24,7 @@ latent_decode.latent_chain <- function(map, z) latent_decode(map$outer, latent_d
 
 choose_latent <- function(latent, table, min_rows) {
   if (!is.null(latent)) return(check_latent(latent))
-  if (ncol(table$points) <= 20) return(latent_standardise())
+  if (ncol(table$points) <= most_standardised) return(latent_standardise())
   sizes <- tabulate(table$group)
   # a flow needs at least two rows more than dimensions
   smallest <- min(sizes[sizes >= min_rows], nrow(table$points))
@@ -45,6 +45,9 @@ choose_pooled_latent <- function(latent, scale, pooled) {
 
 check_latent <- function(latent) {
   if (identical(latent, "none")) return(latent_map())
+  if (inherits(latent, "latent_scores")) {
+    fail("`latent` cannot be latent_scores() here: only efs() and synthesise() read columns as normal scores.")
+  }
   if (!inherits(latent, "latent_map") || is.null(latent$fit)) {
     fail("`latent` must be a latent map such as latent_pca(10), or \"none\", not %s.", describe(latent))
   }

@@ -18,6 +18,9 @@
 #' leaves the table as it is. The functions may use R's random numbers. They then have a stream of their own, which is
 #' always the same, and the user's stream does not move.
 #'
+#' `latent_scores()` is for [efs()] only. The columns become normal scores, as in [synthesise()]; its arguments say how
+#' they are read. Other functions refuse it.
+#'
 #' @param rank Number of components, a whole number of at least 1, at most `n - 1` and at most the number of columns
 #'   that vary; otherwise the fit stops with an error. `NULL` takes as many components as explain 95 % of the variance,
 #'   but at most 50.

@@ -27,7 +27,7 @@ check_fit <- function(fit, what = "object") {
   }
   whole <- identical(fit$fingerprint, fit_fingerprint(fit)) && all(vapply(fit_trajectories(fit), is_whole, NA))
   if (!whole) {
-    maker <- if (inherits(fit, "integration")) "integrate_data" else class(fit)[1]
+    maker <- if (inherits(fit, "integration")) "integrate_data" else c(fit$maker, class(fit))[1]
     fail("`%s` was changed after %s() made it, so its answers would be wrong; make it again.", what, maker)
   }
   invisible(fit)

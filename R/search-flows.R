@@ -21,8 +21,12 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   best <- vapply(still, best_mean, 0)
   first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
   least <- if (forced) -Inf else max(first_without, -Inf) + if (brief) hopeless_flow else -near_no_flow
-  places <- vapply(still, function(scores) scores$candidate$place, "")
-  place <- if (length(still)) places[which.max(best)] else "scaled"
+  places <- grid$places
+  place <- places[1]
+  if (is.null(places)) {
+    places <- vapply(still, function(scores) scores$candidate$place, "")
+    place <- if (length(still)) places[which.max(best)] else "scaled"
+  }
   rivals <- rival_specs(specs, still)
   first <- look_for_flows(places, place, grid, least, brief, function(candidate) {
     tick()

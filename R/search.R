@@ -6,7 +6,8 @@
 worth_a_flow <- 2
 
 # z [n, d]: latent rows of one class. fixed: the settings that the user gave (NULL: open), and `laws`, the laws asked
-# for. known(scores, stack) is called as soon as the choice from the searched rows is known.
+# for; `scores`: z are normal scores; `always`: there is a flow if one can be undone, whatever it adds.
+# known(scores, stack) is called as soon as the choice from the searched rows is known.
 # Returns the settings chosen and the scores of all candidates. NULL: neither a law nor a flow could be fitted.
 calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, known = function(scores, stack) NULL) {
   d <- ncol(z)
@@ -16,26 +17,41 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   setting$cells <- pick_cells(all_cells, searched$rows)
   specs <- law_candidates(searched$n_train, d, fixed$laws)
   units <- units_to_try(fixed$scale, searched$n_train, d)
-  still <- score_without_flow(searched, units, specs, setting, tick)
-  none_asked <- identical(fixed$time, 0) || identical(fixed$n_steps, 0L)
-  forced <- !is.null(fixed$n_steps) || !is.null(fixed$time)
+  scores <- isTRUE(fixed$scores)
+  still <- score_without_flow(searched, if (scores) "as_is" else units, specs, setting, tick)
+  none_asked <- no_flow_asked(fixed)
+  asked <- !is.null(fixed$n_steps) || !is.null(fixed$time)
+  forced <- asked || isTRUE(fixed$always)
+  moved <- if (scores) lapply(specs, without_edges) else specs
   flows <- if (!none_asked && room_for_flow(searched$n_train, d, setting$min_rows)) {
     grid <- flow_grid(searched$n_train, d, fixed)
-    search_flows(searched$z, searched$folds, still, specs, grid, forced, setting, tick)
+    if (scores) grid$places <- units
+    search_flows(searched$z, searched$folds, still, moved, grid, forced, setting, tick)
   }
   choice <- choose_flow(still, flows, none_asked, forced)
+  if (is.null(choice$scores) && !asked) choice <- choose_flow(still, NULL, TRUE, FALSE)
   if (is.null(choice$scores)) return(NULL)
   stack <- stack_columns(choice$scores)
   known(choice$scores, stack)
   if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
     tick()
     setting$cells <- all_cells
-    choice$scores <- score_again(z, blocks, choice$scores, stack, specs, setting)
+    used <- if (choice$scores$candidate$flow) moved else specs
+    choice$scores <- score_again(z, blocks, choice$scores, stack, used, setting)
     stack <- stack_columns(choice$scores)
   }
   seen <- lapply(c(still, flows), describe_scores)
   describe_choice(choice, stack, seen, max(searched$folds), nrow(searched$z))
 }
+
+# A candidate for the end of a flow of normal scores, where the cells of the scores are cells no more.
+without_edges <- function(spec) {
+  spec$settings$edges <- NULL
+  spec$kind$settings <- spec$settings
+  spec
+}
+
+no_flow_asked <- function(control) identical(control$time, 0) || identical(control$n_steps, 0L)
 
 # The scores without a flow, one for each unit.
 score_without_flow <- function(searched, units, specs, setting, tick) {

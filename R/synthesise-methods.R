@@ -11,7 +11,8 @@ describe_columns <- function(template, n, start = "") {
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
                                            quoted(template$left_out)),
     declared_words(template, names),
-    relation_words(template, names)
+    relation_words(template, names),
+    coded_words(template$coded)
   )
   unlist(lapply(sub("....", "...", facts, fixed = TRUE), strwrap, width = getOption("width"), exdent = 2))
 }
@@ -74,9 +75,18 @@ relation_words <- function(template, names) {
                                                     collapse = "; "))
 }
 
+# Why a table of numbers is read as normal scores.
+coded_words <- function(coded) {
+  if (!length(coded)) return(NULL)
+  sprintf("Read as normal scores, because %s two different values or %s mostly 0: %s. `latent = \"none\"` takes %s.",
+          if (length(coded) == 1) "a column has" else "some columns have", if (length(coded) == 1) "is" else "are",
+          some(coded), "the numbers as they are")
+}
+
 #' @rdname synthesise
 #' @export
 format.synthesis <- function(x, ...) {
   lines <- NextMethod()
-  c(describe_columns(x$table, sum(lengths(x$rows)), "<synthesis> "), lines[-(1:2)])
+  name <- if (identical(class(x)[1], "synthesis") && identical(x$maker, "efs")) "efs" else class(x)[1]
+  c(describe_columns(x$table, sum(lengths(x$rows)), sprintf("<%s> ", name)), lines[-(1:2)])
 }

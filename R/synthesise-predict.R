@@ -1,10 +1,11 @@
 #' What a fit says about given rows: their likelihood, and their missing values
 #'
-#' @param object A fit from [synthesise()].
+#' @param object A fit from [synthesise()], or a fit of normal scores from [efs()].
 #' @param newdata Rows with the columns of the table, matched by name. Missing values are allowed in every column.
 #' @param type `"log_density"`: the log-likelihood of each row, see [synthesise()]. `"impute"`: the rows with their
 #'   missing values filled in, `m` times. `"latent"` and `"data"`: as in [predict()][predict.efs], in normal scores; a
-#'   score is drawn within the cell of its value, and a missing value has the score 0.
+#'   score is drawn within the cell of its value, and a missing value has the score 0. The default is `"log_density"`
+#'   for a fit from [synthesise()] and `"latent"` for one from [efs()].
 #' @param group As in [predict()][predict.efs].
 #' @param draws For `"log_density"`, the number of draws within the cells of each row, a whole number of at least 1.
 #' @param m For `"impute"`, the number of imputations, a whole number of at least 1.
@@ -32,6 +33,7 @@ predict.synthesis <- function(object, newdata, type = c("log_density", "impute",
                               draws = 50, m = 5, seed = NULL, threads = NULL, ...) {
   check_dots("predict()", ...)
   check_fit(object)
+  if (missing(type) && identical(object$maker, "efs")) type <- "latent"
   type <- check_choice(type, c("log_density", "impute", "latent", "data"), "type")
   if (type %in% c("latent", "data")) return(predict_positions(object, newdata, type, group, threads))
   if (missing(newdata)) fail("`newdata` must give the rows.")

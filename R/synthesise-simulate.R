@@ -18,7 +18,7 @@
 #' standard error as the attribute `"standard_error"`. A condition on a single value of a continuous column counts with
 #' its density in normal scores. A condition on a number that is computed from others is an error.
 #'
-#' @param object A fit from [synthesise()].
+#' @param object A fit from [synthesise()], or a fit of normal scores from [efs()].
 #' @param nsim Number of new rows, as in [simulate()][simulate.efs].
 #' @param seed As in [simulate()][simulate.efs].
 #' @param given A list of conditions by column name, or a data frame of one row. `NULL`: no condition.
@@ -52,7 +52,8 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
     drawn$points <- drawn$points[seq_len(nsim), , drop = FALSE]
     drawn$group <- drawn$group[seq_len(nsim)]
   }
-  rows <- write_table(drawn$points, object$table, drawn$group, fill = !missing)
+  bounds <- object$control$bounds && is.null(given)
+  rows <- write_table(drawn$points, object$table, drawn$group, bounds, fill = !missing)
   rows <- mark_seed(rows, state)
   for (name in names(drawn$marks)) rows <- set_attribute(rows, name, drawn$marks[[name]])
   rows

@@ -26,7 +26,12 @@
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
 #' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
 #' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
-#' and the search for a better one goes on only if this one adds to the likelihood on the first fold.
+#' and the search for a better one goes on only if this one adds to the likelihood on the first fold. `print()` says the
+#' likelihood with and without the flow that was tried.
+#'
+#' [efs()] reads the same tables in the same way. The difference is the flow: `synthesise()` takes a flow only if it
+#' adds to the likelihood, and gives up early where it does not. `efs()` searches the whole grid of flows, uses the best
+#' one in any case, and tells what it adds or takes. `efs()` has the settings of the flow as arguments.
 #'
 #' @section The likelihood:
 #' The log-likelihood of a row is \eqn{\log \int_C q(z)\,dz}{log of the integral of q over C} for the coordinates with
@@ -109,20 +114,27 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
+  call <- record_call(match.call(), "synthesise")
+  fit_scores(table, x, blocks, settings, call, "synthesise", began, threads, progress)
+}
+
+# A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
+fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
   threads <- threads_within(threads)
   table <- settle_table(table, x)
   correlation <- score_correlation(table$points)
-  settings$cells <- search_cells(table, correlation)
-  if (is.null(law)) settings$laws <- usual_laws(table)
-  fit_table(table, latent_map(), blocks, settings, record_call(match.call(), "synthesise"), c("synthesis", "efs"),
-            began, threads, progress, correlation = correlation)
+  control$scores <- TRUE
+  control$cells <- search_cells(table, correlation)
+  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
+  fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
+            correlation = correlation, maker = maker)
 }
 
 synthesis_settings <- function(law, law_settings, flow, density_floor, backward) {
   if (!is.null(flow) && !isFALSE(flow)) fail("`flow` must be NULL or FALSE, not %s.", describe(flow))
   settings <- c(
     check_flow_settings(NULL, NULL, 0.1, NULL, if (isFALSE(flow)) 0, 0.5, "all"),
-    list(law = law, law_settings = law_settings, calibrate = TRUE, scale = FALSE, bounds = FALSE,
+    list(law = law, law_settings = law_settings, calibrate = TRUE, scale = TRUE, bounds = FALSE,
          density_floor = check_number(density_floor, "density_floor", lower = 0, upper = 0.5), min_rows = 20L,
          backward = backward, brief = TRUE)
   )

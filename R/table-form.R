@@ -14,7 +14,8 @@ plain_table <- function(x, what, mixed = FALSE) {
   }
   if (inherits(x, c("Matrix", "DelayedArray"))) return(full_matrix(x, what))
   if (inherits(x, "DataFrame")) return(as_data_frame(x))
-  fail("`%s` must be a numeric matrix or a data frame of numeric columns, not %s.", what, describe(x))
+  wanted <- if (mixed) "a matrix or a data frame" else "a numeric matrix or a data frame of numeric columns"
+  fail("`%s` must be %s, not %s.", what, wanted, describe(x))
 }
 
 samples_in_columns <- c(

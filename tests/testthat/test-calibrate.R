@@ -112,10 +112,10 @@ test_that("the spacing is that of the different particles", {
 
 test_that("tables of few different rows fall back to the rule", {
   # each training set would be one row, many times
-  fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ])
+  fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ], latent = latent_standardise())
   expect_true(is.na(fit$diagnostics$log_density))
   expect_match(fit$diagnostics$law, "^local")
-  expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))))$diagnostics$log_density))
+  expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))), latent = "none")$diagnostics$log_density))
 })
 
 test_that("rules that efs() and efs_tune() share", {

@@ -207,8 +207,13 @@ test_that("numbers with a class are read with their meaning or refused", {
   for (class in names(refused)) {
     x$n <- refused[[class]]
     said <- sprintf("must have numeric columns only, but column \"n\" is of class \"%s\";", class)
-    for (call in list(efs, pushforward, function(d) gpa(d, d), function(d) integrate_data(d, rep(1:2, 20), 1))) {
+    for (call in list(pushforward, function(d) gpa(d, d), function(d) integrate_data(d, rep(1:2, 20), 1),
+                      function(d) efs(d, latent = "none"))) {
       expect_error(call(x), said, fixed = TRUE)
+    }
+    # efs() reads dates, times and factors too
+    if (!class %in% c("Date", "POSIXct", "factor")) {
+      expect_error(efs(x), "Column \"n\" of `x` is .*, which no kind of column reads", class = "particleflow_input")
     }
     # scores read dates, times and factors too
     if (class %in% c("Date", "POSIXct", "factor")) {
@@ -217,7 +222,7 @@ test_that("numbers with a class are read with their meaning or refused", {
       expect_error(novelty(x, x), sprintf("logical values, but is of class \"%s\";", class), fixed = TRUE)
     }
   }
-  expect_error(efs(transform(x, n = refused$Date)), "give as.numeric() of it", fixed = TRUE)
+  expect_error(efs(transform(x, n = refused$Date), latent = "none"), "give as.numeric() of it", fixed = TRUE)
   expect_error(efs(transform(x, n = refused$haven_labelled)), "haven::as_factor() of it", fixed = TRUE)
   # what is not a number but in the unit of one
   x$n <- as.difftime(x$b, units = "hours")
@@ -271,13 +276,14 @@ test_that("what is not a table is refused in one sentence", {
   x <- small()
   scores <- list(function(d) novelty(d, x), function(d) novelty(x, d), function(d) fidelity(x, d),
                  function(d) energy_distance(x, d))
+  said <- "must be a numeric matrix or a data frame of numeric columns, not"
   for (one in odd) {
-    said <- "must be a numeric matrix or a data frame of numeric columns, not"
-    calls <- list(efs, pushforward, function(d) gpa(x, d), function(d) integrate_data(d, 1:2, 1))
-    # scores read matrices of words too
-    if (!is.matrix(one)) calls <- c(calls, scores)
-    for (call in calls) {
+    for (call in list(pushforward, function(d) gpa(x, d), function(d) integrate_data(d, 1:2, 1))) {
       expect_error(call(one), said, class = "particleflow_input")
+    }
+    # scores and efs() read matrices of words too
+    for (call in if (!is.matrix(one)) c(scores, efs)) {
+      expect_error(call(one), "must be a matrix or a data frame, not", class = "particleflow_input")
     }
   }
   expect_error(efs(data.frame()), "`x` has no columns")
@@ -287,12 +293,13 @@ test_that("missing values are named by row and column", {
   x <- small()
   x$a[3] <- NA
   x$b[c(5, 9)] <- Inf
-  expect_error(efs(x),
+  expect_error(efs(x, latent = "none"),
                "`x` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do, in columns \"a\", \"b\"; drop",
                fixed = TRUE)
+  expect_error(efs(x), "Column \"b\" of `x`: 2 values are infinite", fixed = TRUE)
   expect_error(gpa(small(), x), "`target` must not contain NA, NaN or infinite values, but rows 3, 5, 9 do",
                fixed = TRUE)
-  expect_error(efs(unname(as.matrix(x))), "in columns 1, 3;", fixed = TRUE)
+  expect_error(efs(unname(as.matrix(x)), latent = "none"), "in columns 1, 3;", fixed = TRUE)
   expect_error(predict(efs_by_rule(small()), x),
                "`newdata` must not contain NA, NaN or infinite values, but rows 3, 5, 9", fixed = TRUE)
   x <- small()
@@ -310,7 +317,7 @@ test_that("names of any bytes are taken, and messages about them are messages", 
     named <- stats::setNames(x, c("a", name, "b"))
     expect_identical(names(simulate(efs_by_rule(named), 2, seed = 1)), names(named))
     named[[2]] <- "k"
-    expect_error(efs(named), "is of class \"character\"", class = "particleflow_input")
+    expect_error(efs(named, latent = "none"), "is of class \"character\"", class = "particleflow_input")
     expect_error(predict(efs_by_rule(x), named), "lacks the column \"n\"", class = "particleflow_input")
   }
   expect_identical(dim(simulate(efs_by_rule(stats::setNames(x, NULL)), 2, seed = 1)), 2:3)
@@ -392,7 +399,7 @@ test_that("options that change how numbers are written change no result", {
     expect_identical(nrow(predict(fit, x[1:3, ])), 3L)
     set.seed(1)
     expect_identical(gpa(x[1:3], x[1:3], n_steps = 2)$particles, moved)
-    expect_error(efs(replace(x, 1, NA_real_)), "rows 1, 2, 3, 4, 5, ... do", fixed = TRUE)
+    expect_error(efs(replace(x, 1, NA_real_), latent = "none"), "rows 1, 2, 3, 4, 5, ... do", fixed = TRUE)
     options(before)
   }
 })
