@@ -50,7 +50,8 @@ bar_breaks <- function(column, most = 24) {
   steps <- diff(known) / step
   if (isTRUE(span / step < 1000 && all(abs(steps - round(steps)) < 1e-3))) {
     width <- step * ceiling((span / step + 1) / most)
-    return(axis$from - step / 2 + width * 0:ceiling((span + step) / width - 1e-9))
+    from <- if (length(known)) known[1] else axis$from
+    return(from - step / 2 + width * 0:ceiling((diff(range(known, from)) + step) / width - 1e-9))
   }
   rows <- min(vapply(column$values, function(z) sum(!is.na(z)), 0L))
   seq(axis$from, axis$to, length.out = 1 + min(max(round(2 * rows^(1 / 3)), 8), most))
