@@ -12,7 +12,7 @@
 #'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
 #'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
 #'   per row); `gain` and `gain_se` (what the flow adds to it, and the standard error); and `note` (why the class has
-#'   no flow). `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
+#'   no flow). Its print leaves out what means nothing without a flow. `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
 #'   `glance()` and `as.data.frame()` return data frames. `format()` returns the lines that `print()` shows.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
@@ -62,7 +62,16 @@ format.efs <- function(x, ...) {
     lines <- c(lines, sprintf("largest inverse-step bound %s: some steps may have no unique inverse",
                               format(worst, digits = 2)))
   }
-  c(lines, "Contains the training rows: think before you share it.")
+  c(lines[1:2], wrap_lines(lines[-(1:2)]), "Contains the training rows: think before you share it.")
+}
+
+# Lines that are wider than the console, wrapped. What follows is indented by two more.
+wrap_lines <- function(lines) {
+  unlist(lapply(lines, function(line) {
+    indent <- nchar(sub("[^ ].*", "", line))
+    if (nchar(line) < getOption("width")) return(line)
+    strwrap(line, width = getOption("width"), indent = indent, exdent = indent + 2)
+  }))
 }
 
 #' @export
@@ -154,6 +163,9 @@ print.summary.efs <- function(x, ...) {
   shown <- x$flows
   if (!x$grouped) shown$group <- NULL
   if (!any(nzchar(shown$note))) shown$note <- NULL
+  if (!any(shown$steps > 0)) shown[c("s", "epsilon", "steps", "time", "largest_bound", "inverse_growth")] <- NULL
+  if (all(shown$place == "as_is")) shown$place <- NULL
+  if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)

@@ -369,8 +369,7 @@ law_name <- function(law) if (inherits(law, "law_kind")) law$name else law
 #' @export
 format.law_kind <- function(x, ...) {
   check_dots("format()", ..., allowed = "digits") # a setting of another kind may be a kind, and numbers get digits
-  if (length(x$settings) == 0) return(x$name)
-  sprintf("%s (%s)", x$name, format_settings(x$settings))
+  law_words(x$name, x$settings)
 }
 
 #' @rdname law_kind
@@ -381,11 +380,18 @@ print.law_kind <- function(x, ...) {
   invisible(x)
 }
 
-# "a = 1, b = 2"
+# "a = 1, b = 2". Settings that are lists without names, such as the ends of cells, are too long for print.
 format_settings <- function(settings) {
+  settings <- Filter(function(value) !is.list(value) || is.object(value) || !is.null(names(value)), settings)
   shown <- vapply(settings, function(value) {
-    if (is.list(value) && !is.object(value)) return(sprintf("list of %d", length(value)))
+    if (is.list(value) && !is.object(value)) return(sprintf("(%s)", format_settings(value)))
     toString(format(value, digits = 3))
   }, "")
   paste(names(settings), shown, sep = " = ", collapse = ", ")
+}
+
+# "name (a = 1, b = 2)", or the name alone if no setting is shown.
+law_words <- function(name, settings) {
+  said <- format_settings(settings)
+  if (nzchar(said)) sprintf("%s (%s)", name, said) else name
 }

@@ -142,9 +142,7 @@ fitted_numbers <- function(law, settings = used_settings(law)) {
 #' @export
 format.latent_law <- function(x, ...) {
   check_dots("format()", ...)
-  settings <- used_settings(x)
-  if (length(settings) == 0) return(x$name)
-  sprintf("%s (%s)", x$name, format_settings(settings))
+  law_words(x$name, used_settings(x))
 }
 
 #' @export

@@ -5,6 +5,7 @@ base_settings <- c("pch", "cex", "bg", "lwd", "lty", "type", "font", "family", "
 
 draw_base <- function(picture, ...) {
   check_layer("plot()", ..., allowed = base_settings)
+  if (picture$kind == "sheet") return(draw_sheet(picture, ...))
   entries <- legend_entries(picture)
   titles <- levels(if (picture$kind == "panels") picture$panels$panel else picture$curves$panel)
   lines <- legend_lines(entries)

@@ -8,7 +8,8 @@ ggplot_settings <- c("size", "alpha", "shape", "stroke", "fill", "linewidth", "l
 
 draw_ggplot <- function(picture, ...) {
   check_layer("autoplot()", ..., allowed = ggplot_settings)
-  if (picture$kind == "panels") ggplot_panels(picture, ...) else ggplot_curves(picture, ...)
+  draw <- switch(picture$kind, panels = ggplot_panels, sheet = ggplot_sheet, ggplot_curves)
+  draw(picture, ...)
 }
 
 ggplot_panels <- function(picture, ...) {
@@ -112,12 +113,4 @@ ggplot_curves <- function(picture, ...) {
     ggplot_colours(picture, "legend") +
     ggplot2::labs(x = picture_clock(picture), y = NULL) +
     ggplot_theme()
-}
-
-ggplot_theme <- function() {
-  ggplot2::theme_bw() + ggplot2::theme(
-    legend.position = "bottom", strip.background = ggplot2::element_blank(),
-    panel.grid.minor = ggplot2::element_blank(), panel.spacing = ggplot2::unit(1, "lines"),
-    plot.margin = ggplot2::margin(5.5, 14, 5.5, 5.5) # room for half of the last tick label
-  )
 }

@@ -1,5 +1,6 @@
 # A "picture" is a list of plain data frames that hold every coordinate and colour. It is made once, and picture-base.R
-# and picture-ggplot.R only draw it. There are two kinds: "panels" of points, and "curves" over time.
+# and picture-ggplot.R only draw it. There are three kinds: "panels" of points, "curves" over time, and a "sheet" of
+# many small panels (see picture-sheet.R).
 
 # Stops if the user gave an argument that the chosen type does not use.
 check_belongs <- function(type, types, ...) {

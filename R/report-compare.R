@@ -31,7 +31,7 @@
 #' * `usefulness`: the mean loss of [usefulness()], in which values below chance count as chance (0: as useful as the
 #'   training rows; `NA` without `holdout`);
 #' * `rows`: the number of rows.
-#' @seealso [fidelity()], which compares one table more thoroughly.
+#' @seealso [`plot()`][plot.compared_tables()]; [fidelity()], which compares one table more thoroughly.
 #' @examples
 #' rows <- seq(1, 150, by = 2)
 #' train <- iris[rows, ]
@@ -107,34 +107,3 @@ comparison_columns <- c("auc", "novelty", "energy", "margins", "associations", "
 
 # What a perfect table has in each column.
 comparison_best <- c(auc = 0.5, novelty = 1, energy = 0, margins = 0, associations = 0, usefulness = 0)
-
-comparison_labels <- c(auc = "classifier AUC", novelty = "novelty", energy = "energy distance",
-                       margins = "margins", associations = "associations", usefulness = "loss of usefulness")
-
-#' @rdname compare
-#' @details `plot()` draws one panel per measure and one line per table. A dashed line stands where a perfect table
-#'   would be, and a band shows the interval of the AUC.
-#' @export
-plot.compared_tables <- function(x, ...) {
-  check_dots("plot()", ...)
-  shown <- Filter(function(name) any(!is.na(x[[name]])), intersect(comparison_columns, names(x)))
-  old <- graphics::par(no.readonly = TRUE)
-  on.exit(graphics::par(old))
-  across <- min(3, length(shown))
-  graphics::par(mfrow = c(ceiling(length(shown) / across), across), cex = 0.8)
-  at <- rev(seq_len(nrow(x)))
-  for (name in shown) {
-    ends <- if (name == "auc") x[c("auc_lower", "auc_upper")]
-    range <- range(x[[name]], unlist(ends), comparison_best[[name]], na.rm = TRUE)
-    open_rows(x$table, at, range + c(-1, 1) * max(0.05 * diff(range), 1e-6))
-    graphics::abline(v = comparison_best[[name]], col = "grey60", lty = 2)
-    if (!is.null(ends)) graphics::segments(ends[[1]], at, ends[[2]], at, col = "grey60", lwd = 3)
-    colour <- class_colours(2)[ifelse(x$table == "held-out rows", 1, 2)]
-    graphics::points(x[[name]], at, pch = 19, col = colour)
-    graphics::axis(1)
-    graphics::axis(2, at = at, labels = x$table, las = 1, tick = FALSE, line = -0.3)
-    graphics::title(main = comparison_labels[[name]], line = 0.8, font.main = 1)
-    graphics::box()
-  }
-  invisible(x)
-}

@@ -1,8 +1,7 @@
 #' Plots of a report
 #'
-#' The scores beside their yardstick, the distances to the nearest real row, or
-#' the columns. `plot()` draws with base graphics, `autoplot()` returns the same
-#' picture as a ggplot.
+#' The scores beside their yardstick, the distances to the nearest real row, the columns, or the rows of both tables.
+#' `plot()` draws with base graphics, `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section What is shown:
 #' `"scores"`: the `gap` of each score (see [fidelity()]), on a scale that is
@@ -21,9 +20,15 @@
 #' 5 to 95 % range (thin), the 25 to 75 % range (thick) and the median (dot) in
 #' both tables, in standard deviations of `real` from its mean.
 #'
+#' `"margins"`, `"pairs"` and `"associations"` are described in [plot.margin_distances()], and `"map"` in
+#' [plot.synthesis()]. They need `real` and `synthetic`, because a report holds no rows.
+#'
 #' @param x,object A report from [fidelity()].
-#' @param type `"scores"`, `"novelty"` or `"columns"`.
-#' @param n_columns For `"columns"`, the most columns to show.
+#' @param type What is drawn.
+#' @param real,synthetic For `"margins"`, `"pairs"`, `"associations"` and `"map"`, the tables of the report.
+#' @param n_columns For `"columns"`, `"margins"` and `"associations"`, the most columns to show. `NULL`: 12, or matrices
+#'   of 30 columns.
+#' @param n_pairs For `"pairs"`, the most pairs of columns to show. `NULL`: 6.
 #' @param col Two colours, for the real and the synthetic rows. `NULL`: a pair
 #'   that colour-blind people can tell apart.
 #' @param ... For `plot()`, graphical parameters of the points or curves, such
@@ -36,13 +41,23 @@
 #' plot(report)
 #' plot(report, type = "novelty")
 #' plot(report, type = "columns")
+#'
+#' # the same for tables with columns of every kind
+#' new <- simulate(synthesise(iris, flow = FALSE, law = "global", quiet = TRUE), 150, seed = 1)
+#' report <- fidelity(iris, new, n_permutations = 99)
+#' plot(report, type = "margins", real = iris, synthetic = new)
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(report)
 #' @order 1
 #' @export
-plot.fidelity <- function(x, type = c("scores", "novelty", "columns"), n_columns = 12, col = NULL, ...) {
+plot.fidelity <- function(x, type = c("scores", "novelty", "columns", "margins", "pairs", "associations", "map"),
+                          n_columns = NULL, col = NULL, real = NULL, synthetic = NULL, n_pairs = NULL, ...) {
   check_layer("plot()", ..., allowed = base_settings)
-  picture <- report_picture(x, type, n_columns, col)
+  picture <- report_picture(x, type, n_columns, col, real, synthetic, n_pairs)
+  if (picture$type %in% table_types) {
+    draw_base(picture, ...)
+    return(invisible(x))
+  }
   draw <- switch(picture$type, scores = draw_scores, novelty = draw_novelty, draw_columns)
   old <- graphics::par(c("mar", "mgp", "tcl", "las", "xpd"))
   on.exit(graphics::par(old))
@@ -55,20 +70,31 @@ plot.fidelity <- function(x, type = c("scores", "novelty", "columns"), n_columns
 #' @method autoplot fidelity
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, fidelity)
-autoplot.fidelity <- function(object, type = c("scores", "novelty", "columns"), n_columns = 12, col = NULL, ...) {
+autoplot.fidelity <- function(object,
+                              type = c("scores", "novelty", "columns", "margins", "pairs", "associations", "map"),
+                              n_columns = NULL, col = NULL, real = NULL, synthetic = NULL, n_pairs = NULL, ...) {
   check_layer("autoplot()", ..., allowed = ggplot_settings)
-  picture <- report_picture(object, type, n_columns, col)
+  picture <- report_picture(object, type, n_columns, col, real, synthetic, n_pairs)
+  if (picture$type %in% table_types) return(draw_ggplot(picture, ...))
   plot <- switch(picture$type, scores = ggplot_scores, novelty = ggplot_novelty, ggplot_columns)
   plot(picture, ...)
 }
 
-report_picture <- function(x, type, n_columns, col) {
-  type <- check_choice(type, c("scores", "novelty", "columns"), "type")
-  n_columns <- check_count(n_columns, "n_columns", 1L)
-  if (is.null(col)) col <- class_colours(2)
-  if (length(col) != 2) fail("`col` must give 2 colours, for the real and the synthetic rows, not %d.", length(col))
+report_picture <- function(x, type, n_columns, col, real, synthetic, n_pairs) {
+  type <- check_choice(type, c("scores", "novelty", "columns", table_types), "type")
+  colours <- table_colours(col)
+  check_belongs(type, table_types, real = real, synthetic = synthetic)
+  check_belongs(type, "pairs", n_pairs = n_pairs)
+  if (type %in% table_types) {
+    if (is.null(real) || is.null(synthetic)) {
+      fail("type = \"%s\" needs the tables as `real` and `synthetic`, because a report holds no rows.", type)
+    }
+    check_belongs(type, c("columns", "margins", "associations"), n_columns = n_columns)
+    return(c(list(type = type), tables_picture(type, real, synthetic, n_columns, n_pairs, colours)))
+  }
+  n_columns <- check_count(if (is.null(n_columns)) 12 else n_columns, "n_columns", 1L)
   picture <- switch(type, scores = scores_picture(x), novelty = novelty_picture(x), columns_picture(x, n_columns))
-  c(list(type = type, colours = col), picture)
+  c(list(type = type, colours = colours), picture)
 }
 
 # marks: label, gap and the range low to high of the deals, in `stretch`ed units; ticks: where the axis has gaps

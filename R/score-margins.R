@@ -36,7 +36,10 @@
 #'   `associations()`: a data frame with one row per pair of columns: `first`, `second`, `measure` (`"correlation"`,
 #'   `"V"` or `"eta"`), `real`, `synthetic`, `difference` (synthetic less real), `apart` and `halves` (means of absolute
 #'   differences).
-#' @seealso [fidelity()], [compare()], [usefulness()]
+#'
+#'   Both keep the two tables as the attribute `"tables"`, which [`plot()`][plot.margin_distances] shows. Think of this
+#'   before you share them.
+#' @seealso [`plot()`][plot.margin_distances], [fidelity()], [compare()], [usefulness()]
 #' @examples
 #' real <- iris[c(TRUE, FALSE), ]
 #' margin_distances(real, iris[c(FALSE, TRUE), ])
@@ -53,7 +56,7 @@ margin_distances <- function(real, synthetic, splits = 5, seed = 1) {
     column = columns, measure = ifelse(are_levels(judged$layout, columns), "TV", "KS"), distance = found$all,
     synthetic = found$synthetic, real = found$real, missing_real = gone(judged$points$real),
     missing_synthetic = gone(judged$points$synthetic), row.names = NULL
-  ), "margin_distances")
+  ), "margin_distances", list(real = real, synthetic = synthetic))
 }
 
 #' @rdname margin_distances
@@ -72,12 +75,13 @@ associations <- function(real, synthetic, splits = 5, seed = 1) {
   b <- of(judged$points$synthetic)
   new_printed(data.frame(
     first = columns[pairs[1, ]], second = columns[pairs[2, ]],
-    measure = c("correlation", "eta", "V")[1 + levels[pairs[1, ]] + levels[pairs[2, ]]],
+    measure = pair_measure(levels[pairs[1, ]], levels[pairs[2, ]]),
     real = a, synthetic = b, difference = b - a, apart = found$synthetic, halves = found$real
-  ), "associations")
+  ), "associations", list(real = real, synthetic = synthetic))
 }
 
-new_printed <- function(table, class) structure(table, class = c(class, "data.frame"))
+# The tables stay with the result, because plot() shows them.
+new_printed <- function(table, class, tables) structure(table, class = c(class, "data.frame"), tables = tables)
 
 # A layout for plain numbers too, which have none, with a coordinate per column.
 with_layout <- function(judged) {
@@ -87,6 +91,9 @@ with_layout <- function(judged) {
   judged$layout <- layout_of(names, rep("number", length(names)))
   judged
 }
+
+# first, second: whether the columns of each pair hold levels.
+pair_measure <- function(first, second) c("correlation", "eta", "V")[1 + first + second]
 
 are_levels <- function(layout, columns) layout$type[match(columns, layout$column)] == "level"
 
@@ -206,6 +213,7 @@ print_most <- function(x, by, n) {
   n <- check_count(n, "n", 1L)
   shown <- as.data.frame(x)
   class(shown) <- "data.frame"
+  attr(shown, "tables") <- NULL
   print(utils::head(shown[order(by), ], n), digits = 2, row.names = FALSE)
   if (nrow(x) > n) cat(sprintf("and %d more\n", nrow(x) - n))
   invisible(x)

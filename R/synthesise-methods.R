@@ -25,12 +25,21 @@ column_words <- function(template) {
 }
 
 kind_words <- function(template) {
-  kinds <- vapply(template$columns, function(column) column_code(column)$name, "")
+  kinds <- vapply(template$columns, kind_word, "")
   kinds <- kinds[template$of[seq_len(n_columns(template))]]
   each <- split(column_words(template), factor(kinds, unique(kinds)))
   paste(vapply(names(each), function(kind) {
     sprintf("%d %s (%s)", length(each[[kind]]), kind, some(each[[kind]]))
   }, ""), collapse = ", ")
+}
+
+# The name of the kind of a fitted column. Numbers of type double of which only a few values can come out, such as 0 and
+# 1, are no continuous column.
+kind_word <- function(column) {
+  name <- column_code(column)$name
+  margin <- column$state$margin
+  single <- name == "continuous" && !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
+  if (single) "of few values" else name
 }
 
 missing_words <- function(names) {
@@ -81,6 +90,14 @@ coded_words <- function(coded) {
   sprintf("Read as normal scores, because %s two different values or %s mostly 0: %s. `latent = \"none\"` takes %s.",
           if (length(coded) == 1) "a column has" else "some columns have", if (length(coded) == 1) "is" else "are",
           some(coded), "the numbers as they are")
+}
+
+#' @rdname summary.efs
+#' @export
+summary.synthesis <- function(object, ...) {
+  found <- NextMethod()
+  found$latent$description <- "normal scores of the columns"
+  found
 }
 
 #' @rdname synthesise

@@ -21,7 +21,7 @@ floors <- list(
   pairs = c("pairs", "gaussians", "cells"),
   scores = c("score", "score-.*", "novelty"),
   trajectory = c("trajectory", "seal"),
-  pictures = c("picture", "picture-.*", "trajectory-plot"),
+  pictures = c("picture", "picture-.*", "tables-plot", "trajectory-plot"),
   laws = c("law", "law-.*"),
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "efs-forward",
             "efs-backward", "efs-augment"),

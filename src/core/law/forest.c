@@ -108,17 +108,38 @@ static double mass_of_gap(const picked *kernel) {
   return interval_mass((kernel->low - kernel->mean) / kernel->sd, (kernel->high - kernel->mean) / kernel->sd);
 }
 
+/* The sum of the kernels of a leaf at z, of one width, each divided by what its gap holds. */
+static double sum_in_gaps(const value_forest *of, const leaf_query *query, leaf in, leaf_shape shape, size_t i,
+                          double width) {
+  double sum = 0.0;
+  for (size_t k = 0; k < in.kept; k++) {
+    const picked kernel = kernel_of(of, shape, in.row[k], query->shift[i], width);
+    if (query->z[i] < kernel.low || query->z[i] > kernel.high) continue;
+    const double u = (query->z[i] - kernel.mean) / kernel.sd;
+    sum += exp(-0.5 * u * u) / mass_of_gap(&kernel);
+  }
+  return sum;
+}
+
+static double sum_freely(const value_forest *of, leaf in, leaf_shape shape, double at, double width) {
+  const double shrink = 1.0 / sqrt(1.0 + width * width), rate = 1.0 / (shape.sd * width);
+  const double from = (at - shape.mean * (1.0 - shrink)) * rate / shrink;
+  double sum = 0.0;
+  for (size_t k = 0; k < in.kept; k++) {
+    const double u = from - of->response[in.row[k]] * rate;
+    sum += exp(-0.5 * u * u);
+  }
+  return sum;
+}
+
 /* Adds the density of a leaf at each of the query's widths. */
 static void add_leaf(const value_forest *of, const leaf_query *query, leaf in, size_t i, double *sum) {
   const leaf_shape shape = shape_of(of, in);
-  const double z = query->z[i], root_2pi = sqrt(2.0 * acos(-1.0));
-  for (size_t k = 0; k < in.kept; k++) {
-    for (size_t w = 0; w < query->widths; w++) {
-      const picked kernel = kernel_of(of, shape, in.row[k], query->shift[i], query->width[w]);
-      if (z < kernel.low || z > kernel.high) break;
-      const double u = (z - kernel.mean) / kernel.sd, scale = root_2pi * kernel.sd * (double)in.kept;
-      sum[w] += exp(-0.5 * u * u) / (scale * mass_of_gap(&kernel));
-    }
+  for (size_t w = 0; w < query->widths; w++) {
+    const double width = query->width[w], sd = shape.sd * width / sqrt(1.0 + width * width);
+    const double kernels = of->gap ? sum_in_gaps(of, query, in, shape, i, width)
+                                   : sum_freely(of, in, shape, query->z[i] - query->shift[i], width);
+    sum[w] += kernels / ((double)in.kept * sqrt(2.0 * acos(-1.0)) * sd);
   }
 }
 
