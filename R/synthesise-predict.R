@@ -21,7 +21,9 @@
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
-#'   them are missing, so the tables differ. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
+#'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
+#'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
+#'   uncertainty of the fit. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
 #'   the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which `mice::as.mids()` takes.
 #' @examples
 #' fit <- synthesise(airquality, quiet = TRUE)

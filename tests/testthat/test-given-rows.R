@@ -65,7 +65,8 @@ test_that("the number of rows follows the conditions, and the rule is said", {
   expect_error(simulate(fits$gaussian, 5, near = parts[1:2, ]), "which is 2", class = "particleflow_input")
   expect_identical(nrow(simulate(fits$gaussian, seed = 1, near = parts[1:7, ])), 7L)
   expect_error(simulate(fits$gaussian, given = two, near = parts[1, ]), "together", class = "particleflow_input")
-  expect_error(simulate(fits$gaussian, given = two[0, , drop = FALSE]), "at least one row", class = "particleflow_input")
+  expect_error(simulate(fits$gaussian, given = two[0, , drop = FALSE]), "at least one row",
+               class = "particleflow_input")
   impossible <- data.frame(size = c(1, 1e9))
   impossible$size <- list(c(0, 1), c(1e6, 2e6))
   expect_error(simulate(fits$gaussian, given = impossible), "impossible", class = "particleflow_error")
@@ -142,7 +143,6 @@ test_that("the law near a row is the one that the help page states", {
 })
 
 test_that("conditions hold under a flow", {
-  fit <- efs(parts[c("age", "size")], n_steps = 10, law = "student", calibrate = FALSE)
   flowing <- synthesise(parts[c("age", "sex", "size")], law = law_student(), flow = FALSE, quiet = TRUE)
   # a flow of the scores, in the place of the option without one
   points <- particleflow:::settle_table(particleflow:::read_mixed(parts[c("age", "sex", "size")], NULL),
@@ -150,6 +150,7 @@ test_that("conditions hold under a flow", {
   run <- efs(unname(points), n_steps = 10, epsilon = 0.5, law = "student", calibrate = FALSE)
   flowing$trajectory <- run$trajectory
   flowing$flows <- run$flows
+  flowing <- particleflow:::seal(flowing)
   expect_gt(particleflow:::n_steps(flowing$trajectory), 0)
   free <- simulate(flowing, 4000, seed = 1)
   kept <- free[free$age >= 45 & free$age <= 65 & free$sex == "F", ]
