@@ -113,7 +113,9 @@ choose_proposals <- function(n, d, propose, key, first = proposal_counts$first, 
 }
 
 # The squared relative standard error of the mean weight of each row.
-variance_of_mean <- function(best) pmax(best$squares / best$total^2 - 1 / best$count, 0)
+variance_of_mean <- function(best) {
+  pmax(best$squares / best$total^2 - 1 / best$count, 0) * best$count / (best$count - 1)
+}
 
 # The proposal with the largest log-weight plus Gumbel noise is one chosen with these weights. drawn: `many` proposals
 # for each of `rows`, those of a row one after the other.

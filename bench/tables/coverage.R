@@ -6,7 +6,8 @@
 # y = 1 + x1 + x2 + x3 / 2 + noise with sd 1; x1 is normal, x2 binary, x3 a count. x1 and x2 are missing with a
 # probability that depends on y alone, so they are missing at random; about a third of each is missing.
 
-file <- file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "results", "coverage.csv")
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+file <- file.path(here, "results", "coverage.csv")
 rows <- 200L
 imputations <- 10L
 truth <- c(x1 = 1, x2 = 1)
