@@ -15,13 +15,16 @@
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
 #'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
-#'   impossible has `-Inf`: a value beyond an end of its column, a
-#'   combination that did not occur, or a broken relation. A value that is missing in a
+#'   impossible has `-Inf`: a value beyond an end of its column, a combination that did not occur, a broken relation, or
+#'   a level that the table did not have, of which a warning names the column and the level (for the other types such a
+#'   level is an error). A value that is missing in a
 #'   column without missing values in the table is integrated out.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
-#'   them are missing, so the tables differ. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
+#'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
+#'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
+#'   uncertainty of the fit. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
 #'   the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which `mice::as.mids()` takes.
 #' @examples
 #' fit <- synthesise(airquality, quiet = TRUE)
@@ -42,7 +45,7 @@ predict.synthesis <- function(object, newdata, type = c("log_density", "impute",
   threads <- threads_within(threads)
   flows <- class_flows(object)
   for (flow in flows) check_density(flow$law)
-  read <- encode_mixed(newdata, object$table)
+  read <- encode_mixed(newdata, object$table, unseen = type == "log_density")
   label <- new_group(object, newdata, group, nrow(read$points))
   if (type == "impute") return(impute_rows(object, flows, newdata, read, label, m, seed, threads))
   likelihood_of_rows(object, flows, read, label, draws, threads)
@@ -83,8 +86,9 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
       rows <- which(label[lacking] == class)
       if (!length(rows)) next
       of <- lacking[rows]
-      points[rows, ] <- draw_in_cells(flows[[class]], read$points[of, , drop = FALSE], read$low[of, , drop = FALSE],
-                                      read$high[of, , drop = FALSE], fit$correlation, key, threads)$points
+      found <- flow_within(flows[[class]], read$low[of, , drop = FALSE], read$high[of, , drop = FALSE], fit$correlation,
+                           other_key(key, 0L, match(class, names(flows))), threads)
+      points[rows, ] <- found$points
     }
     fill_rows(newdata, x, at, decode_columns(points, template, fill = TRUE), lacking)
   })

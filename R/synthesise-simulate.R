@@ -6,51 +6,89 @@
 #' `given` names columns and what they shall be:
 #'
 #' * one value;
-#' * for numbers, dates and times also a range `c(from, to)`, both ends included;
+#' * for numbers, dates and times also a range `c(from, to)`, both ends included, of which one may be infinite;
 #' * for factors, words, `TRUE` and `FALSE` also a set of values;
 #' * `NA` for a missing value, alone or beside others.
 #'
-#' The draws come from the law of the fit given all these conditions. If the law is a mixture of Gaussians or t
-#' distributions and there is no flow, they are exact up to the resampling of truncated draws. Otherwise each draw is
-#' chosen from 64 proposals, with weights, which takes longer.
+#' A list holds for all new rows. A data frame has one row per new row, so that each new row has a condition of its own;
+#' a data frame of one row holds for all new rows. A missing cell of a data frame asks for nothing. A data frame can
+#' have list columns, whose cells are as in a list: a range, a set, `NA` for a missing value, `NULL` for nothing.
+#'
+#' The draws come from the law of the fit given the conditions. If the law is a mixture of Gaussians or t distributions
+#' and there is no flow, they are exact up to the resampling of truncated draws. With [law_trees()] and no flow, each
+#' draw is chosen among 2 to 1024 proposals, which are drawn coordinate after coordinate within the condition; in a
+#' mixture of laws each part is treated in its own way. Other laws, and all laws with a flow, choose each draw among 64
+#' to 1024 proposals from a Gaussian law within the condition. The number of proposals of a row grows until the variance
+#' of its mean weight, relative to the squared mean, is at most 0.02.
 #'
 #' The attribute `"log_probability"` is the logarithm of the probability of the condition under the fit, with its
-#' standard error as the attribute `"standard_error"`. A condition on a single value of a continuous column counts with
-#' its density in normal scores. A condition on a number that is computed from others is an error.
+#' standard error as the attribute `"standard_error"`: one number per row of a data frame of several rows, otherwise one
+#' number. A condition on a single value of a continuous column counts with its density in normal scores. A condition
+#' with a probability below 1e-9 is an error.
+#'
+#' A condition on a column that is computed from one other column becomes a condition on the latter. This is so for a
+#' value that a level implies, for a step at cuts, and for a multiple, logarithm, square, root, inverse or exponential.
+#' For a column that is a sum of several, such as a total, a difference, or the larger column of `constraints`, rows are
+#' drawn until they meet the condition. Not more than 200,000 draws are made for this in all, after which there is an
+#' error of class `particleflow_unsolved`. Such a condition must be a range if the column has no unit in which values
+#' are recorded.
+#'
+#' @section Near given rows:
+#' `near` gives rows of the table, and new rows are drawn near them. Let \eqn{q} be the law of the scores \eqn{z} (see
+#' [synthesise()]), and \eqn{K} the coordinates of the values that are known in a row. First, the scores
+#' \eqn{z_0}{z0} of the row are drawn from \eqn{q} given its known values; a value without a cell has one score only.
+#' Then a new row is drawn with the density
+#' \deqn{p(z) \propto q(z) \prod_{j \in K} \exp\{-(z_j - z_{0j})^2 / (2 s^2)\}, \qquad s^2 = \frac{t^2}{1 - t^2},}{p(z)
+#' proportional to q(z) prod_(j in K) exp(-(z_j - z0_j)^2 / (2 s^2)), s^2 = t^2 / (1 - t^2),}
+#' where \eqn{t} is `spread`. If scores were independent, a new score would be normal with mean \eqn{(1 - t^2) z_0}{(1 -
+#' t^2) z0} and standard deviation \eqn{t}. With `spread = 0` the known values come back, and the others are drawn given
+#' them. With `spread = 1` new rows do not depend on the row. Absent columns, missing values and computed columns of
+#' `near` have no influence. Each draw is chosen among 64 to 1024 proposals, half from \eqn{q}, half from a Gaussian law
+#' near the row, with weights.
+#'
+#' New rows near a real row say much about it. They are not anonymous, whatever `spread` is.
 #'
 #' @param object A fit from [synthesise()], or a fit of normal scores from [efs()].
-#' @param nsim Number of new rows, as in [simulate()][simulate.efs].
+#' @param nsim Number of new rows, as in [simulate()][simulate.efs]. If `given` or `near` has several rows, `nsim` is
+#'   their number, and another number is an error.
 #' @param seed As in [simulate()][simulate.efs].
-#' @param given A list of conditions by column name, or a data frame of one row. `NULL`: no condition.
+#' @param given A list of conditions by column name, or a data frame with one row per new row. `NULL`: no condition.
+#' @param near A data frame with one row, or with one row per new row. `NULL`: no row. If the fit has groups, their
+#'   column must be there.
+#' @param spread How far from `near` new rows are, a number from 0 (the row itself) to 1 (independent of it).
 #' @param missing `FALSE` gives a value to each missing value: one drawn from the law of the row.
-#' @param density_floor,threads,progress As in [simulate()][simulate.efs].
+#' @param density_floor,threads,progress As in [simulate()][simulate.efs]. Draws under conditions have no floor.
 #' @param ... Not used.
 #' @return New rows in the form of the table.
 #' @examples
 #' fit <- synthesise(warpbreaks, quiet = TRUE)
 #' simulate(fit, 5, seed = 1, given = list(tension = c("L", "M"), breaks = c(20, 30)))
+#'
+#' # one condition per row, and rows near the first row of the table
+#' simulate(fit, seed = 1, given = data.frame(wool = c("A", "B", NA), breaks = c(20, NA, 30)))
+#' simulate(fit, 5, seed = 1, near = warpbreaks[1, ], spread = 0.2)
 #' @export
-simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, missing = TRUE,
+simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, near = NULL, spread = 0.3, missing = TRUE,
                                density_floor = object$control$density_floor, threads = NULL, progress = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
   check_flag(missing, "missing")
   density_floor <- check_number(density_floor, "density_floor", lower = 0, upper = 0.5)
+  spread <- check_number(spread, "spread", lower = 0, upper = 1)
+  nsim <- asked_rows(if (base::missing(nsim)) NULL else nsim, given, near)
   threads <- threads_within(threads)
-  if (is.null(given)) {
-    counts <- class_counts(object, nsim)
-    check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
-    state <- stream_within(seed)
-    drawn <- free_draws(object, counts, density_floor, threads, progress)
+  bound <- !is.null(given) || !is.null(near)
+  if (bound) nsim <- check_count(nsim, "nsim") else counts <- class_counts(object, nsim)
+  check_table_memory(round(sum(nsim)), "nsim", object$latent$dim + n_columns(object$table))
+  condition <- if (!is.null(given)) read_given(given, object$table)
+  rows <- if (!is.null(near)) read_near(near, object)
+  state <- stream_within(seed)
+  drawn <- if (!is.null(given)) {
+    given_draws(object, condition, nsim, threads)
+  } else if (!is.null(near)) {
+    near_draws(object, rows, nsim, spread, density_floor, threads)
   } else {
-    nsim <- check_count(nsim, "nsim")
-    check_table_memory(nsim, "nsim", object$latent$dim + n_columns(object$table))
-    condition <- read_given(given, object$table)
-    state <- stream_within(seed)
-    # one draw even if none is wanted, because it tells the probability of the condition
-    drawn <- given_draws(object, condition, max(nsim, 1L), threads)
-    drawn$points <- drawn$points[seq_len(nsim), , drop = FALSE]
-    drawn$group <- drawn$group[seq_len(nsim)]
+    free_draws(object, counts, density_floor, threads, progress)
   }
   bounds <- object$control$bounds && is.null(given)
   rows <- write_table(drawn$points, object$table, drawn$group, bounds, fill = !missing)
@@ -59,42 +97,35 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, miss
   rows
 }
 
+# nsim, which is by default the number of rows of the data frame of conditions.
+asked_rows <- function(nsim, given, near) {
+  if (!is.null(given) && !is.null(near)) fail("`given` and `near` cannot be used together; leave one of them out.")
+  what <- if (is.null(near)) "given" else "near"
+  asked <- if (is.null(near)) given else near
+  own <- if (is.data.frame(asked)) nrow(asked) else 1L
+  if (is.null(nsim)) return(max(own, 1L))
+  if (own > 1 && !identical(as.double(nsim), as.double(own))) {
+    fail("`nsim` must be the number of rows of `%s`, which is %d, or be left out, not %s; repeat rows of `%s` instead.",
+         what, own, describe(nsim), what)
+  }
+  nsim
+}
+
 free_draws <- function(fit, counts, density_floor, threads, progress) {
   flows <- class_flows(fit)
   parts <- lapply(names(counts), function(class) {
     draw_rows(flows[[class]], counts[[class]], draw_key(), fit$control$backward, density_floor, FALSE, threads,
               progress)$points
   })
-  list(points = do.call(rbind, parts), group = row_groups(fit, counts))
+  list(points = do.call(rbind, parts), group = row_groups(fit, rep(names(counts), counts)))
 }
 
-row_groups <- function(fit, counts) {
-  if (is_grouped(fit)) factor(rep(names(counts), counts), levels = names(fit$rows))
-}
-
-# The classes in the proportions that they have given the condition.
-given_draws <- function(fit, condition, n, threads) {
-  flows <- class_flows(fit)
-  if (!is.null(condition$group)) flows <- flows[condition$group]
-  key <- draw_key()
-  share <- lengths(fit$rows)[names(flows)] / sum(lengths(fit$rows))
-  first <- lapply(seq_along(flows), function(k) {
-    draw_in_boxes(flows[[k]], condition$boxes, if (length(flows) == 1) n else 1L, fit$correlation,
-                  other_key(key, 0L, 2L * k), threads)
-  })
-  logs <- log(share) + vapply(first, `[[`, 0, "log_probability")
-  total <- max(logs) + log(sum(exp(logs - max(logs))))
-  errors <- vapply(first, `[[`, 0, "standard_error")
-  marks <- list(log_probability = total, standard_error = sqrt(sum((exp(logs - total) * errors)^2)))
-  if (length(flows) == 1) {
-    counts <- stats::setNames(n, names(flows))
-    return(list(points = first[[1]]$points, group = row_groups(fit, counts), marks = marks))
-  }
-  class <- pick_weighted(draw_uniform(n, 1, key, stream = 9L)[, 1], exp(logs - total))
-  counts <- stats::setNames(tabulate(class, length(flows)), names(flows))
-  parts <- lapply(seq_along(flows), function(k) {
-    if (counts[k]) draw_in_boxes(flows[[k]], condition$boxes, counts[[k]], fit$correlation,
-                                 other_key(key, 0L, 2L * k + 1L), threads)$points
-  })
-  list(points = do.call(rbind, parts), group = row_groups(fit, counts), marks = marks)
+# The classes have the proportions that they have given the condition. One row is drawn even if none is wanted, because
+# it tells the probability of the condition.
+given_draws <- function(fit, condition, nsim, threads) {
+  if (condition$rows == 1) condition$of <- rep(1L, max(nsim, 1L))
+  found <- draw_given(fit, condition, threads)
+  of <- if (condition$rows == 1) 1L else condition$of
+  list(points = found$points[seq_len(nsim), , drop = FALSE], group = row_groups(fit, found$class[seq_len(nsim)]),
+       marks = list(log_probability = found$log_probability[of], standard_error = found$standard_error[of]))
 }

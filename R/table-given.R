@@ -1,49 +1,92 @@
 # Conditions on the columns of a table, as boxes of scores.
 
-# given: a list or a one-row data frame of conditions by column name. Returns a list of boxes, each list(low, high) with
-# one number per coordinate; the condition is their union, and no two overlap. group: the keys of the classes that the
-# condition allows, NULL for all.
+# given: a list of conditions by column name, or a data frame with one row per new row, in which a missing cell asks for
+# nothing. Returns a list:
+#   rows       the number of rows of a data frame, 1 for a list
+#   of         [rows]: the number of the condition of each row; equal rows have the same
+#   classes    a list with the keys of the classes that each condition allows, NULL for all
+#   boxes      a list of boxes, each list(low, high, sums) with one number per coordinate. A condition is the union of
+#              its boxes, no two of which overlap. sums: what is asked of columns that are sums of others, each
+#              list(column, ends)
+#   condition  the number of the condition of each box
 read_given <- function(given, template) {
-  given <- check_given(given, template)
-  group <- NULL
-  label <- template$group
-  if (!is.null(label) && label$name %in% names(given)) {
-    group <- unique(match_label(given[[label$name]], label))
-    if (anyNA(group)) fail("`given` names a class of \"%s\" that the fit does not know.", label$name)
-    given[[label$name]] <- NULL
+  asked <- asked_values(check_given(given, template))
+  pieces <- Map(function(name, values) {
+    if (identical(name, template$group$name)) return(NULL)
+    lapply(values, function(one) column_pieces(match(name, template$names), one, template))
+  }, names(asked$values), asked$values)
+  label <- template$group$name
+  boxes <- lapply(seq_len(nrow(asked$codes)), function(i) {
+    names <- names(asked$values)[!is.na(asked$codes[i, ])]
+    names <- setdiff(names, label)
+    meet_pieces(Map(function(of, code) of[[code]], pieces[names], asked$codes[i, names]), names, template)
+  })
+  classes <- lapply(seq_len(nrow(asked$codes)), function(i) {
+    code <- if (!is.null(label) && label %in% names(asked$values)) asked$codes[i, label] else NA
+    if (is.na(code)) return(NULL)
+    keys <- unique(match_label(asked$values[[label]][[code]], template$group))
+    if (anyNA(keys)) fail("`given` names a class of \"%s\" that the fit does not know.", label)
+    keys
+  })
+  list(rows = length(asked$of), of = asked$of, classes = classes, boxes = unlist(boxes, recursive = FALSE),
+       condition = rep(seq_along(boxes), lengths(boxes)))
+}
+
+# The different values that are asked of each column (`values`, a list of lists by column name), the different
+# conditions as numbers of these values (`codes` [conditions, columns], NA where nothing is asked), and the condition of
+# each row (`of`).
+asked_values <- function(given) {
+  if (!is.data.frame(given)) {
+    codes <- matrix(1L, 1, length(given), dimnames = list(NULL, names(given)))
+    return(list(values = lapply(given, list), codes = codes, of = 1L))
   }
-  last <- cumsum(template$dims)
+  values <- lapply(given, function(column) {
+    if (is.list(column)) return(unique(column[lengths(column) > 0]))
+    lapply(unique(column[!is.na(column)]), identity)
+  })
+  codes <- vapply(names(given), function(name) {
+    column <- given[[name]]
+    if (is.list(column)) return(match(column, values[[name]]))
+    match(column, unique(column[!is.na(column)]))
+  }, integer(nrow(given)))
+  codes <- matrix(codes, nrow(given), dimnames = list(NULL, names(given)))
+  words <- do.call(paste, as.data.frame(codes))
+  list(values = values, codes = codes[!duplicated(words), , drop = FALSE], of = match(words, unique(words)))
+}
+
+# The boxes in which all conditions of a row are met. pieces: a list of the pieces of each column.
+meet_pieces <- function(pieces, names, template) {
   d <- sum(template$dims)
-  boxes <- list(list(low = rep(-Inf, d), high = rep(Inf, d)))
-  for (name in names(given)) {
-    pieces <- column_pieces(match(name, template$names), given[[name]], template)
+  boxes <- list(list(low = rep(-Inf, d), high = rep(Inf, d), sums = list()))
+  for (alternatives in pieces) {
     boxes <- unlist(lapply(boxes, function(box) {
-      cut <- lapply(pieces, function(piece) cut_box(box, piece))
+      cut <- lapply(alternatives, function(piece) cut_box(box, piece))
       cut[!vapply(cut, is.null, NA)]
     }), recursive = FALSE)
-    if (!length(boxes)) fail("`given` asks for what excludes each other: no row can have %s.", quoted(names(given)))
+    if (!length(boxes)) fail("`given` asks for what excludes each other: no row can have %s.", quoted(names))
     if (length(boxes) > most_boxes) {
       fail("`given` takes %d combinations of values apart, more than %d; ask for fewer levels at a time.",
            length(boxes), most_boxes)
     }
   }
-  list(boxes = boxes, group = group)
+  boxes
 }
 
 most_boxes <- 256L
 
 check_given <- function(given, template) {
-  if (is.data.frame(given)) {
-    if (nrow(given) != 1) fail("`given` must be a list, or a data frame of one row, not of %d rows.", nrow(given))
-    given <- as.list(given)
-  }
+  frame <- is.data.frame(given)
   good <- is.list(given) && length(given) > 0 && !is.null(names(given)) && all(nzchar(names(given)))
-  if (!good) fail("`given` must be a list of conditions by column name, not %s.", describe(given))
+  if (!good) {
+    fail("`given` must be a list of conditions by column name, or a data frame with one row per new row, not %s.",
+         describe(given))
+  }
+  if (frame && nrow(given) == 0) fail("`given` must have at least one row.")
   if (is.null(template$names)) fail("`given` needs columns with names, but the table had none.")
   unknown <- setdiff(names(given), c(template$names, template$group$name))
   if (length(unknown)) fail("`given` names %s, but the table has no such column.", quoted(unknown))
   if (anyDuplicated(names(given))) fail("`given` names \"%s\" twice.", names(given)[anyDuplicated(names(given))])
-  given
+  if (frame) as.data.frame(given, stringsAsFactors = FALSE) else given
 }
 
 # The box within a piece, list(at, low, high): at are coordinates. NULL: they do not meet. Cells that share an end do
@@ -56,6 +99,7 @@ cut_box <- function(box, piece) {
   if (any(low > high | (low == high & !point))) return(NULL)
   box$low[at] <- low
   box$high[at] <- high
+  box$sums <- c(box$sums, piece$sums)
   box
 }
 
@@ -105,6 +149,29 @@ value_boxes <- function(values, column, code, name) {
 
 # [pieces, 2]: the scores that stand for the values. Neighbouring cells are joined.
 value_ranges <- function(values, column, code, name) {
+  range <- if (has_levels(code)) {
+    numbers <- in_column(paste0("\"", name, "\""), "given",
+                         code$number(like_column(values, column, code, name), column$state))
+    if (!length(numbers)) fail("`given` needs one value or several for \"%s\", not none.", name)
+    score_range(column$state$margin, sort(unique(numbers)))
+  } else {
+    interval_scores(column$state$margin, asked_interval(values, column, code, name))
+  }
+  if (has_levels(code) && any(range[, 1] == range[, 2])) {
+    fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
+  }
+  if (!any_scores(range)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
+  joined <- cumsum(c(TRUE, range[-1, 1] > range[-nrow(range), 2]))
+  cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
+}
+
+# Whether ranges of scores hold any.
+any_scores <- function(range) {
+  !any(range[, 1] > range[, 2]) && !all(range[, 1] == range[, 2] & is.infinite(range[, 1]))
+}
+
+# c(from, to): the numbers that are asked of a column without levels. One of them may be infinite.
+asked_interval <- function(values, column, code, name) {
   values <- like_column(values, column, code, name)
   open <- is.numeric(values) & is.infinite(values)
   if (any(open)) {
@@ -114,29 +181,26 @@ value_ranges <- function(values, column, code, name) {
     values[open] <- values[!open] # the other end; this one is opened below
   }
   numbers <- in_column(paste0("\"", name, "\""), "given", code$number(values, column$state))
-  levels <- code$name %in% c("ordered", "logical")
-  if (!levels && length(numbers) == 2) {
-    if (numbers[1] > numbers[2]) fail("`given` asks for \"%s\" from %s to %s, which is empty.", name,
-                                      format(values[1]), format(values[2]))
-    range <- range_of_scores(column$state$margin, numbers)
-  } else {
-    if (length(numbers) < 1 || (!levels && length(numbers) > 2)) {
-      fail("`given` needs one value or c(from, to) for \"%s\", not %d values.", name, length(numbers))
-    }
-    range <- score_range(column$state$margin, sort(unique(numbers)))
-    if (!levels) range <- range_of_scores(column$state$margin, rep(numbers, 2))
+  if (!length(numbers) %in% 1:2) {
+    fail("`given` needs one value or c(from, to) for \"%s\", not %d values.", name, length(numbers))
   }
-  if (levels && any(range[, 1] == range[, 2])) {
-    fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
+  if (length(numbers) == 2 && numbers[1] > numbers[2]) {
+    fail("`given` asks for \"%s\" from %s to %s, which is empty.", name, format(values[1]), format(values[2]))
   }
-  if (any(open)) range[, which(open)] <- c(-Inf, Inf)[open]
+  numbers <- rep(numbers, length.out = 2)
+  if (any(open)) numbers[open] <- c(-Inf, Inf)[open]
+  numbers
+}
+
+# [1, 2]: the scores of the numbers of an interval, of which ends may be infinite.
+interval_scores <- function(margin, ends) {
+  open <- is.infinite(ends)
+  if (all(open)) return(cbind(-Inf, Inf))
+  range <- range_of_scores(margin, ifelse(open, rev(ends), ends))
+  range[, open] <- c(-Inf, Inf)[open]
   range[range <= -largest_score] <- -Inf
   range[range >= largest_score] <- Inf
-  if (all(range[, 1] == range[, 2] & is.infinite(range[, 1])) || any(range[, 1] > range[, 2])) {
-    fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
-  }
-  joined <- cumsum(c(TRUE, range[-1, 1] > range[-nrow(range), 2]))
-  cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
+  range
 }
 
 # [1, 2]: the scores of all values from one number to another. With a unit they are those of the multiples in between;
@@ -207,9 +271,7 @@ relation_pieces <- function(relation, values, template) {
   name <- template$names[relation$at]
   source <- relation$from[1]
   column <- template$columns[[template$of[source]]]
-  if (relation$type == "sum") {
-    fail("`given` cannot restrict \"%s\", because it is computed from other columns; restrict these.", name)
-  }
+  if (relation$type == "sum") return(sum_pieces(relation, values, template))
   wanted <- if (length(values) == 2 && is_number(values) && is_number(relation$values)) {
     relation$values >= values[1] & relation$values <= values[2]
   } else {
@@ -238,3 +300,71 @@ level_pieces <- function(j, words, template) {
   pieces <- if (length(known)) known_pieces(known, j, column, code, template)
   c(pieces, if (anyNA(words)) missing_pieces(j, TRUE, template))
 }
+
+# A condition on a multiple of a function of one other column is one on this column. One on a sum of several columns is
+# kept with the box, and rows are drawn until they meet it.
+sum_pieces <- function(relation, values, template) {
+  j <- relation$at
+  name <- template$names[j]
+  if (anyNA(values)) {
+    if (length(relation$from) > 1 || !all(is.na(values))) {
+      fail("`given` cannot ask for a missing \"%s\", because it is computed from other columns; restrict these.", name)
+    }
+    return(column_pieces(relation$from, NA, template))
+  }
+  column <- template$columns[[template$of[j]]]
+  ends <- asked_interval(values, column, column_code(column), name)
+  if (length(relation$from) == 1) return(shape_pieces(relation, ends, template))
+  if (ends[1] == ends[2] && is.null(column$state$margin$unit)) {
+    fail("`given` needs a range c(from, to) for \"%s\", because it is computed from %s; single values are %s.", name,
+         quoted(column_words_of(relation$from, template)), "never met exactly")
+  }
+  list(list(at = integer(), low = numeric(), high = numeric(), sums = list(list(column = j, ends = ends))))
+}
+
+# The names of columns, of which some may be hidden.
+column_words_of <- function(j, template) {
+  c(template$names, vapply(template$hidden, `[[`, "", "name"))[j]
+}
+
+shape_pieces <- function(relation, ends, template) {
+  source <- template$columns[[template$of[relation$from]]]
+  name <- template$names[relation$at]
+  between <- sort((ends - relation$constant) / relation$weights)
+  earlier <- Find(function(one) one$at == relation$from, template$relations)
+  ranges <- shape_ranges[[relation$shape]](between[1], between[2])
+  if (!is.null(earlier)) {
+    return(unlist(lapply(ranges, function(range) {
+      if (length(earlier$from) == 1) shape_pieces(earlier, range, template) else
+        list(list(at = integer(), low = numeric(), high = numeric(),
+                  sums = list(list(column = relation$from, ends = range))))
+    }), recursive = FALSE))
+  }
+  scores <- lapply(ranges, function(range) interval_scores(source$state$margin, range))
+  scores <- scores[vapply(scores, any_scores, NA)]
+  if (!length(scores)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
+  at <- cumsum(template$dims)[relation$from] - template$dims[relation$from] + 1L
+  known <- missing_pieces(relation$from, FALSE, template)
+  lapply(scores, function(range) {
+    piece <- list(at = at, low = range[1, 1], high = range[1, 2])
+    if (length(known)) Map(c, piece, known[[1]]) else piece
+  })
+}
+
+# For each of number_shapes the intervals of x in which low <= shape(x) <= high.
+shape_ranges <- list(
+  identity = function(low, high) list(c(low, high)),
+  log = function(low, high) list(exp(c(low, high))),
+  log1p = function(low, high) list(expm1(c(low, high))),
+  sqrt = function(low, high) if (high < 0) list() else list(pmax(c(low, high), 0)^2),
+  square = function(low, high) {
+    if (high < 0) return(list())
+    root <- sqrt(pmax(c(low, high), 0))
+    if (root[1] == 0) list(c(-root[2], root[2])) else list(-rev(root), root)
+  },
+  inverse = function(low, high) {
+    if (low > 0 || high < 0) return(list(1 / c(high, low)))
+    c(if (low < 0) list(c(-Inf, 1 / low)), if (high > 0) list(c(1 / high, Inf)))
+  },
+  exp = function(low, high) if (high <= 0) list() else list(log(pmax(c(low, high), 0)))
+)

@@ -227,13 +227,16 @@ values_margin <- function(column, values, code = column_code(column)) {
 }
 
 # The scores of new rows: points, low and high, each [n, sum(dims)], and margin [n], what is added to the log-density.
-encode_mixed <- function(newdata, template, what = "newdata") {
+# unseen: TRUE gives a row with a level that the table did not have the margin -Inf, with a warning; FALSE stops.
+encode_mixed <- function(newdata, template, what = "newdata", unseen = FALSE) {
   x <- plain_table(newdata, what, mixed = TRUE)
   check_extent(x, what, 0L)
   at <- match_columns(column_names(x), template$names, ncol(x), n_columns(template), what,
                       c(template$group$name, template$left_out))
   columns <- lapply(at, function(j) unbox(column_at(x, j)))
   codes <- lapply(template$columns, column_code)[template$of]
+  strange <- if (unseen) unseen_levels(columns, template, codes)
+  for (j in seq_along(strange)) is.na(columns[[j]]) <- strange[[j]]
   for (one in template$hidden) columns <- c(columns, list(hidden_values(one, columns, codes)))
   determined <- vapply(template$relations, `[[`, 0L, "at")
   parts <- lapply(setdiff(seq_along(template$of), determined), function(j) {
@@ -254,7 +257,34 @@ encode_mixed <- function(newdata, template, what = "newdata") {
     leader <- template$columns[[template$of[j]]]$leader
     if (!is.null(leader)) scores$margin[is.na(columns[[j]]) != is.na(columns[[leader]])] <- -Inf
   }
+  scores$margin[unlist(strange)] <- -Inf
   scores
+}
+
+# For each column the rows with a level that no row of the table has. A warning names the columns and the levels.
+unseen_levels <- function(columns, template, codes) {
+  found <- lapply(seq_along(columns), function(j) {
+    if (!codes[[j]]$name %in% c("nominal", "ordered") || template$dims[j] == 0) return(integer())
+    first <- which(!is.na(columns[[j]]) & !duplicated(columns[[j]]))
+    seen <- vapply(first, function(i) is_seen(template$columns[[template$of[j]]], take(columns[[j]], i)), NA)
+    which(columns[[j]] %in% take(columns[[j]], first[!seen]))
+  })
+  some <- which(lengths(found) > 0)
+  if (length(some)) {
+    levels <- vapply(some, function(j) quoted(unique(as.character(take(columns[[j]], found[[j]])))), "")
+    warning(sprintf("Rows with levels that the table does not have get -Inf: %s.",
+                    paste(sprintf("%s of column %s", levels, vapply(some, column_name, "", names = template$names)),
+                          collapse = "; ")), call. = FALSE)
+  }
+  found
+}
+
+# Whether a level has a cell of scores.
+is_seen <- function(column, level) {
+  tryCatch({
+    scores <- score_values(column, level, 1L, 1L)
+    all(is.na(scores$points) | scores$high > scores$low)
+  }, particleflow_input = function(e) FALSE)
 }
 
 # Levels may be given as words or in another class, missing values in any class.

@@ -4,6 +4,7 @@ here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE
 for (part in c("tables.R", "judges.R", "summary.R")) source(file.path(here, part))
 files <- commandArgs(TRUE)
 if (!length(files)) files <- list.files(file.path(here, "results"), "[.]csv$", full.names = TRUE)
+files <- files[basename(files) != "coverage.csv"] # that of coverage.R
 lines <- read_results(files)
 lines <- droplevels(lines[lines$role == "reporting" & lines$method != "second", ])
 

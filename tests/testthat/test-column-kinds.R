@@ -150,8 +150,9 @@ test_that("what cannot be read is refused in one sentence", {
   expect_error(quick(beside(y = complex(real = rnorm(n)))), "complex", class = "particleflow_input")
   fit <- quick(x)
   other <- data.frame(x = 1, f = factor("new"))
-  expect_error(predict(fit, other), "Column \"f\" of `newdata`: The level \"new\" is not among those of the table.",
-               fixed = TRUE, class = "particleflow_input")
+  expect_error(predict(fit, other, type = "impute"), fixed = TRUE, class = "particleflow_input",
+               "Column \"f\" of `newdata`: The level \"new\" is not among those of the table.")
+  expect_warning(expect_identical(as.vector(predict(fit, other)), -Inf), "\"new\" of column \"f\"")
   expect_error(predict(fit, data.frame(x = "a", f = "a")), "Column \"x\" of `newdata` must hold numbers, not",
                class = "particleflow_input")
   expect_error(predict(fit, data.frame(x = 1)), "lacks the column", class = "particleflow_input")

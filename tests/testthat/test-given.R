@@ -164,7 +164,8 @@ test_that("what cannot be is refused in one sentence", {
   refused(list(day = "someday"), "is no date")
   refused(list(sex = character()), "sex")
   expect_identical(nrow(simulate(gaussian, 0, seed = 1, given = list(sex = "F"))), 0L)
-  expect_error(simulate(gaussian, 5, given = data.frame(sex = c("F", "M"))), "one row", class = "particleflow_input")
+  expect_error(simulate(gaussian, 5, given = data.frame(sex = c("F", "M"))), "number of rows of `given`",
+               class = "particleflow_input")
 })
 
 test_that("a range may be open to one side", {
