@@ -38,8 +38,9 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   }
   columns <- lapply(seq_along(kinds), function(j) column_at(x, j))
   all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine)
-  declared <- unlist(lapply(all$hidden, `[[`, "from"))
-  relations <- c(find_relations(all$columns, all$kinds, declared), all$relations)
+  unseen <- length(kinds) + seq_along(all$hidden)
+  fixed <- c(unlist(lapply(all$hidden, `[[`, "from")), unseen)
+  relations <- order_relations(c(all$relations, find_relations(all$columns, all$kinds, fixed, unseen)))
   kinds <- all$kinds
   columns <- c(columns, all$columns[-seq_along(columns)])
   names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
