@@ -22,9 +22,13 @@ find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()
     found <- level_relation(at, sources, columns, kinds)
     add(if (is.null(found)) step_relation(at, sources, columns, kinds) else found)
   }
+  numbers <- vector("list", length(columns))
+  numbers[left()] <- lapply(left(), function(j) exact_number(columns, kinds, j))
   # a column whose ends hold by themselves is determined first
   for (safe in c(TRUE, FALSE)) {
-    for (at in rev(setdiff(left(), fixed))) add(shape_relation(at, setdiff(left(), at), columns, kinds, safe))
+    for (at in rev(setdiff(left(), fixed))) {
+      add(shape_relation(at, setdiff(left(), at), numbers, columns, kinds, safe))
+    }
   }
   relations <- c(sum_relations(setdiff(left(), hidden), columns, kinds, fixed), relations)
   c(rounded_relations(setdiff(left(), hidden), columns, kinds, fixed), relations)
@@ -123,24 +127,25 @@ number_shapes <- list(
 )
 
 # A number that is a constant plus a multiple of a function of one other number. safe: only if the ends of the other
-# number keep it within its own.
-shape_relation <- function(at, sources, columns, kinds, safe) {
-  y <- exact_number(columns, kinds, at)
-  if (is.null(y)) return(NULL)
+# number keep it within its own. numbers: what exact_number() says of each column.
+shape_relation <- function(at, sources, numbers, columns, kinds, safe) {
+  y <- numbers[[at]]
+  sources <- sources[!vapply(numbers[sources], is.null, NA)]
+  if (is.null(y) || !length(sources)) return(NULL)
   probe <- c(which.min(y), which.max(y), which.min(abs(y - (min(y, na.rm = TRUE) / 2 + max(y, na.rm = TRUE) / 2))))
-  for (from in sources) {
-    x <- exact_number(columns, kinds, from)
-    if (is.null(x) || !identical(is.na(x), is.na(y))) next
-    for (shape in names(number_shapes)) {
-      if (!on_line(suppressWarnings(number_shapes[[shape]](x[probe])), y[probe])) next
-      fit <- exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
-      if (is.null(fit)) next
-      ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
-      within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
-      own <- number_ends(columns, kinds, at)
-      if (safe && (within[1] < own[1] || within[2] > own[2])) next
-      return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
-    }
+  seen <- vapply(numbers[sources], `[`, c(0, 0, 0), probe)
+  maybe <- vapply(number_shapes, function(shape) on_line(suppressWarnings(shape(seen)), y[probe]), logical(ncol(seen)))
+  for (k in which(maybe)) {
+    from <- sources[(k - 1) %% length(sources) + 1]
+    shape <- names(number_shapes)[(k - 1) %/% length(sources) + 1]
+    x <- numbers[[from]]
+    fit <- if (identical(is.na(x), is.na(y))) exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
+    if (is.null(fit)) next
+    ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
+    within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
+    own <- number_ends(columns, kinds, at)
+    if (safe && (within[1] < own[1] || within[2] > own[2])) next
+    return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
   }
 }
 
@@ -159,9 +164,10 @@ number_ends <- function(columns, kinds, j) {
 
 kept_attributes_state <- function(values) as.list(kept_attributes(values))
 
-# Whether three points may lie on a line: the quick test that spares most others.
+# [k]: whether three points may lie on a line: the quick test that spares most others. x [3, k], y [3].
 on_line <- function(x, y) {
-  isTRUE(abs((x[3] - x[1]) / (x[2] - x[1]) - (y[3] - y[1]) / (y[2] - y[1])) < 1e-4)
+  near <- abs((x[3, ] - x[1, ]) / (x[2, ] - x[1, ]) - (y[3] - y[1]) / (y[2] - y[1])) < 1e-4
+  !is.na(near) & near
 }
 
 # c(constant, weight) if y = constant + weight * x in all rows, otherwise NULL.
