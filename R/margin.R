@@ -173,6 +173,7 @@ smooth_margin <- function(x, unit, lower, upper) {
   best <- NULL
   for (scale in scales) {
     t <- scale$to(x)
+    if (!identical(scale$to, identity) && diff(range(t)) < 1e-10 * max(abs(t))) next # doubles are too coarse for it
     least <- if (is.null(unit)) 0 else 0.6 * unit$size * max(abs(scale$slope(stats::median(x))), 1e-300)
     for (times in c(0.2, 0.4, 0.7, 1)) {
       width <- max(times * stats::bw.nrd0(t), least)

@@ -58,7 +58,7 @@
 #'   [column_kind]. They replace the kinds that were found.
 #' @param id Names of columns that name the rows. They are not modelled, and new rows get new values. Columns of words
 #'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
-#'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them.
+#'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them; a message points at them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
 #'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such

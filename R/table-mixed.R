@@ -59,6 +59,10 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   template$relations <- relations
   template$hidden <- all$hidden
   if (length(left_out)) template$left_out <- left
+  numbered <- vapply(seq_along(names), function(j) {
+    !j %in% fixed && found[[j]]$column$dim > 0 && numbers_rows(unbox(column_at(x, j)))
+  }, NA)
+  template$row_numbers <- names[numbered]
   scores$points <- with_dimnames(scores$points, list(row_labels(x), coordinate_names(names_of_all, template$dims)))
   c(scores, list(template = template))
 }
