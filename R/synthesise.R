@@ -37,8 +37,9 @@
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
-#' one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. Of
-#' several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
+#' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
+#' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
+#' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
 #' `print()` names the relations. A relation is taken if it holds in all rows and chance alone would let it hold with a
 #' probability below 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
 #'
