@@ -39,9 +39,10 @@
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
 #' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
 #' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
-#' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
-#' `print()` names the relations. A relation is taken if it holds in all rows and chance alone would let it hold with a
-#' probability below 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
+#' from its parts, which are not negative. `print()` names the relations. A relation is taken if it holds in all rows
+#' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
+#' log-likelihood `-Inf`.
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
