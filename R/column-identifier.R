@@ -35,3 +35,12 @@ names_rows <- function(values) {
   words <- as.character(values[!is.na(values)])
   length(words) >= 20 && sum(table(words) == 1) > 0.5 * length(words)
 }
+
+# Whether the values number the rows: whole numbers that are 1 to n in some order, or that rise by one from row to row.
+numbers_rows <- function(values) {
+  n <- length(values)
+  if (n < 20 || !is_number(values) || anyNA(values)) return(FALSE)
+  x <- as_number(values)
+  is_whole <- all(x == round(x))
+  is_whole && (all(diff(x) == 1) || identical(sort(x), as.double(seq_len(n))))
+}

@@ -105,6 +105,16 @@
 #' )
 #' z <- flag$encode(c(TRUE, FALSE, TRUE), list())
 #' flag$decode(cbind(z), list())
+#' # a kind for synthesise(): normal scores of weekdays, each with a seventh of the line as its cell
+#' weekday <- column_kind(
+#'   "weekday", reads = is.integer,
+#'   encode = function(values, state, uniform) qnorm((values - 1 + uniform(1)[, 1]) / 7),
+#'   decode = function(z, state) pmin(7L, 1L + as.integer(floor(7 * pnorm(z[, 1])))),
+#'   cells = function(values, state) cbind(qnorm((values - 1) / 7), qnorm(values / 7)), scores = TRUE
+#' )
+#' visits <- data.frame(day = rep(1:7, 10), minutes = 30 + rep(1:7, 10) + 1:70 %% 4)
+#' fit <- synthesise(visits, columns = list(day = weekday), law = law_student(), flow = FALSE, quiet = TRUE)
+#' simulate(fit, 3, seed = 1)
 #' @export
 column_kind <- function(name, reads, encode, decode, fit = function(values) list(), margin = NULL,
                         description = function(state) name, numeric = FALSE, rank = 1, scores = FALSE,

@@ -29,7 +29,7 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
     cells = function(values, state) score_range(state$margin, number(values, state))
   )
   kind[c("number", "back")] <- list(number, back)
-  kind$ends <- function(x) natural_ends(x, lower, upper, name)
+  kind$ends <- function(x) own_ends(x, lower, upper)
   kind
 }
 
@@ -45,23 +45,37 @@ check_no_infinite <- function(x) {
   invisible(x)
 }
 
-# The ends of the margin: those that were given, which the values must respect, otherwise those that the values show.
-natural_ends <- function(x, lower, upper, name) {
+# The ends of the margin: those that were given, otherwise those that the values show.
+own_ends <- function(x, lower, upper) {
   shown <- if (length(x)) range(x) else c(0, 0)
   if (is.null(lower)) lower <- shown_end(x, shown[1], 0)
-  if (is.null(upper)) upper <- -shown_end(-x, -shown[2], if (shown[1] >= 0 && shown[2] <= 1) -1)
-  if (length(x) && (shown[1] < lower || shown[2] > upper)) {
-    fail("The values lie between %s and %s, beyond the ends %s and %s of column_%s().", format(shown[1]),
-         format(shown[2]), format(lower), format(upper), name)
-  }
+  if (is.null(upper)) upper <- -shown_end(-x, -shown[2], -usual_upper(x, shown))
   c(lower, upper)
+}
+
+# The ends of the margin, which the values must respect.
+natural_ends <- function(x, lower, upper, name) {
+  ends <- own_ends(x, lower, upper)
+  if (length(x) && (min(x) < ends[1] || max(x) > ends[2])) {
+    fail("The values lie between %s and %s, beyond the ends %s and %s of column_%s().", format(min(x)),
+         format(max(x)), format(ends[1]), format(ends[2]), name)
+  }
+  ends
+}
+
+# 1 for shares, 100 for per cent, otherwise no number. Values that are not negative count as per cent if they use both
+# ends of 0 to 100 without going beyond: the largest is at least 90, and the least at most 10 or a tenth is above 95.
+usual_upper <- function(x, shown) {
+  if (shown[1] < 0 || shown[2] > 100) return(numeric())
+  if (shown[2] <= 1) return(1)
+  if (shown[2] >= 90 && (shown[1] <= 10 || mean(x > 95) >= 0.1)) 100 else numeric()
 }
 
 # The lower end that the values show: `usual`, if all values are at least that; or their least value, if it is a heap,
 # as it is where values are cut off at a limit.
 shown_end <- function(x, least, usual) {
   if (sum(x == least) >= max(4, length(x) / 100) && length(unique(x)) > 1) return(least)
-  if (!is.null(usual) && least >= usual) usual else -Inf
+  if (length(usual) && least >= usual) usual else -Inf
 }
 
 check_ends <- function(lower, upper) {

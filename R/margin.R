@@ -103,7 +103,7 @@ score_of <- function(below, above) {
 # ends: c(lower, upper). A value at an end is an atom, because a smooth part has no probability there. Values with a
 # unit have cells, so they need no atom.
 heaped_margin <- function(x, values, counts, unit, ends) {
-  heaps <- values %in% find_heaps(values, counts) | (is.null(unit) & values %in% ends)
+  heaps <- values %in% find_heaps(values, counts, unit) | (is.null(unit) & values %in% ends)
   rest <- x[!x %in% values[heaps]]
   if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL))
   half <- if (is.null(unit)) 0 else unit$size / 2
@@ -113,17 +113,36 @@ heaped_margin <- function(x, values, counts, unit, ends) {
   add_atoms(smooth, values[heaps], counts[heaps] / length(x))
 }
 
-# The values that stand more often than a smooth distribution lets expect, by at least four standard errors.
-find_heaps <- function(values, counts) {
-  often <- which(counts >= 4)
+# The values that stand more often than a smooth distribution lets expect: by at least four standard errors, or, where
+# most values stand once, so often that chance has a probability below 1e-4.
+find_heaps <- function(values, counts, unit = NULL) {
+  often <- which(counts >= 2)
   if (!length(often)) return(numeric())
   k <- max(3, ceiling(sqrt(length(values)) / 2))
-  # expected: the upper quartile of the counts of the k values to each side
-  padded <- c(rep(NA, k), counts, rep(NA, k))
-  expected <- vapply(often, function(at) {
-    stats::quantile(padded[at + k + setdiff(-k:k, 0)], 0.75, na.rm = TRUE, names = FALSE)
-  }, 0)
-  values[often[counts[often] > expected + 4 * sqrt(expected)]]
+  padded <- function(x) c(rep(NA, k), x, rep(NA, k))
+  around <- outer(often + k, setdiff(-k:k, 0), `+`)
+  near <- matrix(padded(counts)[around], length(often))
+  # the upper quartile of the counts of the k values to each side
+  expected <- upper_quartiles(near)
+  heap <- counts[often] >= 4 & counts[often] > expected + 4 * sqrt(expected)
+  alone <- expected == 1 # most of the neighbours stand once, so the distance between them says how often to expect one
+  if (any(alone)) {
+    at <- matrix(padded(values)[around], length(often))[alone, , drop = FALSE]
+    spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
+    cells <- if (is.null(unit)) Inf else spread / unit$size
+    chance <- pmin(pmax(rowSums(near[alone, , drop = FALSE], na.rm = TRUE) / cells, 0.005), 1)
+    heap[alone] <- heap[alone] | stats::ppois(counts[often[alone]] - 1, chance, lower.tail = FALSE) < 1e-4
+  }
+  values[often[heap]]
+}
+
+# [n]: the upper quartile of each row of x, as quantile() gives it, without NA.
+upper_quartiles <- function(x) {
+  n <- nrow(x)
+  sorted <- matrix(x[order(row(x), x)], n, byrow = TRUE)
+  at <- 1 + 0.75 * (rowSums(!is.na(x)) - 1)
+  low <- sorted[cbind(seq_len(n), floor(at))]
+  low + (at - floor(at)) * (sorted[cbind(seq_len(n), ceiling(at))] - low)
 }
 
 # The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).
@@ -138,8 +157,10 @@ add_atoms <- function(margin, at, p) {
   atom_below <- passed(x, TRUE) + ifelse(jump, p[match(x, at)], 0)
   below <- weight * stats::pnorm(own) + atom_below
   above <- weight * stats::pnorm(own, lower.tail = FALSE) + sum(p) - atom_below
-  z <- score_of(below, above)
-  keep <- c(TRUE, diff(z) > 0 & (diff(x) > 0 | jump[-1]))
+  z <- cummax(score_of(below, above))
+  # of knots with the same z, the one of an atom stays
+  first <- order(z, !x %in% at)
+  keep <- sort(first[!duplicated(z[first])])
   list(x = x[keep], z = z[keep], open = margin$open)
 }
 
@@ -152,6 +173,7 @@ smooth_margin <- function(x, unit, lower, upper) {
   best <- NULL
   for (scale in scales) {
     t <- scale$to(x)
+    if (!identical(scale$to, identity) && diff(range(t)) < 1e-10 * max(abs(t))) next # doubles are too coarse for it
     least <- if (is.null(unit)) 0 else 0.6 * unit$size * max(abs(scale$slope(stats::median(x))), 1e-300)
     for (times in c(0.2, 0.4, 0.7, 1)) {
       width <- max(times * stats::bw.nrd0(t), least)
@@ -162,7 +184,7 @@ smooth_margin <- function(x, unit, lower, upper) {
     }
   }
   if (is.null(best)) return(NULL)
-  map <- normalising_map(best$scale$to(x), best$times)
+  map <- normalising_map(best$scale$to(x), best$times, tail = fitted_tail)
   knots <- best$scale$back(map$x)
   keep <- is.finite(knots) & c(TRUE, diff(knots) > least_gap)
   margin <- list(x = knots[keep], z = map$z[keep], open = c(TRUE, TRUE))
@@ -175,7 +197,7 @@ smooth_margin <- function(x, unit, lower, upper) {
 
 # The margin with the upper tail of the values themselves, because a Pareto tail of their logarithms has no mean.
 own_tail <- function(margin, x, times) {
-  tail <- pareto_tail(x, times * stats::bw.nrd0(x))
+  tail <- fitted_tail(x, times * stats::bw.nrd0(x))
   inside <- margin$x <= tail$threshold
   if (sum(inside) < 2) return(margin)
   passed <- stats::pnorm(margin_limit(margin, tail$threshold), lower.tail = FALSE, log.p = TRUE)
@@ -345,11 +367,11 @@ margin_slope <- function(margin, x) {
 
 # Knots x -> z with z = qnorm(F(x)). Between two thresholds F is the kernel estimate of the distribution function.
 # Beyond each threshold it has a generalised Pareto tail.
-normalising_map <- function(x, bandwidth, knots = 200) {
+normalising_map <- function(x, bandwidth, knots = 200, tail = pareto_tail) {
   width <- bandwidth * stats::bw.nrd0(x)
   if (!(width > 0)) width <- max(abs(x), 1) * 1e-8
-  upper <- pareto_tail(x, width)
-  lower <- pareto_tail(-x, width)
+  upper <- tail(x, width)
+  lower <- tail(-x, width)
   at <- stats::quantile(x, stats::ppoints(knots - 4L), names = FALSE, type = 8)
   at <- sort(c(-lower$threshold, at[at > -lower$threshold & at < upper$threshold], upper$threshold))
   at <- at[c(TRUE, diff(at) > 1e-6 * width)]

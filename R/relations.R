@@ -6,28 +6,66 @@
 #   from  the numbers of the columns that determine it
 #   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key
 #         "step": `cuts` and `values`: values[k] between the cuts k - 1 and k
-#         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes
+#         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes; `outer`, if
+#         it is not NULL, names the function of this sum
 
-# columns: a list of vectors. kinds: the kind of each. skip: columns that stay as they are. The relations are in the
-# order in which they are computed: a column may determine another one and be determined itself by a third.
-find_relations <- function(columns, kinds, skip = integer()) {
+# columns: a list of vectors. kinds: the kind of each. fixed: columns that may determine others, but stay as they are.
+# hidden: those of `fixed` that the user does not see. The relations are in the order in which they are computed: a
+# column may determine another one and be determined itself by a third.
+find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()) {
   relations <- list()
-  free <- setdiff(which(vapply(kinds, can_relate, NA)), skip)
+  free <- which(vapply(kinds, can_relate, NA))
   left <- function() setdiff(free, vapply(relations, `[[`, 0L, "at"))
   add <- function(found) if (!is.null(found)) relations <<- c(list(found), relations)
-  for (at in rev(free)) {
+  for (at in rev(setdiff(free, fixed))) {
     sources <- setdiff(left(), at)
     found <- level_relation(at, sources, columns, kinds)
     add(if (is.null(found)) step_relation(at, sources, columns, kinds) else found)
   }
+  numbers <- vector("list", length(columns))
+  numbers[left()] <- lapply(left(), function(j) exact_number(columns, kinds, j))
   # a column whose ends hold by themselves is determined first
   for (safe in c(TRUE, FALSE)) {
-    for (at in rev(left())) add(shape_relation(at, setdiff(left(), at), columns, kinds, safe))
+    for (at in rev(setdiff(left(), fixed))) {
+      add(shape_relation(at, setdiff(left(), at), numbers, columns, kinds, safe))
+    }
   }
-  c(sum_relations(left(), columns, kinds), relations)
+  relations <- c(sum_relations(setdiff(left(), hidden), columns, kinds, fixed), relations)
+  c(rounded_relations(setdiff(left(), hidden), columns, kinds, fixed), relations)
+}
+
+# The relations between three numbers that hold up to rounding.
+rounded_relations <- function(free, columns, kinds, fixed) {
+  numbers <- lapply(free, function(j) exact_number(columns, kinds, j, least = 3))
+  some <- which(!vapply(numbers, is.null, NA))
+  if (length(some) < 2 || length(columns[[1]]) < 20) return(list())
+  at <- free[some]
+  many <- vapply(at, function(j) !is.null(exact_number(columns, kinds, j)), NA)
+  x <- matrix(unlist(numbers[some]), length(columns[[1]]))
+  ends <- vapply(at, function(j) number_ends(columns, kinds, j), c(0, 0))
+  lapply(pair_relations(x, ends, which(many & !at %in% fixed)), function(one) {
+    one[c("at", "from")] <- list(at[one$at], at[one$from])
+    one
+  })
+}
+
+# The relations in an order in which all columns that determine another one are known before it.
+order_relations <- function(relations) {
+  ordered <- list()
+  while (length(relations)) {
+    open <- vapply(relations, `[[`, 0L, "at")
+    ready <- !vapply(relations, function(one) any(one$from %in% open), NA)
+    if (!any(ready)) fail("`constraints` go in a circle: each column would be the upper end of another one.")
+    ordered <- c(ordered, relations[ready])
+    relations <- relations[!ready]
+  }
+  ordered
 }
 
 can_relate <- function(kind) !is.null(kind$cells)
+
+# Numbers, dates and times.
+is_measured <- function(kind) !is.null(kind[["number"]]) && !has_levels(kind)
 
 has_levels <- function(kind) kind$name %in% c("nominal", "ordered", "logical")
 
@@ -70,7 +108,7 @@ step_relation <- function(at, sources, columns, kinds) {
   to <- match(target, unique(target))
   counts <- tabulate(to)
   if (length(counts) < 2 || length(counts) > 10 || n < 10 * length(counts)) return(NULL)
-  for (from in sources[vapply(kinds[sources], function(kind) kind$numeric, NA)]) {
+  for (from in sources[vapply(kinds[sources], is_measured, NA)]) {
     x <- kinds[[from]]$number(columns[[from]], kept_attributes_state(columns[[from]]))
     if (anyNA(x) || anyNA(target)) next
     order <- order(x)
@@ -83,46 +121,37 @@ step_relation <- function(at, sources, columns, kinds) {
   }
 }
 
-# The number with the fewest digits above `low` and at most `high`. Cuts are usually round numbers.
-roundest_between <- function(low, high) {
-  middle <- (low + high) / 2
-  for (digits in 1:15) {
-    near <- signif(middle, digits)
-    if (near > low && near <= high) return(near)
-  }
-  middle
-}
-
 number_shapes <- list(
   identity = identity, log = log, log1p = log1p, sqrt = sqrt, square = function(x) x^2, inverse = function(x) 1 / x,
   exp = exp
 )
 
 # A number that is a constant plus a multiple of a function of one other number. safe: only if the ends of the other
-# number keep it within its own.
-shape_relation <- function(at, sources, columns, kinds, safe) {
-  y <- exact_number(columns, kinds, at)
-  if (is.null(y)) return(NULL)
+# number keep it within its own. numbers: what exact_number() says of each column.
+shape_relation <- function(at, sources, numbers, columns, kinds, safe) {
+  y <- numbers[[at]]
+  sources <- sources[!vapply(numbers[sources], is.null, NA)]
+  if (is.null(y) || !length(sources)) return(NULL)
   probe <- c(which.min(y), which.max(y), which.min(abs(y - (min(y, na.rm = TRUE) / 2 + max(y, na.rm = TRUE) / 2))))
-  for (from in sources) {
-    x <- exact_number(columns, kinds, from)
-    if (is.null(x) || !identical(is.na(x), is.na(y))) next
-    for (shape in names(number_shapes)) {
-      if (!on_line(suppressWarnings(number_shapes[[shape]](x[probe])), y[probe])) next
-      fit <- exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
-      if (is.null(fit)) next
-      ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
-      within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
-      own <- number_ends(columns, kinds, at)
-      if (safe && (within[1] < own[1] || within[2] > own[2])) next
-      return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
-    }
+  seen <- vapply(numbers[sources], `[`, c(0, 0, 0), probe)
+  maybe <- vapply(number_shapes, function(shape) on_line(suppressWarnings(shape(seen)), y[probe]), logical(ncol(seen)))
+  for (k in which(maybe)) {
+    from <- sources[(k - 1) %% length(sources) + 1]
+    shape <- names(number_shapes)[(k - 1) %/% length(sources) + 1]
+    x <- numbers[[from]]
+    fit <- if (identical(is.na(x), is.na(y))) exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
+    if (is.null(fit)) next
+    ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
+    within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
+    own <- number_ends(columns, kinds, at)
+    if (safe && (within[1] < own[1] || within[2] > own[2])) next
+    return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
   }
 }
 
 # Numbers of a column that takes many values, NULL for other columns.
 exact_number <- function(columns, kinds, j, least = max(10, length(columns[[j]]) / 20)) {
-  if (!kinds[[j]]$numeric) return(NULL)
+  if (!is_measured(kinds[[j]])) return(NULL)
   x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
   if (length(unique(x)) > least) x
 }
@@ -135,9 +164,10 @@ number_ends <- function(columns, kinds, j) {
 
 kept_attributes_state <- function(values) as.list(kept_attributes(values))
 
-# Whether three points may lie on a line: the quick test that spares most others.
+# [k]: whether three points may lie on a line: the quick test that spares most others. x [3, k], y [3].
 on_line <- function(x, y) {
-  isTRUE(abs((x[3] - x[1]) / (x[2] - x[1]) - (y[3] - y[1]) / (y[2] - y[1])) < 1e-4)
+  near <- abs((x[3, ] - x[1, ]) / (x[2, ] - x[1, ]) - (y[3] - y[1]) / (y[2] - y[1])) < 1e-4
+  !is.na(near) & near
 }
 
 # c(constant, weight) if y = constant + weight * x in all rows, otherwise NULL.
@@ -157,7 +187,7 @@ exact_line <- function(x, y) {
 most_terms <- 6L
 
 # Numbers that are sums of multiples of other numbers: totals, differences.
-sum_relations <- function(free, columns, kinds) {
+sum_relations <- function(free, columns, kinds, fixed) {
   numbers <- lapply(free, function(j) exact_number(columns, kinds, j, least = 3))
   some <- which(!vapply(numbers, is.null, NA))
   if (length(some) < 3) return(list())
@@ -165,7 +195,7 @@ sum_relations <- function(free, columns, kinds) {
   at <- free[some]
   # later columns are expressed by earlier ones: those without a lower end by those with one, and totals by their parts
   largest <- apply(abs(x), 2, max, na.rm = TRUE)
-  first <- order(apply(x, 2, min, na.rm = TRUE) < 0, largest)
+  first <- order(!at %in% fixed, apply(x, 2, min, na.rm = TRUE) < 0, largest)
   x <- x[, first, drop = FALSE]
   at <- at[first]
   rows <- which(stats::complete.cases(x))
@@ -175,15 +205,17 @@ sum_relations <- function(free, columns, kinds) {
   fit <- qr(sweep(sweep(x[rows, , drop = FALSE], 2, centre), 2, spread, "/"), tol = 1e-9)
   if (fit$rank == length(at)) return(list())
   base <- fit$pivot[seq_len(fit$rank)]
-  found <- lapply(setdiff(seq_along(at), base), function(j) {
+  found <- lapply(setdiff(which(!at %in% fixed), base), function(j) {
     weights <- qr.coef(fit, (x[rows, j] - centre[j]) / spread[j])[base]
     used <- base[abs(weights) > 1e-6]
     if (!length(used) || length(used) > most_terms) return(NULL)
-    weights <- nearly_round(qr.coef(qr(cbind(1, x[rows, used])), x[rows, j])) # in the units of the columns
-    sum <- weights[1] + drop(x[, used, drop = FALSE] %*% weights[-1])
-    same <- identical(is.na(sum), is.na(x[, j])) && all(abs(sum - x[, j]) <= 1e-9 * max(abs(x[rows, j])), na.rm = TRUE)
-    if (same) list(at = at[j], from = at[used], type = "sum", shape = "identity", constant = weights[1],
-                   weights = weights[-1])
+    weights <- nearly_round(weights[match(used, base)] * spread[j] / spread[used]) # in the units of the columns
+    part <- drop(x[, used, drop = FALSE] %*% weights)
+    constant <- nearly_round(mean(x[rows, j] - part[rows]))
+    near <- max(1e-9 * diff(range(x[rows, j])), 1e-14 * max(abs(x[rows, c(used, j)])))
+    same <- identical(is.na(part), is.na(x[, j])) && all(abs(constant + part - x[, j]) <= near, na.rm = TRUE)
+    if (same) list(at = at[j], from = at[used], type = "sum", shape = "identity", constant = constant,
+                   weights = weights)
   })
   found[!vapply(found, is.null, NA)]
 }
@@ -195,26 +227,41 @@ nearly_round <- function(x) ifelse(abs(x - round(x, 3)) < 1e-8 * pmax(1, abs(x))
 relation_values <- function(relation, columns, column, codes) {
   from <- columns[relation$from]
   if (relation$type == "level") return(take(relation$values, match(value_words(from[[1]]), relation$keys)))
-  numbers <- Map(function(values, code) code$number(values, kept_attributes_state(values)), from, codes[relation$from])
-  if (relation$type == "step") return(take(relation$values, findInterval(numbers[[1]], relation$cuts) + 1L))
-  shape <- number_shapes[[relation$shape]]
-  sum <- relation$constant
-  for (k in seq_along(numbers)) sum <- sum + relation$weights[k] * shape(numbers[[k]])
+  if (relation$type == "step") {
+    number <- source_numbers(relation, columns, codes)[[1]]
+    return(take(relation$values, findInterval(number, relation$cuts) + 1L))
+  }
+  sum <- relation_number(relation, columns, codes)
   unit <- column$state$margin$unit
   column_code(column)$back(if (is.null(unit)) sum else to_unit(sum, unit), column$state)
 }
 
-# [n]: whether the determined column has the value that the others give it.
+source_numbers <- function(relation, columns, codes) {
+  Map(function(values, code) code$number(values, kept_attributes_state(values)), columns[relation$from],
+      codes[relation$from])
+}
+
+# [n]: a sum before it is rounded to the unit of its column.
+relation_number <- function(relation, columns, codes) {
+  numbers <- source_numbers(relation, columns, codes)
+  shape <- number_shapes[[relation$shape]]
+  sum <- relation$constant
+  for (k in seq_along(numbers)) sum <- sum + relation$weights[k] * shape(numbers[[k]])
+  if (is.null(relation$outer)) sum else number_shapes[[relation$outer]](sum)
+}
+
+# [n]: whether the determined column has the value that the others give it. Sums are right up to rounding.
 relation_holds <- function(relation, columns, column, codes) {
   given <- columns[[relation$at]]
-  due <- relation_values(relation, columns, column, codes)
-  code <- codes[[relation$at]]
-  same <- if (relation$type == "sum") {
-    a <- code$number(given, column$state)
-    b <- code$number(due, column$state)
-    abs(a - b) <= 1e-8 * max(abs(a), abs(b), 0, na.rm = TRUE)
+  if (relation$type == "sum") {
+    due <- relation_number(relation, columns, codes)
+    own <- codes[[relation$at]]$number(given, column$state)
+    unit <- column$state$margin$unit
+    near <- if (is.null(unit)) 1e-8 * max(abs(own), abs(due), 0, na.rm = TRUE) else unit$size / 2 * (1 + 1e-6)
+    same <- abs(own - due) <= near
   } else {
-    as.character(given) == as.character(due)
+    due <- relation_values(relation, columns, column, codes)
+    same <- as.character(given) == as.character(due)
   }
   ifelse(is.na(given) | is.na(due), is.na(given) & is.na(due), same)
 }

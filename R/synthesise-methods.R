@@ -10,6 +10,10 @@ describe_columns <- function(template, n, start = "") {
     tree_words(template, names),
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
                                            quoted(template$left_out)),
+    if (length(template$row_numbers)) {
+      sprintf("Whole numbers that occur once each: %s; if they only name the rows, give them as `id`.",
+              some(template$row_numbers))
+    },
     declared_words(template, names),
     relation_words(template, names),
     coded_words(template$coded)

@@ -44,10 +44,12 @@
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
-#' one (a multiple, logarithm, square, root, inverse or exponential), and sums such as totals and differences. Of
-#' several choices, that column is computed whose ends the others keep: a total from its parts, which are not negative.
-#' `print()` names the relations. A relation is taken if it holds in all rows and chance alone would let it hold with a
-#' probability below 1e-6. A row of other data that breaks a relation has the log-likelihood `-Inf`.
+#' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
+#' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
+#' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
+#' from its parts, which are not negative. `print()` names the relations. A relation is taken if it holds in all rows
+#' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
+#' log-likelihood `-Inf`.
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
@@ -65,7 +67,7 @@
 #'   [column_kind]. They replace the kinds that were found.
 #' @param id Names of columns that name the rows. They are not modelled, and new rows get new values. Columns of words
 #'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
-#'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them.
+#'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them; a message points at them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
 #'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such

@@ -24,7 +24,7 @@ hide_columns <- function(columns, kinds, names, constraints, combine) {
     check_hidden(one, values, columns, names)
     at <- length(columns) + 1L
     columns[[at]] <- values
-    kinds[[at]] <- if (one$type == "gap") column_continuous(lower = 0) else column_nominal()
+    kinds[[at]] <- if (one$type == "gap") column_continuous(0, Inf) else column_nominal()
     relations <- c(relations, if (one$type == "gap") {
       list(list(at = one$from[2], from = c(one$from[1], at), type = "sum", shape = "identity", constant = 0,
                 weights = c(1, 1)))

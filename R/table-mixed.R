@@ -38,8 +38,9 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   }
   columns <- lapply(seq_along(kinds), function(j) column_at(x, j))
   all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine)
-  declared <- unlist(lapply(all$hidden, `[[`, "from"))
-  relations <- c(find_relations(all$columns, all$kinds, declared), all$relations)
+  unseen <- length(kinds) + seq_along(all$hidden)
+  fixed <- c(unlist(lapply(all$hidden, `[[`, "from")), unseen)
+  relations <- order_relations(c(all$relations, find_relations(all$columns, all$kinds, fixed, unseen)))
   kinds <- all$kinds
   columns <- c(columns, all$columns[-seq_along(columns)])
   names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
@@ -58,6 +59,10 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   template$relations <- relations
   template$hidden <- all$hidden
   if (length(left_out)) template$left_out <- left
+  numbered <- vapply(seq_along(names), function(j) {
+    !j %in% fixed && found[[j]]$column$dim > 0 && numbers_rows(unbox(column_at(x, j)))
+  }, NA)
+  template$row_numbers <- names[numbered]
   scores$points <- with_dimnames(scores$points, list(row_labels(x), coordinate_names(names_of_all, template$dims)))
   c(scores, list(template = template))
 }

@@ -16,7 +16,7 @@
 floors <- list(
   ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "call",
              "fingerprint", "powers"),
-  table = c("margin", "margin-kind", "relations", "column", "column-.*", "table", "table-.*"),
+  table = c("margin", "margin-.*", "relations", "relations-.*", "column", "column-.*", "table", "table-.*"),
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians", "cells"),
   scores = c("score", "score-.*", "novelty"),

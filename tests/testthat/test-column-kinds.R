@@ -275,3 +275,96 @@ test_that("column_ordered() takes whole numbers and words as levels", {
   expect_identical(sort(unique(new$month)), 5:9)
   expect_identical(sort(unique(new$word)), c("a", "b"))
 })
+
+test_that("further awkward columns come back exactly, with their types, classes and attributes", {
+  further <- with_seed(20, list(
+    smallest = beside(y = 1e-300 * sample(40, n, TRUE)), exact = beside(y = 2^53 - sample(50, n, TRUE)),
+    largest_integer = beside(y = .Machine$integer.max - sample(50L, n, TRUE)),
+    both_ends = beside(y = sample(c(-1L, 1L), n, TRUE) * .Machine$integer.max),
+    digits = beside(y = runif(n) / 3 + 0.1), all_true = beside(y = rep(TRUE, n)),
+    one_word = beside(w = rep("a", n)), two_values = beside(y = as.double(runif(n) > 0.4)),
+    negative_zero = beside(y = c(-0, rnorm(n - 1))),
+    far_dates = beside(d = as.Date("9999-12-01") + sample(30, n, TRUE)),
+    old_dates = beside(d = as.Date("0001-01-01") + sample(30, n, TRUE)),
+    summer_time = beside(t = as.POSIXct("2021-03-28 01:30:00", tz = "Europe/Vienna") + 600 * sample(12, n, TRUE)),
+    winter_time = beside(t = as.POSIXct("2021-10-31 02:30:00", tz = "Europe/Vienna") + 600 * sample(12, n, TRUE)),
+    no_zone = beside(t = .POSIXct(1.6e9 + runif(n, 0, 1e5))),
+    seconds = beside(d = as.difftime(runif(n), units = "secs")),
+    weeks = beside(d = as.difftime(rpois(n, 5), units = "weeks")),
+    spaces = setNames(beside(y = rnorm(n), f = factor(levels3)), c(" a b", "a  b", "`c`")),
+    internal = setNames(beside(y = rnorm(n), f = factor(levels3)), c("points", "z", "row.names")),
+    wide = as.data.frame(matrix(rnorm(200 * 30), 30)),
+    blank_words = beside(w = sample(c("", " ", "NA"), n, TRUE)),
+    ordered_na = beside(f = factor(ifelse(gone, NA, levels3), ordered = TRUE)),
+    flags_na = beside(y = ifelse(gone, NA, runif(n) > 0.5)), whole_na = beside(y = ifelse(gone, NA, rpois(n, 2))),
+    dates_na = beside(d = as.Date(ifelse(gone, NA, 18000 + sample(99, n, TRUE)), origin = "1970-01-01")),
+    labelled = beside(y = structure(as.double(sample(3, n, TRUE)), label = "Stage", units = "none"))
+  ))
+  for (name in names(further)) {
+    x <- further[[name]]
+    table <- read_mixed(x, NULL)
+    z <- table$points
+    z[is.na(z)] <- 0
+    back <- write_table(z, table$template)
+    new <- simulate(quick(x), 5, seed = 1)
+    expect_identical(nrow(simulate(quick(x), 0, seed = 1)), 0L, label = name)
+    for (j in seq_along(x)) {
+      old <- x[[j]]
+      known <- !is.na(old)
+      # smooth numbers come back up to the last digits, all others exactly
+      if (is.double(old) && is.null(fit_margin(as.double(old[known]))$unit) && length(unique(old)) > 2) {
+        expect_equal(as.double(back[[j]])[known], as.double(old)[known], tolerance = tolerance$closed_form,
+                     label = name)
+      } else {
+        expect_identical(as.vector(back[[j]])[known], as.vector(old)[known], label = name)
+      }
+      expect_identical(typeof(new[[j]]), typeof(old), label = name)
+      expect_identical(row_free(new[[j]]), row_free(old), label = name)
+    }
+    expect_identical(names(new), names(x), label = name)
+  }
+})
+
+test_that("columns that no kind reads are refused in one sentence", {
+  add <- function(values) {
+    x <- beside(f = factor(levels3))
+    x$y <- values
+    x
+  }
+  bad <- list(raw = as.raw(sample(9, n, TRUE)), complex = complex(real = 1:n), list = as.list(1:n),
+              matrix = matrix(rnorm(2 * n), n), infinite = c(-Inf, rnorm(n - 1)),
+              long_time = as.POSIXlt(Sys.time() + 1:n))
+  for (name in names(bad)) {
+    e <- tryCatch(quick(add(bad[[name]])), error = identity)
+    expect_s3_class(e, "particleflow_input")
+    expect_match(conditionMessage(e), "^Column \"y\" of `x`[^\n]*[.]$", label = name)
+  }
+})
+
+test_that("doubles of 0 and 1 stay so, and numbers can be levels", {
+  x <- beside(flag = as.double(with_seed(21, runif(n)) > 0.7), code = with_seed(22, sample(c(10, 20.5, 7), n, TRUE)),
+              word = levels3)
+  fit <- quick(x, columns = list(code = column_nominal(), word = column_ordered()))
+  new <- simulate(fit, 2000, seed = 1)
+  expect_identical(sort(unique(new$flag)), c(0, 1))
+  expect_identical(sort(unique(new$code)), c(7, 10, 20.5))
+  expect_identical(sort(unique(new$word)), c("a", "b", "c"))
+})
+
+test_that("numbers that name the rows are pointed at", {
+  x <- beside(row = seq_len(n), mixed = with_seed(23, as.double(sample(n))), age = with_seed(24, sample(90, n, TRUE)))
+  expect_message(synthesise(x, law = law_student(), flow = FALSE), "once each: \"?row\"?,? .*mixed")
+  expect_no_message(suppressWarnings(quick(x)))
+  expect_identical(read_mixed(x, NULL, id = c("row", "mixed"))$template$row_numbers, character())
+})
+
+test_that("no draw is impossible", {
+  set.seed(66)
+  m <- 200
+  x <- data.frame(money = ifelse(runif(m) < 0.3, 0, round(rlnorm(m, 5), 2)), rate = rbeta(m, 1, 9),
+                  percent = round(100 * rbeta(m, 0.7, 0.7)), month = sample(12L, m, TRUE), count = rpois(m, 1))
+  new <- simulate(quick(x, columns = list(month = column_count(1, 12))), 1e5, seed = 1)
+  expect_identical(sum(new$money < 0 | new$money != round(new$money, 2)), 0L)
+  expect_identical(sum(new$rate < 0 | new$rate > 1) + sum(new$percent < 0 | new$percent > 100), 0L)
+  expect_identical(sum(!new$month %in% 1:12) + sum(new$count < 0), 0L)
+})

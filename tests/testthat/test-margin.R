@@ -148,3 +148,57 @@ test_that("units are found", {
   expect_identical(recorded_unit(c(5, 8))[c("size", "offset")], list(size = 3, offset = 2))
   expect_null(recorded_unit(c(2^53, 2^53 - 2)))
 })
+
+test_that("values between 0 and 100 that use both ends have 100 as an end", {
+  set.seed(6)
+  upper <- function(x) natural_ends(x, NULL, NULL, "continuous")[2]
+  expect_identical(upper(c(3, 97, runif(100, 3, 97))), 100)
+  expect_identical(upper(c(82, 99.4, runif(100, 94, 99.4))), 100) # oxygen saturation
+  expect_identical(upper(c(18, 94, runif(100, 18, 94))), Inf)     # ages
+  expect_identical(upper(c(3, 70, runif(100, 3, 70))), Inf)
+  expect_identical(upper(c(3, 101, runif(100, 3, 97))), Inf)
+  expect_identical(upper(c(-1, 97, runif(100, 3, 97))), Inf)
+})
+
+test_that("a tail is as heavy as many rows say, and light where few rows say little", {
+  # excesses at the quantiles of the law, so there is no chance in it
+  excess <- function(m, shape) (1 - shape) / shape * ((1 - ppoints(m))^-shape - 1)
+  expect_equal(tail_shape(excess(5000, 0.3)), 0.3, tolerance = 0.1)
+  expect_lt(tail_shape(excess(10, 0.3)), 0.15)
+  expect_identical(tail_shape(qexp(ppoints(5000))), 0)
+  expect_identical(tail_shape(2 * ppoints(1000)), -0.1)
+  expect_identical(tail_shape(numeric()), 0)
+  # it is continuous and increasing where the step of a negative shape becomes constant
+  fall <- seq(0, 35, 0.01)
+  growth <- tail_growth(fall, -0.1)
+  expect_true(all(diff(growth) >= 0.0039 & diff(growth) <= 0.01))
+})
+
+test_that("one far value does not send new ones further still", {
+  set.seed(7)
+  # in a log-normal sample of 300 rows with one value at six times the largest other one
+  ratio <- vapply(1:20, function(i) {
+    x <- rlnorm(300)
+    x <- c(x, 6 * max(x))
+    max(margin_values(fit_margin(x, 0), qnorm(ppoints(10 * length(x))))) / max(x)
+  }, 0)
+  expect_lt(mean(ratio), 1.5)
+})
+
+test_that("a value that stands three times among values that stand once is an atom", {
+  set.seed(8)
+  x <- c(rnorm(300), 0.5, 0.5, 0.5)
+  expect_identical(find_heaps(sort(unique(x)), tabulate(match(x, sort(unique(x))))), 0.5)
+  # amounts in cents, far apart: three rows at 999.99
+  money <- c(round(rlnorm(300, 7, 1), 2), rep(999.99, 3))
+  values <- sort(unique(money))
+  expect_true(999.99 %in% find_heaps(values, tabulate(match(money, values)), recorded_unit(money)))
+  # no heap where all values stand twice, and none in whole numbers: 1 % of columns have a false one
+  expect_length(find_heaps(1:100 + 0.5, rep(2, 100)), 0)
+  found <- vapply(1:20, function(i) {
+    x <- round(rnorm(300, 0, 200))
+    values <- sort(unique(x))
+    length(find_heaps(values, tabulate(match(x, values)), list(size = 1)))
+  }, 0)
+  expect_lte(sum(found), 2)
+})

@@ -177,3 +177,75 @@ test_that("totals of small counts are kept", {
   expect_true(all(do.call(paste, simulate(fit, 200, seed = 1)) %in% do.call(paste, both)))
   expect_error(synthesise(both, id = "nosuch"), "`id` names \"nosuch\", but `x` has no such column.", fixed = TRUE)
 })
+
+test_that("differences of dates and times are found, in any unit", {
+  set.seed(63)
+  n <- 150
+  start <- as.Date("2020-01-01") + sample(900, n, TRUE)
+  stay <- rpois(n, 9)
+  dates <- data.frame(start = start, end = start + stay, stay = stay, span = (start + stay) - start, y = rnorm(n))
+  fit <- quick(dates)
+  expect_length(determined(fit), 2)
+  new <- simulate(fit, 1e4, seed = 1)
+  expect_true(all(new$end - new$start == new$span) && all(new$stay == new$span) && all(new$end >= new$start))
+  expect_identical(lapply(new, class), lapply(dates, class))
+  expect_true(all(is.finite(predict(fit, dates, draws = 4))))
+  broken <- dates[1:2, ]
+  broken$end[1] <- broken$end[1] + 1
+  expect_identical(is.finite(predict(fit, broken, draws = 4)), c(FALSE, TRUE))
+  from <- as.POSIXct("2020-01-01", tz = "Europe/Vienna") + sample(3e7, n)
+  times <- data.frame(from = from, to = from + 60 * rpois(n, 500))
+  times$hours <- as.numeric(difftime(times$to, times$from, units = "hours"))
+  fit <- quick(times)
+  expect_length(determined(fit), 1)
+  new <- simulate(fit, 1e4, seed = 1)
+  # seconds since 1970 are recorded to the second
+  expect_true(all(abs(as.numeric(new$to) - as.numeric(new$from) - 3600 * new$hours) < 1))
+})
+
+test_that("products, ratios and sums are found up to the recorded rounding", {
+  set.seed(64)
+  n <- 200
+  x <- data.frame(kg = round(rnorm(n, 75, 12), 1), cm = round(rnorm(n, 172, 9)), cases = 1 + rpois(n, 30),
+                  people = round(rlnorm(n, 8, 1)) + 50, price = round(rlnorm(n, 2), 2), left = round(rexp(n), 3),
+                  right = round(rexp(n), 3))
+  x$bmi <- round(x$kg / (x$cm / 100)^2, 1)
+  x$rate <- 1000 * x$cases / x$people
+  x$worth <- x$price * x$cases
+  x$both <- round(x$left + x$right, 2)
+  fit <- quick(x)
+  expect_length(determined(fit), 4)
+  expect_true(all(c("bmi", "both") %in% determined(fit)))
+  new <- simulate(fit, 1e4, seed = 1)
+  expect_true(all(abs(new$bmi - new$kg / (new$cm / 100)^2) < 0.0501))
+  expect_equal(new$rate, 1000 * new$cases / new$people, tolerance = 1e-8)
+  expect_true(all(abs(new$worth - new$price * new$cases) < 0.00501))
+  expect_true(all(abs(new$both - new$left - new$right) < 0.00501))
+  expect_true(all(is.finite(predict(fit, x, draws = 4))))
+  # the share of one column in another stays a share
+  x <- data.frame(all = 20 + rpois(n, 50), y = rnorm(n))
+  x$some <- rbinom(n, x$all, 0.8)
+  x$share <- x$some / x$all
+  new <- simulate(quick(x), 1e4, seed = 1)
+  expect_true(all(new$share <= 1 & new$share >= 0))
+})
+
+test_that("a relation of a column with a constraint is found", {
+  set.seed(65)
+  n <- 150
+  x <- data.frame(age = round(runif(n, 30, 70), 3), day = (day <- rpois(n, 400)), last = day + rpois(n, 300))
+  x$age_at_visit <- x$age + x$day / 365.25
+  x$rest <- x$last - x$day
+  fit <- quick(x, constraints = ~ day <= last)
+  expect_setequal(determined(fit), c("last", "age_at_visit", "rest"))
+  new <- simulate(fit, 1e4, seed = 1)
+  expect_equal(new$age_at_visit, new$age + new$day / 365.25)
+  expect_true(all(new$day <= new$last) && all(new$rest == new$last - new$day))
+  # constraints in a chain may stand in any order, but not in a circle
+  x <- data.frame(a = (a <- rnorm(n)), b = (b <- a + rexp(n)), c = b + rexp(n))
+  new <- simulate(quick(x, constraints = list(~ b <= c, ~ a <= b)), 1e4, seed = 1)
+  expect_true(all(new$a <= new$b & new$b <= new$c))
+  same <- data.frame(a = a, b = a)
+  expect_error(quick(same, constraints = list(~ a <= b, ~ b <= a)), "`constraints` go in a circle",
+               class = "particleflow_input")
+})
