@@ -20,17 +20,18 @@ fit_base <- function(one, law, sample, j, class) {
   none <- matrix(one$share, length(class), length(one$share), byrow = TRUE)
   one$own <- none
   if (!law$linear) return(one)
-  line <- ridge_regression(sample$regression, sample$points[, j], j - 1)
-  one$line <- c(line[c("slopes", "intercept")], list(middle = mean(line$response), spread = stats::sd(line$response)))
+  line <- best_line(sample, j, seq_along(class), sample$points[, j])
+  one$line <- c(line[c("slopes", "levels", "intercept")],
+                list(middle = mean(line$response), spread = stats::sd(line$response)))
   one$ends <- heavy_ends(law$cells[[j]])
-  one$logistic <- logistic_regression(sample$regression, j - 1, class, one$share)
-  own <- list(none, probit_shares(one, sample$points[, j] - line$response), one$logistic$own)
+  one$logistic <- lapply(designs_before(sample, j), logistic_regression, class, one$share)
+  own <- c(list(none, probit_shares(one, sample$points[, j] - line$response)), lapply(one$logistic, `[[`, "own"))
   each <- vapply(own, function(shares) log(shares[cbind(seq_along(class), class)]), numeric(length(class)))
   one$weights <- mixing_weights(pmax(each, -30))
   mixed <- Reduce(`+`, Map(`*`, own, one$weights))
   one$factors <- calibration_factors(mixed, one$share)
   one$own <- calibrated(mixed, one$factors)
-  one$logistic$own <- NULL
+  one$logistic <- lapply(one$logistic, function(of) of[c("slopes", "levels", "intercept")])
   one
 }
 
@@ -127,16 +128,15 @@ base_shares <- function(one, settled) {
   if (is.null(one$weights)) return(none)
   shares <- one$weights[1] * none
   if (one$weights[2] > 0) shares <- shares + one$weights[2] * probit_shares(one, linear_shift(one$line, settled))
-  if (one$weights[3] > 0) shares <- shares + one$weights[3] * logistic_shares(one$logistic, settled)
+  for (k in which(one$weights[-(1:2)] > 0)) {
+    shares <- shares + one$weights[2 + k] * logistic_shares(one$logistic[[k]], settled)
+  }
   calibrated(shares, one$factors)
 }
 
 logistic_shares <- function(of, settled) {
-  eta <- matrix(of$intercept, nrow(settled), length(of$intercept), byrow = TRUE)
-  for (c in seq_along(of$intercept)) {
-    for (k in seq_len(nrow(of$slopes))) eta[, c] <- eta[, c] + of$slopes[k, c] * settled[, k]
-  }
-  softmax(eta)
+  softmax(matrix(vapply(seq_along(of$intercept), function(c) linear_shift(of, settled, c), numeric(nrow(settled))),
+                 nrow(settled)))
 }
 
 # ---- logistic regression ---------------------------------------------------------------------------------
@@ -146,12 +146,14 @@ softmax <- function(eta) {
   value / rowSums(value)
 }
 
-# Multinomial logistic regression on the first k columns of a ridge_basis(): slopes [k, classes], intercept, and `own`,
+# Multinomial logistic regression on a design, see designs_before(): slopes [., classes], levels, intercept, and `own`,
 # the shares of each row nearly as without this row. Ascent with the bound of Boehning (1992) for the curvature, 1/2,
 # and the momentum of Nesterov (1983), starts at the shares of the classes. The slopes are drawn to 0 by a factor that
 # has the largest likelihood of `own`.
-logistic_regression <- function(of, k, class, share, steps = 40L) {
+logistic_regression <- function(design, class, share, steps = 40L) {
   n <- length(class)
+  k <- design$columns
+  of <- design$basis
   basis <- cbind(1 / sqrt(n), of$basis[, seq_len(k), drop = FALSE])
   truth <- matrix(0, n, length(share))
   truth[cbind(seq_len(n), class)] <- 1
@@ -172,8 +174,9 @@ logistic_regression <- function(of, k, class, share, steps = 40L) {
   factor <- slope_factors[which.max(vapply(slope_factors, value, 0))]
   along <- factor * along
   slopes <- backsolve(of$root, along[-1, , drop = FALSE], k = k) / of$scale[seq_len(k)]
-  list(slopes = slopes, intercept = log(share) + along[1, ] / sqrt(n) - drop(of$centre[seq_len(k)] %*% slopes),
-       own = softmax(start + factor * without))
+  c(named_slopes(slopes, design$terms),
+    list(intercept = log(share) + along[1, ] / sqrt(n) - drop(of$centre[seq_len(k)] %*% slopes),
+         own = softmax(start + factor * without)))
 }
 
 slope_factors <- c(0, 0.3, 0.5, 0.7, 0.85, 1)

@@ -22,19 +22,67 @@ ridge_regression <- function(of, y, k) {
   list(slopes = slopes, intercept = middle - sum(slopes * of$centre[seq_len(k)]), response = residual / (1 - leverage))
 }
 
+# What the regressions of a coordinate on those before it may use: the coordinates alone; and also indicators of the
+# heavy cells of coordinates that have three or more of them with at least five rows each, because a factor can matter
+# in another way than in the order of its levels. terms [2, columns]: the coordinate, and the value (the mean of a
+# cell) that an indicator stands for, NA for the coordinate itself.
+regression_designs <- function(law, sample) {
+  d <- ncol(sample$settled)
+  alone <- rbind(seq_len(d), NA)
+  terms <- lapply(seq_len(d), function(k) {
+    cells <- law$cells[[k]]
+    rows <- tabulate(heavy_of(cells, sample$cell[, k]), max(0L, cells$heavy))
+    held <- which(rows >= 5)
+    cbind(alone[, k], if (sum(rows > 0) > 2) rbind(rep(k, length(held)), cells$mean[match(held, cells$heavy)]))
+  })
+  terms <- do.call(cbind, terms)
+  designs <- list(alone, if (ncol(terms) > d) terms)
+  lapply(designs[lengths(designs) > 0], function(terms) {
+    list(terms = terms, x = design_matrix(sample$settled, terms), basis = ridge_basis(design_matrix(sample$settled, terms)))
+  })
+}
+
+design_matrix <- function(settled, terms) {
+  x <- settled[, terms[1, ], drop = FALSE]
+  for (k in which(!is.na(terms[2, ]))) x[, k] <- x[, k] == terms[2, k]
+  x
+}
+
+# The designs that differ in what they have before coordinate j; `columns`: how many these are.
+designs_before <- function(sample, j) {
+  designs <- lapply(sample$designs, function(of) c(of, list(columns = sum(of$terms[1, ] < j))))
+  designs[!duplicated(vapply(designs, `[[`, 0L, "columns"))]
+}
+
+# Slopes [columns] or [columns, classes] as those of coordinates, and a matrix `levels` of coordinate, value and slopes.
+named_slopes <- function(slopes, terms) {
+  slopes <- as.matrix(slopes)
+  terms <- terms[, seq_len(nrow(slopes)), drop = FALSE]
+  own <- is.na(terms[2, ])
+  list(slopes = slopes[own, , drop = FALSE], levels = cbind(t(terms[, !own, drop = FALSE]), slopes[!own, , drop = FALSE]))
+}
+
+# The ridge regression, of one of the designs, that has the least sum of squares for rows without themselves.
+best_line <- function(sample, j, rows, y) {
+  whole <- length(rows) == nrow(sample$points)
+  lines <- lapply(designs_before(sample, j), function(of) {
+    basis <- if (whole) of$basis else ridge_basis(of$x[rows, seq_len(of$columns), drop = FALSE])
+    line <- ridge_regression(basis, y, of$columns)
+    c(named_slopes(line$slopes, of$terms), line[c("intercept", "response")])
+  })
+  lines[[which.min(vapply(lines, function(line) sum(line$response^2), 0))]]
+}
+
 # The law of the values: kernels in the leaves of trees, and the normal law of a ridge regression as back-off. Both live
 # outside heavy cells: a kernel in the gap between heavy cells that its row is in. rows: those outside heavy cells.
 fit_values <- function(law, sample, j, rows) {
   before <- seq_len(j - 1)
   least <- least_spread * law$scale[j]
   y <- sample$points[rows, j]
-  one <- list(slopes = numeric(), intercept = 0, response = y, middle = law$centre[j], spread = law$scale[j],
-              backoff = 1, heavy = heavy_ends(law$cells[[j]]))
+  one <- list(slopes = NULL, intercept = 0, response = y, middle = law$centre[j], spread = law$scale[j],
+              backoff = 1, reach = law$reach, heavy = heavy_ends(law$cells[[j]]))
   if (law$linear && j > 1 && length(rows) > fewest_values) {
-    all <- length(rows) == nrow(sample$points)
-    basis <- if (all) sample$regression else ridge_basis(sample$settled[rows, before, drop = FALSE])
-    line <- ridge_regression(basis, y, j - 1)
-    one[names(line)] <- line
+    one[c("slopes", "levels", "intercept", "response")] <- best_line(sample, j, rows, y)
   }
   if (length(rows) > 1) {
     one$middle <- mean(one$response)
@@ -42,7 +90,7 @@ fit_values <- function(law, sample, j, rows) {
   }
   if (length(rows) <= fewest_values) return(one)
   one$pooled <- one$spread^2
-  one$gap <- gaps_of(one$heavy, y)
+  one$gap <- gaps_of(one, y)
   bags <- filled_bags(sample$bags[rows, , drop = FALSE])
   one$forest <- grow_forest(sample$bins[rows, before, drop = FALSE], one$response, order(one$response), bags,
                             law$min_leaf, sample$cuts)$forest
@@ -106,24 +154,27 @@ leaf_density <- function(one, points, z, shift, bags, threads, widths = one$widt
 }
 
 # The linear function of a coordinate. The bits of a row do not depend on the other rows.
-linear_shift <- function(one, settled) {
-  shift <- rep(one$intercept, nrow(settled))
-  for (k in seq_along(one$slopes)) shift <- shift + one$slopes[k] * settled[, k]
+linear_shift <- function(one, settled, class = 1L) {
+  shift <- rep(one$intercept[class], nrow(settled))
+  for (k in seq_len(NROW(one$slopes))) shift <- shift + one$slopes[k, class] * settled[, k]
+  for (k in seq_len(NROW(one$levels))) {
+    shift <- shift + one$levels[k, 2L + class] * (settled[, one$levels[k, 1]] == one$levels[k, 2])
+  }
   shift
 }
 
 # ---- gaps ------------------------------------------------------------------------------------------------
 
-# The gap between heavy cells [2, cells] that each number is in [2, numbers]; NULL without heavy cells.
-gaps_of <- function(heavy, z) {
-  if (ncol(heavy) == 0) return(NULL)
-  rbind(c(-Inf, heavy[2, ])[findInterval(z, heavy[2, ], left.open = TRUE) + 1L],
-        c(heavy[1, ], Inf)[findInterval(z, heavy[1, ], left.open = TRUE) + 1L])
+# The gap between heavy cells, or out to the reach, that each number is in [2, numbers]; NULL: the whole line.
+gaps_of <- function(one, z) {
+  if (ncol(one$heavy) == 0 && is.infinite(one$reach)) return(NULL)
+  rbind(c(-one$reach, one$heavy[2, ])[findInterval(z, one$heavy[2, ], left.open = TRUE) + 1L],
+        c(one$heavy[1, ], one$reach)[findInterval(z, one$heavy[1, ], left.open = TRUE) + 1L])
 }
 
-# The probability that N(mean, spread^2) gives to [low, high] without the heavy cells, one after the other [n, gaps].
+# The probability that N(mean, spread^2) gives to the part of [low, high] in each gap [n, gaps].
 gap_masses <- function(one, mean, low, high) {
-  ends <- rbind(c(-Inf, one$heavy[2, ]), c(one$heavy[1, ], Inf))
+  ends <- rbind(c(-one$reach, one$heavy[2, ]), c(one$heavy[1, ], one$reach))
   ends <- ends[, ends[1, ] < ends[2, ], drop = FALSE]
   if (ncol(ends) == 0) return(list(ends = rbind(-Inf, Inf), mass = matrix(0, length(mean))))
   masses <- vapply(seq_len(ncol(ends)), function(k) {
@@ -139,7 +190,7 @@ gap_masses <- function(one, mean, low, high) {
 backoff_density <- function(one, z, shift) {
   mean <- shift + one$middle
   all <- rowSums(gap_masses(one, mean, rep(-Inf, length(z)), rep(Inf, length(z)))$mass)
-  ifelse(all > 0, stats::dnorm(z, mean, one$spread) / all, 0)
+  ifelse(all > 0 & abs(z) <= one$reach, stats::dnorm(z, mean, one$spread) / all, 0)
 }
 
 # Densities of values outside heavy cells.

@@ -22,10 +22,13 @@
 #'   sqrt(1 + h_j^2), v h_j^2 / (1 + h_j^2)),}
 #' so that kernels do not widen the leaf (West 1993). The back-off is the normal law with mean \eqn{a_j(z)} and the
 #' variance of all residuals. Each kernel is restricted to the interval between heavy cells that its row is in, and the
-#' back-off to the outside of heavy cells. With `linear = FALSE`, \eqn{a_j} is 0.
+#' back-off to the outside of heavy cells. If `edges` are given, both end at the normal quantile of 1 - 1 / (20 n), or
+#' at the farthest score of the n rows, because farther scores would be far more frequent than they can be. With
+#' `linear = FALSE`, \eqn{a_j} is 0.
 #'
 #' **The shares** start from \eqn{b_{jc}(z)}{b_jc(z)}, a mixture of the shares of all rows, an ordered probit model (the
-#' mass that the normal law of a linear regression gives to each cell) and a multinomial logistic regression. A leaf
+#' mass that the normal law of a linear regression gives to each cell) and multinomial logistic regressions without and
+#' with such indicators (see below). A leaf
 #' of a tree in which class c has \eqn{n_c} rows, where \eqn{b} expects \eqn{E_c}, multiplies the share by
 #' \eqn{(n_c + k s_c) / (E_c + k s_c)} with \eqn{s_c} the share in all rows. The shares of a tree are divided by their
 #' sum, and \eqn{p_{jc}}{p_jc} is their mean over the trees.
@@ -38,9 +41,10 @@
 #' trees of the first coordinate have one leaf. The trees of \eqn{f_j} split by the residuals, those of the shares by
 #' the residuals of all classes together (of more than four classes by four random linear combinations of them).
 #'
-#' The linear function is a ridge regression, whose prior counts as two rows. The residual of a row is that from the
-#' regression without this row, and so are, nearly, the shares of the logistic regression. The weights of the three
-#' parts of \eqn{b} have the largest likelihood of the rows left out.
+#' The linear function is a ridge regression, whose prior counts as two rows. It is one of the coordinates before j,
+#' or of these and of indicators of their heavy cells, whichever predicts rows that it has not seen better. The
+#' residual of a row is that from the regression without this row, and so are, nearly, the shares of the logistic
+#' regression. The weights of the parts of \eqn{b} have the largest likelihood of the rows left out.
 #'
 #' The width \eqn{h_j} (eight values between 0.05 and 1.5), the share \eqn{e_j} (nine values between 0 and 0.9) and the
 #' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated
@@ -124,6 +128,7 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
   law <- list(trees = as.integer(trees), min_leaf = as.integer(min_leaf), linear = linear,
               centre = if (is.null(edges)) colMeans(points) else numeric(d),
               scale = if (is.null(edges)) apply(points, 2, stats::sd) else rep(1, d))
+  law$reach <- if (is.null(edges)) Inf else max(stats::qnorm(1 - 1 / (20 * n)), abs(points))
   if (!all(law$scale > 0)) {
     stop_unfit("The law \"trees\" needs coordinates with at least two values; coordinate %d has one.",
                which(!(law$scale > 0))[1])
@@ -135,7 +140,7 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
   sample$cuts <- lapply(seq_len(d), function(j) bin_cuts(points[, j], law$cells[[j]], sample$cell[, j]))
   bins <- vapply(seq_len(d), function(j) findInterval(points[, j], sample$cuts[[j]], left.open = TRUE), integer(n))
   sample$bins <- matrix(as.raw(bins), n)
-  sample$regression <- if (linear && d > 1) ridge_basis(sample$settled)
+  if (linear && d > 1) sample$designs <- regression_designs(law, sample)
   law$coordinates <- lapply(seq_len(d), function(j) fit_coordinate(law, sample, j))
   law
 }

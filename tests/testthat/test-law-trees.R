@@ -25,7 +25,7 @@ reference_places <- function(forest, points) {
 # Densities of values outside heavy cells, kernel by kernel. used [rows, trees].
 reference_values <- function(one, points, z, shift, used) {
   mass <- function(mean, sd, ends) pnorm(ends[2], mean, sd) - pnorm(ends[1], mean, sd)
-  gaps <- rbind(c(-Inf, one$heavy[2, ]), c(one$heavy[1, ], Inf))
+  gaps <- rbind(c(-one$reach, one$heavy[2, ]), c(one$heavy[1, ], one$reach))
   gaps <- gaps[, gaps[1, ] < gaps[2, ], drop = FALSE]
   back <- vapply(seq_along(z), function(i) {
     mean <- shift[i] + one$middle
@@ -142,7 +142,17 @@ test_that("residuals are those of ridge regressions without the row", {
   }, 0)
   expect_equal(one$response, without, tolerance = tolerance$kernel)
   all <- drop(design %*% solve(crossprod(design) + prior, crossprod(design, y)))
+  one[c("slopes", "levels")] <- particleflow:::named_slopes(one$slopes, rbind(1:3, NA))
   expect_equal(particleflow:::linear_shift(one, x), all, tolerance = tolerance$kernel)
+  # the indicator of a level is a coefficient of its own
+  x[1:12, 2] <- 0.5
+  design <- particleflow:::design_matrix(x, cbind(c(1, NA), c(2, NA), c(2, 0.5)))
+  expect_equal(design, cbind(x[, 1:2], x[, 2] == 0.5), ignore_attr = TRUE)
+  line <- particleflow:::ridge_regression(particleflow:::ridge_basis(design), y, 3)
+  line[c("slopes", "levels")] <- particleflow:::named_slopes(line$slopes, cbind(c(1, NA), c(2, NA), c(2, 0.5)))
+  expect_identical(line$levels[1:2], c(2, 0.5))
+  fitted <- drop(cbind(1, design) %*% c(line$intercept, line$slopes, line$levels[3]))
+  expect_equal(particleflow:::linear_shift(line, x), fitted, tolerance = tolerance$kernel)
 })
 
 test_that("the density is that of its parts one by one, out-of-bag at the rows of the fit", {
@@ -178,8 +188,8 @@ test_that("logistic regression is that of glm(), also without the row", {
   set.seed(11)
   x <- cbind(rnorm(400), rnorm(400))
   class <- 1L + (runif(400) < plogis(0.5 + x[, 1] - 0.5 * x[, 2]))
-  basis <- particleflow:::ridge_basis(x, prior = 1e-8)
-  one <- particleflow:::logistic_regression(basis, 2, class, tabulate(class) / 400, steps = 400L)
+  design <- list(terms = rbind(1:2, NA), columns = 2L, basis = particleflow:::ridge_basis(x, prior = 1e-8))
+  one <- particleflow:::logistic_regression(design, class, tabulate(class) / 400, steps = 400L)
   wanted <- coef(glm(class - 1 ~ x, family = binomial))
   slopes <- one$slopes[, 2] - one$slopes[, 1]
   factor <- slopes[1] / wanted[[2]]

@@ -103,9 +103,14 @@ static picked kernel_of(const value_forest *of, leaf_shape shape, int row, doubl
   return kernel;
 }
 
+/* Beyond this many standard deviations a kernel has 1e-9 of its mass. */
+#define FAR_SDS 6.0
+
 static double mass_of_gap(const picked *kernel) {
-  if (kernel->low == -INFINITY && kernel->high == INFINITY) return 1.0;
-  return interval_mass((kernel->low - kernel->mean) / kernel->sd, (kernel->high - kernel->mean) / kernel->sd);
+  const double low = (kernel->low - kernel->mean) / kernel->sd, high = (kernel->high - kernel->mean) / kernel->sd;
+  const double below = low < -FAR_SDS ? 0.0 : 0.5 * erfc(-low * sqrt(0.5));
+  const double above = high > FAR_SDS ? 0.0 : 0.5 * erfc(high * sqrt(0.5));
+  return 1.0 - below - above; /* the mean lies within */
 }
 
 /* The sum of the kernels of a leaf at z, of one width, each divided by what its gap holds. */
