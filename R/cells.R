@@ -81,8 +81,10 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
 most_settled_rows <- 3000L
 few_sweeps <- 5L
 
+# Within the cells, and not on their edges, which belong to two values.
 as_normal <- function(z, low, high) {
-  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low), high)
+  inset <- pmin((high - low) / 4, 1e-6)
+  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low + inset), high - inset)
 }
 
 # The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.

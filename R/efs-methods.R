@@ -12,8 +12,9 @@
 #'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
 #'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
 #'   per row); `gain` and `gain_se` (what the flow adds to it, and the standard error); and `note` (why the class has
-#'   no flow). Its print leaves out what means nothing without a flow. `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
-#'   `glance()` and `as.data.frame()` return data frames. `format()` returns the lines that `print()` shows.
+#'   no flow). `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
+#'   `glance()` and `as.data.frame()` return data frames. The print of `summary()` leaves out what means nothing without
+#'   a flow. `format()` returns the lines that `print()` shows.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' summary(fit)
@@ -65,12 +66,15 @@ format.efs <- function(x, ...) {
   c(lines[1:2], wrap_lines(lines[-(1:2)]), "Contains the training rows: think before you share it.")
 }
 
-# Lines that are wider than the console, wrapped. What follows is indented by two more.
+# Lines that are wider than the console, wrapped. What follows is indented by two more. There is no break within
+# "a = 1", nor where several spaces align words.
 wrap_lines <- function(lines) {
   unlist(lapply(lines, function(line) {
     indent <- nchar(sub("[^ ].*", "", line))
     if (nchar(line) < getOption("width")) return(line)
-    strwrap(line, width = getOption("width"), indent = indent, exdent = indent + 2)
+    kept <- gsub("(?<=[^ ]) (?= )|(?<= ) (?=[^ ])|(?<= ) (?= )| (?==)|(?<==) ", "\u00a0", substring(line, indent + 1),
+                 perl = TRUE)
+    gsub("\u00a0", " ", strwrap(kept, width = getOption("width"), indent = indent, exdent = indent + 2), fixed = TRUE)
   }))
 }
 
@@ -154,7 +158,7 @@ summary.efs <- function(object, ...) {
 #' @export
 print.summary.efs <- function(x, ...) {
   check_dots("print()", ..., allowed = print_settings)
-  cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
+  cat(wrap_lines(paste("Call:", gsub(" +", " ", paste(deparse(x$call), collapse = " ")))), sep = "\n")
   cat("Latent map: ", x$latent$description,
       sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
   shown <- x$flows
