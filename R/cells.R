@@ -81,10 +81,10 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
 most_settled_rows <- 3000L
 few_sweeps <- 5L
 
-# Within the cells, and not on their edges, which belong to two values.
+# Kept off the ends of the cells, because a score that a flow and its inverse move by 1e-12 shall stay in its cell.
 as_normal <- function(z, low, high) {
-  inset <- pmin((high - low) / 4, 1e-6)
-  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low + inset), high - inset)
+  margin <- 1e-4 * (high - low)
+  pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low + margin), high - margin)
 }
 
 # The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.

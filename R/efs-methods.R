@@ -12,9 +12,9 @@
 #'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
 #'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
 #'   per row); `gain` and `gain_se` (what the flow adds to it, and the standard error); and `note` (why the class has
-#'   no flow). `log_density` and `gain` are `NA` without a search, and `gain` is `NA` if no flow was tried. `tidy()`,
-#'   `glance()` and `as.data.frame()` return data frames. The print of `summary()` leaves out what means nothing without
-#'   a flow. `format()` returns the lines that `print()` shows.
+#'   no flow). Its print leaves out what means nothing without a flow. `log_density` and `gain` are `NA` without a
+#'   search, and `gain` is `NA` if no flow was tried. `tidy()`, `glance()` and `as.data.frame()` return data frames.
+#'   `format()` returns the lines that `print()` shows.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' summary(fit)
