@@ -66,12 +66,15 @@ format.efs <- function(x, ...) {
   c(lines[1:2], wrap_lines(lines[-(1:2)]), "Contains the training rows: think before you share it.")
 }
 
-# Lines that are wider than the console, wrapped. What follows is indented by two more.
+# Lines that are wider than the console, wrapped. What follows is indented by two more. There is no break within
+# "a = 1", nor where several spaces align words.
 wrap_lines <- function(lines) {
   unlist(lapply(lines, function(line) {
     indent <- nchar(sub("[^ ].*", "", line))
     if (nchar(line) < getOption("width")) return(line)
-    strwrap(line, width = getOption("width"), indent = indent, exdent = indent + 2)
+    kept <- gsub("(?<=[^ ]) (?= )|(?<= ) (?=[^ ])|(?<= ) (?= )| (?==)|(?<==) ", "\u00a0", substring(line, indent + 1),
+                 perl = TRUE)
+    gsub("\u00a0", " ", strwrap(kept, width = getOption("width"), indent = indent, exdent = indent + 2), fixed = TRUE)
   }))
 }
 
@@ -158,7 +161,7 @@ summary.efs <- function(object, ...) {
 #' @export
 print.summary.efs <- function(x, ...) {
   check_dots("print()", ..., allowed = print_settings)
-  cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
+  cat(wrap_lines(paste("Call:", gsub(" +", " ", paste(deparse(x$call), collapse = " ")))), sep = "\n")
   cat("Latent map: ", x$latent$description,
       sprintf("; relative reconstruction error %.2g\n", x$latent$reconstruction_error), sep = "")
   shown <- x$flows

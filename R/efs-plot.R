@@ -82,8 +82,9 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
     list(new_layer("data", data_view$see(data), kind, group),
          new_layer("latent", latent_view$see(latent), kind, group))
   }
-  on_data <- function(table) {
-    points <- read_new_rows(table, fit$table)
+  # `scores`: those that the table was written from. It cannot give them back where values are missing
+  on_data <- function(table, scores = NULL) {
+    points <- if (isTRUE(fit$table$scores) && !is.null(scores)) scores else read_new_rows(table, fit$table)
     if (fit$control$bounds) points <- reflect_into(points, fit$table$range)
     if (plain) unname(points) else fit$latent$encode(points)
   }
@@ -91,7 +92,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   layers <- on_both(if (plain) fit$latent$decode(rows) else rows, common_points(flows, Inf), "rows", group)
   if (!is.null(new) && check_rows(new, "new", fit$latent$dim + n_columns(fit$table)) > 0) {
     drawn <- draw_new(fit, new)
-    layers <- c(layers, on_both(on_data(drawn$table), drawn$latent, "new", if (own_group) drawn$class))
+    layers <- c(layers, on_both(on_data(drawn$table, drawn$points), drawn$latent, "new", if (own_group) drawn$class))
   }
   if (!is.null(path)) {
     line <- draw_path(fit, path)
@@ -122,7 +123,7 @@ draw_new <- function(fit, n) {
   }, flows[names(counts)], counts, keys)
   points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
   list(
-    class = class,
+    class = class, points = points,
     latent = do.call(rbind, lapply(drawn, `[[`, "latent")),
     table = write_table(points, fit$table, if (is_grouped(fit)) class)
   )

@@ -87,15 +87,15 @@ boxes_panel <- function(two, colours) {
   })
 }
 
-# Tiles of the shares of the levels below within each level on the left. The widths of the tiles of a row are the shares
-# and their darkness too, so that rows can be compared.
+# Tiles of the shares of the levels below within each level on the left: the larger the share, the darker the tile.
 tiles_panel <- function(two, colours) {
   few <- lapply(two, few_levels, 6L)
   counts <- vapply(few, function(one) length(one$levels), 0L)
   rows <- (counts[2] - seq_len(counts[2]) + 0.5) / counts[2]
   places <- (seq_len(counts[1]) - 0.5) / counts[1]
   letters_below <- max(3, floor(20 / counts[1]))
-  ticks <- rbind(sheet_ticks(1, places, short_words(few[[1]]$levels, letters_below)),
+  below <- sub("^\\(missing\\)$", "NA", few[[1]]$levels)
+  ticks <- rbind(sheet_ticks(1, places, short_words(below, letters_below)),
                  sheet_ticks(2, rows, short_words(few[[2]]$levels, 10)))
   lapply(1:2, function(k) {
     table <- table(factor(few[[1]]$values[[k]], seq_len(counts[1])), factor(few[[2]]$values[[k]], seq_len(counts[2])))

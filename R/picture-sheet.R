@@ -45,10 +45,10 @@ sheet_points <- function(x, y, colour) if (length(x)) data.frame(x = x, y = y, c
 
 sheet_ticks <- function(side, at, label) if (length(at)) data.frame(side = side, at = at, label = label)
 
-# Words of at most `most` characters.
+# Words of at most `most` characters. pdf() has no character of three dots.
 short_words <- function(words, most) {
   long <- nchar(words) > most
-  words[long] <- paste0(substr(words[long], 1, most - 1), "\u2026")
+  words[long] <- paste0(substr(words[long], 1, most - 2), "..")
   words
 }
 

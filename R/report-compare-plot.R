@@ -44,7 +44,7 @@ compared_picture <- function(x, col) {
   panels <- lapply(shown, function(name) compared_panel(x, name, colours))
   held <- x$table == "held-out rows"
   legend <- if (any(held)) data.frame(label = c("held-out rows", "synthetic tables"), colour = colours)
-  sheet_picture(panels, min(3, length(shown)), legend, size = 2)
+  sheet_picture(panels, min(3, length(shown)), legend, size = 3)
 }
 
 compared_panel <- function(x, name, colours) {

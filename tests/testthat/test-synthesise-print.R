@@ -20,7 +20,7 @@ test_that("print() and the message say the kinds, and where values are missing",
   ))
   expect_equal(read_words(data.frame(a = 1:5)), c("5 rows of 1 column: 1 count (a).", "No missing values."))
   # names beyond the fifth are three dots, not four
-  expect_match(read_words(mtcars)[1], "drat, ...).", fixed = TRUE)
+  expect_match(read_words(mtcars)[1], "wt, ...)", fixed = TRUE)
   x <- iris
   x[1, ] <- NA
   x$more <- c(NA, rnorm(149))
@@ -46,4 +46,19 @@ test_that("what was declared is not called computed", {
   expect_equal(said[2:4], c("No missing values.", "Kept in order: start <= end.",
                             "Only combinations that occur: site and ward."))
   expect_length(said, 4)
+})
+
+test_that("what says nothing without a flow is left out, and long lines are wrapped", {
+  set.seed(1)
+  x <- data.frame(a = rep(c(0, 1), 30), b = rnorm(60))
+  expect_equal(read_words(x)[1], "60 rows of 2 columns: 1 of few values (a), 1 continuous (b).")
+  fit <- synthesise(x, flow = FALSE, law = law_trees(trees = 2, edges = list(c(-40, 0, 40), NULL)), quiet = TRUE)
+  expect_no_match(format(fit), "edges")
+  shown <- capture.output(print(summary(fit)))
+  expect_no_match(shown, "epsilon|as_is|gain|largest_bound")
+  expect_match(shown, "log_density", all = FALSE)
+  old <- options(width = 50)
+  on.exit(options(old))
+  lines <- format(fit)
+  expect_true(all(nchar(lines[!startsWith(lines, "Contains")]) < 50))
 })
