@@ -1,6 +1,7 @@
 test_that("bad tables are refused in one sentence", {
   ok <- iris[1:4]
-  expect_error(efs(iris, latent = "none"), "column \"Species\" is of class \"factor\"; leave it out or name it in `group`")
+  expect_error(efs(iris, latent = "none"),
+               "column \"Species\" is of class \"factor\"; leave it out or name it in `group`")
   expect_error(efs(transform(ok, a = "b"), latent = "none"), "column \"a\" is of class \"character\"")
   for (bad in list(NA, NaN, Inf, -Inf)) {
     x <- ok
