@@ -83,7 +83,7 @@ few_sweeps <- 5L
 
 # Kept off the ends of the cells, because a score that a flow and its inverse move by 1e-12 shall stay in its cell.
 as_normal <- function(z, low, high) {
-  margin <- 1e-4 * (high - low)
+  margin <- 1e-4 * pmin(high - low, 1)
   pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low + margin), high - margin)
 }
 

@@ -1,19 +1,20 @@
 test_that("bad tables are refused in one sentence", {
   ok <- iris[1:4]
-  expect_error(efs(iris), "column \"Species\" is of class \"factor\"; leave it out or name it in `group`")
-  expect_error(efs(transform(ok, a = "b")), "column \"a\" is of class \"character\"")
+  expect_error(efs(iris, latent = "none"),
+               "column \"Species\" is of class \"factor\"; leave it out or name it in `group`")
+  expect_error(efs(transform(ok, a = "b"), latent = "none"), "column \"a\" is of class \"character\"")
   for (bad in list(NA, NaN, Inf, -Inf)) {
     x <- ok
     x[c(3, 7), 2] <- bad
-    expect_error(efs(x), "`x` must not contain NA, NaN or infinite values, but rows 3, 7 do")
+    expect_error(efs(x, latent = "none"), "`x` must not contain NA, NaN or infinite values, but rows 3, 7 do")
     expect_error(efs_forward(x), "rows 3, 7")
   }
   expect_error(efs(ok[0]), "`x` has no columns")
   expect_error(efs(ok[1, ]), "`x` has 1 row; at least 2 are needed")
   expect_error(efs(ok[0, ]), "`x` has 0 rows; at least 2 are needed")
-  expect_error(efs(1:10), "must be a numeric matrix or a data frame")
-  expect_error(efs(matrix("a", 3, 3)), "must be a numeric matrix or a data frame")
-  expect_error(efs(list(1, 2)), "must be a numeric matrix or a data frame")
+  expect_error(efs(1:10), "`x` must be a matrix or a data frame, not")
+  expect_error(efs(matrix("a", 3, 3)), "no column that varies")
+  expect_error(efs(list(1, 2)), "`x` must be a matrix or a data frame, not")
   expect_error(efs(NULL), "not NULL")
   expect_error(efs(matrix(1, 5, 2)), "no column that varies")
   expect_error(efs(ok, group = "Species"), "has no such column")
