@@ -38,7 +38,8 @@ regression_designs <- function(law, sample) {
   terms <- do.call(cbind, terms)
   designs <- list(alone, if (ncol(terms) > d) terms)
   lapply(designs[lengths(designs) > 0], function(terms) {
-    list(terms = terms, x = design_matrix(sample$settled, terms), basis = ridge_basis(design_matrix(sample$settled, terms)))
+    x <- design_matrix(sample$settled, terms)
+    list(terms = terms, x = x, basis = ridge_basis(x))
   })
 }
 
@@ -59,7 +60,8 @@ named_slopes <- function(slopes, terms) {
   slopes <- as.matrix(slopes)
   terms <- terms[, seq_len(nrow(slopes)), drop = FALSE]
   own <- is.na(terms[2, ])
-  list(slopes = slopes[own, , drop = FALSE], levels = cbind(t(terms[, !own, drop = FALSE]), slopes[!own, , drop = FALSE]))
+  levels <- cbind(t(terms[, !own, drop = FALSE]), slopes[!own, , drop = FALSE])
+  list(slopes = slopes[own, , drop = FALSE], levels = levels)
 }
 
 # The ridge regression, of one of the designs, that has the least sum of squares for rows without themselves.
