@@ -192,7 +192,13 @@ gap_masses <- function(one, mean, low, high) {
 backoff_density <- function(one, z, shift) {
   mean <- shift + one$middle
   all <- rowSums(gap_masses(one, mean, rep(-Inf, length(z)), rep(Inf, length(z)))$mass)
-  ifelse(all > 0 & abs(z) <= one$reach, stats::dnorm(z, mean, one$spread) / all, 0)
+  ifelse(all > 0 & in_gap(one, z), stats::dnorm(z, mean, one$spread) / all, 0)
+}
+
+in_gap <- function(one, z) {
+  within <- abs(z) <= one$reach
+  for (k in seq_len(ncol(one$heavy))) within <- within & !(z > one$heavy[1, k] & z <= one$heavy[2, k])
+  within
 }
 
 # Densities of values outside heavy cells.
@@ -202,31 +208,42 @@ value_density <- function(one, points, z, shift, bags, threads) {
   (1 - one$backoff) * leaf_density(one, points, z, shift, bags, threads)[, 1] + one$backoff * backoff
 }
 
-# The normal law of each draw, mean, sd, low and high, and the probability of its box, see pf_forest_pick(). u chooses
-# between the back-off and the kernels.
+# The normal law of each draw, mean, sd, low and high, and the probability of its box, see pf_forest_pick(). u [n, 2]
+# chooses between the back-off and the kernels, and among gaps.
 pick_values <- function(one, j, points, shift, low, high, u, key, threads) {
-  back <- pick_backoff(one, shift + one$middle, low, high, u)
+  back <- pick_backoff(one, shift, low, high, u[, 2])
   if (is.null(one$forest)) return(back)
   kernel <- bind_blocks(in_blocks(nrow(points), 1000 * length(one$forest$root), function(from, count) {
     .Call(C_pf_forest_pick, points, one$forest, one$response, one$gap, shift, low, high, c(one$width, one$pooled), key,
           j, from, count, threads)
   }))
-  mass <- (1 - one$backoff) * kernel$mass + one$backoff * back$mass
-  chosen <- u * mass < one$backoff * back$mass
+  mass <- cbind(one$backoff * back$mass, (1 - one$backoff) * kernel$mass)
+  chosen <- pick_column(mass, u[, 1]) == 1L
   for (name in c("mean", "sd", "low", "high")) kernel[[name]][chosen] <- back[[name]][chosen]
-  kernel$mass <- mass
+  kernel$mass <- rowSums(mass)
   kernel
 }
 
-pick_backoff <- function(one, mean, low, high, u) {
+pick_backoff <- function(one, shift, low, high, u) {
+  mean <- shift + one$middle
   free <- gap_masses(one, mean, rep(-Inf, length(mean)), rep(Inf, length(mean)))
-  all <- rowSums(free$mass)
   within <- gap_masses(one, mean, low, high)$mass
-  share <- rowSums(within) / all
-  gap <- max.col(t(apply(within, 1, cumsum)) > (u %% 0.001 * 1000) * rowSums(within), "first")
-  if (ncol(within) == 1) gap <- rep(1L, length(mean))
+  share <- rowSums(within) / rowSums(free$mass)
   known <- low == high
-  share[known] <- stats::dnorm(low[known], mean[known], one$spread) / all[known]
+  share[known] <- backoff_density(one, low, shift)[known]
   share[!is.finite(share)] <- 0
+  gap <- pick_column(within, u)
   list(mean = mean, sd = rep(one$spread, length(mean)), low = free$ends[1, gap], high = free$ends[2, gap], mass = share)
+}
+
+# Of each row of masses the first column at which their sum passes the share u of the whole.
+pick_column <- function(mass, u) {
+  wanted <- u * rowSums(mass)
+  so_far <- 0
+  column <- rep(1L, nrow(mass))
+  for (k in seq_len(ncol(mass) - 1)) {
+    so_far <- so_far + mass[, k]
+    column <- column + (wanted >= so_far)
+  }
+  column
 }

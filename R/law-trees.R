@@ -208,13 +208,12 @@ trees_within <- function(law, low, high, key, threads) {
   n <- nrow(low)
   d <- ncol(low)
   points <- matrix(0, n, d)
+  if (n == 0) return(list(points = points, log_weight = numeric()))
   settled <- points
   log_weight <- numeric(n)
-  u <- draw_uniform(n, 3 * d, key)
   for (j in seq_len(d)) {
-    drawn <- draw_coordinate(law, j, points, settled, as.double(low[, j]), as.double(high[, j]),
-                             u[, c(j, d + j, 2 * d + j), drop = FALSE], key,
-                             threads)
+    u <- draw_uniform(n, 4, key, stream = d + j)
+    drawn <- draw_coordinate(law, j, points, settled, as.double(low[, j]), as.double(high[, j]), u, key, threads)
     points[, j] <- drawn$z
     settled[, j] <- drawn$z
     settled <- settle_points(law, settled, j)
@@ -227,7 +226,8 @@ trees_within <- function(law, low, high, key, threads) {
 # by its probability of the box.
 draw_coordinate <- function(law, j, points, settled, low, high, u, key, threads) {
   one <- law$coordinates[[j]]
-  values <- pick_values(one$values, j, points, linear_shift(one$values, settled), low, high, u[, 3], key, threads)
+  values <- pick_values(one$values, j, points, linear_shift(one$values, settled), low, high, u[, 3:4], key,
+                        threads)
   heavy <- heavy_ends(law$cells[[j]])
   classes <- if (is.null(one$classes)) 0L else one$classes$classes
   shares <- matrix(1, length(low))
@@ -238,15 +238,14 @@ draw_coordinate <- function(law, j, points, settled, low, high, u, key, threads)
     mass <- cbind(mass, (1 - wide_share) * share_of(shares, classes, class) *
                     box_shares(heavy[, class], law, j, low, high))
   }
-  all <- rowSums(mass)
-  part <- max.col(t(apply(mass, 1, cumsum)) > u[, 2] * all, "first")
+  part <- pick_column(mass, u[, 2])
   ends <- cbind(c(-Inf, Inf), c(NA, NA), heavy[, classes[classes > 0], drop = FALSE])[, part, drop = FALSE]
   of_values <- part == 2L
   ends[, of_values] <- rbind(values$low, values$high)[, of_values]
   z <- draw_normal_between(ifelse(of_values, values$mean, law$centre[j]), ifelse(of_values, values$sd, law$scale[j]),
                            pmax(low, ends[1, ]), pmin(high, ends[2, ]), u[, 1])
   z[low == high] <- low[low == high]
-  list(z = z, log_mass = log(all))
+  list(z = z, log_mass = log(rowSums(mass)))
 }
 
 draw_normal_between <- function(mean, sd, from, to, u) {

@@ -82,7 +82,8 @@ test_that("a fit by each encoding keeps levels, obeys conditions, and differs fr
     expect_false(anyNA(filled$code))
     expect_identical(filled$code[-c(3, 9)], coded$code[-c(3, 9)])
     expect_true(all(is.finite(predict(fit, coded[1:20, ], draws = 5))))
-    expect_error(predict(fit, transform(coded[1:2, ], code = "new")), "\"new\" is not among those of the table")
+    expect_warning(unseen <- predict(fit, transform(coded[1:2, ], code = "new")), "\"new\" of column \"code\"")
+    expect_true(all(unseen == -Inf))
     expect_error(simulate(fit, 1, given = list(code = "new")), "\"new\" is not among those of the table")
   }
   # the association with the second axis: the tree sees it, the order does not
