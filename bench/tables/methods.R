@@ -106,7 +106,8 @@ integers_again <- function(x, train) {
 # Defaults, and missing values drawn; without a column of numbers arf fails at that, and a missing value is a level. The
 # likelihood has alpha = 0.1, because with the default a level that a leaf does not have gets probability zero; the rows
 # are drawn from the default. Rows with a missing value have no likelihood, because arf leaves their missing columns out
-# of it, and what it then returns depends on the size of the batch.
+# of it, and what it then returns depends on the size of the batch. lik() is not given the forest, because with it arf
+# 0.2.5 gives some rows a likelihood that is far too high.
 METHODS$arf <- list(
   has = function() requireNamespace("arf", quietly = TRUE),
   run = function(train, n, seed, parts) {
@@ -124,7 +125,7 @@ METHODS$arf <- list(
       rows <- prepare(rows)
       whole <- stats::complete.cases(rows)
       found <- rep(NA_real_, nrow(rows))
-      found[whole] <- arf::lik(softened, rows[whole, , drop = FALSE], arf = forest, batch = 500, parallel = FALSE)
+      found[whole] <- arf::lik(softened, rows[whole, , drop = FALSE], batch = 500, parallel = FALSE)
       found
     }
     made(back(integers_again(levels_missing(new$value), plain(train)), train), fit$seconds, new$seconds, log_density,
