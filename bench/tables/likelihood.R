@@ -1,9 +1,9 @@
-# Rscript bench/tables/likelihood.R LIBRARY TABLES SPLITS FILE: held-out log-likelihoods of this package and of arf on one
-#   base measure, one line per table and split. LIBRARY, TABLES, SPLITS and FILE: as in run.R.
+# Rscript bench/tables/likelihood.R LIBRARY TABLES SPLITS FILE: held-out log-likelihoods of this package and of arf on
+#   one base measure, one line per table and split. LIBRARY, TABLES, SPLITS and FILE: as in run.R.
 # Rscript bench/tables/likelihood.R --table FILE: prints the differences table by table.
 #
-# arf gives numbers a density, which can be as high as one likes at a value that is repeated. This package gives recorded
-# values a probability. So here both give the mean density over the cell of a recorded value, half a unit to each side:
+# arf gives numbers a density, which can be as high as one likes at a value that is repeated. This package gives
+# recorded values a probability. So here both give the mean density over the cell of a recorded value, half a unit to each side:
 # of this package it is the probability over the unit; of arf it is the mean density at JITTERS random points of the
 # cells of the row. Rows without missing values only, because arf::lik() leaves missing columns out. A table in which a
 # column without a unit has repeated values, or in which columns determine others, has no common base and is left out.
@@ -87,6 +87,7 @@ for (split in eval(parse(text = paste0("c(", arguments[3], ")")))) for (table in
     line$rows <- sum(finite)
     line[c("particleflow", "arf")] <- list(mean(value[finite]), mean(arf$value[finite]))
   }
-  utils::write.table(line, file, sep = ",", row.names = FALSE, col.names = !file.exists(file), append = file.exists(file))
+  there <- file.exists(file)
+  utils::write.table(line, file, sep = ",", row.names = FALSE, col.names = !there, append = there)
   message(sprintf("%s %d: %.2f and %.2f %s", table, split, line$particleflow, line$arf, note))
 }
