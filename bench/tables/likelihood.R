@@ -3,10 +3,11 @@
 # Rscript bench/tables/likelihood.R --table FILE: prints the differences table by table.
 #
 # arf gives numbers a density, which can be as high as one likes at a value that is repeated. This package gives
-# recorded values a probability. So here both give the mean density over the cell of a recorded value, half a unit to
-# each side: of this package it is the probability over the unit; of arf it is the mean density at JITTERS random points of the
-# cells of the row. Rows without missing values only, because arf::lik() leaves missing columns out. A table in which a
-# column without a unit has repeated values, or in which columns determine others, has no common base and is left out.
+# recorded values a probability. So here both give the mean density over the cell of a recorded value, half a unit
+# to each side: of this package it is the probability over the unit; of arf it is the mean density at JITTERS random
+# points of the cells of the row. Rows without missing values only, because arf::lik() leaves missing columns out. A
+# table in which a column without a unit has repeated values, or in which columns determine others, has no common
+# base and is left out.
 JITTERS <- 5
 arguments <- commandArgs(TRUE)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
