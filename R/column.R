@@ -113,7 +113,7 @@
 #'   cells = function(values, state) cbind(qnorm((values - 1) / 7), qnorm(values / 7)), scores = TRUE
 #' )
 #' visits <- data.frame(day = rep(1:7, 10), minutes = 30 + rep(1:7, 10) + 1:70 %% 4)
-#' fit <- synthesise(visits, columns = list(day = weekday), law = law_student(), flow = FALSE, quiet = TRUE)
+#' fit <- synthesise(visits, columns = list(day = weekday), law = law_student(), flow = FALSE)
 #' simulate(fit, 3, seed = 1)
 #' @export
 column_kind <- function(name, reads, encode, decode, fit = function(values) list(), margin = NULL,
