@@ -86,6 +86,13 @@ log_mean_exp <- function(each, weights) {
   most + log(drop(exp(each - most) %*% weights))
 }
 
+# The weights of densities with the largest mean log-likelihood, by EM. each: log-densities, one column per density.
+mixture_weights <- function(each, steps, weights = rep(1 / ncol(each), ncol(each))) {
+  density <- exp(each - each[cbind(seq_len(nrow(each)), max.col(each, "first"))])
+  for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
+  weights
+}
+
 # Ward's hierarchy is made of at most this many rows, because it needs all distances between them.
 most_ward_rows <- 500L
 

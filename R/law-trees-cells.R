@@ -35,7 +35,7 @@ settle_points <- function(law, points, columns = seq_len(ncol(points))) {
   points
 }
 
-# With a larger probability than this a cell is heavy: it has a share of its own, and its rows have no kernels.
+# With at least this probability a cell is heavy: it has a share of its own, and its rows have no kernels.
 heavy_mass <- 0.05
 
 # The ends of the heavy cells [2, cells].

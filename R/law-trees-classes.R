@@ -1,7 +1,7 @@
 # The shares of the heavy cells of one coordinate of law_trees(), and of the rest (class 0), given the coordinates
 # before.
 
-# Base shares from two regressions, and ratios in the leaves of trees. heavy [n]: the class of each row. NULL: all
+# Base shares from regressions, and ratios in the leaves of trees. heavy [n]: the class of each row. NULL: all
 # rows are in class 0.
 fit_classes <- function(law, sample, j, heavy) {
   classes <- sort(unique(heavy))
@@ -13,7 +13,7 @@ fit_classes <- function(law, sample, j, heavy) {
   choose_prior(one, sample, class, grow_classes(law, sample, j, class, one))
 }
 
-# The base is a mixture of the shares of all rows, of an ordered probit model and of a logistic regression, weighted by
+# The base is a mixture of the shares of all rows, of an ordered probit model and of logistic regressions, weighted by
 # the likelihood of each row without itself. Of the probit model, the normal law is that of the ridge regression of the
 # coordinate, which knows that neighbouring cells are alike.
 fit_base <- function(one, law, sample, j, class) {
@@ -27,7 +27,9 @@ fit_base <- function(one, law, sample, j, class) {
   one$logistic <- lapply(designs_before(sample, j), logistic_regression, class, one$share)
   own <- c(list(none, probit_shares(one, sample$points[, j] - line$response)), lapply(one$logistic, `[[`, "own"))
   each <- vapply(own, function(shares) log(shares[cbind(seq_along(class), class)]), numeric(length(class)))
-  one$weights <- mixing_weights(pmax(each, -30))
+  weights <- mixture_weights(pmax(each, -30), 100L)
+  weights[weights < least_base_weight] <- 0
+  one$weights <- weights / sum(weights)
   mixed <- Reduce(`+`, Map(`*`, own, one$weights))
   one$factors <- calibration_factors(mixed, one$share)
   one$own <- calibrated(mixed, one$factors)
@@ -48,14 +50,8 @@ calibrated <- function(shares, factors) {
   shares / rowSums(shares)
 }
 
-# By EM; a weight below 0.02 is dropped.
-mixing_weights <- function(each, steps = 100L) {
-  density <- exp(each - do.call(pmax, as.data.frame(each)))
-  weights <- rep(1 / ncol(each), ncol(each))
-  for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
-  weights[weights < 0.02] <- 0
-  weights / sum(weights)
-}
+# Parts of less weight are dropped, because each takes time.
+least_base_weight <- 0.02
 
 # Shares of the cells, and of the rest, under N(shift + middle, spread^2).
 probit_shares <- function(one, shift) {

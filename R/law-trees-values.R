@@ -235,15 +235,3 @@ pick_backoff <- function(one, shift, low, high, u) {
   gap <- pick_column(within, u)
   list(mean = mean, sd = rep(one$spread, length(mean)), low = free$ends[1, gap], high = free$ends[2, gap], mass = share)
 }
-
-# Of each row of masses the first column at which their sum passes the share u of the whole.
-pick_column <- function(mass, u) {
-  wanted <- u * rowSums(mass)
-  so_far <- 0
-  column <- rep(1L, nrow(mass))
-  for (k in seq_len(ncol(mass) - 1)) {
-    so_far <- so_far + mass[, k]
-    column <- column + (wanted >= so_far)
-  }
-  column
-}

@@ -2,7 +2,7 @@
 #'
 #' The density is a product over the coordinates, in their order. Each factor is the density of one coordinate given
 #' those before it, and is a mean over regression trees. This is a sequential forest density. The law suits tables with
-#' discrete columns, thresholds and interactions. A search tries it only if it is asked for.
+#' discrete columns, thresholds and interactions. [synthesise()] searches it, [efs()] only if it is asked for.
 #'
 #' @section Equation:
 #' \deqn{q(z) = \prod_{j=1}^{d} q_j(z_j \mid z_1, \dots, z_{j-1}), \qquad
@@ -27,9 +27,9 @@
 #' `linear = FALSE`, \eqn{a_j} is 0.
 #'
 #' **The shares** start from \eqn{b_{jc}(z)}{b_jc(z)}, a mixture of the shares of all rows, an ordered probit model (the
-#' mass that the normal law of a linear regression gives to each cell) and multinomial logistic regressions without and
-#' with such indicators (see below). A leaf
-#' of a tree in which class c has \eqn{n_c} rows, where \eqn{b} expects \eqn{E_c}, multiplies the share by
+#' mass that the normal law of a linear regression gives to each cell) and multinomial logistic regressions. Each class
+#' has a factor, which gives the mean of \eqn{b} over the rows its right value. A leaf of a tree in which class c has
+#' \eqn{n_c} rows, where \eqn{b} expects \eqn{E_c}, multiplies the share by
 #' \eqn{(n_c + k s_c) / (E_c + k s_c)} with \eqn{s_c} the share in all rows. The shares of a tree are divided by their
 #' sum, and \eqn{p_{jc}}{p_jc} is their mean over the trees.
 #'
@@ -43,8 +43,9 @@
 #'
 #' The linear function is a ridge regression, whose prior counts as two rows. It is one of the coordinates before j,
 #' or of these and of indicators of their heavy cells, whichever predicts rows that it has not seen better. The
-#' residual of a row is that from the regression without this row, and so are, nearly, the shares of the logistic
-#' regression. The weights of the parts of \eqn{b} have the largest likelihood of the rows left out.
+#' residual of a row is that from the regression without this row. There is a logistic regression with and one without
+#' these indicators. Their shares of a row are nearly those without this row. The weights of the parts of \eqn{b} have
+#' the largest likelihood of the rows left out.
 #'
 #' The width \eqn{h_j} (eight values between 0.05 and 1.5), the share \eqn{e_j} (nine values between 0 and 0.9) and the
 #' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated

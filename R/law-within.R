@@ -72,19 +72,13 @@ stack_within <- function(law, low, high, key, threads) {
   log_probability <- log_mean_exp(each, law$weights)
   share <- exp(each - log_probability) * rep(law$weights, each = n)
   share[is.nan(share)] <- 0
-  from <- choose_columns(share, draw_uniform(n, 1, key, stream = 8L)[, 1])
+  from <- pick_column(share, draw_uniform(n, 1, key, stream = 8L)[, 1])
   points <- low
   for (k in unique(from)) {
     mine <- which(from == k)
     points[mine, ] <- if (one) within(k, mine)$points else parts[[k]]$points[mine, ]
   }
   list(points = points, log_probability = log_probability, variance = rowSums(share^2 * variance, na.rm = TRUE))
-}
-
-# For each row of `weights` one column, chosen with probabilities proportional to them. u: one uniform number per row.
-choose_columns <- function(weights, u) {
-  upto <- weights %*% upper.tri(diag(ncol(weights)), diag = TRUE)
-  pmin(1L + as.integer(rowSums(u * upto[, ncol(upto)] > upto)), ncol(weights))
 }
 
 # Proposals per row: at first, and at most. A row gets more of them until the squared coefficient of variation of its

@@ -98,6 +98,19 @@ draw_normal <- function(n, m, key, stream = 0L) {
 # Indices 1 .. size from uniform numbers.
 pick <- function(uniform, size) pmin(floor(uniform * size) + 1, size)
 
+# Of each row of weights the column at which their sum passes the share u of the whole: each has the probability that is
+# proportional to its weight.
+pick_column <- function(weights, u) {
+  wanted <- u * rowSums(weights)
+  so_far <- 0
+  column <- rep(1L, nrow(weights))
+  for (k in seq_len(ncol(weights) - 1)) {
+    so_far <- so_far + weights[, k]
+    column <- column + (wanted >= so_far)
+  }
+  column
+}
+
 pick_weighted <- function(uniform, weights) pmin(findInterval(uniform, cumsum(weights)) + 1L, length(weights))
 
 draw_shell <- function(n, centre, radius, kind, s, key, threads) {

@@ -31,20 +31,13 @@ most_parts <- 4L
 # Steps of EM: first over all columns, until their weights are near their limits, and then over those that are kept.
 weighing_steps <- c(200L, 100L)
 
-# The weights of densities with the highest mean log-likelihood, by EM. `each`: log-densities of held-out rows, one
-# column per density.
+# The weights of at most `most_parts` columns of held-out log-densities. The others have weight 0.
 stacking_weights <- function(each) {
-  density <- exp(each - apply(each, 1, max))
-  weights <- rep(1 / ncol(each), ncol(each))
-  fit <- function(weights, steps) {
-    for (step in seq_len(steps)) weights <- weights * colMeans(density / drop(density %*% weights))
-    weights
-  }
-  weights <- fit(weights, weighing_steps[1])
+  weights <- mixture_weights(each, weighing_steps[1])
   kept <- order(weights, decreasing = TRUE)[seq_len(min(most_parts, ncol(each)))]
   kept <- kept[weights[kept] >= min(least_weight, max(weights))]
   weights[-kept] <- 0
-  fit(weights / sum(weights), weighing_steps[2])
+  mixture_weights(each, weighing_steps[2], weights / sum(weights))
 }
 
 # Held-out log-densities of the rows under the stack or, without a stack, under the best law.

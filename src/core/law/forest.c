@@ -106,22 +106,26 @@ static picked kernel_of(const value_forest *of, leaf_shape shape, int row, doubl
 /* Beyond this many standard deviations a kernel has 1e-9 of its mass. */
 #define FAR_SDS 6.0
 
-static double mass_of_gap(const picked *kernel) {
-  const double low = (kernel->low - kernel->mean) / kernel->sd, high = (kernel->high - kernel->mean) / kernel->sd;
-  const double below = low < -FAR_SDS ? 0.0 : 0.5 * erfc(-low * sqrt(0.5));
-  const double above = high > FAR_SDS ? 0.0 : 0.5 * erfc(high * sqrt(0.5));
-  return 1.0 - below - above; /* the mean lies within */
+/* The mean lies within. */
+static double mass_of_gap(double mean, double sd, double low, double high) {
+  double mass = 1.0;
+  if (mean - low < FAR_SDS * sd) mass -= 0.5 * erfc((mean - low) / sd * sqrt(0.5));
+  if (high - mean < FAR_SDS * sd) mass -= 0.5 * erfc((high - mean) / sd * sqrt(0.5));
+  return mass;
 }
 
 /* The sum of the kernels of a leaf at z, of one width, each divided by what its gap holds. */
 static double sum_in_gaps(const value_forest *of, const leaf_query *query, leaf in, leaf_shape shape, size_t i,
                           double width) {
+  const double shrink = 1.0 / sqrt(1.0 + width * width), sd = shape.sd * width * shrink, rate = 1.0 / sd;
+  const double z = query->z[i], from = query->shift[i] + shape.mean * (1.0 - shrink);
   double sum = 0.0;
   for (size_t k = 0; k < in.kept; k++) {
-    const picked kernel = kernel_of(of, shape, in.row[k], query->shift[i], width);
-    if (query->z[i] < kernel.low || query->z[i] > kernel.high) continue;
-    const double u = (query->z[i] - kernel.mean) / kernel.sd;
-    sum += exp(-0.5 * u * u) / mass_of_gap(&kernel);
+    const double *gap = of->gap + 2 * (size_t)in.row[k];
+    if (z < gap[0] || z > gap[1]) continue;
+    const double mean = fmin(fmax(from + of->response[in.row[k]] * shrink, gap[0]), gap[1]);
+    const double u = (z - mean) * rate;
+    sum += exp(-0.5 * u * u) / mass_of_gap(mean, sd, gap[0], gap[1]);
   }
   return sum;
 }
@@ -180,7 +184,8 @@ void forest_density(const value_forest *of, const leaf_query *query, size_t from
 
 /* The mass of a kernel in the box of point i; the density where the box is a point. */
 static double mass_within(const pick_query *query, size_t i, const picked *kernel) {
-  const double low = query->low[i], high = query->high[i], all = mass_of_gap(kernel);
+  const double low = query->low[i], high = query->high[i];
+  const double all = mass_of_gap(kernel->mean, kernel->sd, kernel->low, kernel->high);
   const double from = (fmax(low, kernel->low) - kernel->mean) / kernel->sd;
   const double to = (fmin(high, kernel->high) - kernel->mean) / kernel->sd;
   if (low < high) return interval_mass(from, to) / all;
