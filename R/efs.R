@@ -163,8 +163,9 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   x <- plain_table(x, "x", mixed = TRUE)
-  coded <- if (is.null(latent)) coded_columns(x, group)
-  scores <- inherits(latent, "latent_scores") || length(coded) > 0 || (is.null(latent) && lacks_numbers(x, group))
+  mixed <- is.null(latent) && lacks_numbers(x, group)
+  coded <- if (is.null(latent) && !mixed) coded_columns(x, group)
+  scores <- inherits(latent, "latent_scores") || mixed || length(coded) > 0
   table <- if (scores) read_scores(x, group, latent, coded) else read_table(x, group)
   control <- c(
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),

@@ -227,8 +227,8 @@ trees_within <- function(law, low, high, key, threads) {
 # by its probability of the box.
 draw_coordinate <- function(law, j, points, settled, low, high, u, key, threads) {
   one <- law$coordinates[[j]]
-  values <- pick_values(one$values, j, points, linear_shift(one$values, settled), low, high, u[, 3:4], key,
-                        threads)
+  values <- pick_values(one$values, j, points, linear_shift(one$values, settled), low, high,
+                        u[, 3:4, drop = FALSE], key, threads)
   heavy <- heavy_ends(law$cells[[j]])
   classes <- if (is.null(one$classes)) 0L else one$classes$classes
   shares <- matrix(1, length(low))

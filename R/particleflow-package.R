@@ -1,12 +1,14 @@
 #' particleflow: new samples from a table by moving points
 #'
-#' Makes new rows that resemble the rows of a numeric table. Estimation-free sampling, [efs()], carries the rows
+#' Makes new rows that resemble the rows of a table. [synthesise()] takes any table, with numbers, dates, factors and
+#' missing values, and chooses a law by held-out likelihood. Estimation-free sampling, [efs()], carries the rows
 #' towards an equilibrium law by gradient descent of a repulsive-attractive energy, draws new latent points there, and
 #' carries them back through the exact inverse of every step. No network is trained for this. The flow is computed from
 #' the rows; a latent law is fitted where the flow ends. The result depends only on the rows, the settings and the
 #' seed.
 #'
-#' Start with [efs()] and [simulate()][simulate.efs]. [efs_forward()], [efs_augment()] and [efs_backward()] are the
+#' Start with [synthesise()] and [simulate()][simulate.synthesis] for any table, or with [efs()] and
+#' [simulate()][simulate.efs] for measurements. [efs_forward()], [efs_augment()] and [efs_backward()] are the
 #' three steps of the method, one by one. [novelty()] distinguishes new rows from copies. [energy_distance()] and
 #' related scores say how close new rows are to the data. [energy_test()] says whether the distance may be due to
 #' chance.

@@ -17,8 +17,10 @@ find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()
   free <- which(vapply(kinds, can_relate, NA))
   left <- function() setdiff(free, vapply(relations, `[[`, 0L, "at"))
   add <- function(found) if (!is.null(found)) relations <<- c(list(found), relations)
+  # in a sorted table a column changes at cuts of the number of the row, which says nothing of other rows
+  numbering <- Filter(function(j) numbers_rows(columns[[j]]), free)
   for (at in rev(setdiff(free, fixed))) {
-    sources <- setdiff(left(), at)
+    sources <- setdiff(left(), c(at, numbering))
     found <- level_relation(at, sources, columns, kinds)
     add(if (is.null(found)) step_relation(at, sources, columns, kinds) else found)
   }

@@ -11,7 +11,7 @@ format.fidelity <- function(x, ...) {
   wrap <- function(text) strwrap(text, width = 0.95 * getOption("width"), prefix = "  ", initial = "* ")
   c(
     sprintf("<fidelity> %d synthetic rows beside %d real rows%s, %d column%s", x$n[["synthetic"]], x$n[["real"]],
-            held, nrow(x$columns), if (nrow(x$columns) == 1) "" else "s"),
+            held, x$n_columns, if (x$n_columns == 1) "" else "s"),
     paste0("Verdict: ", x$verdict[["overall"]], "."),
     unlist(lapply(x$verdict[-1], wrap), use.names = FALSE),
     "", format_scores(x), "", format_novelty(x), unlist(lapply(x$notes, wrap))

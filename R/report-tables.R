@@ -15,6 +15,7 @@ report_tables <- function(real, synthetic, holdout) {
   shares <- if (length(labels)) compare_shares(frames$real, frames$synthetic, labels)
   c(points[c("real", "synthetic")],
     list(holdout = points$holdout, layout = judged$layout, shares = shares,
+         n_columns = ncol(chosen$tables$real) - length(judged$left_out),
          notes = c(chosen$notes, note_on("left out, as the words name the rows", judged$left_out))))
 }
 

@@ -149,7 +149,7 @@
 #'   `synthetic` values, `agrees`, `n_beyond` (pairs beyond the limit), and the two matrices; `NULL` with fewer than
 #'   two varying columns;
 #' * `shares`: a data frame of the shares of levels, or `NULL`;
-#' * `notes`, `n`, `n_permutations`, `elapsed`, `call`, and texts of the scores (`said`, `details`).
+#' * `notes`, `n`, `n_columns`, `n_permutations`, `elapsed`, `call`, and texts of the scores (`said`, `details`).
 #'
 #'   `summary()`: the same with all columns printed. `as.data.frame()`: `scores`.
 #' @references
@@ -210,7 +210,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
     correlation = judge_correlations(compare_correlations(ranked$real, ranked$synthetic), judged),
     shares = judge_shares(tables$shares, n_columns), notes = tables$notes,
     n = c(real = nrow(tables$real), synthetic = nrow(tables$synthetic), holdout = NROW(tables$holdout)),
-    n_permutations = control$n_permutations, elapsed = NULL, call = call
+    n_columns = tables$n_columns, n_permutations = control$n_permutations, elapsed = NULL, call = call
   )
   report <- c(report, kept_objects(scores, all), score_texts(scores, all, report))
   report$verdict <- verdict_of(report)

@@ -320,7 +320,7 @@ auc_sentence <- function(object, alike, new) {
                    object$interval[["lower"]], object$interval[["upper"]])
   if (!alike) return(paste0(start, ": it can tell the tables apart", if (object$auc < 0.55) ", barely." else "."))
   if (!new && object$interval[["upper"]] < 0.5) {
-    return(paste0(start, ", below chance because rows of the two tables come in close pairs."))
+    return(paste0(start, ", below chance: the tables are more alike than two samples of one law."))
   }
   if (object$interval[["lower"]] > 0.5) return(paste0(start, ", which random deals of the rows reach too."))
   paste0(start, ": it cannot tell the tables apart.")
@@ -332,7 +332,8 @@ c2st_sentence <- function(x) {
     sprintf(paste("The tables can be told apart, %s: given a real and a synthetic row, the classifier knows which is",
                   "which %.0f times out of 100."), how, 100 * x$auc)
   } else if (x$interval[["upper"]] < 0.5) {
-    "The AUC is below chance: rows of the two tables come in close pairs, as where one was made from rows of the other."
+    paste("The AUC is below chance: the tables are more alike than two samples of one law, as where one was made from",
+          "the other. Copies do this, and so does a table with the same means and correlations; novelty() tells which.")
   } else {
     "The classifier cannot tell the tables apart; what difference there is, this many rows do not show it."
   }

@@ -189,7 +189,8 @@ cramers_v <- function(a, b) {
 
 #' @rdname margin_distances
 #' @param x An object of the class `margin_distances` or `associations`.
-#' @param n The most rows to print, those of the largest differences first.
+#' @param n The most rows to print. The first ones differ most from what two halves of the real rows would show: by
+#'   `synthetic` less `real`, or `apart` less `halves`.
 #' @param ... Not used.
 #' @export
 print.margin_distances <- function(x, n = 20, ...) {

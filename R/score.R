@@ -83,7 +83,7 @@ check_kept <- function(kept) {
 
 # The entries of a report besides the objects that scores keep.
 report_entries <- c("verdict", "scores", "splits", "novelty", "alarms", "columns", "correlation", "shares", "notes",
-                    "n", "n_permutations", "elapsed", "call", "said", "details")
+                    "n", "n_columns", "n_permutations", "elapsed", "call", "said", "details")
 
 is_word <- function(x) is.character(x) && length(x) == 1 && !is.na(x) && nzchar(x)
 

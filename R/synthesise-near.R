@@ -11,6 +11,9 @@ read_near <- function(near, fit) {
   }
   unknown <- setdiff(names(near), c(template$names, template$group$name, template$left_out))
   if (length(unknown)) fail("`near` names %s, but the table has no such column.", quoted(unknown))
+  if (is_grouped(fit) && !template$group$name %in% names(near)) {
+    fail("`near` needs the column \"%s\", because the fit has groups.", template$group$name)
+  }
   class <- as.character(new_group(fit, near, NULL, nrow(near)))
   whole <- as.data.frame(near, stringsAsFactors = FALSE)
   whole[setdiff(template$names, names(whole))] <- NA

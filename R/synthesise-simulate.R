@@ -22,9 +22,9 @@
 #' of its mean weight, relative to the squared mean, is at most 0.02.
 #'
 #' The attribute `"log_probability"` is the logarithm of the probability of the condition under the fit, with its
-#' standard error as the attribute `"standard_error"`: one number per row of a data frame of several rows, otherwise one
-#' number. A condition on a single value of a continuous column counts with its density in normal scores. A condition
-#' with a probability below 1e-9 is an error.
+#' standard error as the attribute `"standard_error"`. Both are attributes of the new rows: one number per row of a
+#' data frame of several rows, otherwise one number. A condition on a single value of a continuous column counts with
+#' its density in normal scores. A condition with a probability below 1e-9 is an error.
 #'
 #' A condition on a column that is computed from one other column becomes a condition on the latter. This is so for a
 #' value that a level implies, for a step at cuts, and for a multiple, logarithm, square, root, inverse or exponential.
@@ -88,7 +88,7 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, near
   } else if (!is.null(near)) {
     near_draws(object, rows, nsim, spread, density_floor, threads)
   } else {
-    free_draws(object, counts, density_floor, threads, progress)
+    free_draws(object, whole_counts(counts), density_floor, threads, progress)
   }
   bounds <- object$control$bounds && is.null(given)
   rows <- write_table(drawn$points, object$table, drawn$group, bounds, fill = !missing)

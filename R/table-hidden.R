@@ -80,10 +80,11 @@ read_constraints <- function(constraints) {
   lapply(constraints, function(one) {
     inside <- if (inherits(one, "formula") && length(one) == 2) one[[2]]
     sides <- if (is.call(inside) && length(inside) == 3) vapply(as.list(inside)[-1], is.name, NA)
-    known <- !is.null(sides) && all(sides) && as.character(inside[[1]]) %in% c("<=", ">=", "<", ">")
-    if (!known) fail("`constraints` must be formulas such as ~ start <= end, not %s.", deparse(one)[1])
+    known <- !is.null(sides) && all(sides) && as.character(inside[[1]]) %in% c("<=", ">=")
+    if (!known) fail("`constraints` must be formulas of two columns with <= or >=, such as ~ start <= end, not %s.",
+                     deparse(one)[1])
     columns <- vapply(as.list(inside)[-1], as.character, "")
-    if (as.character(inside[[1]]) %in% c("<=", "<")) columns else rev(columns)
+    if (as.character(inside[[1]]) == "<=") columns else rev(columns)
   })
 }
 

@@ -187,3 +187,11 @@ test_that("the stream of R is left alone, and equal calls give equal fits", {
   expect_identical(again$diagnostics, fit$diagnostics)
   expect_identical(again$flows, fit$flows)
 })
+
+test_that("only a table of numbers is said to be read because of codes", {
+  set.seed(63)
+  x <- data.frame(code = rep(0:1, 20), y = rnorm(40))
+  expect_match(paste(format(efs(x, calibrate = FALSE)), collapse = " "), "two different values")
+  expect_no_match(paste(format(efs(cbind(x, f = rep(c("u", "v"), 20)), calibrate = FALSE)), collapse = " "),
+                  "two different values")
+})

@@ -183,3 +183,23 @@ test_that("arguments are checked before all work", {
   expect_error(simulate(fit, -1), "`nsim`", class = "particleflow_input")
   expect_identical(class(synthesize(factors, law = law_student(), flow = FALSE, quiet = TRUE)), class(fit))
 })
+
+test_that("one new row, and the rows of groups, are as many as were asked for", {
+  set.seed(61)
+  x <- data.frame(a = rnorm(90), b = rpois(90, 2), g = rep(c("p", "q", "r"), c(50, 25, 15)))
+  one <- synthesise(x, law = law_trees(), flow = FALSE, quiet = TRUE)
+  expect_identical(simulate(one, 1, seed = 2), simulate(one, 4, seed = 2)[1, ], ignore_attr = TRUE)
+  grouped <- synthesise(x, group = "g", law = law_student(), flow = FALSE, quiet = TRUE)
+  for (n in c(0:5, 90)) expect_identical(nrow(simulate(grouped, n, seed = n)), as.integer(n))
+  first <- vapply(1:200, function(seed) as.character(simulate(grouped, 1, seed = seed)$g), "")
+  # the share of p is 50 / 90; false alarm 1e-6 (4.9 standard errors)
+  expect_lt(abs(mean(first == "p") - 50 / 90), 4.9 * sqrt(0.25 / 200))
+})
+
+test_that("the number of a row determines no other column of a sorted table", {
+  set.seed(62)
+  x <- data.frame(id = 1:120, y = sort(rnorm(120)), low = rep(c("a", "b"), each = 60))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  expect_false(any(grepl("from id", format(fit))))
+  expect_true(any(grepl("low from y", format(fit))))
+})
