@@ -174,10 +174,27 @@ gaps_of <- function(one, z) {
         c(one$heavy[1, ], one$reach)[findInterval(z, one$heavy[1, ], left.open = TRUE) + 1L])
 }
 
+# The ends of the gaps between heavy cells, out to the reach [2, gaps].
+gap_ends <- function(one) {
+  ends <- rbind(c(-one$reach, one$heavy[2, ]), c(one$heavy[1, ], one$reach))
+  ends[, ends[1, ] < ends[2, ], drop = FALSE]
+}
+
+# The nearest number in a gap. A back-off with its mean far from all gaps would have no mass there.
+into_gap <- function(one, mean) {
+  ends <- gap_ends(one)
+  best <- rep(Inf, length(mean))
+  for (k in seq_len(ncol(ends))) {
+    inside <- pmin(pmax(mean, ends[1, k]), ends[2, k])
+    nearer <- abs(inside - mean) < abs(best - mean)
+    best[nearer] <- inside[nearer]
+  }
+  if (ncol(ends)) best else mean
+}
+
 # The probability that N(mean, spread^2) gives to the part of [low, high] in each gap [n, gaps].
 gap_masses <- function(one, mean, low, high) {
-  ends <- rbind(c(-one$reach, one$heavy[2, ]), c(one$heavy[1, ], one$reach))
-  ends <- ends[, ends[1, ] < ends[2, ], drop = FALSE]
+  ends <- gap_ends(one)
   if (ncol(ends) == 0) return(list(ends = rbind(-Inf, Inf), mass = matrix(0, length(mean))))
   masses <- vapply(seq_len(ncol(ends)), function(k) {
     from <- (pmax(low, ends[1, k]) - mean) / one$spread
@@ -190,7 +207,7 @@ gap_masses <- function(one, mean, low, high) {
 # ---- density and draws -----------------------------------------------------------------------------------
 
 backoff_density <- function(one, z, shift) {
-  mean <- shift + one$middle
+  mean <- into_gap(one, shift + one$middle)
   all <- rowSums(gap_masses(one, mean, rep(-Inf, length(z)), rep(Inf, length(z)))$mass)
   ifelse(all > 0 & in_gap(one, z), stats::dnorm(z, mean, one$spread) / all, 0)
 }
@@ -225,7 +242,7 @@ pick_values <- function(one, j, points, shift, low, high, u, key, threads) {
 }
 
 pick_backoff <- function(one, shift, low, high, u) {
-  mean <- shift + one$middle
+  mean <- into_gap(one, shift + one$middle)
   free <- gap_masses(one, mean, rep(-Inf, length(mean)), rep(Inf, length(mean)))
   within <- gap_masses(one, mean, low, high)$mass
   share <- rowSums(within) / rowSums(free$mass)

@@ -262,6 +262,6 @@ box_shares <- function(ends, law, j, low, high) {
   inside <- log_interval(from, pmax(from, to))
   inside[known] <- log_wide(law, j, low[known])
   inside <- exp(inside - log_interval(standard(ends[1]), standard(ends[2])))
-  inside[from > to | !known & from == to] <- 0
+  inside[from > to | !known & from == to | known & low <= ends[1]] <- 0
   inside
 }

@@ -252,8 +252,10 @@ relation_number <- function(relation, columns, codes) {
   if (is.null(relation$outer)) sum else number_shapes[[relation$outer]](sum)
 }
 
-# [n]: whether the determined column has the value that the others give it. Sums are right up to rounding.
-relation_holds <- function(relation, columns, column, codes) {
+# [n]: whether the determined column has the value that the others give it. Sums are right up to rounding. complete: no
+# row of the table lacks one of these values. Then a missing value breaks nothing, and NA says that a known value would
+# restrict a missing one.
+relation_holds <- function(relation, columns, column, codes, complete) {
   given <- columns[[relation$at]]
   if (relation$type == "sum") {
     due <- relation_number(relation, columns, codes)
@@ -265,6 +267,7 @@ relation_holds <- function(relation, columns, column, codes) {
     due <- relation_values(relation, columns, column, codes)
     same <- as.character(given) == as.character(due)
   }
+  if (complete) return(ifelse(is.na(given), TRUE, same))
   ifelse(is.na(given) | is.na(due), is.na(given) & is.na(due), same)
 }
 

@@ -142,7 +142,7 @@ judged_type <- function(values, what, name) {
 # How numbers are read: the fitted column of the first table that has some, and its code. NULL: as they are.
 number_column <- function(parts, type) {
   if (type != "number") return(NULL)
-  first <- Find(function(values) !is.logical(values), parts)
+  first <- Find(function(values) !all(is.na(values)), parts)
   if (is.null(first)) return(NULL)
   kinds <- number_kinds()
   kinds$number <- column_number(FALSE)

@@ -29,6 +29,8 @@ read_near <- function(near, fit) {
       read$high[present, piece$at] <- piece$high
     }
   }
+  out <- which(rowSums(known & abs(read$points) >= largest_score, na.rm = TRUE) > 0)
+  if (length(out)) fail("`near` has values that the fit holds impossible, in row %d.", out[1])
   read$low[!known] <- -Inf
   read$high[!known] <- Inf
   list(low = read$low, high = read$high, known = known, class = class)

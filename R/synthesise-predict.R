@@ -17,15 +17,17 @@
 #'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
 #'   impossible has `-Inf`: a value beyond an end of its column, a combination that did not occur, a broken relation, or
 #'   a level that the table did not have, of which a warning names the column and the level (for the other types such a
-#'   level is an error). A value that is missing in a
-#'   column without missing values in the table is integrated out.
+#'   level is an error). A value that is missing in a column without missing values in the table is integrated out. A
+#'   row has `NA` if a computed column (see [synthesise()]) is known and a column that determines it is missing.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
 #'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
 #'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
-#'   uncertainty of the fit. `mitools::imputationList()` takes the list; `as.data.frame()` of it returns
-#'   the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which `mice::as.mids()` takes.
+#'   uncertainty of the fit. A missing value that determines a computed column is drawn without a look at the latter. In
+#'   factors and words, the draws are levels of the table. `mitools::imputationList()` takes the list;
+#'   `as.data.frame()` of it returns the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`,
+#'   which `mice::as.mids()` takes.
 #' @examples
 #' fit <- synthesise(airquality, quiet = TRUE)
 #' mean(predict(fit, airquality[1:20, ]))
@@ -101,8 +103,7 @@ fill_rows <- function(newdata, x, at, columns, lacking) {
     gone <- which(is.na(unbox(column_at(x, at[k]))[lacking]))
     if (!length(gone)) next
     if (is.data.frame(newdata)) {
-      newdata <- replace_columns(newdata, list(fill_vector(newdata[[at[k]]], columns[[k]], lacking, gone)), at[k],
-                                 seq_len(nrow(newdata)))
+      newdata <- replace_columns(newdata, list(fill_vector(newdata[[at[k]]], columns[[k]], lacking, gone)), at[k], NULL)
     } else {
       newdata[lacking[gone], at[k]] <- columns[[k]][gone]
     }
@@ -110,8 +111,13 @@ fill_rows <- function(newdata, x, at, columns, lacking) {
   newdata
 }
 
+# The drawn values take the type of the column; where nothing in it is known, the column takes that of the table.
 fill_vector <- function(values, drawn, lacking, gone) {
-  values[lacking[gone]] <- drawn[gone]
+  if (is.logical(values) && all(is.na(values))) values <- take(drawn, rep(NA_integer_, length(values)))
+  new <- take(drawn, gone)
+  if (is.factor(values) || is.character(values)) new <- as.character(new)
+  if (is.factor(values)) levels(values) <- union(levels(values), new)
+  values[lacking[gone]] <- new
   values
 }
 

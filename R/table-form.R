@@ -90,13 +90,17 @@ shape_table <- function(columns, names, n, form) {
 }
 
 # x, a data frame of any class or a DataFrame. The entries `rows` of its columns `at` are replaced by those of
-# `columns`.
+# `columns`. rows: NULL replaces the columns, whatever their types.
 replace_columns <- function(x, columns, at, rows) {
   if (inherits(x, c("grouped_df", "rowwise_df"))) x <- ungroup(x)
   if (inherits(x, "data.table") && requireNamespace("data.table", quietly = TRUE)) x <- data.table::copy(x)
   whole <- lapply(at, function(j) x[[j]])
   for (i in seq_along(at)) {
     new <- columns[[i]]
+    if (is.null(rows)) {
+      whole[[i]] <- new
+      next
+    }
     if (inherits(whole[[i]], "difftime")) units(new) <- attr(whole[[i]], "units")
     whole[[i]][rows] <- new[rows]
   }

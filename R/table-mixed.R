@@ -255,8 +255,12 @@ encode_mixed <- function(newdata, template, what = "newdata", unseen = FALSE) {
   })
   scores <- join_scores(parts)
   for (relation in template$relations) {
-    holds <- relation_holds(relation, columns, template$columns[[template$of[relation$at]]], codes)
-    scores$margin[!holds] <- -Inf
+    of <- template$columns[template$of[c(relation$at, relation$from)]]
+    whole <- vapply(of, function(column) is.null(column[["missing"]]) && is.null(column$leader), NA)
+    complete <- all(whole) && all(relation$from <= n_columns(template))
+    holds <- relation_holds(relation, columns, of[[1]], codes, complete)
+    scores$margin[is.na(holds)] <- NA
+    scores$margin[!is.na(holds) & !holds] <- -Inf
   }
   for (j in seq_along(columns)) {
     leader <- template$columns[[template$of[j]]]$leader

@@ -190,3 +190,12 @@ test_that("Ctrl-C stops synthesise() within a second", {
   long$f <- factor(sample(letters[1:4], 3000, TRUE))
   expect_lt(least_delay(repeat synthesise(long, quiet = TRUE, flow = FALSE)), 1)
 })
+
+test_that("`near` refuses what cannot be", {
+  set.seed(66)
+  x <- data.frame(y = rexp(100), f = factor(sample(letters[1:3], 100, TRUE)))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  expect_error(simulate(fit, near = data.frame(y = -3)), "holds impossible, in row 1", class = "particleflow_input")
+  grouped <- synthesise(x, group = "f", law = law_student(), flow = FALSE, quiet = TRUE)
+  expect_error(simulate(grouped, near = x[1, "y", drop = FALSE]), "`near` needs the column \"f\"")
+})

@@ -103,3 +103,34 @@ test_that("imputations have the shape that mice and mitools take", {
   # what mitools::imputationList() takes: a plain list of data frames
   expect_true(is.list(filled) && all(vapply(filled, is.data.frame, NA)))
 })
+
+test_that("imputed values have the type of the column, and levels of the table", {
+  set.seed(64)
+  x <- data.frame(f = factor(sample(c("lo", "hi"), 100, TRUE)), y = rnorm(100),
+                  day = as.Date("1960-01-01") + sample(900, 100, TRUE))
+  fit <- quick(x)
+  fill <- function(rows) predict(fit, rows, type = "impute", m = 1, seed = 1)[[1]]
+  rows <- x[1:4, ]
+  rows$f <- c("lo", NA, NA, NA)
+  expect_true(is.character(fill(rows)$f) && all(fill(rows)$f %in% c("lo", "hi")))
+  rows$f <- factor(c("lo", NA, NA, NA))
+  expect_true(is.factor(fill(rows)$f) && !anyNA(fill(rows)$f))
+  rows$f <- rows$day <- NA
+  expect_identical(levels(fill(rows)$f), levels(x$f))
+  expect_s3_class(fill(rows)$day, "Date")
+})
+
+test_that("a missing computed value is no contradiction", {
+  set.seed(65)
+  x <- data.frame(x = rnorm(200), y = rexp(200))
+  x$z <- 2 * x$x + 1
+  fit <- quick(x)
+  rows <- x[1:3, ]
+  rows$z[1] <- NA
+  rows$x[2] <- NA
+  value <- predict(fit, rows)
+  expect_identical(is.na(value), c(FALSE, TRUE, FALSE), ignore_attr = TRUE)
+  expect_equal(value[c(1, 3)], predict(fit, x[c(1, 3), ]), ignore_attr = TRUE, tolerance = tolerance$kernel)
+  rows$z[3] <- 100
+  expect_identical(predict(fit, rows)[3], -Inf)
+})

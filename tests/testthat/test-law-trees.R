@@ -29,6 +29,8 @@ reference_values <- function(one, points, z, shift, used) {
   gaps <- gaps[, gaps[1, ] < gaps[2, ], drop = FALSE]
   back <- vapply(seq_along(z), function(i) {
     mean <- shift[i] + one$middle
+    inside <- pmin(pmax(mean, gaps[1, ]), gaps[2, ])
+    if (length(inside)) mean <- inside[which.min(abs(inside - mean))]
     dnorm(z[i], mean, one$spread) / sum(apply(gaps, 2, function(ends) mass(mean, one$spread, ends)))
   }, 0)
   if (is.null(one$forest)) return(back)
@@ -233,6 +235,25 @@ test_that("the density integrates to 1, heavy cells included", {
   line <- fitted_law(law_trees(edges = data$edges[3]), data$z[, 3, drop = FALSE])
   fine <- matrix(seq(-9, 9, length.out = 20001))
   expect_lt(abs(sum(exp(particleflow:::law_density(line, fine, 2L))) * 18 / 20000 - 1), tolerance$integral)
+})
+
+test_that("a back-off far from its gap keeps its mass there", {
+  set.seed(13)
+  x <- cbind(rnorm(200) * 1e-3 + 1, 0)
+  x[, 2] <- (x[, 1] - 1) * 1e3 + rnorm(200, 0, 0.05)
+  law <- fitted_law(law_trees(edges = list(c(1.2, Inf), NULL)), x)
+  free <- matrix(Inf, 5000, 2)
+  expect_equal(particleflow:::trees_within(law, -free, free, c(1L, 2L), 1L)$log_weight, numeric(5000),
+               tolerance = tolerance$kernel)
+})
+
+test_that("a known score at the end of a heavy cell belongs to the cell", {
+  data <- mixed_scores(200)
+  law <- fitted_law(law_trees(edges = list(rbind(c(-2, 2)))), data$z[, 3, drop = FALSE])
+  for (z in c(-2, -1, 2, 2.5)) {
+    within <- particleflow:::trees_within(law, matrix(z), matrix(z), c(1L, 2L), 1L)
+    expect_equal(within$log_weight, particleflow:::law_density(law, matrix(z), 1L)[, 1], tolerance = tolerance$kernel)
+  }
 })
 
 # Means over 20,000 draws in standard errors: a false alarm has probability 1e-6 each (4.9 standard errors).

@@ -189,3 +189,12 @@ test_that("fidelity() judges mixed tables: fresh rows, a copy, shuffled columns,
                    do.call(fidelity, c(list(pair, words[150:1, ]), few))$scores)
   expect_error(fidelity(real, fresh, classifier = "tree"), "`classifier` must be one of")
 })
+
+test_that("a column without any known value is no trouble, of whatever type", {
+  set.seed(67)
+  for (none in list(NA_character_, factor(NA), NA, NA_real_)) {
+    x <- data.frame(a = rnorm(40), b = rnorm(40), s = none)
+    expect_true(is.finite(novelty(x[1:20, ], x[21:40, ])$ratio))
+    expect_identical(nrow(associations(x[1:20, ], x[21:40, ])), 3L)
+  }
+})

@@ -122,7 +122,7 @@ static double sum_in_gaps(const value_forest *of, const leaf_query *query, leaf 
   double sum = 0.0;
   for (size_t k = 0; k < in.kept; k++) {
     const double *gap = of->gap + 2 * (size_t)in.row[k];
-    if (z < gap[0] || z > gap[1]) continue;
+    if (z <= gap[0] || z > gap[1]) continue;
     const double mean = fmin(fmax(from + of->response[in.row[k]] * shrink, gap[0]), gap[1]);
     const double u = (z - mean) * rate;
     sum += exp(-0.5 * u * u) / mass_of_gap(mean, sd, gap[0], gap[1]);
@@ -189,7 +189,8 @@ static double mass_within(const pick_query *query, size_t i, const picked *kerne
   const double from = (fmax(low, kernel->low) - kernel->mean) / kernel->sd;
   const double to = (fmin(high, kernel->high) - kernel->mean) / kernel->sd;
   if (low < high) return interval_mass(from, to) / all;
-  return from <= to ? exp(-0.5 * from * from) / (sqrt(2.0 * acos(-1.0)) * kernel->sd * all) : 0.0;
+  if (low <= kernel->low || low > kernel->high) return 0.0;
+  return exp(-0.5 * from * from) / (sqrt(2.0 * acos(-1.0)) * kernel->sd * all);
 }
 
 /* Sums the masses of all kernels; returns the kernel at which the sum passes `target`, with the sum. */

@@ -26,7 +26,7 @@ int leaves_sound(const forest *of, size_t leaves);
 
 /* The kernels of a leaf keep its mean and its variance (West 1993): with mean m, variance v and width w, row r has the
  * kernel N(m + (response[r] - m) / sqrt(1 + w^2), v w^2 / (1 + w^2)), moved by the shift of the point. `pooled` is a
- * variance that counts as one more row of each leaf. With gaps, the kernel of row r lives between gap[2 r] and
+ * variance that counts as one more row of each leaf. With gaps, the kernel of row r lives in gap[2 r] < z <=
  * gap[2 r + 1] alone, and its mean is moved into this interval. points: by columns, n rows. */
 typedef struct {
   forest trees;
