@@ -10,7 +10,10 @@ fit_classes <- function(law, sample, j, heavy) {
   one <- list(classes = classes, share = tabulate(class, length(classes)) / length(class))
   if (length(classes) == 1 || j == 1) return(one)
   one <- fit_base(one, law, sample, j, class)
-  choose_prior(one, sample, class, grow_classes(law, sample, j, class, one))
+  tried <- lapply(law$min_leaf, function(least) {
+    choose_prior(one, sample, class, grow_classes(law, sample, j, class, one, least))
+  })
+  best_trial(tried)
 }
 
 # The base is a mixture of the shares of all rows, of an ordered probit model and of logistic regressions, weighted by
@@ -68,7 +71,7 @@ probit_shares <- function(one, shift) {
 
 # Splits are judged by the residuals of the classes, each with variance 1: of more than four classes by random linear
 # combinations of them, which are others for each tree.
-grow_classes <- function(law, sample, j, class, one) {
+grow_classes <- function(law, sample, j, class, one, least) {
   residual <- -one$own
   at <- cbind(seq_along(class), class)
   residual[at] <- residual[at] + 1
@@ -77,7 +80,7 @@ grow_classes <- function(law, sample, j, class, one) {
   own <- classes > most_responses
   if (classes == 2) residual <- residual[, 1, drop = FALSE]
   if (own) residual <- residual %*% draw_normal(classes, most_responses * law$trees, trees_key, stream = j)
-  grow_forest(sample$bins[, seq_len(j - 1), drop = FALSE], residual, seq_along(class), sample$bags, law$min_leaf,
+  grow_forest(sample$bins[, seq_len(j - 1), drop = FALSE], residual, seq_along(class), sample$bags, least,
               sample$cuts, list(of = class - 1L, expected = one$own), own)
 }
 
@@ -97,8 +100,10 @@ choose_prior <- function(one, sample, class, grown) {
     mean(log(shares[at]))
   }
   found <- vapply(leaf_priors, value, 0)
-  if (max(found) <= mean(log(one$own[some, , drop = FALSE][at]))) return(one)
-  c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, leaf_priors[which.max(found)])))
+  alone <- mean(log(one$own[some, , drop = FALSE][at]))
+  if (max(found) <= alone) return(c(one, list(value = alone)))
+  c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, leaf_priors[which.max(found)]),
+              value = max(found)))
 }
 
 # Rows of each class over what is expected of it [classes, leaves].

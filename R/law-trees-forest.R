@@ -4,7 +4,7 @@
 trees_key <- c(14L, 14L)
 
 # What is chosen out-of-bag is chosen on at most this many rows.
-most_rows_of_choice <- 1000L
+most_rows_of_choice <- 500L
 
 # How often each tree draws each row [n, trees]: independent Poisson variables with mean 1. Each row is left out by at
 # least one tree, and each tree draws at least one row.

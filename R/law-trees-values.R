@@ -94,9 +94,20 @@ fit_values <- function(law, sample, j, rows) {
   one$pooled <- one$spread^2
   one$gap <- gaps_of(one, y)
   bags <- filled_bags(sample$bags[rows, , drop = FALSE])
-  one$forest <- grow_forest(sample$bins[rows, before, drop = FALSE], one$response, order(one$response), bags,
-                            law$min_leaf, sample$cuts)$forest
-  choose_smoothing(law, j, sample$points[rows, , drop = FALSE], bags, one)
+  order <- order(one$response)
+  tried <- lapply(law$min_leaf, function(least) {
+    one$forest <- grow_forest(sample$bins[rows, before, drop = FALSE], one$response, order, bags, least,
+                              sample$cuts)$forest
+    choose_smoothing(law, j, sample$points[rows, , drop = FALSE], bags, one)
+  })
+  best_trial(tried)
+}
+
+# The trial with the largest out-of-bag likelihood.
+best_trial <- function(tried) {
+  best <- tried[[which.max(vapply(tried, `[[`, 0, "value"))]]
+  best$value <- NULL
+  best
 }
 
 # With so few values there are no trees.
@@ -143,6 +154,7 @@ choose_smoothing <- function(law, j, points, bags, one, rounds = 3L) {
   }
   one$width <- kernel_widths[width]
   one$backoff <- backoff_shares[share]
+  one$value <- value(width, share)
   one
 }
 

@@ -90,7 +90,8 @@
 law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges = NULL) {
   settings <- given_settings()
   check_count(trees, "trees", 2L)
-  check_count(min_leaf, "min_leaf", 1L)
+  if (length(min_leaf) == 0) check_count(min_leaf, "min_leaf", 1L)
+  for (least in min_leaf) check_count(least, "min_leaf", 1L)
   check_flag(linear, "linear")
   check_edges(edges)
   new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE,
@@ -158,34 +159,58 @@ trees_density <- function(law, points, threads, self = FALSE) {
   settled <- settle_points(law, points)
   bags <- if (self) draw_bags(nrow(points), law$trees)
   value <- numeric(nrow(points))
+  same <- rep(1L, nrow(points))
   for (j in seq_len(ncol(points))) {
-    value <- value + coordinate_density(law, j, points, settled, bags, threads)
+    heavy <- heavy_of(law$cells[[j]], cell_of(law$cells[[j]], points[, j]))
+    at <- if (self) seq_along(same) else first_of_keys(same, ifelse(heavy > 0, settled[, j], points[, j]))
+    some <- which(at == seq_along(at))
+    near <- coordinate_density(law, j, points[some, , drop = FALSE], settled[some, , drop = FALSE], heavy[some], bags,
+                               threads)
+    wide <- log_wide(law, j, points[, j])
+    near <- near[match(at, some)] * ifelse(heavy > 0, exp(wide), 1)
+    value <- value + mix_wide(near, wide)
+    if (!self) same <- first_of_keys(same, settled[, j])
   }
   matrix(value)
 }
 
-# Log-densities of coordinate j given those before it. bags: NULL, or those of the rows of the fit, which are the
-# points.
-coordinate_density <- function(law, j, points, settled, bags, threads) {
+# The first row with the same two keys. Draws within the cells of a row are often alike in all coordinates but a few,
+# and need only one walk through the trees.
+first_of_keys <- function(a, b) {
+  order <- order(a, b, method = "radix")
+  n <- length(a)
+  new <- c(TRUE, (a[order[-1]] != a[order[-n]] | b[order[-1]] != b[order[-n]]))[seq_len(n)]
+  first <- integer(n)
+  first[order] <- order[new][cumsum(new)]
+  first
+}
+
+# Densities of coordinate j given those before it, without the wide law; within a heavy cell, as multiples of the
+# density of the wide law. heavy: the heavy cell of each row, 0 for none. bags: NULL, or those of the rows of the fit,
+# which are the points.
+coordinate_density <- function(law, j, points, settled, heavy, bags, threads) {
   one <- law$coordinates[[j]]
   z <- points[, j]
-  cell <- cell_of(law$cells[[j]], z)
-  heavy <- heavy_of(law$cells[[j]], cell)
-  wide <- log_wide(law, j, z)
   shift <- linear_shift(one$values, settled)
   if (!is.null(bags)) {
     shift[heavy == 0] <- z[heavy == 0] - one$values$response
     shift[heavy > 0] <- 0
   }
-  near <- value_density(one$values, points, z, shift, if (!is.null(bags)) value_bags(bags, heavy), threads)
-  if (is.null(one$classes)) return(mix_wide(near, wide))
+  near <- numeric(length(z))
+  out <- which(heavy == 0)
+  if (length(out)) {
+    near[out] <- value_density(one$values, points[out, , drop = FALSE], z[out], shift[out],
+                               if (!is.null(bags)) value_bags(bags, heavy)[out, , drop = FALSE], threads)
+  }
+  if (is.null(one$classes)) return(near)
   shares <- class_shares(one$classes, points, settled, bags, threads, if (!is.null(bags)) one$classes$own)
-  near <- ifelse(heavy > 0, 0, near * share_of(shares, one$classes$classes, 0L))
+  near <- near * share_of(shares, one$classes$classes, 0L)
   held <- which(heavy > 0)
-  own <- cbind(seq_along(z), match(heavy, one$classes$classes, 1L))[held, , drop = FALSE]
-  own_share <- ifelse(heavy[held] %in% one$classes$classes, shares[own], 0)
-  near[held] <- near[held] + own_share * exp(wide[held]) / law$cells[[j]]$mass[cell[held]]
-  mix_wide(near, wide)
+  known <- match(heavy[held], one$classes$classes)
+  share <- shares[cbind(held, ifelse(is.na(known), 1L, known))]
+  mass <- law$cells[[j]]$mass[match(heavy[held], law$cells[[j]]$heavy)]
+  near[held] <- ifelse(is.na(known), 0, share) / mass
+  near
 }
 
 share_of <- function(shares, classes, class) {

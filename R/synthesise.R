@@ -148,7 +148,7 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
 usual_laws <- function(table) {
   edges <- score_edges(table$low, table$high)
   c(lapply(c("student", "local_covariance", "global"), our_law),
-    lapply(c(5L, 15L), function(least) law_trees(trees = 20, min_leaf = least, edges = edges)))
+    list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
 }
 
 # The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
