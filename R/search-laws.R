@@ -139,16 +139,33 @@ integrate_cells <- function(value, rows, cells) {
 
 # After the first fold these candidates go on: the best of each law, and all whose mean is below that of the best
 # candidate by at most this many nats plus two standard errors. The standard error is that of a mean of terms with
-# standard deviation 1.
+# standard deviation 1. With `paired`, a candidate must also be no worse than the best of its law by more than two
+# standard errors of the paired difference, because a search with many draws of each row has less time for each law.
 race_margin <- 0.2
 
-still_in_race <- function(specs, scores) {
+still_in_race <- function(specs, scores, paired = FALSE) {
   means <- colMeans(scores$value)
   means[is.na(means)] <- -Inf
-  each <- vapply(seq_along(specs), function(number) max(means[scores$spec == number], -Inf), 0)
+  columns <- vapply(seq_along(specs), function(number) {
+    own <- which(scores$spec == number)
+    if (length(own)) own[which.max(means[own])] else NA_integer_
+  }, 0L)
+  each <- ifelse(is.na(columns), -Inf, means[columns])
   law <- vapply(specs, `[[`, "", "law")
   of_law <- each == stats::ave(each, law, FUN = max) & each > -Inf
-  specs[of_law | each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))]
+  close <- each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))
+  if (paired) close[close] <- !beaten(scores$value, columns, of_law, law)[close]
+  specs[of_law | close]
+}
+
+# Which columns are below the best column of their law by more than two standard errors of the paired difference.
+beaten <- function(value, columns, of_law, law) {
+  vapply(seq_along(columns), function(number) {
+    best <- which(of_law & law == law[number])[1]
+    if (is.na(columns[number]) || is.na(best)) return(TRUE)
+    behind <- value[, columns[best]] - value[, columns[number]]
+    isTRUE(mean(behind) > 2 * stats::sd(behind) / sqrt(length(behind)))
+  }, NA)
 }
 
 # The scores of one candidate on several folds, stacked: the columns that all of these folds have.
@@ -157,7 +174,7 @@ score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(
   for (k in which_folds) {
     part <- score_candidate(z, folds != k, candidate, specs, setting)
     if (is.null(part)) return(NULL)
-    if (length(parts) == 0) specs <- still_in_race(specs, part)
+    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells))
     parts <- c(parts, list(part))
   }
   shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))

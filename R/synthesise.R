@@ -147,7 +147,8 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
 # The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
 usual_laws <- function(table) {
   edges <- score_edges(table$low, table$high)
-  c(lapply(c("student", "local_covariance", "global"), our_law),
+  local <- lapply(c(0.4, 0.7, 1.2), function(width) law_local_covariance(jitter = width, keep_moments = TRUE))
+  c(lapply(c("student", "global"), our_law), local,
     list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
 }
 
