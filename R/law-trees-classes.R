@@ -44,14 +44,17 @@ fit_base <- function(one, law, sample, j, class) {
 # shares would add up.
 calibration_factors <- function(shares, wanted, rounds = 20L) {
   factors <- rep(1, length(wanted))
-  for (round in seq_len(rounds)) factors <- factors * wanted / colMeans(calibrated(shares, factors))
+  for (round in seq_len(rounds)) {
+    change <- wanted / .colMeans(calibrated(shares, factors), nrow(shares), ncol(shares))
+    factors <- factors * change
+    if (max(abs(change - 1)) < 1e-6) break
+  }
   factors
 }
 
-calibrated <- function(shares, factors) {
-  shares <- sweep(shares, 2, factors, "*")
-  shares / rowSums(shares)
-}
+calibrated <- function(shares, factors) to_shares(shares * rep(factors, each = nrow(shares)))
+
+to_shares <- function(each) each / .rowSums(each, nrow(each), ncol(each))
 
 # Parts of less weight are dropped, because each takes time.
 least_base_weight <- 0.02
@@ -65,8 +68,7 @@ probit_shares <- function(one, shift) {
   }, numeric(length(shift)))
   shares <- matrix(shares, length(shift))
   if (one$classes[1] == 0L) shares <- cbind(pmax(1 - rowSums(shares), 0), shares)
-  shares <- shares + 1e-9
-  shares / rowSums(shares)
+  to_shares(shares + 1e-9)
 }
 
 # Splits are judged by the residuals of the classes, each with variance 1: of more than four classes by random linear
@@ -143,8 +145,8 @@ logistic_shares <- function(of, settled) {
 # ---- logistic regression ---------------------------------------------------------------------------------
 
 softmax <- function(eta) {
-  value <- exp(eta - do.call(pmax, as.data.frame(eta)))
-  value / rowSums(value)
+  largest <- do.call(pmax, lapply(seq_len(ncol(eta)), function(k) eta[, k]))
+  to_shares(exp(eta - largest))
 }
 
 # Multinomial logistic regression on a design, see designs_before(): slopes [., classes], levels, intercept, and `own`,

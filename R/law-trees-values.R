@@ -114,7 +114,7 @@ best_trial <- function(tried) {
 fewest_values <- 9L
 
 # The widths of kernels that are tried, in standard deviations of the leaf, and the shares of the back-off.
-kernel_widths <- c(0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.5)
+kernel_widths <- c(0.05, 0.12, 0.25, 0.5, 0.9, 1.5)
 backoff_shares <- c(0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 
 # No spread is smaller than this, in standard deviations of the coordinate.

@@ -47,7 +47,7 @@
 #' these indicators. Their shares of a row are nearly those without this row. The weights of the parts of \eqn{b} have
 #' the largest likelihood of the rows left out.
 #'
-#' The width \eqn{h_j} (eight values between 0.05 and 1.5), the share \eqn{e_j} (nine values between 0 and 0.9) and the
+#' The width \eqn{h_j} (six values between 0.05 and 1.5), the share \eqn{e_j} (nine values between 0 and 0.9) and the
 #' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated
 #' under the trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
