@@ -53,14 +53,17 @@ most_search_rows <- 1200L
 # and take less work.
 rows_of_five_folds <- 400L
 
+# At most `most` of n rows, at random.
+thinned_rows <- function(n, most) {
+  if (n <= most) return(seq_len(n))
+  sort(order(draw_uniform(n, 1, search_keys$thinning)[, 1])[seq_len(most)])
+}
+
 # The rows to search (at most most_search_rows), their folds, and the number of rows of the smallest training set.
 search_rows <- function(z, blocks) {
-  some <- seq_len(nrow(z))
-  if (nrow(z) > most_search_rows) {
-    some <- sort(order(draw_uniform(nrow(z), 1, search_keys$thinning)[, 1])[seq_len(most_search_rows)])
-    z <- z[some, , drop = FALSE]
-    blocks <- blocks[some]
-  }
+  some <- thinned_rows(nrow(z), most_search_rows)
+  z <- z[some, , drop = FALSE]
+  blocks <- blocks[some]
   folds <- make_folds(nrow(z), blocks, if (nrow(z) <= rows_of_five_folds) 5L else 3L)
   if (max(folds) < 2) {
     fail("`blocks`%s puts all rows of a class into one block; at least two are needed to calibrate.",
