@@ -114,7 +114,8 @@ heaped_margin <- function(x, values, counts, unit, ends) {
 }
 
 # The values that stand more often than a smooth distribution lets expect: by at least four standard errors, or, where
-# most values stand once, so often that chance has a probability below 1e-4.
+# most values stand once, so often that chance has a probability below 1e-4. A smooth distribution would also give rows
+# to the multiples of the unit that no row has.
 find_heaps <- function(values, counts, unit = NULL) {
   often <- which(counts >= 2)
   if (!length(often)) return(numeric())
@@ -122,17 +123,16 @@ find_heaps <- function(values, counts, unit = NULL) {
   padded <- function(x) c(rep(NA, k), x, rep(NA, k))
   around <- outer(often + k, setdiff(-k:k, 0), `+`)
   near <- matrix(padded(counts)[around], length(often))
-  # the upper quartile of the counts of the k values to each side
-  expected <- upper_quartiles(near)
+  at <- matrix(padded(values)[around], length(often))
+  spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
+  cells <- if (is.null(unit)) rep(Inf, length(often)) else spread / unit$size
+  # the upper quartile of the counts of the k values to each side, and the share of the cells there that have rows
+  usual <- upper_quartiles(near)
+  expected <- usual * pmin(rowSums(!is.na(near)) / cells, 1)
   heap <- counts[often] >= 4 & counts[often] > expected + 4 * sqrt(expected)
-  alone <- expected == 1 # most of the neighbours stand once, so the distance between them says how often to expect one
-  if (any(alone)) {
-    at <- matrix(padded(values)[around], length(often))[alone, , drop = FALSE]
-    spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
-    cells <- if (is.null(unit)) Inf else spread / unit$size
-    chance <- pmin(pmax(rowSums(near[alone, , drop = FALSE], na.rm = TRUE) / cells, 0.005), 1)
-    heap[alone] <- heap[alone] | stats::ppois(counts[often[alone]] - 1, chance, lower.tail = FALSE) < 1e-4
-  }
+  alone <- usual == 1 # most of the neighbours stand once, so the distance between them says how often to expect one
+  chance <- pmin(pmax(rowSums(near, na.rm = TRUE) / cells, 0.005), 1)
+  heap <- heap | alone & stats::ppois(counts[often] - 1, chance, lower.tail = FALSE) < 1e-4
   values[often[heap]]
 }
 
