@@ -106,13 +106,19 @@ synthesize <- function(x, ...) synthesise(x, ...)
 #' @rdname synthesise
 #' @export
 synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
-                               law = NULL, law_settings = list(), blocks = NULL, flow = NULL, density_floor = 0,
-                               quiet = FALSE, control = efs_control(), threads = NULL, progress = NULL, ...) {
+                               law = NULL, law_settings = list(), blocks = NULL, whole_blocks = FALSE, flow = NULL,
+                               density_floor = 0, quiet = FALSE, control = efs_control(), threads = NULL,
+                               progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
   settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
   check_flag(quiet, "quiet")
   check_progress(progress)
+  if (check_flag(whole_blocks, "whole_blocks")) {
+    call <- record_call(match.call(), "synthesise")
+    return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
+                             progress))
+  }
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
@@ -123,7 +129,11 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
 # A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
 fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
   threads <- threads_within(threads)
-  table <- settle_table(table, x)
+  fit_settled(settle_table(table, x), blocks, control, call, maker, began, threads, progress)
+}
+
+# The same for scores that are settled within their cells.
+fit_settled <- function(table, blocks, control, call, maker, began, threads, progress) {
   correlation <- score_correlation(table$points)
   control$scores <- TRUE
   control$cells <- search_cells(table, correlation)

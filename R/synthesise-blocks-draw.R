@@ -1,0 +1,135 @@
+# Draws of whole blocks: first rows, then row after row given the earlier ones.
+
+# Returns points [rows, sum(dims)] and block, number [rows], sorted by block.
+draw_blocks <- function(fit, n, threads, progress) {
+  key <- draw_key()
+  state <- first_rows(fit, n, key, threads, progress)
+  size <- state$values[[length(fit$table$names)]]
+  history <- list(sum = 0 * state$deviations, count = 0 * state$known)
+  points <- list(state$points)
+  block <- list(seq_len(n))
+  for (number in seq_len(max(size, 1L))[-1]) {
+    kept <- which(size[block[[number - 1L]]] >= number)
+    history <- lapply(Map(`+`, history, state[c("deviations", "known")]), function(x) x[kept, , drop = FALSE])
+    state <- next_rows(fit, state, kept, number, history, other_key(key, 8192L + number), threads)
+    block[[number]] <- block[[number - 1L]][kept]
+    points[[number]] <- state$points
+  }
+  number <- rep(seq_along(block), lengths(block))
+  block <- unlist(block)
+  order <- order(block, number)
+  list(points = do.call(rbind, points)[order, , drop = FALSE], block = block[order], number = number[order])
+}
+
+first_rows <- function(fit, n, key, threads, progress) {
+  law <- fit$laws$first
+  points <- matrix(law$middle, n, length(law$middle), byrow = TRUE)
+  if (!is.null(law$fit)) {
+    flow <- class_flows(law$fit)[[1]]
+    points[, law$at] <- draw_rows(flow, n, key, law$fit$control$backward, law$fit$control$density_floor, FALSE, threads,
+                                  progress)$points
+  }
+  row_state(fit, points, 1L)
+}
+
+# What the next rows need to know of these: points, low and high [n, sum(dims)], values (a list of columns), and
+# deviations and known, see fit_shift().
+row_state <- function(fit, points, number) {
+  columns <- fit$laws$columns
+  template <- fit$table
+  points[, columns$number] <- number_score(template, number)
+  values <- decode_columns(points, template)
+  read <- encode_mixed(new_frame(values, template$names, nrow(points)), template, "x")
+  low <- unname(read$low)
+  high <- unname(read$high)
+  c(list(points = points, low = low, high = high, values = values), row_deviations(fit, low, high, number))
+}
+
+number_score <- function(template, number) {
+  column <- template$columns[[template$of[length(template$names) - 1L]]]
+  range <- score_range(column$state$margin, as.double(number))
+  cell_middles(range[, 1], range[, 2])
+}
+
+row_deviations <- function(fit, low, high, number) {
+  columns <- fit$laws$columns
+  middle <- cell_middles(low, high)
+  known <- !is_whole_line(low, high)[, columns$before, drop = FALSE]
+  if (is.null(fit$laws$model)) return(list(deviations = 0 * known, known = known, start = NULL))
+  start <- shift_design(fit$laws$model, middle[, columns$constant, drop = FALSE], rep(number, nrow(low)))
+  mean <- predict_ridge(fit$laws$model$mean, start)
+  list(deviations = known * (middle[, columns$before, drop = FALSE] - mean), known = known)
+}
+
+# The rows after those of `state` that are kept. history: sums over all rows before the new ones.
+next_rows <- function(fit, state, kept, number, history, key, threads) {
+  columns <- fit$laws$columns
+  law <- fit$laws$step
+  state <- c(lapply(state[c("points", "low", "high", "deviations")], function(x) x[kept, , drop = FALSE]),
+             list(values = lapply(state$values, take, kept)))
+  box <- step_box(fit, state, number)
+  shift <- step_shift(fit, state, number, history)
+  at <- new_columns(columns)[columns$shifted]
+  box <- to_shifted(box, at, shift, fit$laws$model$scale)
+  drawn <- matrix(law$middle, length(kept), length(law$middle), byrow = TRUE)
+  if (!is.null(law$fit)) {
+    found <- flow_within(class_flows(law$fit)[[1]], box$low[, law$at, drop = FALSE], box$high[, law$at, drop = FALSE],
+                         law$fit$correlation, key, threads)
+    drawn[, law$at] <- found$points
+  }
+  if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
+  drawn <- drawn[, new_columns(columns), drop = FALSE]
+  points <- state$points
+  points[, columns$now] <- drawn[, seq_along(columns$now)]
+  points <- add_gaps(fit, points, state$values, drawn[, length(columns$now) + columns$gap, drop = FALSE])
+  row_state(fit, points, number)
+}
+
+# The ends of what the next rows may be: what is known of the earlier row, and the whole line for the new scores, except
+# for those whose order is kept by a choice among few values.
+step_box <- function(fit, state, number) {
+  columns <- fit$laws$columns
+  own <- number_cell(fit$table, number)
+  n <- nrow(state$low)
+  ends <- function(known, k, open) {
+    new <- matrix(open, n, length(columns$now) + length(columns$gap))
+    cbind(known[, columns$constant, drop = FALSE], rep(own[k], n), known[, columns$before, drop = FALSE], new)
+  }
+  box <- list(low = ends(state$low, 1L, -largest_score), high = ends(state$high, 2L, largest_score))
+  for (j in fit$order$box) {
+    k <- cumsum(fit$table$dims)[j]
+    now <- new_columns(columns)[match(k, columns$now)]
+    rises <- fit$order$sign[j] > 0
+    from <- if (rises == fit$order$strict[j]) state$high[, k] else state$low[, k]
+    box[[if (rises) "low" else "high"]][, now] <- from
+  }
+  box
+}
+
+number_cell <- function(template, number) {
+  column <- template$columns[[template$of[length(template$names) - 1L]]]
+  score_range(column$state$margin, as.double(number))
+}
+
+step_shift <- function(fit, state, number, history) {
+  model <- fit$laws$model
+  if (is.null(model)) return(matrix(0, nrow(state$low), 0))
+  middle <- cell_middles(state$low, state$high)
+  start <- shift_design(model, middle[, fit$laws$columns$constant, drop = FALSE], rep(number, nrow(middle)))
+  effect <- block_effects(history$sum, history$count, model$correlation)
+  predict_ridge(model$step, cbind(start, state$deviations, effect))
+}
+
+# Columns that rise or fall: the value of the earlier row plus the gap.
+add_gaps <- function(fit, points, values, gaps) {
+  if (!length(fit$order$gap)) return(points)
+  drawn <- decode_columns(gaps, fit$gaps)
+  for (i in seq_along(fit$order$gap)) {
+    j <- fit$order$gap[i]
+    column <- fit$table$columns[[fit$table$of[j]]]
+    numbers <- column_code(column)$number(values[[j]], column$state) + drawn[[i]]
+    range <- score_range(column$state$margin, numbers)
+    points[, cumsum(fit$table$dims)[j]] <- cell_middles(range[, 1], range[, 2])
+  }
+  points
+}

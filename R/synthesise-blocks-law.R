@@ -1,0 +1,119 @@
+# The two laws of blocks: that of the first rows, and that of each further row given the earlier ones.
+
+# read: what read_blocks() returns. Returns first and step, the two laws. A law is a list of
+#   fit    a fit of scores; NULL: nothing varies
+#   at     which of the columns of its matrix of scores vary and are in the fit
+#   middle the scores of the others, which have the same cell in all rows
+# The matrix of the first law has the coordinates of the table, that of the second is described at step_columns().
+fit_block_laws <- function(read, control, call, began, threads, progress) {
+  table <- read$table
+  own <- missing_coordinates(table$template)
+  columns <- step_columns(read)
+  first <- which(read$number == 1)
+  fit <- function(scores, own, rows) {
+    fit_block_law(scores, own, read$block[rows], control, call, began, threads, progress)
+  }
+  scores <- pick_scores(table, first)
+  scores$points[, columns$number] <- scores$low[, columns$number] <- scores$high[, columns$number] <- 0
+  later <- which(read$number > 1)
+  step <- step_scores(table, read$gaps, columns, later)
+  shifted <- shift_scores(step, columns, read, later)
+  list(first = fit(scores, own, first), columns = columns, model = shifted$model,
+       step = fit(shifted$scores, step_owners(own, columns), later))
+}
+
+# The columns of the matrix of scores of the second law: constant, number, before and now are coordinates of the table,
+# those of `before` in the earlier row. gap [g]: coordinates of the gaps. shifted: the columns of now and gap, counted
+# together, from which the linear model is subtracted.
+step_columns <- function(read) {
+  template <- read$table$template
+  d <- sum(template$dims)
+  constant <- which(read$constant)
+  number <- cumsum(template$dims)[length(template$names) - 1L]
+  before <- setdiff(seq_len(d), c(constant, number))
+  rising <- cumsum(template$dims)[read$order$gap]
+  columns <- list(constant = constant, number = number, before = before, now = setdiff(before, rising),
+                  gap = seq_len(if (is.null(read$gaps)) 0L else sum(read$gaps$template$dims)))
+  columns$shifted <- which(c(are_smooth(read$table)[columns$now], if (length(columns$gap)) are_smooth(read$gaps)))
+  columns
+}
+
+# Whether no value of a coordinate has a large probability. The linear model is for such coordinates.
+largest_atom <- 0.2
+
+are_smooth <- function(scores) {
+  mass <- stats::pnorm(scores$high) - stats::pnorm(scores$low)
+  mass[is_whole_line(scores$low, scores$high)] <- 0
+  apply(mass, 2, max) < largest_atom
+}
+
+step_scores <- function(table, gaps, columns, rows) {
+  stats::setNames(lapply(scores_of, function(part) {
+    x <- unname(table[[part]])
+    cbind(x[rows, c(columns$constant, columns$number), drop = FALSE], x[rows - 1L, columns$before, drop = FALSE],
+          x[rows, columns$now, drop = FALSE], if (length(columns$gap)) unname(gaps[[part]]))
+  }), scores_of)
+}
+
+scores_of <- c("points", "low", "high")
+
+pick_scores <- function(table, rows) {
+  stats::setNames(lapply(scores_of, function(part) unname(table[[part]])[rows, , drop = FALSE]), scores_of)
+}
+
+# [columns]: for each column the one that says whether it is missing.
+step_owners <- function(own, columns) {
+  constant <- match(own[columns$constant], columns$constant)
+  before <- match(own[columns$before], columns$before) + length(columns$constant) + 1L
+  now <- match(own[columns$now], columns$now) + length(columns$constant) + 1L + length(columns$before)
+  c(constant, NA, before, now, rep(NA_integer_, length(columns$gap)))
+}
+
+# Where the columns of now and gap stand in the matrix.
+new_columns <- function(columns) {
+  length(columns$constant) + 1L + length(columns$before) + seq_len(length(columns$now) + length(columns$gap))
+}
+
+# The scores of the second law less the linear model of the columns `shifted`, in units of its errors.
+shift_scores <- function(scores, columns, read, rows) {
+  at <- new_columns(columns)[columns$shifted]
+  if (!length(at)) return(list(scores = scores, model = NULL))
+  aims <- scores$points[, at, drop = FALSE]
+  aims[is_whole_line(scores$low[, at, drop = FALSE], scores$high[, at, drop = FALSE])] <- NA
+  table <- read$table
+  middle <- cell_middles(unname(table$low), unname(table$high))
+  known <- !is_whole_line(unname(table$low), unname(table$high))[, columns$before, drop = FALSE]
+  found <- fit_shift(middle[, columns$constant, drop = FALSE], middle[, columns$before, drop = FALSE], known,
+                     read$block, read$number, aims, rows)
+  list(scores = to_shifted(scores, at, found$shift, found$model$scale), model = found$model)
+}
+
+# Scores and ends of cells relative to a shift [n, columns]. Ends of the line stay where they are.
+to_shifted <- function(scores, at, shift, scale) {
+  if (!length(at)) return(scores)
+  lapply(scores, function(x) {
+    part <- x[, at, drop = FALSE]
+    moved <- sweep(part - shift, 2, scale, "/")
+    ends <- is.na(part) | abs(part) >= largest_score
+    moved[ends] <- part[ends]
+    x[, at] <- moved
+    x
+  })
+}
+
+fit_block_law <- function(scores, own, blocks, control, call, began, threads, progress) {
+  one <- function(k) {
+    low <- scores$low[, k]
+    all(low == low[1]) && all(scores$high[, k] == scores$high[1, k])
+  }
+  at <- which(!vapply(seq_len(ncol(scores$low)), one, NA))
+  middle <- cell_middles(scores$low[1, ], scores$high[1, ])
+  if (!length(at)) return(list(fit = NULL, at = at, middle = middle))
+  part <- lapply(scores, function(x) x[, at, drop = FALSE])
+  n <- nrow(part$low)
+  part$points <- settle_scores(part$points, part$low, part$high, match(own[at], at))
+  table <- c(part, list(margin = numeric(n), group = factor(rep("all", n)), grouped = FALSE,
+                        template = list(scores = TRUE)))
+  fit <- fit_settled(table, if (anyDuplicated(blocks)) blocks, control, call, "synthesise", began, threads, progress)
+  list(fit = fit, at = at, middle = middle)
+}
