@@ -42,7 +42,7 @@ row_state <- function(fit, points, number) {
   read <- encode_mixed(new_frame(values, template$names, nrow(points)), template, "x")
   low <- unname(read$low)
   high <- unname(read$high)
-  c(list(points = points, low = low, high = high, values = values), row_deviations(fit, low, high, number))
+  c(list(points = points, low = low, high = high, values = values), row_deviations(fit, low, high, values, number))
 }
 
 number_score <- function(template, number) {
@@ -51,14 +51,14 @@ number_score <- function(template, number) {
   cell_middles(range[, 1], range[, 2])
 }
 
-row_deviations <- function(fit, low, high, number) {
+row_deviations <- function(fit, low, high, values, number) {
   columns <- fit$laws$columns
-  middle <- cell_middles(low, high)
+  levels <- row_levels(low, high, values, columns, fit$laws$scales, fit$table)
   known <- !is_whole_line(low, high)[, columns$before, drop = FALSE]
-  if (is.null(fit$laws$model)) return(list(deviations = 0 * known, known = known, start = NULL))
-  start <- shift_design(fit$laws$model, middle[, columns$constant, drop = FALSE], rep(number, nrow(low)))
-  mean <- predict_ridge(fit$laws$model$mean, start)
-  list(deviations = known * (middle[, columns$before, drop = FALSE] - mean), known = known)
+  if (is.null(fit$laws$model)) return(list(deviations = 0 * known, known = known))
+  start <- shift_design(fit$laws$model, cell_middles(low, high)[, columns$constant, drop = FALSE],
+                        rep(number, nrow(low)))
+  list(deviations = known * (levels - predict_ridge(fit$laws$model$mean, start)), known = known)
 }
 
 # The rows after those of `state` that are kept. history: sums over all rows before the new ones.
@@ -80,13 +80,17 @@ next_rows <- function(fit, state, kept, number, history, key, threads) {
   if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
   drawn <- drawn[, new_columns(columns), drop = FALSE]
   points <- state$points
+  for (scale in fit$laws$scales) {
+    now <- match(scale$at, columns$now)
+    drawn[, now] <- unscale(scale, drawn[, now], fit$table)
+  }
   points[, columns$now] <- drawn[, seq_along(columns$now)]
   points <- add_gaps(fit, points, state$values, drawn[, length(columns$now) + columns$gap, drop = FALSE])
   row_state(fit, points, number)
 }
 
 # The ends of what the next rows may be: what is known of the earlier row, and the whole line for the new scores, except
-# for those whose order is kept by a choice among few values.
+# for those with ends on their scale, and those whose order is kept by a choice among few values.
 step_box <- function(fit, state, number) {
   columns <- fit$laws$columns
   own <- number_cell(fit$table, number)
@@ -96,6 +100,15 @@ step_box <- function(fit, state, number) {
     cbind(known[, columns$constant, drop = FALSE], rep(own[k], n), known[, columns$before, drop = FALSE], new)
   }
   box <- list(low = ends(state$low, 1L, -largest_score), high = ends(state$high, 2L, largest_score))
+  # a narrow cell of what is known is its middle
+  narrow <- stats::pnorm(box$high) - stats::pnorm(box$low) < narrow_cell
+  box$low[narrow] <- box$high[narrow] <- cell_middles(box$low, box$high)[narrow]
+  for (scale in fit$laws$scales) {
+    now <- new_columns(columns)[match(scale$at, columns$now)]
+    both <- scale_ends(scale, fit$table)
+    box$low[, now] <- both[1]
+    box$high[, now] <- both[2]
+  }
   for (j in fit$order$box) {
     k <- cumsum(fit$table$dims)[j]
     now <- new_columns(columns)[match(k, columns$now)]
@@ -105,6 +118,8 @@ step_box <- function(fit, state, number) {
   }
   box
 }
+
+narrow_cell <- 0.02
 
 number_cell <- function(template, number) {
   column <- template$columns[[template$of[length(template$names) - 1L]]]

@@ -9,16 +9,16 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   table <- read$table
   own <- missing_coordinates(table$template)
   columns <- step_columns(read)
-  first <- which(read$number == 1)
   fit <- function(scores, own, rows) {
     fit_block_law(scores, own, read$block[rows], control, call, began, threads, progress)
   }
+  first <- which(read$number == 1)
+  later <- which(read$number > 1)
   scores <- pick_scores(table, first)
   scores$points[, columns$number] <- scores$low[, columns$number] <- scores$high[, columns$number] <- 0
-  later <- which(read$number > 1)
-  step <- step_scores(table, read$gaps, columns, later)
-  shifted <- shift_scores(step, columns, read, later)
-  list(first = fit(scores, own, first), columns = columns, model = shifted$model,
+  scales <- choose_scales(read, columns, later)
+  shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
+  list(first = fit(scores, own, first), columns = columns, scales = scales, model = shifted$model,
        step = fit(shifted$scores, step_owners(own, columns), later))
 }
 
@@ -47,12 +47,19 @@ are_smooth <- function(scores) {
   apply(mass, 2, max) < largest_atom
 }
 
-step_scores <- function(table, gaps, columns, rows) {
-  stats::setNames(lapply(scores_of, function(part) {
+step_scores <- function(read, columns, scales, rows) {
+  table <- read$table
+  scores <- stats::setNames(lapply(scores_of, function(part) {
     x <- unname(table[[part]])
     cbind(x[rows, c(columns$constant, columns$number), drop = FALSE], x[rows - 1L, columns$before, drop = FALSE],
-          x[rows, columns$now, drop = FALSE], if (length(columns$gap)) unname(gaps[[part]]))
+          x[rows, columns$now, drop = FALSE], if (length(columns$gap)) unname(read$gaps[[part]]))
   }), scores_of)
+  for (scale in scales) {
+    at <- new_columns(columns)[match(scale$at, columns$now)]
+    y <- scale_values(scale, take(read$rows[[scale$column]], rows), table$template)
+    for (part in scores_of) scores[[part]][, at] <- y[[part]]
+  }
+  scores
 }
 
 scores_of <- c("points", "low", "high")
@@ -75,17 +82,27 @@ new_columns <- function(columns) {
 }
 
 # The scores of the second law less the linear model of the columns `shifted`, in units of its errors.
-shift_scores <- function(scores, columns, read, rows) {
+shift_scores <- function(scores, columns, scales, read, rows) {
   at <- new_columns(columns)[columns$shifted]
   if (!length(at)) return(list(scores = scores, model = NULL))
   aims <- scores$points[, at, drop = FALSE]
   aims[is_whole_line(scores$low[, at, drop = FALSE], scores$high[, at, drop = FALSE])] <- NA
-  table <- read$table
-  middle <- cell_middles(unname(table$low), unname(table$high))
-  known <- !is_whole_line(unname(table$low), unname(table$high))[, columns$before, drop = FALSE]
-  found <- fit_shift(middle[, columns$constant, drop = FALSE], middle[, columns$before, drop = FALSE], known,
-                     read$block, read$number, aims, rows)
-  list(scores = to_shifted(scores, at, found$shift, found$model$scale), model = found$model)
+  low <- unname(read$table$low)
+  high <- unname(read$table$high)
+  found <- fit_shift(cell_middles(low, high)[, columns$constant, drop = FALSE],
+                     row_levels(low, high, read$rows, columns, scales, read$table$template),
+                     !is_whole_line(low, high)[, columns$before, drop = FALSE], read$block, read$number, aims, rows)
+  list(scores = to_shifted(scores, at, found$shift, found$model$scale), model = found$model, error = found$error)
+}
+
+# [n, before]: the middles of the varying scores, those of columns with a scale on this scale, 0 where values are missing.
+row_levels <- function(low, high, values, columns, scales, template) {
+  middle <- cell_middles(low, high)[, columns$before, drop = FALSE]
+  for (scale in scales) {
+    y <- scale_values(scale, values[[scale$column]], template)$points
+    middle[, match(scale$at, columns$before)] <- ifelse(is.na(y), 0, y)
+  }
+  middle
 }
 
 # Scores and ends of cells relative to a shift [n, columns]. Ends of the line stay where they are.

@@ -16,21 +16,19 @@ is_whole_line <- function(low, high) low <= -largest_score & high >= largest_sco
 # correlation r within blocks, k r / (1 + (k - 1) r) times their mean. constant, varying [n, .]: middles. known [n, .]:
 # which of the varying are known. next: rows with an earlier one. aims [next, q]: scores of these rows, NA if missing.
 fit_shift <- function(constant, varying, known, block, number, aims, following) {
-  dummies <- which(tabulate(number) >= least_rows_of_number)
-  model <- list(dummies = dummies)
+  model <- list(dummies = which(tabulate(number) >= least_rows_of_number))
   start <- shift_design(model, constant, number)
-  model$mean <- fit_ridge(start, varying, known)
+  model$mean <- fit_ridge(start, varying, known)$model
   deviations <- known * (varying - predict_ridge(model$mean, start))
   model$correlation <- block_correlations(deviations, known, block)
-  history <- block_history(deviations, known, block)
-  features <- shift_features(model, start, deviations, history, following)
-  model$step <- fit_ridge(features, aims, !is.na(aims))
-  fitted <- predict_ridge(model$step, features)
+  features <- shift_features(model, start, deviations, block_history(deviations, known, block), following)
   told <- !is.na(aims)
-  fitted[told] <- (aims - model$step$left_out)[told]
-  model$scale <- sqrt(colMeans(model$step$left_out^2, na.rm = TRUE))
-  model$step$left_out <- model$mean$left_out <- NULL
-  list(model = model, shift = fitted)
+  step <- fit_ridge(features, aims, told)
+  model$step <- step$model
+  model$scale <- sqrt(colMeans(step$residual^2, na.rm = TRUE))
+  shift <- predict_ridge(model$step, features)
+  shift[told] <- (aims - step$residual)[told]
+  list(model = model, shift = shift, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
 }
 
 # A row number has a mean of its own if at least this many blocks have it.
@@ -84,44 +82,48 @@ intraclass <- function(x, block, most = 0.99) {
 }
 
 # Ridge regressions of the columns of y on x, whose penalty makes the squared errors of left-out rows least. known:
-# which of y are known. left_out [n, q]: the errors of each row by the regression without it, NA if y is not known.
+# which of y are known. Returns model; left_out [n, q], the errors of each row by the regression without it; and
+# residual [n, q], which have the variance of the errors. Both are NA if y is not known.
 fit_ridge <- function(x, y, known) {
   centre <- colMeans(x)
   spread <- sqrt(colMeans(sweep(x, 2, centre)^2))
   spread[spread < 1e-8] <- Inf
   x <- sweep(sweep(x, 2, centre), 2, spread, "/")
   coefficients <- matrix(0, ncol(x) + 1, ncol(y))
-  left_out <- matrix(NA_real_, nrow(y), ncol(y))
+  left_out <- residual <- matrix(NA_real_, nrow(y), ncol(y))
   for (pattern in split(seq_len(ncol(y)), apply(known, 2, function(one) paste(which(!one), collapse = " ")))) {
     rows <- which(known[, pattern[1]])
     found <- ridge_columns(x[rows, , drop = FALSE], y[rows, pattern, drop = FALSE])
     coefficients[, pattern] <- found$coefficients
     left_out[rows, pattern] <- found$left_out
+    residual[rows, pattern] <- found$residual
   }
-  list(centre = centre, spread = spread, coefficients = coefficients, left_out = left_out)
+  list(model = list(centre = centre, spread = spread, coefficients = coefficients), left_out = left_out,
+       residual = residual)
 }
 
 ridge_penalties <- c(0.5, 2, 8, 32, 128, 512, 2048, 8192)
 
 ridge_columns <- function(x, y) {
+  n <- nrow(x)
   middle <- colMeans(x)
   level <- colMeans(y)
+  y <- sweep(y, 2, level)
   parts <- svd(sweep(x, 2, middle))
-  n <- nrow(x)
-  turned <- crossprod(parts$u, sweep(y, 2, level))
-  tried <- lapply(ridge_penalties, function(penalty) {
-    share <- parts$d^2 / (parts$d^2 + penalty)
-    leverage <- pmin(drop(parts$u^2 %*% share) + 1 / n, 0.99)
-    (sweep(y, 2, level) - parts$u %*% (share * turned)) / (1 - leverage)
+  turned <- crossprod(parts$u, y)
+  left <- lapply(ridge_penalties, function(penalty) {
+    1 - pmin(drop(parts$u^2 %*% (parts$d^2 / (parts$d^2 + penalty))) + 1 / n, 0.99)
   })
-  error <- matrix(vapply(tried, function(one) colSums(one^2), numeric(ncol(y))), ncol(y))
+  residual <- lapply(ridge_penalties, function(penalty) y - parts$u %*% (parts$d^2 / (parts$d^2 + penalty) * turned))
+  error <- matrix(mapply(function(e, free) colSums((e / free)^2), residual, left), ncol(y))
   best <- max.col(-error, ties.method = "last")
-  slopes <- vapply(seq_len(ncol(y)), function(k) {
+  slopes <- matrix(vapply(seq_along(best), function(k) {
     drop(parts$v %*% (parts$d / (parts$d^2 + ridge_penalties[best[k]]) * turned[, k]))
-  }, numeric(ncol(x)))
-  slopes <- matrix(slopes, ncol(x))
-  list(coefficients = rbind(level - drop(middle %*% slopes), slopes),
-       left_out = matrix(vapply(seq_len(ncol(y)), function(k) tried[[best[k]]][, k], numeric(n)), n))
+  }, numeric(ncol(x))), ncol(x))
+  each <- function(power) {
+    matrix(vapply(seq_along(best), function(k) residual[[best[k]]][, k] / left[[best[k]]]^power, numeric(n)), n)
+  }
+  list(coefficients = rbind(level - drop(middle %*% slopes), slopes), left_out = each(1), residual = each(0.5))
 }
 
 predict_ridge <- function(model, x) {

@@ -3,6 +3,7 @@
 # A list of
 #   table     what read_mixed() reads of the rows, sorted by block, with a column for the number of the row in its block
 #             and one for the size of the block; settled
+#   rows      these rows, a data frame
 #   gaps      the same for the differences of the columns `order$gap` from one row to the next; NULL: there are none
 #   block, number [n]  the block of each sorted row, and its number there
 #   order     columns that rise or fall within every block: gap and box are numbers of columns, sign [p] is 1 or -1,
@@ -28,7 +29,7 @@ read_blocks <- function(x, blocks, columns, id, constraints, combine) {
   table <- settle_table(table, sorted)
   order <- ordered_columns(sorted, table$template, block)
   if (is.null(label$label$name)) label$label$name <- free_name("block", names(x))
-  list(table = table, gaps = read_gaps(sorted, table$template, block, order), block = block, number = number,
+  list(table = table, rows = sorted, gaps = read_gaps(sorted, table$template, block, order), block = block, number = number,
        order = order, constant = constant_coordinates(table, block), label = label$label, form = form_of(x))
 }
 
