@@ -119,8 +119,6 @@ step_box <- function(fit, state, number) {
   box
 }
 
-narrow_cell <- 0.02
-
 number_cell <- function(template, number) {
   column <- template$columns[[template$of[length(template$names) - 1L]]]
   score_range(column$state$margin, as.double(number))

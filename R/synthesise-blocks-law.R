@@ -34,17 +34,19 @@ step_columns <- function(read) {
   rising <- cumsum(template$dims)[read$order$gap]
   columns <- list(constant = constant, number = number, before = before, now = setdiff(before, rising),
                   gap = seq_len(if (is.null(read$gaps)) 0L else sum(read$gaps$template$dims)))
-  columns$shifted <- which(c(are_smooth(read$table)[columns$now], if (length(columns$gap)) are_smooth(read$gaps)))
+  columns$shifted <- which(c(are_linear(template)[columns$now], rep(TRUE, length(columns$gap))))
   columns
 }
 
-# Whether no value of a coordinate has a large probability. The linear model is for such coordinates.
-largest_atom <- 0.2
-
-are_smooth <- function(scores) {
-  mass <- stats::pnorm(scores$high) - stats::pnorm(scores$low)
-  mass[is_whole_line(scores$low, scores$high)] <- 0
-  apply(mass, 2, max) < largest_atom
+# [coordinates]: whether a linear model describes a coordinate. It does not for three and more levels without order.
+are_linear <- function(template) {
+  several <- vapply(template$columns, function(column) {
+    column_code(column)$name == "nominal" && length(column$state$order) > 2
+  }, NA)[template$of]
+  owner <- rep(seq_along(template$of), template$dims)
+  own <- cumsum(template$dims)[owner] == seq_along(owner)
+  tells_missing <- own & !vapply(template$columns, function(one) is.null(one[["missing"]]), NA)[template$of][owner]
+  !several[owner] | tells_missing
 }
 
 step_scores <- function(read, columns, scales, rows) {
@@ -89,9 +91,12 @@ shift_scores <- function(scores, columns, scales, read, rows) {
   aims[is_whole_line(scores$low[, at, drop = FALSE], scores$high[, at, drop = FALSE])] <- NA
   low <- unname(read$table$low)
   high <- unname(read$table$high)
-  found <- fit_shift(cell_middles(low, high)[, columns$constant, drop = FALSE],
+  part <- function(x) x[, at, drop = FALSE]
+  found <- settle_shift(cell_middles(low, high)[, columns$constant, drop = FALSE],
                      row_levels(low, high, read$rows, columns, scales, read$table$template),
-                     !is_whole_line(low, high)[, columns$before, drop = FALSE], read$block, read$number, aims, rows)
+                     !is_whole_line(low, high)[, columns$before, drop = FALSE], read$block, read$number, aims, part(scores$low), part(scores$high),
+                        rows)
+  scores$points[, at] <- found$aims
   list(scores = to_shifted(scores, at, found$shift, found$model$scale), model = found$model, error = found$error)
 }
 

@@ -27,15 +27,14 @@ choose_scales <- function(read, columns, later) {
 # The coordinates of columns of numbers with many values, none of which is frequent.
 scalable_columns <- function(read, columns) {
   template <- read$table$template
-  smooth <- columns$now[columns$shifted[columns$shifted <= length(columns$now)]]
   owner <- rep(seq_along(template$of), template$dims)
   Filter(function(at) {
     j <- owner[at]
     column <- template$columns[[template$of[j]]]
-    values <- if (j <= ncol(read$rows)) read$rows[[j]]
-    first <- at == cumsum(template$dims)[j] - template$dims[j] + 1L
-    first && !is.null(values) && is_measured(column_code(column)) && length(unique(values)) > least_scaled_values
-  }, smooth)
+    if (j > ncol(read$rows) || at != cumsum(template$dims)[j] - template$dims[j] + 1L) return(FALSE)
+    counts <- table(value_words(read$rows[[j]]))
+    is_measured(column_code(column)) && length(counts) > least_scaled_values && max(counts) < 0.2 * sum(counts)
+  }, columns$now)
 }
 
 least_scaled_values <- 20L

@@ -26,10 +26,36 @@ fit_shift <- function(constant, varying, known, block, number, aims, following) 
   step <- fit_ridge(features, aims, told)
   model$step <- step$model
   model$scale <- sqrt(colMeans(step$residual^2, na.rm = TRUE))
-  shift <- predict_ridge(model$step, features)
+  fitted <- shift <- predict_ridge(model$step, features)
   shift[told] <- (aims - step$residual)[told]
-  list(model = model, shift = shift, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
+  list(model = model, shift = shift, fitted = fitted, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
 }
+
+# The same for aims with cells [low, high], within which they are drawn given the linear model, which is then fitted anew.
+# Returns the drawn aims, too.
+settle_shift <- function(constant, varying, known, block, number, aims, low, high, following) {
+  fit <- function() fit_shift(constant, varying, known, block, number, aims, following)
+  found <- fit()
+  wide <- which(colSums(!is.na(aims) & stats::pnorm(high) - stats::pnorm(low) > narrow_cell) > 0)
+  for (round in seq_len(if (length(wide)) shift_rounds else 0L)) {
+    u <- draw_uniform(nrow(aims), ncol(aims), c(shift_key, round))
+    for (j in wide) {
+      rows <- which(!is.na(aims[, j]) & high[, j] > low[, j])
+      mean <- found$fitted[rows, j]
+      scale <- found$model$scale[j]
+      z <- mean + scale * truncated_normal((low[rows, j] - mean) / scale, (high[rows, j] - mean) / scale, u[rows, j])
+      aims[rows, j] <- as_normal(z, low[rows, j], high[rows, j])
+    }
+    found <- fit()
+  }
+  c(found, list(aims = aims))
+}
+
+shift_rounds <- 10L
+shift_key <- 1818L
+
+# A cell of less probability than this counts as its middle.
+narrow_cell <- 0.02
 
 # A row number has a mean of its own if at least this many blocks have it.
 least_rows_of_number <- 10L
