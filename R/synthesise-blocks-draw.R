@@ -64,51 +64,61 @@ row_deviations <- function(fit, low, high, values, number) {
 # The rows after those of `state` that are kept. history: sums over all rows before the new ones.
 next_rows <- function(fit, state, kept, number, history, key, threads) {
   columns <- fit$laws$columns
-  law <- fit$laws$step
   state <- c(lapply(state[c("points", "low", "high", "deviations")], function(x) x[kept, , drop = FALSE]),
              list(values = lapply(state$values, take, kept)))
-  box <- step_box(fit, state, number)
-  shift <- step_shift(fit, state, number, history)
-  at <- new_columns(columns)[columns$shifted]
-  box <- to_shifted(box, at, shift, fit$laws$model$scale)
-  drawn <- matrix(law$middle, length(kept), length(law$middle), byrow = TRUE)
-  if (!is.null(law$fit)) {
-    found <- flow_within(class_flows(law$fit)[[1]], box$low[, law$at, drop = FALSE], box$high[, law$at, drop = FALSE],
-                         law$fit$correlation, key, threads)
-    drawn[, law$at] <- found$points
-  }
-  if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
-  drawn <- drawn[, new_columns(columns), drop = FALSE]
-  points <- state$points
+  drawn <- draw_step(fit, step_box(fit, state, number), step_shift(fit, state, number, history), key, threads)
   for (scale in fit$laws$scales) {
     now <- match(scale$at, columns$now)
     drawn[, now] <- unscale(scale, drawn[, now], fit$table)
   }
+  points <- state$points
   points[, columns$now] <- drawn[, seq_along(columns$now)]
   points <- add_gaps(fit, points, state$values, drawn[, length(columns$now) + columns$gap, drop = FALSE])
   row_state(fit, points, number)
 }
 
-# The ends of what the next rows may be: what is known of the earlier row, and the whole line for the new scores, except
-# for those with ends on their scale, and those whose order is kept by a choice among few values.
+# Scores of the columns of now and gap, on their scales. Rows beyond the ends of a scale are drawn again.
+draw_step <- function(fit, box, shift, key, threads) {
+  law <- fit$laws$step
+  columns <- fit$laws$columns
+  at <- new_columns(columns)[columns$shifted]
+  box <- to_shifted(box, at, shift, fit$laws$model$scale)
+  drawn <- matrix(law$middle, nrow(shift), length(law$middle), byrow = TRUE)
+  open <- seq_len(nrow(shift))
+  for (attempt in seq_len(most_attempts)) {
+    if (!length(open) || is.null(law$fit)) break
+    part <- lapply(box, function(x) x[open, law$at, drop = FALSE])
+    found <- flow_within(class_flows(law$fit)[[1]], part$low, part$high, law$fit$correlation,
+                         other_key(key, 0L, attempt), threads)
+    drawn[open, law$at] <- found$points
+    open <- open[beyond_ends(fit, drawn[open, , drop = FALSE], shift[open, , drop = FALSE])]
+  }
+  if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
+  drawn[, new_columns(columns), drop = FALSE]
+}
+
+# [n]: whether a value is beyond the ends of its column.
+beyond_ends <- function(fit, drawn, shift) {
+  columns <- fit$laws$columns
+  beyond <- logical(nrow(drawn))
+  for (scale in fit$laws$scales) {
+    now <- match(scale$at, columns$now)
+    k <- match(now, columns$shifted)
+    y <- drawn[, new_columns(columns)[now]] * fit$laws$model$scale[k] + shift[, k]
+    ends <- scale_ends(scale, fit$table)
+    beyond <- beyond | y < ends[1] | y > ends[2]
+  }
+  beyond
+}
+
+# The ends of what the next rows may be: the scores of the earlier row, and the whole line for the new ones, except for
+# those whose order is kept by a choice among few values.
 step_box <- function(fit, state, number) {
   columns <- fit$laws$columns
-  own <- number_cell(fit$table, number)
-  n <- nrow(state$low)
-  ends <- function(known, k, open) {
-    new <- matrix(open, n, length(columns$now) + length(columns$gap))
-    cbind(known[, columns$constant, drop = FALSE], rep(own[k], n), known[, columns$before, drop = FALSE], new)
-  }
-  box <- list(low = ends(state$low, 1L, -largest_score), high = ends(state$high, 2L, largest_score))
-  # a narrow cell of what is known is its middle
-  narrow <- stats::pnorm(box$high) - stats::pnorm(box$low) < narrow_cell
-  box$low[narrow] <- box$high[narrow] <- cell_middles(box$low, box$high)[narrow]
-  for (scale in fit$laws$scales) {
-    now <- new_columns(columns)[match(scale$at, columns$now)]
-    both <- scale_ends(scale, fit$table)
-    box$low[, now] <- both[1]
-    box$high[, now] <- both[2]
-  }
+  new <- matrix(largest_score, nrow(state$points), length(columns$now) + length(columns$gap))
+  known <- cbind(state$points[, columns$constant, drop = FALSE], number_score(fit$table, number),
+                 state$points[, columns$before, drop = FALSE])
+  box <- list(low = cbind(known, -new), high = cbind(known, new))
   for (j in fit$order$box) {
     k <- cumsum(fit$table$dims)[j]
     now <- new_columns(columns)[match(k, columns$now)]
@@ -117,11 +127,6 @@ step_box <- function(fit, state, number) {
     box[[if (rises) "low" else "high"]][, now] <- from
   }
   box
-}
-
-number_cell <- function(template, number) {
-  column <- template$columns[[template$of[length(template$names) - 1L]]]
-  score_range(column$state$margin, as.double(number))
 }
 
 step_shift <- function(fit, state, number, history) {

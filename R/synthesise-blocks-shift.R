@@ -54,7 +54,7 @@ settle_shift <- function(constant, varying, known, block, number, aims, low, hig
 shift_rounds <- 10L
 shift_key <- 1818L
 
-# A cell of less probability than this counts as its middle.
+# Scores in cells of less probability than this are not drawn anew.
 narrow_cell <- 0.02
 
 # A row number has a mean of its own if at least this many blocks have it.
