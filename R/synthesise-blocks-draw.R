@@ -67,48 +67,51 @@ next_rows <- function(fit, state, kept, number, history, key, threads) {
   state <- c(lapply(state[c("points", "low", "high", "deviations")], function(x) x[kept, , drop = FALSE]),
              list(values = lapply(state$values, take, kept)))
   drawn <- draw_step(fit, step_box(fit, state, number), step_shift(fit, state, number, history), key, threads)
-  for (scale in fit$laws$scales) {
-    now <- match(scale$at, columns$now)
-    drawn[, now] <- unscale(scale, drawn[, now], fit$table)
-  }
   points <- state$points
   points[, columns$now] <- drawn[, seq_along(columns$now)]
   points <- add_gaps(fit, points, state$values, drawn[, length(columns$now) + columns$gap, drop = FALSE])
   row_state(fit, points, number)
 }
 
-# Scores of the columns of now and gap, on their scales. Rows beyond the ends of a scale are drawn again.
+# The scores of the columns of now and gap [n, .]. Rows with a score beyond its limits are drawn again.
 draw_step <- function(fit, box, shift, key, threads) {
   law <- fit$laws$step
   columns <- fit$laws$columns
-  at <- new_columns(columns)[columns$shifted]
-  box <- to_shifted(box, at, shift, fit$laws$model$scale)
+  box <- to_shifted(box, new_columns(columns)[columns$shifted], shift, fit$laws$model$scale)
   drawn <- matrix(law$middle, nrow(shift), length(law$middle), byrow = TRUE)
-  open <- seq_len(nrow(shift))
+  scores <- from_shifted(fit, drawn, shift)
+  open <- if (is.null(law$fit)) integer() else seq_len(nrow(shift))
   for (attempt in seq_len(most_attempts)) {
-    if (!length(open) || is.null(law$fit)) break
+    if (!length(open)) break
     part <- lapply(box, function(x) x[open, law$at, drop = FALSE])
     found <- flow_within(class_flows(law$fit)[[1]], part$low, part$high, law$fit$correlation,
                          other_key(key, 0L, attempt), threads)
     drawn[open, law$at] <- found$points
-    open <- open[beyond_ends(fit, drawn[open, , drop = FALSE], shift[open, , drop = FALSE])]
+    scores[open, ] <- from_shifted(fit, drawn[open, , drop = FALSE], shift[open, , drop = FALSE])
+    within <- inside_limits(fit, scores[open, , drop = FALSE])
+    if (attempt < most_attempts) open <- open[!within]
   }
-  if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
-  drawn[, new_columns(columns), drop = FALSE]
+  ends <- fit$laws$limits
+  t(pmin(pmax(t(scores), ends[, 1]), ends[, 2]))
 }
 
-# [n]: whether a value is beyond the ends of its column.
-beyond_ends <- function(fit, drawn, shift) {
+# The columns of now and gap of draws of the second law, as normal scores.
+from_shifted <- function(fit, drawn, shift) {
   columns <- fit$laws$columns
-  beyond <- logical(nrow(drawn))
+  at <- new_columns(columns)[columns$shifted]
+  if (length(at)) drawn[, at] <- sweep(drawn[, at, drop = FALSE], 2, fit$laws$model$scale, "*") + shift
+  drawn <- drawn[, new_columns(columns), drop = FALSE]
   for (scale in fit$laws$scales) {
     now <- match(scale$at, columns$now)
-    k <- match(now, columns$shifted)
-    y <- drawn[, new_columns(columns)[now]] * fit$laws$model$scale[k] + shift[, k]
-    ends <- scale_ends(scale, fit$table)
-    beyond <- beyond | y < ends[1] | y > ends[2]
+    drawn[, now] <- unscale(scale, drawn[, now], fit$table)
   }
-  beyond
+  drawn
+}
+
+inside_limits <- function(fit, scores) {
+  limits <- fit$laws$limits
+  inside <- t(scores) >= limits[, 1] & t(scores) <= limits[, 2]
+  colSums(!inside) == 0
 }
 
 # The ends of what the next rows may be: the scores of the earlier row, and the whole line for the new ones, except for

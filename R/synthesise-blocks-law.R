@@ -19,7 +19,17 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
   list(first = fit(scores, own, first), columns = columns, scales = scales, model = shifted$model,
+       limits = score_limits(read, columns, length(later)),
        step = fit(shifted$scores, step_owners(own, columns), later))
+}
+
+# [now and gap, 2]: new scores lie between these, because farther scores would be far more frequent than they can be: the
+# normal quantiles of 1 / (20 n) and 1 - 1 / (20 n), or the farthest scores of the table.
+score_limits <- function(read, columns, n) {
+  far <- stats::qnorm(1 - 1 / (20 * n))
+  points <- read$table$points[, columns$now, drop = FALSE]
+  if (length(columns$gap)) points <- cbind(points[read$number > 1, , drop = FALSE], read$gaps$points)
+  cbind(pmin(-far, apply(points, 2, min, na.rm = TRUE)), pmax(far, apply(points, 2, max, na.rm = TRUE)))
 }
 
 # The columns of the matrix of scores of the second law: constant, number, before and now are coordinates of the table,

@@ -90,19 +90,11 @@ scale_values <- function(scale, values, template) {
   list(points = to(x), low = low, high = high)
 }
 
-# The ends of a column on its scale.
-scale_ends <- function(scale, template) {
-  column <- template$columns[[template$of[scale$column]]]
-  ends <- column$state$margin$ends
-  if (scale$shape == "log") ends <- pmax(ends, 0)
-  y <- (block_shapes[[scale$shape]]$to(ends) - scale$centre) / scale$spread
-  pmin(pmax(y, -largest_score), largest_score)
-}
-
-# The normal scores of values y on a scale.
+# The normal scores of values y on a scale. Values beyond the ends of the column have infinite scores.
 unscale <- function(scale, y, template) {
   margin <- template$columns[[template$of[scale$column]]]$state$margin
   x <- block_shapes[[scale$shape]]$back(y * scale$spread + scale$centre)
   range <- score_range(margin, pmin(pmax(x, margin$ends[1]), margin$ends[2]))
-  cell_middles(range[, 1], range[, 2])
+  half <- if (is.null(margin$unit)) 0 else margin$unit$size / 2
+  ifelse(x < margin$ends[1] - half, -Inf, ifelse(x > margin$ends[2] + half, Inf, cell_middles(range[, 1], range[, 2])))
 }
