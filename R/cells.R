@@ -11,7 +11,8 @@ settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
     values <- decode_columns(unname(settled), table$template, fill = TRUE)
     for (j in lacking) {
       k <- table$template$of[j]
-      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(fitted_values(values[[j]], j, table$template))
+      some <- fitted_values(values[[j]], j, table$template)
+      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(some)
     }
     labels <- dimnames(table$points)
     table[c("points", "low", "high", "margin")] <- encode_mixed(x, table$template, "x")[c("points", "low", "high",

@@ -3,7 +3,7 @@
 # Returns points [rows, sum(dims)] and block, number [rows], sorted by block.
 draw_blocks <- function(fit, n, threads, progress) {
   key <- draw_key()
-  state <- first_rows(fit, n, key, threads, progress)
+  state <- first_of_blocks(fit, n, key, threads, progress)
   size <- state$values[[length(fit$table$names)]]
   history <- list(sum = 0 * state$deviations, count = 0 * state$known)
   points <- list(state$points)
@@ -21,7 +21,7 @@ draw_blocks <- function(fit, n, threads, progress) {
   list(points = do.call(rbind, points)[order, , drop = FALSE], block = block[order], number = number[order])
 }
 
-first_rows <- function(fit, n, key, threads, progress) {
+first_of_blocks <- function(fit, n, key, threads, progress) {
   law <- fit$laws$first
   points <- matrix(law$middle, n, length(law$middle), byrow = TRUE)
   if (!is.null(law$fit)) {

@@ -1,6 +1,7 @@
 # What the earlier rows of a block say about the scores of its next row: the linear part of the law of successive rows.
 
-# The middle of each cell [n, d], by probability. A score without a cell is its own middle; that of a missing value is 0.
+# The middle of each cell [n, d], by probability. A score without a cell is its own middle; that of a missing value is
+# 0.
 cell_middles <- function(low, high) {
   middle <- stats::qnorm((stats::pnorm(low) + stats::pnorm(high)) / 2)
   same <- low == high
@@ -31,8 +32,8 @@ fit_shift <- function(constant, varying, known, block, number, aims, following) 
   list(model = model, shift = shift, fitted = fitted, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
 }
 
-# The same for aims with cells [low, high], within which they are drawn given the linear model, which is then fitted anew.
-# Returns the drawn aims, too.
+# The same for aims with cells [low, high]. They are drawn within the cells given the linear model, which is then fitted
+# anew. Returns the drawn aims, too.
 settle_shift <- function(constant, varying, known, block, number, aims, low, high, following) {
   fit <- function() fit_shift(constant, varying, known, block, number, aims, following)
   found <- fit()
@@ -85,7 +86,7 @@ block_effects <- function(sum, count, correlation) {
   r * sum / (1 + (count - 1) * r)
 }
 
-# [p]: the intraclass correlation of each column by the analysis of variance of one way, between 0 and .99.
+# [p]: the intraclass correlation of each column by the analysis of variance of one way, between `least` and `most`.
 block_correlations <- function(x, known, block) {
   vapply(seq_len(ncol(x)), function(j) {
     rows <- which(known[, j])
@@ -93,7 +94,7 @@ block_correlations <- function(x, known, block) {
   }, 0)
 }
 
-intraclass <- function(x, block, most = 0.99) {
+intraclass <- function(x, block, most = 0.99, least = 0) {
   block <- match(block, unique(block))
   size <- tabulate(block)
   k <- length(size)
@@ -104,7 +105,7 @@ intraclass <- function(x, block, most = 0.99) {
   within <- sum((x - mean[block])^2) / (n - k)
   each <- (n - sum(size^2) / n) / (k - 1)
   r <- (between - within) / (between + (each - 1) * within)
-  if (is.finite(r)) min(max(r, 0), most) else 0
+  if (is.finite(r)) min(max(r, least), most) else 0
 }
 
 # Ridge regressions of the columns of y on x, whose penalty makes the squared errors of left-out rows least. known:

@@ -18,7 +18,8 @@ read_blocks <- function(x, blocks, columns, id, constraints, combine) {
   rows <- order(block)
   block <- block[rows]
   inner <- drop_columns(plain_table(x, "x", mixed = TRUE), stats::na.omit(label$label$position))
-  sorted <- new_frame(lapply(seq_along(inner), function(j) take(unbox(inner[[j]]), rows)), names_as_given(inner), nrow(x))
+  sorted <- new_frame(lapply(seq_along(inner), function(j) take(unbox(inner[[j]]), rows)), names_as_given(inner),
+                      nrow(x))
   added <- c(free_name(".row", names(x)), free_name(".size", c(".row", names(x))))
   number <- sequence(sizes)
   sorted[[added[1]]] <- number
@@ -29,8 +30,9 @@ read_blocks <- function(x, blocks, columns, id, constraints, combine) {
   table <- settle_table(table, sorted)
   order <- ordered_columns(sorted, table$template, block)
   if (is.null(label$label$name)) label$label$name <- free_name("block", names(x))
-  list(table = table, rows = sorted, gaps = read_gaps(sorted, table$template, block, order), block = block, number = number,
-       order = order, constant = constant_coordinates(table, block), label = label$label, form = form_of(x))
+  list(table = table, rows = sorted, gaps = read_gaps(sorted, table$template, block, order), block = block,
+       number = number, order = order, constant = constant_coordinates(table, block), label = label$label,
+       form = form_of(x))
 }
 
 check_block_sizes <- function(sizes) {
@@ -47,22 +49,100 @@ synthesise_blocks <- function(x, group, columns, id, constraints, combine, block
   if (!is.null(group)) fail("`group` cannot be used with `whole_blocks`; leave the column in `x`.")
   read <- read_blocks(x, blocks, columns, id, constraints, combine)
   control[c("n_steps", "time")] <- list(NULL, 0)
-  fit_blocks(x, read, control, call, began, threads, progress)
+  read$sizes <- tabulate(read$block)
+  if (!quiet) {
+    message(paste(describe_blocks(list(table = read$table$template, order = read$order, sizes = read$sizes,
+                                       label = read$label)), collapse = "\n"))
+  }
+  fit_blocks(read, control, call, began, threads, progress)
 }
 
 # A fit of class "block_synthesis".
-fit_blocks <- function(x, read, control, call, began, threads, progress) {
+fit_blocks <- function(read, control, call, began, threads, progress) {
   threads <- threads_within(threads)
   laws <- fit_block_laws(read, control, call, began, threads, progress)
   seal(structure(list(
     call = call, laws = laws, table = read$table$template, gaps = read$gaps$template, order = read$order,
-    label = read$label, form = read$form, sizes = tabulate(read$block), control = control[c("density_floor")],
+    label = read$label, form = read$form, sizes = read$sizes, control = control[c("density_floor")],
     elapsed = proc.time()[[3]] - began, maker = "synthesise",
     version = as.character(utils::packageVersion("particleflow"))
   ), class = c("block_synthesis", "particle_flow")))
 }
 
-#' @rdname blocks
+#' Whole blocks of new rows
+#'
+#' `synthesise(x, blocks = "id", whole_blocks = TRUE)` fits a table whose rows come in blocks: repeated measures of one
+#' patient, the pupils of a school, a litter. `simulate()` then draws whole new blocks: a number of rows, columns that
+#' are constant within the block, and rows that depend on each other as in the table.
+#'
+#' @section Rows and columns:
+#' The rows of a block are taken in the order in which they stand in `x`; sort them by time first. The column of blocks
+#' is left out of the law, and new blocks get new names: numbers after the largest one, or `"new1"`, `"new2"`, and so
+#' on. If `blocks` is a vector, they are in a column `block`.
+#'
+#' * A column that is *constant* within every block, with its missing values, is so within each new block.
+#' * A column that has the *same* value in all rows of the same number, such as the planned day of a visit, gets this
+#'   value again.
+#' * A column of numbers, dates, times, ordered levels or `TRUE` and `FALSE` that never falls (or never rises) within a
+#'   block does not fall in new blocks. It never stays if it never does. This is taken as a rule if chance alone would
+#'   order the rows so with a probability below 1e-6, and if no value is missing.
+#' * The number of rows of a block lies between 1 and that of the largest block of the table.
+#'
+#' Kinds of columns, missing values, exact relations, `constraints` and `combine` are as in [synthesise()], with one
+#' exception: a constraint cannot make a column that is constant within blocks the larger of two columns of which the
+#' other is not.
+#'
+#' @section Method:
+#' Each column is read as normal scores, see [synthesise()]; the margin of a constant column is that over blocks. Two
+#' laws of scores are chosen by held-out likelihood, with the rows of a block in one fold, and without a flow. One is
+#' the law of the first rows: block size, constant columns, and values in the first row. The other is the law of the next
+#' row given the row before, the number t of the row and the constant columns. Of a column that rises, it describes the
+#' difference from the row before.
+#'
+#' Before the second law is fitted, a linear model takes out what the earlier rows tell. Let \eqn{y_{jt}}{y_jt} be
+#' column j in row t, on a scale that is chosen by the likelihood of left-out rows: normal scores, values or logarithms.
+#' With \eqn{e_{jt} = y_{jt} - \mu_{jt}}{e_jt = y_jt - mu_jt}, where the mean \eqn{\mu_{jt}}{mu_jt} depends on t and the
+#' constant columns,
+#' \deqn{y_{jt} = a_j(t, \mathrm{constant\ columns}) + \sum_k b_{jk}\, e_{k,t-1} + \sum_k c_{jk}\,
+#'   \frac{r_k}{1 + (t - 2) r_k} \sum_{u < t} e_{ku} + s_j z_{jt}.}{y_jt = a_j(t, constant columns) +
+#'   sum_k b_jk e_k,t-1 + sum_k c_jk r_k / (1 + (t - 2) r_k) sum_(u < t) e_ku + s_j z_jt.}
+#' The last sum holds the best linear predictors of block effects, with the correlation \eqn{r_k} within blocks. So a
+#' block effect, an autoregression of order one, and a mixture of both are within the model. The coefficients are those
+#' of ridge regressions, whose penalties make the errors of left-out rows least. Scores with cells, such as those of
+#' `TRUE` and `FALSE`, are drawn within their cells given this model, which is then fitted again, ten times (Albert and
+#' Chib 1993). Factors of three and more levels without order have no linear model; they depend on the row before only.
+#' The second law is that of the remainders \eqn{z_{jt}}{z_jt} together with the row before.
+#'
+#' New rows are drawn one after the other given the scores of the row before. A row is drawn again if one of its scores
+#' is beyond all scores of the table and beyond the normal quantile of 1 - 1 / (20 n), where n is the number of rows
+#' that are not the first of their block.
+#'
+#' @section What it does not do:
+#' There is no log-density of blocks, because the scores of discrete and missing values of the row before would have to
+#' be integrated out over the whole block. Conditions (`given`), `near`, imputation and groups are not available for
+#' whole blocks. With few blocks, new ones vary about as much as the table lets one tell, which is little:
+#' [compare_blocks()] shows how the correlations within new blocks compare, and how to look for copies.
+#'
+#' @param object A fit from [synthesise()] with `whole_blocks = TRUE`.
+#' @param nsim Number of new **blocks**. The number of rows is random, unless all blocks are of one size.
+#' @param seed,threads,progress As in [simulate()][simulate.efs].
+#' @param missing `FALSE` gives a value to each missing value: one drawn from the law of the row.
+#' @param ... Not used.
+#' @return `simulate()`: new rows in the form of the table, sorted by block. `format()`: the lines that `print()` shows.
+#'   `summary()`: a list of class `summary.block_synthesis` with `call`; `blocks`, the name of their column; `sizes`, a
+#'   table of the numbers of rows; `columns`, a data frame with one row per column and its `role` (`"constant"`,
+#'   `"number"`, `"rises"`, `"falls"` or `"varies"`), its `scale` and the `correlation` \eqn{r_k} within blocks; `laws`,
+#'   the names of both laws; and `elapsed`, in seconds.
+#' @references
+#' Albert JH, Chib S (1993). Bayesian analysis of binary and polychotomous response data. Journal of the American
+#' Statistical Association 88. \doi{10.1080/01621459.1993.10476321}
+#' @examples
+#' chicks <- as.data.frame(ChickWeight)
+#' fit <- synthesise(chicks, blocks = "Chick", whole_blocks = TRUE, law = "student")
+#' fit
+#' new <- simulate(fit, 50, seed = 1)
+#' head(new, 14)
+#' compare_blocks(new, chicks, "Chick")
 #' @export
 simulate.block_synthesis <- function(object, nsim = 1, seed = NULL, missing = TRUE, threads = NULL, progress = NULL,
                                      ...) {
