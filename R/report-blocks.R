@@ -17,7 +17,7 @@
 #'   sizes.
 #' * `lag_one` is the correlation of \eqn{x_{bt}}{x_bt} and \eqn{x_{b,t+1}}{x_b,t+1} over all successive rows.
 #'
-#' Missing values are left out.
+#' Missing values are left out, and so are columns that are constant within all blocks.
 #'
 #' A new block is a copy if it is near a block of the table as a whole. `novelty(block_table(new, "id"),
 #' block_table(old, "id"))` tells how near. The rows of two blocks are compared by their numbers, so two equal courses
@@ -47,9 +47,11 @@ compare_blocks <- function(new, old, blocks) {
   tables <- list(new = split_blocks(new, blocks, "new"), old = split_blocks(old, blocks, "old"))
   shared <- intersect(names(tables$new$rows), names(tables$old$rows))
   of_numbers <- Filter(function(name) {
-    !is.null(as_course(tables$new$rows[[name]])) && !is.null(as_course(tables$old$rows[[name]]))
+    values <- lapply(tables, function(table) table$rows[[name]])
+    constant <- Map(function(values, table) is_constant_within(values, table$block), values, tables)
+    !any(vapply(lapply(values, as_course), is.null, NA)) && !all(unlist(constant))
   }, shared)
-  if (!length(of_numbers)) fail("`new` and `old` share no column with numbers or an order.")
+  if (!length(of_numbers)) fail("`new` and `old` share no column of numbers or ordered values that varies in blocks.")
   found <- lapply(tables, function(table) {
     vapply(of_numbers, function(name) course_correlations(as_course(table$rows[[name]]), table$block), c(0, 0))
   })

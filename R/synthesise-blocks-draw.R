@@ -12,7 +12,8 @@ draw_blocks <- function(fit, n, threads, progress) {
     kept <- which(size[block[[number - 1L]]] >= number)
     history <- lapply(Map(`+`, history, state[c("deviations", "known")]), function(x) x[kept, , drop = FALSE])
     state <- next_rows(fit, state, kept, number, history, other_key(key, 8192L + number), threads)
-    block[[number]] <- block[[number - 1L]][kept]
+    block[[number]] <- block[[number - 1L]][kept][state$inside]
+    history <- lapply(history, function(x) x[state$inside, , drop = FALSE])
     points[[number]] <- state$points
   }
   number <- rep(seq_along(block), lengths(block))
@@ -61,20 +62,28 @@ row_deviations <- function(fit, low, high, values, number) {
   list(deviations = known * (levels - predict_ridge(fit$laws$model$mean, start)), known = known)
 }
 
-# The rows after those of `state` that are kept. history: sums over all rows before the new ones.
+# The rows after those of `state` that are kept. history: sums over all rows before the new ones. A block ends where no
+# draw keeps a column that rises or falls within its ends; inside [kept]: whether the block goes on.
 next_rows <- function(fit, state, kept, number, history, key, threads) {
   columns <- fit$laws$columns
   state <- c(lapply(state[c("points", "low", "high", "deviations")], function(x) x[kept, , drop = FALSE]),
              list(values = lapply(state$values, take, kept)))
-  drawn <- draw_step(fit, step_box(fit, state, number), step_shift(fit, state, number, history), key, threads)
+  drawn <- draw_step(fit, state$values, step_box(fit, state, number), step_shift(fit, state, number, history), key,
+                     threads)
   points <- state$points
   points[, columns$now] <- drawn[, seq_along(columns$now)]
-  points <- add_gaps(fit, points, state$values, drawn[, length(columns$now) + columns$gap, drop = FALSE])
-  row_state(fit, points, number)
+  numbers <- next_numbers(fit, state$values, drawn)
+  for (i in seq_along(fit$order$gap)) {
+    j <- fit$order$gap[i]
+    range <- score_range(fit$table$columns[[fit$table$of[j]]]$state$margin, numbers[[i]])
+    points[, cumsum(fit$table$dims)[j]] <- cell_middles(range[, 1], range[, 2])
+  }
+  inside <- which(inside_ends(fit, numbers, nrow(points)))
+  c(row_state(fit, points[inside, , drop = FALSE], number), list(inside = inside))
 }
 
 # The scores of the columns of now and gap [n, .]. Rows with a score beyond its limits are drawn again.
-draw_step <- function(fit, box, shift, key, threads) {
+draw_step <- function(fit, values, box, shift, key, threads) {
   law <- fit$laws$step
   columns <- fit$laws$columns
   box <- to_shifted(box, new_columns(columns)[columns$shifted], shift, fit$laws$model$scale)
@@ -89,6 +98,8 @@ draw_step <- function(fit, box, shift, key, threads) {
     drawn[open, law$at] <- found$points
     scores[open, ] <- from_shifted(fit, drawn[open, , drop = FALSE], shift[open, , drop = FALSE])
     within <- inside_limits(fit, scores[open, , drop = FALSE])
+    numbers <- next_numbers(fit, lapply(values, take, open), scores[open, , drop = FALSE])
+    within <- within & inside_ends(fit, numbers, length(open))
     if (attempt < most_attempts) open <- open[!within]
   }
   ends <- fit$laws$limits
@@ -141,16 +152,21 @@ step_shift <- function(fit, state, number, history) {
   predict_ridge(model$step, cbind(start, state$deviations, effect))
 }
 
-# Columns that rise or fall: the value of the earlier row plus the gap.
-add_gaps <- function(fit, points, values, gaps) {
-  if (!length(fit$order$gap)) return(points)
-  drawn <- decode_columns(gaps, fit$gaps)
-  for (i in seq_along(fit$order$gap)) {
-    j <- fit$order$gap[i]
-    column <- fit$table$columns[[fit$table$of[j]]]
-    numbers <- column_code(column)$number(values[[j]], column$state) + drawn[[i]]
-    range <- score_range(column$state$margin, numbers)
-    points[, cumsum(fit$table$dims)[j]] <- cell_middles(range[, 1], range[, 2])
+# Columns that rise or fall: the numbers of the earlier rows plus their gaps. drawn: scores of the columns of now and
+# gap.
+next_numbers <- function(fit, values, drawn) {
+  if (!length(fit$order$gap)) return(list())
+  columns <- fit$laws$columns
+  gaps <- decode_columns(drawn[, length(columns$now) + columns$gap, drop = FALSE], fit$gaps)
+  Map(function(j, gap) ordered_numbers(values, fit$table, j) + gap, fit$order$gap, gaps)
+}
+
+# [n]: whether these numbers are within the ends of their columns.
+inside_ends <- function(fit, numbers, n) {
+  inside <- rep(TRUE, n)
+  for (i in seq_along(numbers)) {
+    ends <- fit$table$columns[[fit$table$of[fit$order$gap[i]]]]$state$margin$ends
+    inside <- inside & numbers[[i]] >= ends[1] & numbers[[i]] <= ends[2]
   }
-  points
+  inside
 }

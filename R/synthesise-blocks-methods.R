@@ -54,8 +54,15 @@ column_roles <- function(template, order) {
   shown <- seq_len(number - 1L)
   numbered <- vapply(Filter(function(one) identical(one$from, number), template$relations), `[[`, 0L, "at")
   role <- rep("varies", length(shown))
-  role[order$sign[shown] > 0] <- "rises"
-  role[order$sign[shown] < 0] <- "falls"
+  sign <- order$sign
+  for (one in template$relations) {
+    hidden <- one$from > number + 1L
+    if (any(sign[one$from[hidden]] != 0) && all(template$constant[one$from[!hidden]])) {
+      sign[one$at] <- sign[one$from[hidden]] * one$weights[hidden]
+    }
+  }
+  role[sign[shown] > 0] <- "rises"
+  role[sign[shown] < 0] <- "falls"
   role[shown %in% numbered] <- "number"
   role[template$constant[shown]] <- "constant"
   role
@@ -67,6 +74,20 @@ block_law_words <- function(law, what, unit) {
   wrap_lines(sprintf("%s: law %s%s", what, found$law, if (is.na(found$log_density)) "" else
     sprintf(", held-out log-likelihood per %s %s", unit, nats(found$log_density))))
 }
+
+# Methods of other fits that blocks do not have.
+refuse_for_blocks <- function(call) {
+  fail("%s is not available for whole blocks; fit the rows with `whole_blocks = FALSE` for it.", call)
+}
+
+#' @export
+predict.block_synthesis <- function(object, ...) refuse_for_blocks("predict()")
+
+#' @export
+plot.block_synthesis <- function(x, ...) refuse_for_blocks("plot()")
+
+#' @export
+logLik.block_synthesis <- function(object, ...) refuse_for_blocks("logLik()")
 
 #' @rdname simulate.block_synthesis
 #' @export

@@ -8,8 +8,9 @@ ordered_columns <- function(rows, template, block) {
   strict <- logical(length(template$of))
   many <- logical(length(template$of))
   determined <- vapply(template$relations, `[[`, 0L, "at")
-  for (j in setdiff(seq_len(n_columns(template) - 2L), determined)) {
-    numbers <- ordered_numbers(rows[[j]], template$columns[[template$of[j]]])
+  added <- n_columns(template) - 1:0
+  for (j in setdiff(seq_along(template$of), c(added, determined))) {
+    numbers <- ordered_numbers(rows, template, j)
     if (is.null(numbers) || template$constant[j] || template$dims[j] != 1) next
     sign[j] <- order_sign(numbers, block)
     strict[j] <- !any(block_steps(numbers, block) == 0)
@@ -19,11 +20,16 @@ ordered_columns <- function(rows, template, block) {
   list(gap = which(sign != 0 & many), box = which(sign != 0 & !many), sign = sign, strict = strict)
 }
 
-# The values as numbers; NULL for levels without order, and for columns with missing values.
-ordered_numbers <- function(values, column) {
+# The values of column j as numbers; NULL for levels without order, and for columns with missing values. columns: those
+# that the user sees.
+ordered_numbers <- function(columns, template, j) {
+  column <- template$columns[[template$of[j]]]
   code <- column_code(column)
-  if (is.null(code[["number"]]) || code$name == "nominal" || anyNA(values)) return(NULL)
-  code$number(values, column$state)
+  if (is.null(code[["number"]]) || code$name == "nominal") return(NULL)
+  seen <- n_columns(template)
+  values <- if (j <= seen) columns[[j]] else
+    hidden_values(template$hidden[[j - seen]], columns, lapply(template$columns, column_code)[template$of])
+  if (!anyNA(values)) code$number(values, column$state)
 }
 
 block_steps <- function(numbers, block) diff(numbers)[diff(block) == 0]
@@ -42,13 +48,13 @@ read_gaps <- function(rows, template, block, order) {
   if (!length(order$gap)) return(NULL)
   later <- which(diff(block) == 0)
   gaps <- lapply(order$gap, function(j) {
-    numbers <- ordered_numbers(rows[[j]], template$columns[[template$of[j]]])
+    numbers <- ordered_numbers(rows, template, j)
     (numbers[-1] - numbers[-length(numbers)])[later]
   })
   kinds <- lapply(seq_along(gaps), function(i) {
     nearest <- if (order$strict[order$gap[i]]) min(abs(gaps[[i]])) / 2 else 0
     if (order$sign[order$gap[i]] > 0) column_continuous(nearest, Inf) else column_continuous(-Inf, -nearest)
   })
-  names <- template$names[order$gap]
+  names <- column_words_of(order$gap, template)
   read_mixed_columns(new_frame(gaps, names, length(later)), stats::setNames(kinds, names), NULL, NULL, NULL)
 }

@@ -88,16 +88,17 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #'   order the rows so with a probability below 1e-6, and if no value is missing.
 #' * The number of rows of a block lies between 1 and that of the largest block of the table.
 #'
-#' Kinds of columns, missing values, exact relations, `constraints` and `combine` are as in [synthesise()], with one
-#' exception: a constraint cannot make a column that is constant within blocks the larger of two columns of which the
-#' other is not.
+#' Kinds of columns, missing values, exact relations, `constraints` and `combine` are as in [synthesise()]. Of two
+#' columns of `constraints`, the one that is not constant within blocks is computed. `combine` cannot join columns that
+#' are constant within blocks to others. A column that rises or falls keeps within its ends; where no draw does, the
+#' block ends early.
 #'
 #' @section Method:
 #' Each column is read as normal scores, see [synthesise()]; the margin of a constant column is that over blocks. Two
 #' laws of scores are chosen by held-out likelihood, with the rows of a block in one fold, and without a flow. One is
-#' the law of the first rows: block size, constant columns, and values in the first row. The other is the law of the next
-#' row given the row before, the number t of the row and the constant columns. Of a column that rises, it describes the
-#' difference from the row before.
+#' the law of the first rows: block size, constant columns, and values in the first row. The other is the law of the
+#' next row given the row before, the number t of the row and the constant columns. Of a column that rises, it describes
+#' the difference from the row before.
 #'
 #' Before the second law is fitted, a linear model takes out what the earlier rows tell. Let \eqn{y_{jt}}{y_jt} be
 #' column j in row t, on a scale that is chosen by the likelihood of left-out rows: normal scores, values or logarithms.
@@ -165,7 +166,12 @@ write_blocks <- function(fit, points, block, fill) {
   columns <- decode_columns(points, template, fill)
   shown <- seq_len(n_columns(template) - 2L)
   first <- match(block, block)
-  for (j in which(template$constant[shown])) columns[[j]] <- take(columns[[j]], first)
+  for (j in which(template$constant[shown])) {
+    column <- template$columns[[template$of[j]]]
+    named <- column_code(column)$name == "identifier"
+    columns[[j]] <- if (named) take(new_identifiers(max(block, 0L), column$state), block) else
+      take(columns[[j]], first)
+  }
   label <- fit$label
   names <- new_identifiers(max(block, 0L), column_identifier()$fit(label$values))
   before <- if (is.na(label$position)) length(shown) else label$position - 1L

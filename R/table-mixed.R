@@ -38,7 +38,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
     if (!length(kinds)) fail("`x` has only columns of words that hardly occur twice; there is nothing to learn from.")
   }
   columns <- lapply(seq_along(kinds), function(j) column_at(x, j))
-  all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine)
+  all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine, design$block)
   unseen <- length(kinds) + seq_along(all$hidden)
   fixed <- c(unlist(lapply(all$hidden, `[[`, "from")), unseen)
   within <- if (!is.null(design)) block_structure(all$columns, names, design)
