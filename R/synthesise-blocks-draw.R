@@ -30,6 +30,12 @@ first_of_blocks <- function(fit, n, key, threads, progress) {
     points[, law$at] <- draw_rows(flow, n, key, law$fit$control$backward, law$fit$control$density_floor, FALSE, threads,
                                   progress)$points
   }
+  values <- if (length(fit$laws$starts)) decode_columns(points, fit$table)
+  for (one in fit$laws$starts) {
+    numbers <- ordered_numbers(values, fit$table, one$upper) - one$value
+    range <- score_range(fit$table$columns[[fit$table$of[one$gap]]]$state$margin, numbers)
+    points[, one$at] <- cell_middles(range[, 1], range[, 2])
+  }
   row_state(fit, points, 1L)
 }
 

@@ -15,12 +15,29 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   first <- which(read$number == 1)
   later <- which(read$number > 1)
   scores <- pick_scores(table, first)
-  scores$points[, columns$number] <- scores$low[, columns$number] <- scores$high[, columns$number] <- 0
+  starts <- known_starts(read)
+  for (k in c(columns$number, vapply(starts, `[[`, 0, "at"))) {
+    scores$points[, k] <- scores$low[, k] <- scores$high[, k] <- 0
+  }
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
-  list(first = fit(scores, own, first), columns = columns, scales = scales, model = shifted$model,
+  list(first = fit(scores, own, first), starts = starts, columns = columns, scales = scales, model = shifted$model,
        limits = score_limits(read, columns, length(later)),
        step = fit(shifted$scores, step_owners(own, columns), later))
+}
+
+# Where the lower column of a constraint has one value in all first rows, such as the day 0, and the upper column is
+# constant within blocks: the coordinate `at` of their gap in a first row is that of upper - value.
+known_starts <- function(read) {
+  template <- read$table$template
+  lower <- Filter(function(one) identical(one$weights, c(1, -1)) && one$from[2] > n_columns(template),
+                  template$relations)
+  starts <- lapply(lower, function(one) {
+    start <- ordered_numbers(read$rows, template, one$at)[read$number == 1]
+    if (is.null(start) || any(start != start[1])) return(NULL)
+    list(at = cumsum(template$dims)[one$from[2]], gap = one$from[2], upper = one$from[1], value = start[1])
+  })
+  Filter(Negate(is.null), starts)
 }
 
 # [now and gap, 2]: new scores lie between these, because farther scores would be far more frequent than they can be.

@@ -106,18 +106,28 @@ visits <- function() {
   x
 }
 
+fit_of_visits <- local({
+  fit <- NULL
+  function() {
+    if (is.null(fit)) {
+      fit <<- synthesise(visits(), blocks = "who", whole_blocks = TRUE, id = "tag", constraints = ~ visit <= end,
+                         law = "student", quiet = TRUE)
+    }
+    fit
+  }
+})
+
 test_that("the structure of blocks holds in all new ones", {
   old <- visits()
-  fit <- synthesise(old, blocks = "who", whole_blocks = TRUE, id = "tag", constraints = ~ visit <= end, law = "student",
-                    quiet = TRUE)
-  new <- simulate(fit, 1000, seed = 1)
+  fit <- fit_of_visits()
+  new <- simulate(fit, 400, seed = 1)
   expect_identical(names(new), names(old))
   expect_identical(lapply(new, class), lapply(old, class))
   expect_identical(attr(new$time, "tzone"), "UTC")
   number <- ave(seq_along(new$who), new$who, FUN = seq_along)
   expect_equal(new$plan, number * 30 - 30)
   for (name in c("site", "born", "base", "tag", "end")) expect_true(is_constant_within(new[[name]], new$who))
-  expect_equal(length(unique(new$tag)), 1000)
+  expect_equal(length(unique(new$tag)), 400)
   within <- new$who[-1] == new$who[-nrow(new)]
   for (name in c("visit", "time")) expect_true(all(diff(as.numeric(new[[name]]))[within] > 0))
   expect_true(all(diff(as.integer(new$grade))[within] >= 0))
@@ -132,6 +142,21 @@ test_that("the structure of blocks holds in all new ones", {
   expect_identical(simulate(fit, 7, seed = 2), simulate(fit, 7, seed = 2))
   expect_equal(dim(simulate(fit, 0)), c(0L, ncol(old)))
   expect_equal(length(unique(simulate(fit, 1, seed = 1)$who)), 1)
+})
+
+test_that("courses that start at 0 and end before a date do so in new blocks", {
+  set.seed(14)
+  sizes <- rep(2:6, 8)
+  block <- rep(seq_along(sizes), sizes)
+  day <- ave(round(runif(length(block), 20, 60)), block, FUN = function(gap) cumsum(gap) - gap[1])
+  old <- data.frame(id = block, day = day, y = rnorm(length(block)))
+  old$end <- ave(day, block, FUN = max) + rep(round(rexp(40, 0.02)), sizes)
+  fit <- synthesise(old, blocks = "id", whole_blocks = TRUE, constraints = ~ day <= end, law = "student", quiet = TRUE)
+  new <- simulate(fit, 500, seed = 1)
+  first <- !duplicated(new$id)
+  expect_true(all(new$day[first] == 0))
+  expect_true(all(diff(new$day)[!first[-1]] > 0))
+  expect_true(all(new$day <= new$end))
 })
 
 test_that("a vector of blocks becomes a column, and tibbles stay tibbles", {
@@ -185,8 +210,7 @@ test_that("bad blocks are errors of one sentence", {
 })
 
 test_that("print() and summary() say what was made of the columns", {
-  fit <- synthesise(visits(), blocks = "who", whole_blocks = TRUE, id = "tag", constraints = ~ visit <= end,
-                    law = "student", quiet = TRUE)
+  fit <- fit_of_visits()
   lines <- paste(format(fit), collapse = "\n")
   expect_match(lines, "50 blocks (who) of 1 to 6 rows", fixed = TRUE)
   expect_match(lines, "Constant within blocks: site, born, base, tag, end.", fixed = TRUE)
@@ -198,7 +222,8 @@ test_that("print() and summary() say what was made of the columns", {
                    c("number", "constant", "rises", "varies"))
   expect_equal(sum(found$sizes), 50)
   expect_output(print(found), "further rows: law student", fixed = TRUE)
-  expect_message(synthesise(visits(), blocks = "who", whole_blocks = TRUE, id = "tag", law = "student"), "50 blocks")
+  old <- nested_rows(rep(3, 20), 0.5, 13)
+  expect_message(synthesise(old, blocks = "litter", whole_blocks = TRUE, law = "student"), "20 blocks")
 })
 
 test_that("compare_blocks() and block_table() lay blocks side by side", {
