@@ -89,9 +89,9 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #' * The number of rows of a block lies between 1 and that of the largest block of the table.
 #'
 #' Kinds of columns, missing values, exact relations, `constraints` and `combine` are as in [synthesise()]. Of two
-#' columns of `constraints`, the one that is not constant within blocks is computed. `combine` cannot join columns that
-#' are constant within blocks to others. A column that rises or falls keeps within its ends; where no draw does, the
-#' block ends early.
+#' columns of `constraints` the larger one is computed, or the smaller one if only the larger one is constant within
+#' blocks. `combine` cannot join columns that are constant within blocks to others. A column that rises or falls keeps
+#' within its ends; where no draw does, the block ends early.
 #'
 #' @section Method:
 #' Each column is read as normal scores, see [synthesise()]; the margin of a constant column is that over blocks. Two
@@ -121,8 +121,9 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #' @section What it does not do:
 #' There is no log-density of blocks, because the scores of discrete and missing values of the row before would have to
 #' be integrated out over the whole block. Conditions (`given`), `near`, imputation and groups are not available for
-#' whole blocks. With few blocks, new ones vary about as much as the table lets one tell, which is little:
-#' [compare_blocks()] shows how the correlations within new blocks compare, and how to look for copies.
+#' whole blocks. With fewer than about 30 blocks the law of the first rows is hardly known, and effects
+#' of columns that are constant within blocks can be much weaker in new rows. [compare_blocks()] sets the correlations
+#' within new blocks beside those of the table, and its help says how to look for copies.
 #'
 #' @param object A fit from [synthesise()] with `whole_blocks = TRUE`.
 #' @param nsim Number of new **blocks**. The number of rows is random, unless all blocks are of one size.
