@@ -11,7 +11,8 @@ settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
     values <- decode_columns(unname(settled), table$template, fill = TRUE)
     for (j in lacking) {
       k <- table$template$of[j]
-      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(values[[j]])
+      some <- fitted_values(values[[j]], j, table$template)
+      table$template$columns[[k]]$state <- column_code(table$template$columns[[k]])$fit(some)
     }
     labels <- dimnames(table$points)
     table[c("points", "low", "high", "margin")] <- encode_mixed(x, table$template, "x")[c("points", "low", "high",
@@ -20,6 +21,11 @@ settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
   }
   table$points <- settle_scores(table$points, table$low, table$high, own)
   table
+}
+
+# The values to which the margin of column j is fitted: one per block if it is constant within blocks.
+fitted_values <- function(values, j, template) {
+  if (isTRUE(template$constant[j])) take(values, template$first) else values
 }
 
 # The columns of numbers and times, of kinds of the package, that have missing values.

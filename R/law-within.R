@@ -33,6 +33,10 @@ forest_within <- function(law, low, high, key, threads) {
                    threads)
     }, key, first, most)
   }
+  if (is_continued(low, high)) {
+    drawn <- trees_within(law, low, high, key, threads)
+    return(list(points = drawn$points, log_probability = drawn$log_weight, variance = numeric(nrow(low))))
+  }
   rows <- seq_len(nrow(low))
   if (nrow(low) <= pilot_rows || !is_one_box(low, high)) return(within(rows, key, 16L, proposal_counts$most))
   # the first rows tell how many proposals the others need
@@ -41,6 +45,14 @@ forest_within <- function(law, low, high, key, threads) {
   many <- as.integer(min(max(needed, 2), proposal_counts$most))
   Map(function(a, b) if (is.matrix(a)) rbind(a, b) else c(a, b), pilot,
       within(rows[-seq_len(pilot_rows)], other_key(key, 1L, 7L), many, many))
+}
+
+# Whether the first coordinates are known and the others free: then all proposals have the same weight.
+is_continued <- function(low, high) {
+  known <- low == high
+  count <- sum(known[1, ])
+  free <- low <= -largest_score & high >= largest_score
+  all(known[, seq_len(count)]) && all(free[, -seq_len(count)])
 }
 
 is_one_box <- function(low, high) {

@@ -72,13 +72,19 @@
 #'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
 #'   combinations come out as occur in `x`.
-#' @param law,law_settings,blocks As in [efs()].
+#' @param law,law_settings As in [efs()].
+#' @param blocks Rows that belong together, as in [efs()]. With `whole_blocks = TRUE` also the name of a column of `x`.
+#' @param whole_blocks `TRUE` fits the law of whole blocks of rows, such as all visits of a patient, so that
+#'   [simulate()][simulate.block_synthesis] draws whole new blocks. `FALSE` fits the law of single rows; the rows of a
+#'   block are then only held out together.
 #' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, as in [efs()]. `FALSE` tries
 #'   none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
 #' @param control,threads,progress As in [efs()].
-#' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. Beside
+#' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. With
+#'   `whole_blocks = TRUE` it has the class `c("block_synthesis", "particle_flow")`, and the methods of
+#'   [simulate.block_synthesis()]. Otherwise, beside
 #'   [simulate()][simulate.synthesis] and [predict()][predict.synthesis] it has the methods of [efs()] for `print()`,
 #'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()`, `plot()` and `interpolate()`.
 #' @references
@@ -106,30 +112,24 @@ synthesize <- function(x, ...) synthesise(x, ...)
 #' @rdname synthesise
 #' @export
 synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
-                               law = NULL, law_settings = list(), blocks = NULL, flow = NULL, density_floor = 0,
-                               quiet = FALSE, control = efs_control(), threads = NULL, progress = NULL, ...) {
+                               law = NULL, law_settings = list(), blocks = NULL, whole_blocks = FALSE, flow = NULL,
+                               density_floor = 0, quiet = FALSE, control = efs_control(), threads = NULL,
+                               progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
   settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
   check_flag(quiet, "quiet")
   check_progress(progress)
+  if (check_flag(whole_blocks, "whole_blocks")) {
+    call <- record_call(match.call(), "synthesise")
+    return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
+                             progress))
+  }
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
   call <- record_call(match.call(), "synthesise")
   fit_scores(table, x, blocks, settings, call, "synthesise", began, threads, progress)
-}
-
-# A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
-fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
-  threads <- threads_within(threads)
-  table <- settle_table(table, x)
-  correlation <- score_correlation(table$points)
-  control$scores <- TRUE
-  control$cells <- search_cells(table, correlation)
-  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
-  fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
-            correlation = correlation, maker = maker)
 }
 
 synthesis_settings <- function(law, law_settings, flow, density_floor, backward) {
@@ -143,32 +143,3 @@ synthesis_settings <- function(law, law_settings, flow, density_floor, backward)
   settings$laws <- check_laws(law, law_settings)
   settings
 }
-
-# The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
-usual_laws <- function(table) {
-  edges <- score_edges(table$low, table$high)
-  local <- lapply(c(0.4, 0.7, 1.2), function(width) law_local_covariance(jitter = width, keep_moments = TRUE))
-  c(lapply(c("student", "global"), our_law), local,
-    list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
-}
-
-# The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
-score_edges <- function(low, high) {
-  lapply(seq_len(ncol(low)), function(j) {
-    held <- which(high[, j] > low[, j] & high[, j] - low[, j] < 2 * largest_score)
-    ends <- unique(cbind(low[held, j], high[held, j]))
-    ends <- ends[order(ends[, 1]), , drop = FALSE]
-    if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
-  })
-}
-
-# The draws within the cells by which a search integrates over them. NULL: no score has a cell.
-search_cells <- function(table, correlation) {
-  if (!any(table$high > table$low)) return(NULL)
-  lapply(seq_len(cell_draws_of_search), function(draw) {
-    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw), draw %% 2 == 1)
-  })
-}
-
-cell_draws_of_search <- 4L
-cell_key <- 1616L

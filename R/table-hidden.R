@@ -7,8 +7,10 @@
 #   name   for print()
 
 # constraints: a formula such as ~ start <= end, or a list of formulas. combine: a list of vectors of column names.
-# Returns hidden, a list, and columns and kinds with the hidden columns at the end, and relations.
-hide_columns <- function(columns, kinds, names, constraints, combine) {
+# Returns hidden, a list, and columns and kinds with the hidden columns at the end, and relations. block: NULL, or the
+# block of each row. Of two ordered columns the upper one is computed, but the lower one if only the upper one is
+# constant within blocks.
+hide_columns <- function(columns, kinds, names, constraints, combine, block = NULL) {
   ends <- lapply(read_constraints(constraints), find_columns, names, "constraints")
   for (from in ends) check_ordered(kinds[from], names[from])
   together <- lapply(check_combine(combine), find_columns, names, "combine")
@@ -26,8 +28,8 @@ hide_columns <- function(columns, kinds, names, constraints, combine) {
     columns[[at]] <- values
     kinds[[at]] <- if (one$type == "gap") column_continuous(0, Inf) else column_nominal()
     relations <- c(relations, if (one$type == "gap") {
-      list(list(at = one$from[2], from = c(one$from[1], at), type = "sum", shape = "identity", constant = 0,
-                weights = c(1, 1)))
+      steady <- if (!is.null(block)) vapply(columns[one$from], is_constant_within, NA, block, USE.NAMES = FALSE)
+      list(gap_relation(one$from, at, identical(steady, c(FALSE, TRUE))))
     } else {
       combination_relations(one, values, at, columns)
     })
@@ -36,6 +38,11 @@ hide_columns <- function(columns, kinds, names, constraints, combine) {
     fail("A column can be the upper end of one constraint, or part of one combination, not of several.")
   }
   list(hidden = hidden, columns = columns, kinds = kinds, relations = relations)
+}
+
+gap_relation <- function(from, at, lower) {
+  list(at = from[if (lower) 1 else 2], from = c(from[if (lower) 2 else 1], at), type = "sum", shape = "identity",
+       constant = 0, weights = c(1, if (lower) -1 else 1))
 }
 
 hidden_values <- function(one, columns, kinds) {

@@ -2,8 +2,9 @@
 
 # points [n, sum(dims)]: the scores, NA where a value is missing. low, high: their cells. margin [n]: what is added to
 # the log-density. group, grouped, template: as in read_table(). columns: a named list of kinds that replace those that
-# were found. id: names of columns that get new identifiers.
-read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL, combine = NULL) {
+# were found. id: names of columns that get new identifiers. design: NULL, or for whole blocks list(block, added): the
+# block of each row, and the names of the columns of the number of the row and of the size of the block.
+read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL, combine = NULL, design = NULL) {
   x <- plain_table(x, "x", mixed = TRUE)
   check_extent(x, "x", 2L)
   grouped <- !is.null(group)
@@ -14,7 +15,7 @@ read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL
   }
   form <- form_of(x)
   rows <- drop_columns(x, if (grouped) found$position)
-  read <- read_mixed_columns(rows, columns, id, constraints, combine)
+  read <- read_mixed_columns(rows, columns, id, constraints, combine, design)
   read$template$form <- form
   if (!any(varying(read$template))) fail("`x` has no column that varies; there is nothing to learn from equal rows.")
   if (grouped) {
@@ -25,7 +26,7 @@ read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL
     list(group = if (grouped) label$group else factor(rep("all", nrow(x))), grouped = grouped))
 }
 
-read_mixed_columns <- function(x, columns, id, constraints, combine) {
+read_mixed_columns <- function(x, columns, id, constraints, combine, design = NULL) {
   names <- column_names(x)
   kinds <- mixed_kinds(x, names, with_identifiers(columns, id, names))
   left_out <- which(vapply(kinds, is.null, NA))
@@ -37,10 +38,14 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
     if (!length(kinds)) fail("`x` has only columns of words that hardly occur twice; there is nothing to learn from.")
   }
   columns <- lapply(seq_along(kinds), function(j) column_at(x, j))
-  all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine)
+  all <- hide_columns(lapply(columns, unbox), kinds, names, constraints, combine, design$block)
   unseen <- length(kinds) + seq_along(all$hidden)
   fixed <- c(unlist(lapply(all$hidden, `[[`, "from")), unseen)
-  relations <- order_relations(c(all$relations, find_relations(all$columns, all$kinds, fixed, unseen)))
+  within <- if (!is.null(design)) block_structure(all$columns, names, design)
+  fixed <- c(fixed, within$fixed)
+  found <- find_relations(all$columns, all$kinds, fixed, unseen)
+  if (!is.null(design)) found <- keep_constant(found, within$constant)
+  relations <- order_relations(c(all$relations, within$relations, found))
   kinds <- all$kinds
   columns <- c(columns, all$columns[-seq_along(columns)])
   names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
@@ -48,7 +53,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   missing_as <- same_missing(columns, determined)
   read <- function(j, others = NULL) {
     read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined,
-                      missing_as[j])
+                      missing_as[j], if (isTRUE(within$constant[j])) within$first)
   }
   found <- lapply(seq_along(kinds), read)
   found <- read_with_others(columns, found, kinds, determined, read)
@@ -58,6 +63,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine) {
   template$scores <- TRUE
   template$relations <- relations
   template$hidden <- all$hidden
+  template[c("constant", "first")] <- within[c("constant", "first")]
   if (length(left_out)) template$left_out <- left
   numbered <- vapply(seq_along(names), function(j) {
     !j %in% fixed && found[[j]]$column$dim > 0 && numbers_rows(unbox(column_at(x, j)))
@@ -106,15 +112,19 @@ check_kinds <- function(columns) {
 
 # One column as read_column() returns it. stream: the number of its uniform numbers. determined: whether other columns
 # determine it, so that it has no coordinate.
-# missing_as: the number of an earlier column that is missing in the same rows, or NA.
-read_mixed_column <- function(values, name, kind, stream, others = NULL, determined = FALSE, missing_as = NA) {
+# missing_as: the number of an earlier column that is missing in the same rows, or NA. rows: those to which the kind is
+# fitted; NULL: all.
+read_mixed_column <- function(values, name, kind, stream, others = NULL, determined = FALSE, missing_as = NA,
+                              rows = NULL) {
   box <- box_of(values)
   values <- unbox(values)
   gone <- is.na(values)
-  known <- known_values(values)
+  if (is.null(rows)) rows <- seq_along(values)
+  rows <- rows[!gone[rows]]
+  known <- known_values(values, rows)
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
-    in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[!gone, , drop = FALSE]))
+    in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[rows, , drop = FALSE]))
   }
   if (determined) {
     column$dim <- 0L
@@ -130,9 +140,9 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
   list(column = column, z = as.vector(scores$points), key = NA_character_, box = box, scores = scores)
 }
 
-# The values that are not missing, with all attributes that new values get.
-known_values <- function(values) {
-  known <- take(values, which(!is.na(values)))
+# The values of some rows, with all attributes that new values get.
+known_values <- function(values, rows) {
+  known <- take(values, rows)
   if (!is.object(values)) attributes(known) <- kept_attributes(values)$attributes
   known
 }

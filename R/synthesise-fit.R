@@ -1,0 +1,46 @@
+# The fit of a table that was read as normal scores.
+
+# A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
+fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
+  threads <- threads_within(threads)
+  fit_settled(settle_table(table, x), blocks, control, call, maker, began, threads, progress)
+}
+
+# The same for scores that are settled within their cells.
+fit_settled <- function(table, blocks, control, call, maker, began, threads, progress) {
+  correlation <- score_correlation(table$points)
+  control$scores <- TRUE
+  control$cells <- search_cells(table, correlation)
+  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
+  fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
+            correlation = correlation, maker = maker)
+}
+
+# The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
+usual_laws <- function(table) {
+  edges <- score_edges(table$low, table$high)
+  local <- lapply(c(0.4, 0.7, 1.2), function(width) law_local_covariance(jitter = width, keep_moments = TRUE))
+  c(lapply(c("student", "global"), our_law), local,
+    list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
+}
+
+# The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
+score_edges <- function(low, high) {
+  lapply(seq_len(ncol(low)), function(j) {
+    held <- which(high[, j] > low[, j] & high[, j] - low[, j] < 2 * largest_score)
+    ends <- unique(cbind(low[held, j], high[held, j]))
+    ends <- ends[order(ends[, 1]), , drop = FALSE]
+    if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
+  })
+}
+
+# The draws within the cells by which a search integrates over them. NULL: no score has a cell.
+search_cells <- function(table, correlation) {
+  if (!any(table$high > table$low)) return(NULL)
+  lapply(seq_len(cell_draws_of_search), function(draw) {
+    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw), draw %% 2 == 1)
+  })
+}
+
+cell_draws_of_search <- 4L
+cell_key <- 1616L
