@@ -2,13 +2,14 @@
 
 # A fit of class `class` to a table that was read. began: the time of the call. `...`: further parts of the fit.
 fit_table <- function(table, latent, blocks, control, call, class, began, threads, progress, ...) {
-  latent <- latent$fit(table$points)
+  latent <- fit_latent(latent, table)
   if (!is.null(control$s)) check_potential(control$s, 0, latent$dim)
-  z <- check_spread(unname(latent$encode(table$points)))
+  z <- check_spread(trained_rows(latent, table$points))
   rows <- split(seq_len(nrow(z)), table$group)
   foretell_fit(rows, latent$dim, control, threads)
+  prior <- borrowed_rows(latent, z, rows)
   flows <- lapply(names(rows), function(class) {
-    control$cells <- pick_cells(control$cells, rows[[class]])
+    control <- class_control(control, latent, z, rows, class, prior)
     make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
               if (table$grouped) class, threads, progress)
   })

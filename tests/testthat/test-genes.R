@@ -1,0 +1,95 @@
+low_rank <- function(n, p, seed) {
+  set.seed(seed)
+  loadings <- matrix(rnorm(3 * p), 3)
+  matrix(rnorm(n * 3), n) %*% loadings + matrix(rnorm(n * p, sd = 0.7), n)
+}
+
+test_that("the law ensemble has the centre and the covariance of its particles", {
+  set.seed(1)
+  x <- matrix(rnorm(8 * 20), 8) %*% diag(seq(0.5, 2, length.out = 20))
+  law <- law_ensemble()
+  fit <- efs(x, latent = "none", law = law, time = 0, scale = FALSE)
+  new <- simulate(fit, 2e5, seed = 1)
+  # the standard error of a covariance is about s^2 sqrt(2 / 2e5): five of them
+  expect_lt(max(abs(cov(new) - cov(x))), 5 * sqrt(2 / 2e5) * max(diag(cov(x))))
+  expect_lt(max(abs(colMeans(new) - colMeans(x))), 5 * sqrt(max(diag(cov(x))) / 2e5))
+  expect_equal(qr(sweep(new[1:30, ], 2, colMeans(x)))$rank, 7)
+  others <- matrix(rnorm(50 * 20, sd = 3), 50)
+  borrowing <- efs(x, latent = "none", law = law_ensemble(0.3, list(others)), time = 0, scale = FALSE)
+  wanted <- 0.7 * cov(x) + 0.3 * crossprod(others) / 50
+  new <- simulate(borrowing, 2e5, seed = 1)
+  expect_lt(max(abs(cov(new) - wanted)), 5 * sqrt(2 / 2e5) * max(diag(wanted)))
+  expect_error(law_ensemble(0.3), "`others` must be given")
+  expect_error(law_ensemble(2), "`borrowed` must be one number between 0 and 1")
+})
+
+test_that("the correlations, means and variances of a low-rank Gaussian come back", {
+  x <- low_rank(100, 300, 2)
+  fit <- efs(exp(x / 4))
+  expect_identical(fit$latent$name, "genes")
+  expect_identical(fit$latent$dim, 99L)
+  new <- 4 * log(simulate(fit, 4000, seed = 1))
+  pairs <- upper.tri(diag(300))
+  # the scores are those of x, because exp() is monotone; the smoothed margins move correlations by about 0.01
+  expect_lt(sqrt(mean((cor(new) - cor(x))[pairs]^2)), 0.03)
+  # means and variances are kept in the unit of the columns, exp(x / 4); on the scale of x they move by some per cent
+  expect_equal(mean(apply(new, 2, var) / apply(x, 2, var)), 1, tolerance = 0.06)
+  expect_lt(max(abs(colMeans(new) - colMeans(x)) / apply(x, 2, sd)), 0.15)
+  # many new rows are no copies: the nearest row is as far as another row of the law is
+  other <- low_rank(200, 300, 2)[101:200, ]
+  nearest <- function(a) apply(a, 1, function(row) sqrt(min(colSums((t(x) - row)^2))))
+  expect_equal(median(nearest(new[1:100, ])) / median(nearest(other)), 1, tolerance = 0.15)
+})
+
+test_that("permuted genes give permuted rows", {
+  x <- low_rank(20, 80, 3)
+  set.seed(3)
+  order <- sample(80)
+  # the components are the same up to their signs, which LAPACK chooses
+  expect_equal(cov(simulate(efs(x), 3e3, seed = 1))[order, order], cov(simulate(efs(x[, order]), 3e3, seed = 1)),
+               tolerance = 0.05)
+
+})
+
+test_that("heaps, constants and ends of columns are kept, class by class", {
+  x <- low_rank(40, 60, 4)
+  x <- pmax(x + 1, 0)
+  x[, 1] <- 7
+  group <- rep(c("a", "b", "c"), c(20, 15, 5))
+  x[group == "c", 2] <- 0
+  x[, 3] <- rbinom(40, 1, 0.3)
+  fit <- efs(x, group = group)
+  new <- simulate(fit, c(a = 400, b = 400, c = 400), seed = 1)
+  expect_true(all(new >= 0))
+  expect_true(all(new[, 1] == 7))
+  expect_identical(as.vector(table(attr(new, "group"))), c(400L, 400L, 400L))
+  whole <- simulate(efs(x), 2000, seed = 1)
+  zero <- colMeans(x == 0)
+  expect_lt(max(abs(colMeans(whole == 0) - zero)[-(1:3)]), 0.1)
+  expect_setequal(unique(whole[, 3] %in% c(0, 1))[1], TRUE)
+  expect_output(print(fit), "borrowed = 0\\.[0-9]+")
+})
+
+test_that("a class of few rows has its own centre and borrows its covariance", {
+  x <- low_rank(60, 200, 5)
+  group <- rep(c("large", "small"), c(52, 8))
+  x[group == "small", 1:50] <- x[group == "small", 1:50] + 8
+  fit <- efs(x, group = group)
+  new <- simulate(fit, c(small = 3000), seed = 1)
+  goal <- colMeans(x[group == "small", ])
+  expect_lt(sqrt(mean((colMeans(new) - goal)^2)), 0.6)
+  # eight rows alone have a covariance of rank 7
+  expect_gt(qr(sweep(new[1:100, ], 2, colMeans(new)))$rank, 20)
+  latent <- predict(fit, x[1:6, ], type = "latent", group = group[1:6])
+  expect_gt(cor(as.vector(latent), as.vector(predict(fit)[1:6, ])), 0.95)
+  back <- predict(fit, predict(fit), type = "data", group = group)
+  expect_gt(cor(as.vector(as.matrix(back[, 1:200])), as.vector(x)), 0.98)
+})
+
+test_that("a table that is not wide, or whose law or flow is asked for, keeps its map", {
+  x <- low_rank(60, 100, 6)
+  expect_identical(efs(x, calibrate = FALSE, s = 0)$latent$name, "pca")
+  expect_identical(efs(x[, 1:40], calibrate = FALSE)$latent$name, "pca")
+  expect_identical(efs(x, law = "local", calibrate = FALSE)$latent$name, "pca")
+  expect_identical(efs(x[, 1:10], latent = latent_genes())$latent$name, "genes")
+})
