@@ -4,7 +4,7 @@
 # part that of the deviations of all other rows from the means of their classes. z [n, d]: the latent rows.
 class_control <- function(control, latent, z, rows, class, prior) {
   control$cells <- pick_cells(control$cells, rows[[class]])
-  if (latent$name != "genes" || !is.null(control$laws)) return(control)
+  if (!holds_all_components(latent) || !is.null(control$laws)) return(control)
   control$scale <- FALSE
   share <- if (length(rows) > 1) prior / (prior + length(rows[[class]]) - 1) else 0
   control$laws <- list(law_ensemble())
@@ -13,6 +13,8 @@ class_control <- function(control, latent, z, rows, class, prior) {
   }
   control
 }
+
+holds_all_components <- function(latent) latent$name %in% c("genes", "counts")
 
 # The deviations of the rows of other classes from the means of their classes [m, d], times a factor that makes their
 # mean square the pooled variance.
@@ -35,7 +37,7 @@ most_scored_components <- 30L
 # leading coordinates of each row, whose variances come from all other rows. The coordinates are taken one by one,
 # because a covariance of full rank has no density here.
 borrowed_rows <- function(latent, z, rows) {
-  if (latent$name != "genes" || length(rows) < 2) return(0)
+  if (!holds_all_components(latent) || length(rows) < 2) return(0)
   z <- z[, seq_len(min(ncol(z), most_scored_components)), drop = FALSE]
   scored <- names(rows)[lengths(rows) > 3]
   if (!length(scored)) return(prior_grid[length(prior_grid)])

@@ -88,7 +88,8 @@
 #'   Otherwise `NULL` standardises the columns of a table with at most 20 columns. A table of numbers with more than 50
 #'   columns, and at least as many columns as rows, gets [latent_genes()], unless `law`, `s`, `epsilon`, `time` or
 #'   `n_steps` is given. For other tables of numbers with more than 20 columns it takes the principal components of the
-#'   standardised columns, see [latent_pca()]. Their number is at most so large that each class of at least `min_rows` rows can have a flow.
+#'   standardised columns, see [latent_pca()]. Their number is at most so large that each class of at least `min_rows`
+#'   rows can have a flow.
 #' @param s Exponent of the repulsion, a number above -2 and below the latent dimension; 0 is the logarithm. `NULL`:
 #'   chosen.
 #' @param epsilon Softening, a number of at least 0, in squared units of the scaled latent rows. Its square root is the
