@@ -51,6 +51,17 @@
 #' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
 #'
+#' @section Expression tables:
+#' A table of complete numbers with more than 50 columns, and at least as many columns as rows, is read as an expression
+#' table of samples x genes. So are objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and
+#' `ExpressionSet`, and sparse matrices of samples x genes. The latent map is then [latent_genes()] or, for counts,
+#' [latent_counts()]; the law is [law_ensemble()], and there is no flow. `group` can name a column of the data of the
+#' samples. New samples come back in the class that came in, see [simulate()][simulate.gene_synthesis]. A class of few
+#' rows borrows a share of its covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k} rows. The number
+#' \eqn{v} is the one of 0, 1, 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows given all others,
+#' for the 30 leading components one by one. `print()` says the share. A covariance of full rank has no density there,
+#' so that nothing else is chosen by likelihood.
+#'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
 #' table, above all those of rare levels; [associations()] shows it.
@@ -81,10 +92,15 @@
 #'   none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
+#' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and either
+#'   more than half of them are 0 or the largest is at least 50.
+#' @param assay.type Name of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one, otherwise the
+#'   first assay.
 #' @param control,threads,progress As in [efs()].
 #' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. With
 #'   `whole_blocks = TRUE` it has the class `c("block_synthesis", "particle_flow")`, and the methods of
-#'   [simulate.block_synthesis()]. Otherwise, beside
+#'   [simulate.block_synthesis()]. For an expression table it has the class
+#'   `c("gene_synthesis", "efs", "particle_flow")`, see [simulate.gene_synthesis()]. Otherwise, beside
 #'   [simulate()][simulate.synthesis] and [predict()][predict.synthesis] it has the methods of [efs()] for `print()`,
 #'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()`, `plot()` and `interpolate()`.
 #' @references
@@ -113,17 +129,26 @@ synthesize <- function(x, ...) synthesise(x, ...)
 #' @export
 synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
                                law = NULL, law_settings = list(), blocks = NULL, whole_blocks = FALSE, flow = NULL,
-                               density_floor = 0, quiet = FALSE, control = efs_control(), threads = NULL,
-                               progress = NULL, ...) {
+                               density_floor = 0, quiet = FALSE, counts = NULL, assay.type = NULL,
+                               control = efs_control(), threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
   settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
   check_flag(quiet, "quiet")
+  if (!is.null(counts)) check_flag(counts, "counts")
   check_progress(progress)
   if (check_flag(whole_blocks, "whole_blocks")) {
     call <- record_call(match.call(), "synthesise")
     return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
                              progress))
+  }
+  plain <- !length(columns) && is.null(id) && is.null(constraints) && is.null(combine) && is.null(flow)
+  if (is_experiment(x) || (plain && is_gene_table(x))) {
+    call <- record_call(match.call(), "synthesise")
+    return(synthesise_genes(x, group, counts, assay.type, settings, quiet, call, began, threads, progress))
+  }
+  if (!is.null(counts) || !is.null(assay.type)) {
+    fail("`counts` and `assay.type` belong to expression tables: numbers in more than 50 columns and fewer rows.")
   }
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
