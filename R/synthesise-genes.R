@@ -57,8 +57,8 @@ describe_genes <- function(table, counts) {
 #' size is the expected sum of the counts of a sample. The sum of the counts that are drawn differs from it at random.
 #'
 #' @param object A fit from [synthesise()] of class `"gene_synthesis"`.
-#' @param nsim,seed,threads,progress As in [simulate()][simulate.efs]. With groups `nsim` is the total, or a named vector
-#'   of counts.
+#' @param nsim,seed,threads,progress As in [simulate()][simulate.efs]. With groups `nsim` is the total, or a vector of
+#'   numbers of samples that is named by classes.
 #' @param library_size The expected sum of the counts of each new sample: one number above 0, or one number per new
 #'   sample. `NULL`: drawn. It is an error if the table was not read as counts.
 #' @param ... Not used.
