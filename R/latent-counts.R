@@ -16,7 +16,9 @@ fit_counts <- function(x, group = NULL) {
   rate <- unname(rowsum(x, as.integer(group), reorder = TRUE)) / total
   dispersion <- moment_dispersion(x, size, rate, group)
   model <- list(rate = rate, dispersion = dispersion, levels = levels(group), by_group = by_group)
-  inner <- fit_genes(cbind(count_scores(model, x, size, as.integer(group)), log(size)), if (by_group) group)
+  cells <- count_cells(model, x, size, as.integer(group))
+  scores <- settle_counts(cells$scores, cells$low, cells$high)
+  inner <- fit_genes(cbind(scores, log(size)), if (by_group) group)
   new_fitted_latent(
     "counts", "counts", inner$dim, rate = rate, dispersion = dispersion, inner = inner, levels = levels(group),
     by_group = by_group, columns = colnames(x), trained = inner$trained, sizes = range(size),
@@ -57,9 +59,10 @@ moment_dispersion <- function(x, size, rate, group) {
 least_dispersion <- 1e-7
 most_dispersion <- 1e4
 
-# The scores [n, p] of counts: Phi^-1(F(x - 1) + U P(x)), by its upper tail.
-count_scores <- function(model, x, size, row) {
-  scores <- matrix(0, nrow(x), ncol(x))
+# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), by the upper
+# tail, and scores that are uniform within, Phi^-1(F(x - 1) + U P(x)).
+count_cells <- function(model, x, size, row) {
+  low <- high <- scores <- matrix(0, nrow(x), ncol(x))
   blocks <- column_blocks(ncol(x), nrow(x))
   for (i in seq_along(blocks)) {
     at <- blocks[[i]]
@@ -67,15 +70,20 @@ count_scores <- function(model, x, size, row) {
     shape <- rep(1 / model$dispersion[at], each = nrow(x))
     values <- x[, at, drop = FALSE]
     uniform <- draw_uniform(nrow(x), length(at), c(count_key, i))
-    none <- exp(-shape * log1p(mu / shape)) # the probability of 0
-    upper <- 1 - uniform * none
+    above <- 1 - exp(-shape * log1p(mu / shape)) # the probability of more than 0
+    from <- matrix(1, nrow(x), length(at))
     some <- which(values > 0)
-    upper[some] <- stats::pnbinom(values[some], shape[some], mu = mu[some], lower.tail = FALSE) +
-      uniform[some] * stats::dnbinom(values[some], shape[some], mu = mu[some])
-    scores[, at] <- stats::qnorm(pmin(pmax(upper, 1e-15), 1 - 1e-15), lower.tail = FALSE)
+    above[some] <- stats::pnbinom(values[some], shape[some], mu = mu[some], lower.tail = FALSE)
+    from[some] <- above[some] + stats::dnbinom(values[some], shape[some], mu = mu[some])
+    low[, at] <- upper_score(from)
+    high[, at] <- upper_score(above)
+    scores[, at] <- upper_score(above + (1 - uniform) * (from - above))
   }
-  scores
+  list(scores = scores, low = low, high = high)
 }
+
+# The score with this probability above it.
+upper_score <- function(upper) stats::qnorm(pmin(pmax(upper, 1e-15), 1 - 1e-15), lower.tail = FALSE)
 
 count_key <- 2019L
 
@@ -99,7 +107,7 @@ latent_encode.latent_counts <- function(map, x, group = NULL, ...) {
   check_counts(x)
   size <- rowSums(x)
   check_sizes(size)
-  scores <- count_scores(map, unname(x), size, class_row(map, group, nrow(x)))
+  scores <- count_cells(map, unname(x), size, class_row(map, group, nrow(x)))$scores
   latent_encode(map$inner, cbind(scores, log(size)), group)
 }
 

@@ -1,5 +1,6 @@
 # Real tables: x [samples, genes], group a factor. Khan and NCI60 of ISLR2, bladder of bladderbatch (all of Debian or
-# CRAN), prostate and lymphoma of spls (CRAN).
+# CRAN), prostate and lymphoma of spls (CRAN), golub of
+# multtest (Debian).
 
 stored <- function(name, package) {
   place <- new.env()
@@ -26,6 +27,11 @@ expression_sets <- list(
     set <- stored("lymphoma", "spls")
     table_of(set$x, set$y)
   },
+  golub = function() {
+    place <- new.env()
+    utils::data(list = "golub", package = "multtest", envir = place)
+    table_of(t(place$golub), place$golub.cl)
+  },
   nci60 = function() {
     nci <- ISLR2::NCI60
     kept <- table(nci$labs)[nci$labs] >= 6
@@ -46,3 +52,19 @@ random_halves <- function(group, seed) {
   }))
   list(fit = sort(unname(first)), held = setdiff(seq_along(group), first))
 }
+
+# Counts. pbmc of sctransform (cells), mouse of metagenomeSeq and patterns of phyloseq (bacteria; Debian has all three),
+# bci of vegan (trees).
+count_sets <- list(
+  pbmc = function() {
+    counts <- t(as.matrix(stored("pbmc", "sctransform")))
+    table_of(counts[, colSums(counts > 0) > 1], rep(1, nrow(counts)))
+  },
+  mouse = function() {
+    set <- stored("mouseData", "metagenomeSeq")
+    counts <- t(attr(set, "assayData")$counts)
+    group <- attr(attr(set, "phenoData"), "data")$diet
+    table_of(counts[, colSums(counts > 0) > 4], group)
+  },
+  bci = function() table_of(stored("BCI", "vegan"), rep(1, 50))
+)
