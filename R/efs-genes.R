@@ -1,15 +1,19 @@
 # Fits of all components of normal scores: the law of each class, and what a class of few rows borrows.
 
-# The settings of one class. Unless the user asks for a law, it is the ensemble of its rows, and its covariance is in
-# part that of the deviations of all other rows from the means of their classes. z [n, d]: the latent rows.
-class_control <- function(control, latent, z, rows, class, prior) {
-  control$cells <- pick_cells(control$cells, rows[[class]])
+# Unless the user asks for a law, all components of scores have the law ensemble, in their own unit.
+with_ensemble <- function(control, latent) {
   if (!holds_all_components(latent) || !is.null(control$laws)) return(control)
-  control$scale <- FALSE
-  share <- if (length(rows) > 1) prior / (prior + length(rows[[class]]) - 1) else 0
-  control$laws <- list(law_ensemble())
+  control[c("laws", "scale", "borrows")] <- list(list(law_ensemble()), FALSE, TRUE)
+  control
+}
+
+# The settings of one class. The covariance of its law is in part that of the deviations of all other rows from the
+# means of their classes. z [n, d]: the latent rows. prior: see borrowed_rows().
+class_control <- function(control, z, rows, class, prior) {
+  control$cells <- pick_cells(control$cells, rows[[class]])
+  share <- round(prior / (prior + length(rows[[class]]) - 1), 3)
   if (share > 0) {
-    control$laws <- list(law_ensemble(borrowed = round(share, 3), others = list(other_deviations(z, rows, class))))
+    control$laws <- list(law_ensemble(borrowed = share, others = list(other_deviations(z, rows, class))))
   }
   control
 }
@@ -36,8 +40,8 @@ most_scored_components <- 30L
 # The number of rows that the covariance of the other classes counts for: that with the highest log-likelihood of the
 # leading coordinates of each row, whose variances come from all other rows. The coordinates are taken one by one,
 # because a covariance of full rank has no density here.
-borrowed_rows <- function(latent, z, rows) {
-  if (!holds_all_components(latent) || length(rows) < 2) return(0)
+borrowed_rows <- function(control, z, rows) {
+  if (!isTRUE(control$borrows) || length(rows) < 2) return(0)
   z <- z[, seq_len(min(ncol(z), most_scored_components)), drop = FALSE]
   scored <- names(rows)[lengths(rows) > 3]
   if (!length(scored)) return(prior_grid[length(prior_grid)])

@@ -6,10 +6,11 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
   if (!is.null(control$s)) check_potential(control$s, 0, latent$dim)
   z <- check_spread(trained_rows(latent, table$points))
   rows <- split(seq_len(nrow(z)), table$group)
+  control <- with_ensemble(control, latent)
   foretell_fit(rows, latent$dim, control, threads)
-  prior <- borrowed_rows(latent, z, rows)
+  prior <- borrowed_rows(control, z, rows)
   flows <- lapply(names(rows), function(class) {
-    control <- class_control(control, latent, z, rows, class, prior)
+    control <- class_control(control, z, rows, class, prior)
     make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
               if (table$grouped) class, threads, progress)
   })
@@ -40,7 +41,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
 
 # The parts of `control` that only the search needs.
-settings_of_search <- c("laws", "cells", "brief", "scores", "always")
+settings_of_search <- c("laws", "cells", "brief", "scores", "always", "borrows")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

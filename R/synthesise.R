@@ -53,14 +53,15 @@
 #'
 #' @section Expression tables:
 #' A table of complete numbers with more than 50 columns, and at least as many columns as rows, is read as an expression
-#' table of samples x genes. So are objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and
-#' `ExpressionSet`, and sparse matrices of samples x genes. The latent map is then [latent_genes()] or, for counts,
-#' [latent_counts()]; the law is [law_ensemble()], and there is no flow. `group` can name a column of the data of the
-#' samples. New samples come back in the class that came in, see [simulate()][simulate.gene_synthesis]. A class of few
-#' rows borrows a share of its covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k} rows. The number
-#' \eqn{v} is the one of 0, 1, 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows given all others,
-#' for the 30 leading components one by one. `print()` says the share. A covariance of full rank has no density there,
-#' so that nothing else is chosen by likelihood.
+#' table of samples x genes if `columns`, `id`, `constraints`, `combine`, `blocks` and `flow` are left out. So are
+#' objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and `ExpressionSet`, and sparse matrices of
+#' samples x genes. The latent map is then [latent_genes()] or, for counts, [latent_counts()]; the law is
+#' [law_ensemble()], and there is no flow. `group` can name a column of the data of the samples. New samples come back
+#' in the class that came in, see [simulate()][simulate.gene_synthesis]. A class of few rows borrows a share of its
+#' covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k} rows. The number \eqn{v} is the one of 0, 1,
+#' 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows given all others, for the 30 leading
+#' components one by one. `print()` says the share. A covariance of full rank has no density there, so that nothing else
+#' is chosen by likelihood.
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
@@ -142,7 +143,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
     return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
                              progress))
   }
-  plain <- !length(columns) && is.null(id) && is.null(constraints) && is.null(combine) && is.null(flow)
+  plain <- !length(columns) && all(vapply(list(id, constraints, combine, blocks, flow), is.null, NA))
   if (is_experiment(x) || (plain && is_gene_table(x))) {
     call <- record_call(match.call(), "synthesise")
     return(synthesise_genes(x, group, counts, assay.type, settings, quiet, call, began, threads, progress))
