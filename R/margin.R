@@ -104,6 +104,11 @@ score_of <- function(below, above) {
 # unit have cells, so they need no atom.
 heaped_margin <- function(x, values, counts, unit, ends) {
   heaps <- values %in% find_heaps(values, counts, unit) | (is.null(unit) & values %in% ends)
+  coarse <- coarse_unit(values, counts, unit)
+  if (!is.null(coarse)) {
+    margin <- coarse_margin(x, values, counts, unit, coarse, ends)
+    if (!is.null(margin)) return(margin)
+  }
   rest <- x[!x %in% values[heaps]]
   if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL))
   half <- if (is.null(unit)) 0 else unit$size / 2
@@ -111,38 +116,6 @@ heaped_margin <- function(x, values, counts, unit, ends) {
   if (is.null(smooth)) return(support_margin(values, counts, NULL))
   if (!any(heaps)) return(smooth)
   add_atoms(smooth, values[heaps], counts[heaps] / length(x))
-}
-
-# The values that stand more often than a smooth distribution lets expect: by at least four standard errors, or, where
-# most values stand once, so often that chance has a probability below 1e-4. A smooth distribution would also give rows
-# to the multiples of the unit that no row has.
-find_heaps <- function(values, counts, unit = NULL) {
-  often <- which(counts >= 2)
-  if (!length(often)) return(numeric())
-  k <- max(3, ceiling(sqrt(length(values)) / 2))
-  padded <- function(x) c(rep(NA, k), x, rep(NA, k))
-  around <- outer(often + k, setdiff(-k:k, 0), `+`)
-  near <- matrix(padded(counts)[around], length(often))
-  at <- matrix(padded(values)[around], length(often))
-  spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
-  cells <- if (is.null(unit)) rep(Inf, length(often)) else spread / unit$size
-  # the upper quartile of the counts of the k values to each side, and the share of the cells there that have rows
-  usual <- upper_quartiles(near)
-  expected <- usual * pmin(rowSums(!is.na(near)) / cells, 1)
-  heap <- counts[often] >= 4 & counts[often] > expected + 4 * sqrt(expected)
-  alone <- usual == 1 # most of the neighbours stand once, so the distance between them says how often to expect one
-  chance <- pmin(pmax(rowSums(near, na.rm = TRUE) / cells, 0.005), 1)
-  heap <- heap | alone & stats::ppois(counts[often] - 1, chance, lower.tail = FALSE) < 1e-4
-  values[often[heap]]
-}
-
-# [n]: the upper quartile of each row of x, as quantile() gives it, without NA.
-upper_quartiles <- function(x) {
-  n <- nrow(x)
-  sorted <- matrix(x[order(row(x), x)], n, byrow = TRUE)
-  at <- 1 + 0.75 * (rowSums(!is.na(x)) - 1)
-  low <- sorted[cbind(seq_len(n), floor(at))]
-  low + (at - floor(at)) * (sorted[cbind(seq_len(n), ceiling(at))] - low)
 }
 
 # The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).

@@ -202,3 +202,19 @@ test_that("a value that stands three times among values that stand once is an at
   }, 0)
   expect_lte(sum(found), 2)
 })
+
+test_that("values that nearly all rows share are atoms, also where the unit is finer", {
+  set.seed(9)
+  # recorded to tenths, one of them to hundredths
+  x <- c(round(rnorm(600, 2, 0.4), 1), 1.83)
+  values <- sort(unique(x))
+  counts <- tabulate(match(x, values))
+  expect_equal(coarse_unit(values, counts, recorded_unit(x))[c("size", "share")], list(size = 0.1, share = 1 - 1 / 601 / 0.9))
+  expect_null(coarse_unit(1:200, rep(1, 200), list(size = 1, offset = 0, digits = 0)))
+  new <- margin_values(fit_margin(x), qnorm(ppoints(2000)))
+  expect_gt(mean(abs(10 * new - round(10 * new)) < 1e-9), 0.97)
+  # 150 distances, each in many rows
+  distances <- sort(sample.int(5000, 150))
+  x <- sample(distances, 3000, replace = TRUE)
+  expect_true(all(distances %in% find_heaps(distances, tabulate(match(x, distances)), recorded_unit(x))))
+})
