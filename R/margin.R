@@ -8,6 +8,7 @@
 #          then those of its cell, half a unit to each side
 #   ends   c(lower, upper): no value lies beyond them
 #   power  NULL, or a number: the knots are those of x / 2^power
+#   loose  NULL, or what loose_ends() says of ends that are not sure
 # F is that of the recorded values: smooth where they are dense, with an atom at each value that is recorded more often
 # than its neighbours let expect.
 
@@ -70,6 +71,9 @@ has_small_support <- function(values, counts) {
   closed <- k <= 5 || min(counts[c(1, k)]) >= 4
   k <= 2 || (closed && ((k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)))
 }
+
+# Whether values other than those of a few atoms cannot come out.
+is_support <- function(margin) !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
 
 # Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability
 # of one half of a row, in proportion to their neighbours.

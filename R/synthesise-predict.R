@@ -15,10 +15,11 @@
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
 #'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
-#'   impossible has `-Inf`: a value beyond an end of its column, a combination that did not occur, a broken relation, or
-#'   a level that the table did not have, of which a warning names the column and the level (for the other types such a
-#'   level is an error). A value that is missing in a column without missing values in the table is integrated out. A
-#'   row has `NA` if a computed column (see [synthesise()]) is known and a column that determines it is missing.
+#'   impossible has `-Inf`: a value beyond a sure end of its column (see [column_kind]), a combination that did not
+#'   occur, a broken relation, or a level that the table did not have, of which a warning names the column and the level
+#'   (for the other types such a level is an error). A value that is missing in a column without missing values in the
+#'   table is integrated out. A row has `NA` if a computed column (see [synthesise()]) is known and a column that
+#'   determines it is missing.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
