@@ -6,7 +6,8 @@
 #'    standardised by default. The columns of any other table become normal scores, see the section on tables.
 #' 2. It moves the latent rows by a short *flow* ([efs_forward()]). In a flow the rows are particles that repel each
 #'    other and are pulled to their centre, so that clusters spread out. For a table of numbers `efs()` uses a flow only
-#'    if it helps. For any other table there is always a flow, and `print()` says what it adds or takes.
+#'    if it helps. For any other table there is always a flow, and `print()` says what it adds to the
+#'    likelihood or takes from it.
 #' 3. It fits a probability distribution, the *latent law* ([laws]), to the rows where they are then.
 #'
 #' [simulate()][simulate.efs] draws points from this law, carries them back by the inverse of the flow
