@@ -9,7 +9,7 @@
 #'   average. Otherwise there is no end. An end other than 0 that the values show is not sure. Values of other rows
 #'   beyond it have the likelihood of the outermost value times \eqn{e^{-d/s}/n}{exp(-d/s) / n}, where \eqn{d} is the
 #'   distance from the end, \eqn{s} the standard deviation and \eqn{n} the number of values. If the outermost value has
-#'   a probability, this is divided by \eqn{s}.
+#'   a probability, this is divided by \eqn{s}. `-0` and `0` are one value, and both come back with the same sign.
 #' @export
 column_continuous <- function(lower = NULL, upper = NULL) {
   ends <- check_ends(lower, upper)

@@ -116,9 +116,12 @@ fill_rows <- function(newdata, x, at, columns, lacking) {
 fill_vector <- function(values, drawn, lacking, gone) {
   if (is.logical(values) && all(is.na(values))) values <- take(drawn, rep(NA_integer_, length(values)))
   new <- take(drawn, gone)
-  if (is.factor(values) || is.character(values)) new <- as.character(new)
+  if (is.factor(values) || is.character(values)) new <- as_words(new)
   if (is.factor(values)) levels(values) <- union(levels(values), new)
+  shape <- attributes(values)
+  if (is.character(values)) values <- as_words(values) # a class may not take plain words
   values[lacking[gone]] <- new
+  if (is.character(values)) attributes(values) <- shape
   values
 }
 
