@@ -14,7 +14,9 @@
 #' @param ... Not used.
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
-#'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
+#'   draws; the estimate is a little too low on average, the less so the more draws there are. The draws of a row depend
+#'   on its number among the rows of `newdata` and on nothing else, so the same row has a slightly different value
+#'   elsewhere. A row that the fit holds
 #'   impossible has `-Inf`: a value beyond a sure end of its column (see [column_kind]), a combination that did not
 #'   occur, a broken relation, or a level that the table did not have, of which a warning names the column and the level
 #'   (for the other types such a level is an error). A value that is missing in a column without missing values in the

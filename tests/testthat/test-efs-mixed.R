@@ -201,3 +201,24 @@ test_that("only a table of numbers is said to be read because of codes", {
   expect_no_match(paste(format(efs(cbind(x, f = rep(c("u", "v"), 20)), calibrate = FALSE)), collapse = " "),
                   "two different values")
 })
+
+test_that("efs_tune() takes the tables of efs(), and scores them in the same way", {
+  search <- efs_tune(visits, s = 0, softening = c(4, 16, 64, 256), time = 0.5, law = "student")
+  expect_true(all(is.finite(search$table$log_density)))
+  still <- search$table[!search$table$flow, ]
+  expect_identical(still$place, "as_is")
+  # the same rows, folds, cells and law as in efs() without a flow
+  expect_equal(still$log_density, efs(visits, law = "student", time = 0)$diagnostics$log_density,
+               tolerance = tolerance$kernel)
+  moved <- search$table[search$table$flow, ]
+  seen <- efs(visits, law = "student", s = 0, time = 0.5)
+  seen <- transform(seen$calibration$all$seen, unit = seen$diagnostics$log_density - seen$calibration$all$log_density)
+  same <- merge(moved, seen[seen$flow & seen$law == "student", ], by = c("place", "s", "softening", "time"))
+  expect_gt(nrow(same), 0)
+  expect_equal(same$log_density.x, same$log_density.y + same$unit, tolerance = tolerance$kernel)
+  expect_s3_class(do.call(efs, c(list(visits), search$best)), "synthesis")
+  # missing values, and numbers that efs() reads as normal scores
+  expect_gt(nrow(efs_tune(airquality[1:60, ], s = 0, softening = 16, time = 1, law = "student")$table), 1)
+  coded <- data.frame(a = rep(c(0, 1), 30), b = sin(1:60))
+  expect_true("as_is" %in% efs_tune(coded, s = 0, softening = 16, time = 1, law = "student")$table$place)
+})
