@@ -213,7 +213,7 @@ test_that("efs_tune() takes the tables of efs(), and scores them in the same way
   moved <- search$table[search$table$flow, ]
   seen <- efs(visits, law = "student", s = 0, time = 0.5)
   seen <- transform(seen$calibration$all$seen, unit = seen$diagnostics$log_density - seen$calibration$all$log_density)
-  same <- merge(moved, seen[seen$flow & seen$law == "student", ], by = c("place", "s", "softening", "time"))
+  same <- merge(moved, seen[seen$flow & seen$law == "student", ], by = c("place", "s", "softening", "time", "settings"))
   expect_gt(nrow(same), 0)
   expect_equal(same$log_density.x, same$log_density.y + same$unit, tolerance = tolerance$kernel)
   expect_s3_class(do.call(efs, c(list(visits), search$best)), "synthesis")
