@@ -41,7 +41,7 @@ pair_panels <- function(columns, pair, colours) {
   for (k in 1:2) {
     value <- pair[[c("real", "synthetic")[k]]]
     said <- if (is.na(value)) "" else paste0(": ", sub("^-(0[.]00)$", "\\1", sprintf("%.2f", value)))
-    break_line <- if (sum(nchar(names)) > 18) "\n" else " "
+    break_line <- if (sum(nchar(names)) > 15) "\n" else " "
     panels[[k]]$title <- paste0(names[1], break_line, "by ", names[2], "\n", c("real", "synthetic")[k], said)
   }
   panels

@@ -147,7 +147,7 @@ test_that("plots of a synthesis show its rows, given or drawn, and restore par()
   picture <- particleflow:::efs_picture(fit, "latent", NULL, 10, NULL, NULL, NULL)
   stars <- split(picture$points[picture$points$kind == "new", c("x", "y")],
                  picture$points$panel[picture$points$kind == "new"])
-  expect_equal(stars$data, stars$latent, ignore_attr = TRUE)
+  expect_equal(stars[[1]], stars[[2]], ignore_attr = TRUE)
   quietly_drawn({
     before <- graphics::par(no.readonly = TRUE)
     for (type in c("margins", "pairs", "associations", "map", "latent", "trajectory")) {
@@ -201,7 +201,9 @@ test_that("each side of a latent plot has its own limits", {
   picture <- efs_picture(fit, "latent", NULL, NULL, NULL, NULL, NULL)
   wide <- tapply(picture$points$x, picture$points$panel, function(x) diff(range(x)))
   shown <- picture$panels$xmax - picture$panels$xmin
+  expect_length(shown, 2)
   expect_true(all(wide / shown > 0.5))
+  expect_gt(max(shown) / min(shown), 2)
 })
 
 test_that("long words that begin alike are cut in the middle, others at the end", {
