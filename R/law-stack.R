@@ -57,7 +57,8 @@ format.law_stack <- function(x, ...) {
   check_dots("format()", ...)
   weights <- tapply(x$weights, vapply(x$laws, `[[`, "", "name"), sum)
   weights <- sort(weights, decreasing = TRUE)
-  sprintf("stack of %d (%s)", length(x$laws), paste(sprintf("%.2f %s", weights, names(weights)), collapse = ", "))
+  sprintf("mixture of %d laws (%s)", length(x$laws),
+          paste(sprintf("%.0f %% %s", 100 * weights, names(weights)), collapse = ", "))
 }
 
 stack_density <- function(law, points, threads, self = FALSE) {

@@ -42,32 +42,10 @@ coarse_unit <- function(values, counts, unit) {
   for (times in c(1000, 500, 200, 100, 50, 20, 10, 5, 2)) {
     size <- times * unit$size
     kept <- sum(counts[on_grid(values, size, unit$size)]) / sum(counts)
-    if (kept >= 0.9) return(list(size = size, offset = 0, digits = unit$digits, share = (kept - 1 / times) / (1 - 1 / times)))
+    share <- (kept - 1 / times) / (1 - 1 / times)
+    if (kept >= 0.9) return(list(size = size, offset = 0, digits = unit$digits, share = share))
   }
   NULL
 }
 
 on_grid <- function(x, size, unit_size) abs(x - round(x / size) * size) < unit_size / 4
-
-# A mixture: rows that are rounded to the coarse unit, and rows that are not. Both have the same smooth distribution,
-# but for heaps among the rounded ones. NULL: there is no smooth distribution, or the multiples are too many.
-coarse_margin <- function(x, values, counts, unit, coarse, ends) {
-  on <- on_grid(values, coarse$size, unit$size)
-  heaps <- find_heaps(values[on], counts[on], coarse)
-  rest <- x[!x %in% heaps]
-  if (length(unique(rest)) < 3) return(NULL)
-  smooth <- smooth_margin(rest, coarse, ends[1] - unit$size / 2, ends[2] + unit$size / 2)
-  if (is.null(smooth)) return(NULL)
-  outer <- range(values, margin_values(c(smooth, list(ends = ends)), c(-1, 1) * stats::qnorm(1e-5)))
-  cells <- seq(ceiling(outer[1] / coarse$size - 1e-6), floor(outer[2] / coarse$size + 1e-6))
-  if (length(cells) > most_coarse_cells) return(NULL)
-  at <- to_unit(cells * coarse$size, coarse)
-  mass <- stats::pnorm(margin_limit(smooth, (cells + 0.5) * coarse$size)) -
-    stats::pnorm(margin_limit(smooth, (cells - 0.5) * coarse$size))
-  p <- coarse$share * mass * length(rest) / length(x)
-  known <- match(heaps, at)
-  p[known] <- p[known] + counts[match(heaps, values)] / length(x)
-  add_atoms(smooth, at[p > 0], p[p > 0])
-}
-
-most_coarse_cells <- 1000L

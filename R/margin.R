@@ -8,6 +8,7 @@
 #          then those of its cell, half a unit to each side
 #   ends   c(lower, upper): no value lies beyond them
 #   power  NULL, or a number: the knots are those of x / 2^power
+#   loose  NULL, or what loose_ends() says of ends that are not sure
 # F is that of the recorded values: smooth where they are dense, with an atom at each value that is recorded more often
 # than its neighbours let expect.
 
@@ -71,6 +72,9 @@ has_small_support <- function(values, counts) {
   k <= 2 || (closed && ((k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)))
 }
 
+# Whether values other than those of a few atoms cannot come out.
+is_support <- function(margin) !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
+
 # Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability
 # of one half of a row, in proportion to their neighbours.
 support_margin <- function(values, counts, unit) {
@@ -117,6 +121,30 @@ heaped_margin <- function(x, values, counts, unit, ends) {
   if (!any(heaps)) return(smooth)
   add_atoms(smooth, values[heaps], counts[heaps] / length(x))
 }
+
+# A mixture: rows that are rounded to the coarse unit, and rows that are not. Both have the same smooth distribution,
+# but for heaps among the rounded ones. NULL: there is no smooth distribution, or the multiples are too many.
+coarse_margin <- function(x, values, counts, unit, coarse, ends) {
+  on <- on_grid(values, coarse$size, unit$size)
+  heaps <- find_heaps(values[on], counts[on], coarse)
+  rest <- x[!x %in% heaps]
+  if (length(unique(rest)) < 3) return(NULL)
+  smooth <- smooth_margin(rest, coarse, ends[1] - unit$size / 2, ends[2] + unit$size / 2)
+  if (is.null(smooth)) return(NULL)
+  outer <- range(values, margin_values(c(smooth, list(ends = ends)), c(-1, 1) * stats::qnorm(1e-5)))
+  outer <- c(ceiling(outer[1] / coarse$size - 1e-6), floor(outer[2] / coarse$size + 1e-6))
+  if (diff(outer) >= most_coarse_cells) return(NULL)
+  cells <- seq(outer[1], outer[2])
+  at <- to_unit(cells * coarse$size, coarse)
+  mass <- stats::pnorm(margin_limit(smooth, (cells + 0.5) * coarse$size)) -
+    stats::pnorm(margin_limit(smooth, (cells - 0.5) * coarse$size))
+  p <- coarse$share * mass * length(rest) / length(x)
+  known <- match(heaps, at)
+  p[known] <- p[known] + counts[match(heaps, values)] / length(x)
+  add_atoms(smooth, at[p > 0], p[p > 0])
+}
+
+most_coarse_cells <- 1000L
 
 # The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).
 add_atoms <- function(margin, at, p) {
@@ -283,7 +311,12 @@ end_slope <- function(margin, end) {
 
 # [n, 2]: the scores of each value lie between these two. They are equal for a value without probability of its own.
 score_range <- function(margin, x) {
-  if (is.null(margin$unit)) return(cbind(margin_limit(margin, x), margin_limit(margin, x, right = TRUE)))
+  if (is.null(margin$unit)) {
+    low <- margin_limit(margin, x)
+    high <- margin_limit(margin, x, right = TRUE)
+    # at a knot the two pieces can differ by a rounding error, which is no atom
+    return(cbind(low, ifelse(high - low > 1e-12 * (1 + abs(low)), high, low), deparse.level = 0))
+  }
   unit <- margin$unit
   cell <- round((x - unit$offset) / unit$size) # so that neighbouring cells have exactly one end in common
   cbind(margin_limit(margin, unit$offset + (cell - 0.5) * unit$size),

@@ -80,7 +80,7 @@ is_no_chance <- function(same, shares) same * -log(sum(shares^2)) > -log(most_ch
 
 # Words of values; a missing value is a word of its own.
 value_words <- function(values) {
-  words <- if (is.numeric(values)) as_text(values, 17L) else as.character(values)
+  words <- if (is.numeric(values)) as_text(values, 17L) else as_words(values)
   words[is.na(values)] <- NA
   words
 }
@@ -265,7 +265,7 @@ relation_holds <- function(relation, columns, column, codes, complete) {
     same <- abs(own - due) <= near
   } else {
     due <- relation_values(relation, columns, column, codes)
-    same <- as.character(given) == as.character(due)
+    same <- value_words(given) == value_words(due)
   }
   if (complete) return(ifelse(is.na(given), TRUE, same))
   ifelse(is.na(given) | is.na(due), is.na(given) & is.na(due), same)

@@ -41,9 +41,7 @@ kind_words <- function(template) {
 # 1, are no continuous column.
 kind_word <- function(column) {
   name <- column_code(column)$name
-  margin <- column$state$margin
-  single <- name == "continuous" && !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
-  if (single) "of few values" else name
+  if (name == "continuous" && is_support(column$state$margin)) "of few values" else name
 }
 
 missing_words <- function(names) {

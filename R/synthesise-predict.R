@@ -14,11 +14,14 @@
 #' @param ... Not used.
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
-#'   draws; the estimate is a little too low on average, the less so the more draws there are. A row that the fit holds
-#'   impossible has `-Inf`: a value beyond an end of its column, a combination that did not occur, a broken relation, or
-#'   a level that the table did not have, of which a warning names the column and the level (for the other types such a
-#'   level is an error). A value that is missing in a column without missing values in the table is integrated out. A
-#'   row has `NA` if a computed column (see [synthesise()]) is known and a column that determines it is missing.
+#'   draws; the estimate is a little too low on average, the less so the more draws there are. The draws of a row depend
+#'   on its number among the rows of `newdata` and on nothing else, so the same row has a slightly different value
+#'   elsewhere. A row that the fit holds
+#'   impossible has `-Inf`: a value beyond a sure end of its column (see [column_kind]), a combination that did not
+#'   occur, a broken relation, or a level that the table did not have, of which a warning names the column and the level
+#'   (for the other types such a level is an error). A value that is missing in a column without missing values in the
+#'   table is integrated out. A row has `NA` if a computed column (see [synthesise()]) is known and a column that
+#'   determines it is missing.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
@@ -115,9 +118,12 @@ fill_rows <- function(newdata, x, at, columns, lacking) {
 fill_vector <- function(values, drawn, lacking, gone) {
   if (is.logical(values) && all(is.na(values))) values <- take(drawn, rep(NA_integer_, length(values)))
   new <- take(drawn, gone)
-  if (is.factor(values) || is.character(values)) new <- as.character(new)
+  if (is.factor(values) || is.character(values)) new <- as_words(new)
   if (is.factor(values)) levels(values) <- union(levels(values), new)
+  shape <- attributes(values)
+  if (is.character(values)) values <- as_words(values) # a class may not take plain words
   values[lacking[gone]] <- new
+  if (is.character(values)) attributes(values) <- shape
   values
 }
 

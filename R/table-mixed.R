@@ -143,7 +143,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
 # The values of some rows, with all attributes that new values get.
 known_values <- function(values, rows) {
   known <- take(values, rows)
-  if (!is.object(values)) attributes(known) <- kept_attributes(values)$attributes
+  if (is.atomic(values)) attributes(known) <- kept_attributes(values)$attributes
   known
 }
 
@@ -181,7 +181,7 @@ read_with_others <- function(columns, found, kinds, determined, read) {
 
 # One column of 0 and 1 for each of the most frequent levels.
 level_indicators <- function(values, most = 8L) {
-  words <- as.character(values)
+  words <- as_words(values)
   levels <- names(sort(table(words), decreasing = TRUE))
   outer(words, levels[seq_len(min(most, length(levels)))], function(a, b) as.double(!is.na(a) & a == b))
 }
@@ -290,7 +290,7 @@ unseen_levels <- function(columns, template, codes) {
   })
   some <- which(lengths(found) > 0)
   if (length(some)) {
-    levels <- vapply(some, function(j) quoted(unique(as.character(take(columns[[j]], found[[j]])))), "")
+    levels <- vapply(some, function(j) quoted(unique(as_words(take(columns[[j]], found[[j]])))), "")
     warning(sprintf("Rows with levels that the table does not have get -Inf: %s.",
                     paste(sprintf("%s of column %s", levels, vapply(some, column_name, "", names = template$names)),
                           collapse = "; ")), call. = FALSE)
@@ -315,9 +315,15 @@ check_readable <- function(column, values, code, what, name) {
 
 # Stops: no kind reads a column of x.
 refuse_kind <- function(values, name) {
+  found <- if (length(dim(values)) == 2) {
+    sprintf("a %s of %d columns", if (is.list(values)) "table" else "matrix", ncol(values))
+  } else if (is.list(values) && (!is.object(values) || inherits(values, "AsIs"))) {
+    "a list"
+  } else {
+    sprintf("of class \"%s\"", class(values)[1])
+  }
   fail("Column %s of `x` is %s, which no kind of column reads; %sleave it out, or name a kind for it in `columns`.",
-       name, if (is.list(values)) "a list" else if (length(dim(values)) == 2) "a matrix of several columns" else
-         sprintf("of class \"%s\"", class(values)[1]), column_advice(values))
+       name, found, column_advice(values))
 }
 
 is_constant <- function(column) identical(column$kind, "constant")

@@ -134,3 +134,16 @@ test_that("a missing computed value is no contradiction", {
   rows$z[3] <- 100
   expect_identical(predict(fit, rows)[3], -Inf)
 })
+
+test_that("missing words of a class are filled in, and the class and its attributes stay", {
+  set.seed(71)
+  x <- data.frame(a = rnorm(60))
+  x$sex <- structure(sample(c("F", "M", NA), 60, TRUE, c(0.4, 0.4, 0.2)), labels = c(Male = "M", Female = "F"),
+                     class = c("haven_labelled", "vctrs_vctr", "character"))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  filled <- predict(fit, x, type = "impute", m = 1, seed = 1)[[1]]$sex
+  expect_identical(attributes(filled), attributes(x$sex))
+  expect_true(all(unclass(filled) %in% c("F", "M")))
+  known <- !is.na(unclass(x$sex))
+  expect_identical(unclass(filled)[known], unclass(x$sex)[known])
+})
