@@ -19,8 +19,12 @@
 #' [column_kind] (encoding `"tree"`).
 #'
 #' Missing values are drawn given the other columns, as if they were missing at random: given the rest of the row,
-#' whether a value is missing does not depend on the value. The margin of a number with missing values is that of the
-#' known and the drawn values together.
+#' whether a value is missing does not depend on the value. The first draws come from a Gaussian copula. The margin of a
+#' number with missing values is that of the known values and these draws together. Then the missing scores are drawn
+#' again, coordinate by coordinate and twice, from the conditional laws of [law_trees()] given all other scores of the
+#' row (chained equations, van Buuren 2007). These laws are fitted to the rows in which the score is known, and so are
+#' the conditional laws of [law_trees()] in the fit itself. In the search, the held-out rows of each fold have no part
+#' in the trees that fill the other rows, and the missing values of held-out rows are integrated out, not filled.
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
@@ -87,6 +91,8 @@
 #'
 #' Rueschendorf L (2009). On the distributional transform, Sklar's theorem, and the empirical copula process. Journal of
 #' Statistical Planning and Inference 139. \doi{10.1016/j.jspi.2009.05.030}
+#' van Buuren S (2007). Multiple imputation of discrete and continuous data by fully conditional specification.
+#' Statistical Methods in Medical Research 16. \doi{10.1177/0962280206074463}
 #' @examples
 #' fit <- synthesise(warpbreaks)
 #' fit
@@ -123,9 +129,11 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
 # A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
 fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
   threads <- threads_within(threads)
+  gone <- is.na(table$points)
   table <- settle_table(table, x)
   correlation <- score_correlation(table$points)
   control$scores <- TRUE
+  control$gaps <- missing_scores(gone, table)
   control$cells <- search_cells(table, correlation)
   if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
   fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
@@ -160,6 +168,13 @@ score_edges <- function(low, high) {
     ends <- ends[order(ends[, 1]), , drop = FALSE]
     if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
   })
+}
+
+# The missing scores, for fill_gaps(). NULL: there are none.
+missing_scores <- function(gone, table) {
+  if (!any(gone)) return(NULL)
+  list(gone = gone, edges = score_edges(table$low, table$high),
+       value = !seq_len(ncol(gone)) %in% missing_coordinates(table$template))
 }
 
 # The draws within the cells by which a search integrates over them. NULL: no score has a cell.
