@@ -203,7 +203,7 @@ check_known <- function(law, given, arguments) {
   if (length(unknown) > 0 && !"..." %in% arguments) fail("The law \"%s\" has no setting `%s`.", law, unknown[1])
 }
 
-not_settings <- c("points", "s", "memo", "...")
+not_settings <- c("points", "s", "memo", "gone", "...")
 
 # The arguments that the user gave to the constructor that calls this function.
 given_settings <- function() {

@@ -46,8 +46,8 @@ check_stack <- function(kinds, weights) {
   }
 }
 
-stack_fit <- function(points, s, parts, weights = rep(1, length(parts))) {
-  laws <- lapply(stack_kinds(parts), fit_law, points = points, s = s)
+stack_fit <- function(points, s, parts, weights = rep(1, length(parts)), gone = NULL) {
+  laws <- lapply(stack_kinds(parts), fit_law, points = points, s = s, gone = gone)
   if (!all(vapply(laws, has_density, NA))) fail("Every law of a \"stack\" must have a density.")
   list(laws = laws, weights = weights / sum(weights))
 }

@@ -122,7 +122,26 @@ check_edges <- function(edges, columns = length(edges)) {
   }
 }
 
-trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = NULL) {
+# gone [n, d]: NULL, or which coordinates were not known, but drawn. The law of such a coordinate given those before it
+# is fitted to the rows in which it is known, because drawn values repeat, blurred, what these rows say.
+trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = NULL, gone = NULL) {
+  d <- ncol(points)
+  known <- if (is.null(gone)) rep(Inf, d) else colSums(!gone)
+  some <- which(known >= least_known_rows & known < nrow(points))
+  law <- fit_forest(points, trees, min_leaf, linear, edges, setdiff(seq_len(d), some))
+  for (j in some) {
+    before <- seq_len(j)
+    part <- fit_forest(points[!gone[, j], before, drop = FALSE], trees, min_leaf, linear, edges[before], j)
+    law$coordinates[[j]] <- c(part$coordinates[[j]], list(partial = TRUE))
+  }
+  law
+}
+
+# A conditional law is not fitted to fewer known values than this.
+least_known_rows <- 10L
+
+# which: the numbers of the coordinates whose conditional law is fitted.
+fit_forest <- function(points, trees, min_leaf, linear, edges, which) {
   points <- unname(points)
   n <- nrow(points)
   d <- ncol(points)
@@ -143,7 +162,8 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
   bins <- vapply(seq_len(d), function(j) findInterval(points[, j], sample$cuts[[j]], left.open = TRUE), integer(n))
   sample$bins <- matrix(as.raw(bins), n)
   if (linear && d > 1) sample$designs <- regression_designs(law, sample)
-  law$coordinates <- lapply(seq_len(d), function(j) fit_coordinate(law, sample, j))
+  law$coordinates <- vector("list", d)
+  law$coordinates[which] <- lapply(which, function(j) fit_coordinate(law, sample, j))
   law
 }
 
@@ -155,6 +175,8 @@ fit_coordinate <- function(law, sample, j) {
 # ---- density ---------------------------------------------------------------------------------------------
 
 trees_density <- function(law, points, threads, self = FALSE) {
+  # rows that a coordinate was not fitted to have no trees that did not draw them
+  self <- self && !any(vapply(law$coordinates, function(one) isTRUE(one$partial), NA))
   points <- unname(points)
   settled <- settle_points(law, points)
   bags <- if (self) draw_bags(nrow(points), law$trees)

@@ -3,7 +3,10 @@
 # A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
 fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
   threads <- threads_within(threads)
-  fit_settled(settle_table(table, x), blocks, control, call, maker, began, threads, progress)
+  gone <- is.na(table$points)
+  table <- settle_table(table, x)
+  control$gaps <- missing_scores(gone, table)
+  fit_settled(table, blocks, control, call, maker, began, threads, progress)
 }
 
 # The same for scores that are settled within their cells.
@@ -32,6 +35,13 @@ score_edges <- function(low, high) {
     ends <- ends[order(ends[, 1]), , drop = FALSE]
     if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
   })
+}
+
+# The missing scores, for fill_gaps(). NULL: there are none.
+missing_scores <- function(gone, table) {
+  if (!any(gone)) return(NULL)
+  list(gone = gone, edges = score_edges(table$low, table$high),
+       value = !seq_len(ncol(gone)) %in% missing_coordinates(table$template))
 }
 
 # The draws within the cells by which a search integrates over them. NULL: no score has a cell.

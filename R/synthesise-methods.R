@@ -102,6 +102,11 @@ summary.synthesis <- function(object, ...) {
   found
 }
 
+#' @rdname summary.efs
+#' @importFrom stats nobs
+#' @export
+nobs.efs <- function(object, ...) sum(lengths(object$rows))
+
 #' @rdname synthesise
 #' @export
 format.synthesis <- function(x, ...) {

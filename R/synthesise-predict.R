@@ -27,15 +27,28 @@
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
 #'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
 #'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
-#'   uncertainty of the fit. A missing value that determines a computed column is drawn without a look at the latter. In
-#'   factors and words, the draws are levels of the table. `mitools::imputationList()` takes the list;
-#'   `as.data.frame()` of it returns the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`,
-#'   which `mice::as.mids()` takes.
+#'   uncertainty of the fit. If a computed number is known, such as a total, and one of the numbers that determine it is
+#'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing, or
+#'   if the computed value is a level or changes at cuts, they are drawn without a look at the computed value. In
+#'   factors and words, the draws are levels of the table. `mitools::imputationList()` takes the list; `as.data.frame()`
+#'   of it returns the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which
+#'   `mice::as.mids()` takes. See the section on pooled analyses.
+#'
+#' @section Pooled analyses:
+#' `with()` evaluates an expression in each imputed table and returns a list of the `m` results. The packages mice and
+#' mitools pool such a list by Rubin's rules:
+#' \preformatted{filled <- predict(fit, airquality, type = "impute", m = 20, seed = 1)
+#' fits <- with(filled, lm(Ozone ~ Wind + Temp))
+#' summary(mice::pool(fits))          # or summary(mitools::MIcombine(fits))}
 #' @examples
 #' fit <- synthesise(airquality, quiet = TRUE)
 #' mean(predict(fit, airquality[1:20, ]))
 #' filled <- predict(fit, airquality, type = "impute", m = 2, seed = 1)
 #' head(filled[[1]])
+#'
+#' # a regression in each imputed table, for mice::pool() or mitools::MIcombine()
+#' fits <- with(filled, lm(Ozone ~ Wind + Temp))
+#' sapply(fits, coef)
 #' @export
 predict.synthesis <- function(object, newdata, type = c("log_density", "impute", "latent", "data"), group = NULL,
                               draws = 50, m = 5, seed = NULL, threads = NULL, ...) {
@@ -84,6 +97,7 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
                       c(template$group$name, template$left_out))
   gone <- vapply(at, function(j) is.na(unbox(column_at(x, j))), logical(nrow(x)))
   lacking <- which(rowSums(matrix(gone, nrow(x))) > 0)
+  given <- lapply(at, function(j) take(unbox(column_at(x, j)), lacking))
   tables <- lapply(seq_len(m), function(one) {
     key <- draw_key()
     points <- read$points[lacking, , drop = FALSE]
@@ -95,10 +109,62 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
                            other_key(key, 0L, match(class, names(flows))), threads)
       points[rows, ] <- found$points
     }
-    fill_rows(newdata, x, at, decode_columns(points, template, fill = TRUE), lacking)
+    columns <- solve_sources(decode_columns(points, template, fill = TRUE), given, template)
+    fill_rows(newdata, x, at, columns, lacking)
   })
   structure(tables, class = "imputations", original = newdata, seed = state)
 }
+
+# columns, given: lists of the drawn and of the given values of the same rows. A drawn value that is the only missing
+# one of those that determine a known sum or product becomes the value that the others and the sum leave.
+solve_sources <- function(columns, given, template) {
+  codes <- lapply(template$columns, column_code)[template$of]
+  determined <- vapply(template$relations, `[[`, 0L, "at")
+  for (relation in template$relations) {
+    from <- relation$from
+    if (relation$type != "sum" || any(from > length(columns))) next
+    gone <- matrix(vapply(given[from], is.na, logical(length(given[[1]]))), ncol = length(from))
+    some <- which(!is.na(given[[relation$at]]) & rowSums(gone) == 1)
+    for (k in which(!from %in% determined)) {
+      rows <- some[gone[some, k]]
+      if (length(rows)) columns[[from[k]]][rows] <- solved_values(relation, k, columns, given, rows, codes, template)
+    }
+  }
+  columns
+}
+
+# The values of source k of a relation in some rows, from the known values of the other sources and of the computed
+# column. Where no number solves it, the drawn value stays.
+solved_values <- function(relation, k, columns, given, rows, codes, template) {
+  j <- relation$from[k]
+  known <- lapply(given, take, rows)
+  column <- template$columns[[template$of[j]]]
+  drawn <- take(columns[[j]], rows)
+  number <- function(i, values) codes[[i]]$number(values, template$columns[[template$of[i]]]$state)
+  rest <- number(relation$at, known[[relation$at]])
+  if (!is.null(relation$outer)) rest <- suppressWarnings(log(rest))
+  rest <- rest - relation$constant
+  for (i in seq_along(relation$from)[-k]) {
+    other <- number(relation$from[i], known[[relation$from[i]]])
+    rest <- rest - relation$weights[i] * number_shapes[[relation$shape]](other)
+  }
+  sign <- ifelse(number(j, drawn) < 0, -1, 1)
+  solved <- suppressWarnings(shape_inverses[[relation$shape]](rest / relation$weights[k], sign))
+  good <- which(is.finite(solved))
+  unit <- column$state$margin$unit
+  if (length(good)) {
+    numbers <- if (is.null(unit)) solved[good] else to_unit(solved[good], unit)
+    drawn[good] <- codes[[j]]$back(numbers, column$state)
+  }
+  drawn
+}
+
+# Inverses of number_shapes. sign: that of the solution, where there are two.
+shape_inverses <- list(
+  identity = function(y, sign) y, log = function(y, sign) exp(y), log1p = function(y, sign) expm1(y),
+  sqrt = function(y, sign) y^2, square = function(y, sign) sign * sqrt(y), inverse = function(y, sign) 1 / y,
+  exp = function(y, sign) log(y)
+)
 
 # newdata with the missing values of the rows `lacking` replaced.
 fill_rows <- function(newdata, x, at, columns, lacking) {
@@ -125,6 +191,17 @@ fill_vector <- function(values, drawn, lacking, gone) {
   values[lacking[gone]] <- new
   if (is.character(values)) attributes(values) <- shape
   values
+}
+
+#' @rdname predict.synthesis
+#' @param data Imputations.
+#' @param expr An expression in the columns of the tables.
+#' @export
+with.imputations <- function(data, expr, ...) {
+  check_dots("with()", ...)
+  asked <- substitute(expr)
+  around <- parent.frame()
+  lapply(data, function(table) eval(asked, as.data.frame(table), around))
 }
 
 #' @rdname predict.synthesis

@@ -19,8 +19,12 @@
 #' [column_kind] (encoding `"tree"`).
 #'
 #' Missing values are drawn given the other columns, as if they were missing at random: given the rest of the row,
-#' whether a value is missing does not depend on the value. The margin of a number with missing values is that of the
-#' known and the drawn values together.
+#' whether a value is missing does not depend on the value. The first draws come from a Gaussian copula. The margin of a
+#' number with missing values is that of the known values and these draws together. Then the missing scores are drawn
+#' again, coordinate by coordinate and twice, from the conditional laws of [law_trees()] given all other scores of the
+#' row (chained equations, van Buuren 2007). These laws are fitted to the rows in which the score is known, and so are
+#' the conditional laws of [law_trees()] in the fit itself. In the search, the held-out rows of each fold have no part
+#' in the trees that fill the other rows, and the missing values of held-out rows are integrated out, not filled.
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
@@ -93,6 +97,8 @@
 #'
 #' Rueschendorf L (2009). On the distributional transform, Sklar's theorem, and the empirical copula process. Journal of
 #' Statistical Planning and Inference 139. \doi{10.1016/j.jspi.2009.05.030}
+#' van Buuren S (2007). Multiple imputation of discrete and continuous data by fully conditional specification.
+#' Statistical Methods in Medical Research 16. \doi{10.1177/0962280206074463}
 #' @examples
 #' fit <- synthesise(warpbreaks)
 #' fit
