@@ -41,7 +41,7 @@ settle_filled <- function(z, columns, gaps, key) {
   z
 }
 
-# More sweeps or trees change the held-out likelihood and the associations by less than other seeds do.
+# Three sweeps of 20 trees were no better on mice::boys, and took twice as long.
 gap_sweeps <- 2L
 gap_trees <- 10L
 gap_key <- c(1818L, 0L)
