@@ -60,7 +60,8 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   searched <- search_rows(z, join_repeats(z, blocks))
   specs <- law_candidates(searched$n_train, d, if (is.null(laws)) rows$laws else laws)
   setting <- search_setting(rows$by_column, step, max_bound, least_search_rows, "all", threads,
-                            pick_cells(rows$cells, searched$rows))
+                            pick_cells(rows$cells, searched$rows), gaps = pick_gaps(rows$gaps, searched$rows))
+  setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, threads)
   candidates <- tune_candidates(grid, searched$n_train, d, setting, rows$scores)
   bar <- progress_bar("Searching", length(candidates), progress)
   on.exit(bar$done(), add = TRUE)
@@ -79,12 +80,14 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
 }
 
 # What is searched: z [n, d], the latent rows; `volume`, what is added to their log-density, on average; and for normal
-# scores (`scores`) their cells and the usual laws.
+# scores (`scores`) their cells and gaps, and the usual laws.
 latent_of_table <- function(table, x, latent) {
   if (isTRUE(table$template$scores)) {
+    gone <- is.na(table$points)
     table <- settle_table(table, x)
-    return(list(z = unname(table$points), scores = TRUE, cells = search_cells(table, score_correlation(table$points)),
-                laws = usual_laws(table), by_column = FALSE, volume = mean(table$margin)))
+    return(list(z = unname(table$points), scores = TRUE, gaps = missing_scores(gone, table),
+                cells = search_cells(table, score_correlation(table$points)), laws = usual_laws(table),
+                by_column = FALSE, volume = mean(table$margin)))
   }
   latent <- choose_latent(latent, table, least_search_rows)
   latent <- latent$fit(table$points)

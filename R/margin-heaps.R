@@ -34,18 +34,28 @@ upper_quartiles <- function(x) {
 
 # ---- a coarser unit that most rows keep to ---------------------------------------------------------------
 
-# The coarser unit: the largest of some multiples of the unit that at least nine in ten rows are multiples of, as where
-# tenths were recorded and a few hundredths. `share`: the rows that were rounded to it, beyond those that are multiples
-# by chance. NULL: none.
+# The coarser unit: a multiple of the unit to which more rows keep than by chance, as where tenths were recorded by some
+# and whole numbers by others, or ages in fives. `share`: the rows that were rounded to it, beyond those that are
+# multiples by chance. Of several units with nearly the largest share it is the coarsest. Values that a tenth of the
+# rows have say nothing about the other rows. NULL: none.
 coarse_unit <- function(values, counts, unit) {
-  if (is.null(unit) || sum(counts) < 20) return(NULL)
-  for (times in c(1000, 500, 200, 100, 50, 20, 10, 5, 2)) {
-    size <- times * unit$size
-    kept <- sum(counts[on_grid(values, size, unit$size)]) / sum(counts)
-    share <- (kept - 1 / times) / (1 - 1 / times)
-    if (kept >= 0.9) return(list(size = size, offset = 0, digits = unit$digits, share = share))
-  }
-  NULL
+  usual <- counts < 0.1 * sum(counts)
+  n <- sum(counts[usual])
+  if (is.null(unit) || n < 20) return(NULL)
+  times <- coarse_times[coarse_times * unit$size <= diff(range(values)) / 8]
+  shares <- vapply(times, function(k) {
+    on <- on_grid(values, k * unit$size, unit$size)
+    beyond <- sum(counts[usual & on]) / n - 1 / k
+    clear <- sum(usual & on) >= 8 && beyond > 6 * sqrt(1 / (k * n))
+    if (clear) beyond / (1 - 1 / k) else 0
+  }, 0)
+  if (!any(shares >= least_coarse_share)) return(NULL)
+  error <- sqrt((1 - min(max(shares), 1)) / n) # of the share for the smallest multiple
+  best <- which(shares >= max(shares) - 0.03 - 2 * error)[1]
+  list(size = times[best] * unit$size, offset = 0, digits = unit$digits, share = min(shares[best], 1))
 }
+
+coarse_times <- c(1000, 500, 200, 100, 50, 20, 10, 5, 2)
+least_coarse_share <- 0.25
 
 on_grid <- function(x, size, unit_size) abs(x - round(x / size) * size) < unit_size / 4

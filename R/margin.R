@@ -24,7 +24,7 @@ fit_margin <- function(x, lower = -Inf, upper = Inf, only = FALSE) {
   counts <- tabulate(match(x, values), length(values))
   power <- number_power(x)$power
   small <- function(x) times_power(x, power, -1)
-  if (only || has_small_support(values, counts) || any(small(values) == 0 & values != 0)) {
+  if (only || has_small_support(values, counts, unit) || any(small(values) == 0 & values != 0)) {
     return(c(support_margin(values, counts, unit), list(unit = unit, ends = ends)))
   }
   c(heaped_margin(small(x), small(values), counts, unit, small(ends)), list(unit = unit, ends = ends, power = power))
@@ -64,11 +64,12 @@ greatest_divisor <- function(a, b) {
 to_unit <- function(x, unit) round(unit$offset + round((x - unit$offset) / unit$size) * unit$size, unit$digits)
 
 # Few different values, each of them often: every value is an atom.
-has_small_support <- function(values, counts) {
+has_small_support <- function(values, counts, unit) {
   k <- length(values)
   n <- sum(counts)
-  # where an end is rare, values beyond it may follow
-  closed <- k <= 5 || min(counts[c(1, k)]) >= 4
+  # where an end is rare, values beyond it may follow; so may others where values without a grid stand once
+  on_grid <- !is.null(unit) && diff(range(values)) <= 20 * k * unit$size
+  closed <- (k <= 5 && (on_grid || min(counts) >= 2)) || min(counts[c(1, k)]) >= 4
   k <= 2 || (closed && ((k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)))
 }
 
@@ -119,8 +120,19 @@ heaped_margin <- function(x, values, counts, unit, ends) {
   smooth <- smooth_margin(rest, unit, ends[1] - half, ends[2] + half)
   if (is.null(smooth)) return(support_margin(values, counts, NULL))
   if (!any(heaps)) return(smooth)
-  add_atoms(smooth, values[heaps], counts[heaps] / length(x))
+  at <- values[heaps]
+  p <- beside_smooth(counts[heaps] / length(x), cell_mass(smooth, at, half))
+  add_atoms(smooth, at[p > 0], p[p > 0])
 }
+
+# The probability that a margin gives to numbers up to `half` from each of `at`.
+cell_mass <- function(margin, at, half) {
+  if (half == 0) return(numeric(length(at)))
+  stats::pnorm(margin_limit(margin, at + half)) - stats::pnorm(margin_limit(margin, at - half))
+}
+
+# What is added to a smooth part, which has `mass` there, so that atoms have the probabilities p in all.
+beside_smooth <- function(p, mass) pmax(p - min((1 - sum(p)) / max(1 - sum(mass), 1e-9), 1) * mass, 0)
 
 # A mixture: rows that are rounded to the coarse unit, and rows that are not. Both have the same smooth distribution,
 # but for heaps among the rounded ones. NULL: there is no smooth distribution, or the multiples are too many.
@@ -136,11 +148,10 @@ coarse_margin <- function(x, values, counts, unit, coarse, ends) {
   if (diff(outer) >= most_coarse_cells) return(NULL)
   cells <- seq(outer[1], outer[2])
   at <- to_unit(cells * coarse$size, coarse)
-  mass <- stats::pnorm(margin_limit(smooth, (cells + 0.5) * coarse$size)) -
-    stats::pnorm(margin_limit(smooth, (cells - 0.5) * coarse$size))
-  p <- coarse$share * mass * length(rest) / length(x)
+  mass <- cell_mass(smooth, at, coarse$size / 2)
   known <- match(heaps, at)
-  p[known] <- p[known] + counts[match(heaps, values)] / length(x)
+  p <- coarse$share * mass * length(rest) / length(x) / (1 - sum(mass[known]))
+  p[known] <- counts[match(heaps, values)] / length(x)
   add_atoms(smooth, at[p > 0], p[p > 0])
 }
 

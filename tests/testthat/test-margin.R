@@ -210,8 +210,10 @@ test_that("values that nearly all rows share are atoms, also where the unit is f
   x <- c(round(rnorm(600, 2, 0.4), 1), 1.83)
   values <- sort(unique(x))
   counts <- tabulate(match(x, values))
+  n <- sum(counts[counts < 60.1])
+  share <- 1 - 1 / n / 0.9
   expect_equal(coarse_unit(values, counts, recorded_unit(x))[c("size", "share")],
-               list(size = 0.1, share = 1 - 1 / 601 / 0.9))
+               list(size = 0.1, share = share))
   expect_null(coarse_unit(1:200, rep(1, 200), list(size = 1, offset = 0, digits = 0)))
   new <- margin_values(fit_margin(x), qnorm(ppoints(2000)))
   expect_gt(mean(abs(10 * new - round(10 * new)) < 1e-9), 0.97)
@@ -270,4 +272,37 @@ test_that("a value at a knot is no atom", {
   margin <- fit_margin(rexp(300))
   range <- score_range(margin, margin$x)
   expect_identical(range[, 1], range[, 2])
+})
+
+test_that("the share of rows that keep to a coarser unit, or stand on a heap, is that of the table", {
+  shares <- function(x, of) {
+    c(mean(of(x)), mean(of(margin_values(fit_margin(x), qnorm(ppoints(5000))))))
+  }
+  for (rounded in c(0.5, 0.7, 0.85, 0.95)) {
+    set.seed(5)
+    x <- round(rnorm(500, 130, 20), 1)
+    some <- runif(500) < rounded
+    x[some] <- round(x[some])
+    share <- shares(x, function(x) x == round(x))
+    expect_equal(share[2], share[1], tolerance = 0.03)
+  }
+  set.seed(7)
+  age <- round(rnorm(1000, 45, 15))
+  some <- runif(1000) < 0.45
+  age[some] <- 5 * round(age[some] / 5)
+  share <- shares(age, function(x) x %% 5 == 0)
+  expect_equal(share[2], share[1], tolerance = 0.03)
+  # the probability of a heap is its count, also where the other values stand near it
+  x <- c(rep(50, 200), round(rnorm(800, 50, 6)))
+  share <- shares(x, function(x) x == 50)
+  expect_equal(share[2], share[1], tolerance = 1e-3)
+})
+
+test_that("a few different values beside zeros are no support", {
+  x <- c(rep(0, 147), exp(1:3 / 3 + 0.0123))
+  margin <- fit_margin(x)
+  expect_gt(diff(margin_limit(margin, c(2, 2.5))), 0)
+  expect_gt(length(unique(margin_values(margin, qnorm(ppoints(5000))))), 50)
+  # codes, even rare ones, are
+  expect_setequal(margin_values(fit_margin(c(rep(0, 147), 1, 1, 2)), qnorm(ppoints(5000))), 0:2)
 })
