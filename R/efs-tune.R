@@ -58,7 +58,8 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   if (d > most_exact_dims) fail("The search needs at most %d latent dimensions, not %d.", most_exact_dims, d)
   if (is.null(grid$s)) grid$s <- flow_grid(nrow(z), d, list())$s else for (one in grid$s) check_potential(one, 0, d)
   searched <- search_rows(z, join_repeats(z, blocks))
-  specs <- law_candidates(searched$n_train, d, if (is.null(laws)) rows$laws else laws)
+  laws <- rows$laws(laws)
+  specs <- law_candidates(searched$n_train, d, laws)
   setting <- search_setting(rows$by_column, step, max_bound, least_search_rows, "all", threads,
                             pick_cells(rows$cells, searched$rows), gaps = pick_gaps(rows$gaps, searched$rows))
   setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, threads)
@@ -80,19 +81,20 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
 }
 
 # What is searched: z [n, d], the latent rows; `volume`, what is added to their log-density, on average; and for normal
-# scores (`scores`) their cells and gaps, and the usual laws.
+# scores (`scores`) their cells and gaps. laws(asked): the laws that are searched.
 latent_of_table <- function(table, x, latent) {
   if (isTRUE(table$template$scores)) {
     gone <- is.na(table$points)
     table <- settle_table(table, x)
     return(list(z = unname(table$points), scores = TRUE, gaps = missing_scores(gone, table),
-                cells = search_cells(table, score_correlation(table$points)), laws = usual_laws(table),
+                cells = search_cells(table, score_correlation(table$points)),
+                laws = function(asked) with_edges(if (is.null(asked)) usual_laws() else asked, table),
                 by_column = FALSE, volume = mean(table$margin)))
   }
   latent <- choose_latent(latent, table, least_search_rows)
   latent <- latent$fit(table$points)
   volume <- mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points))))) + mean(table$margin)
-  list(z = check_spread(unname(latent$encode(table$points))), scores = FALSE, volume = volume,
+  list(z = check_spread(unname(latent$encode(table$points))), scores = FALSE, volume = volume, laws = identity,
        by_column = latent$name == "standardise")
 }
 

@@ -14,17 +14,26 @@ fit_settled <- function(table, blocks, control, call, maker, began, threads, pro
   correlation <- score_correlation(table$points)
   control$scores <- TRUE
   control$cells <- search_cells(table, correlation)
-  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
+  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws()
+  if (!is.null(control$laws)) control$laws <- with_edges(control$laws, table)
   fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
             correlation = correlation, maker = maker)
 }
 
-# The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
-usual_laws <- function(table) {
-  edges <- score_edges(table$low, table$high)
+# The laws that are searched unless the user asks for others: mixtures, kernels and forests.
+usual_laws <- function() {
   local <- lapply(c(0.4, 0.7, 1.2), function(width) law_local_covariance(jitter = width, keep_moments = TRUE))
-  c(lapply(c("student", "global"), our_law), local,
-    list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
+  c(lapply(c("student", "global"), our_law), local, list(our_law("trees")))
+}
+
+# The laws that were asked for; forests get the cells of the table.
+with_edges <- function(laws, table) {
+  lapply(laws, function(law) {
+    if (law$name != "trees" || !is.null(law$settings$edges)) return(law)
+    settings <- law$settings
+    if (!length(settings)) settings <- list(trees = 20L, min_leaf = c(5L, 15L))
+    our_law("trees", c(settings, list(edges = score_edges(table$low, table$high))))
+  })
 }
 
 # The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
