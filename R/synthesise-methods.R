@@ -53,7 +53,7 @@ missing_words <- function(names) {
 has_missing <- function(template) {
   gone <- vapply(template$columns, function(column) {
     empty <- column_code(column)$name == "constant" && anyNA(column$state$value)
-    empty || !is.null(column[["missing"]]) || !is.null(column$leader)
+    empty || lacks_values(column)
   }, NA)[template$of]
   for (relation in template$relations) {
     gone[relation$at] <- anyNA(relation$values) || (relation$type == "sum" && any(gone[relation$from]))

@@ -73,7 +73,10 @@
 #'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
 #'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them; a message points at them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
-#'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
+#'   every row and shall hold in every new row, wherever both are known. The gap between the two columns is modelled in
+#'   place of the larger one. If the larger one is known in some rows in which the smaller one is missing, its values in
+#'   such rows are a further column of the model. In a chain such as `a <= b` and `b <= c`, rows without `b` do not keep
+#'   `a <= c`.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
 #'   combinations come out as occur in `x`.
 #' @param law,law_settings As in [efs()].
