@@ -55,6 +55,13 @@
 #' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
 #'
+#' Missing values may follow such a rule, too: a column is missing in all rows of a level of another column, or in all
+#' rows in which a number lies beyond a cut. For example, patients without a transplant have no date of the
+#' transplant. New rows keep the rule, and a row that breaks it has the log-likelihood `-Inf`. `print()` names the
+#' rules. For a share \eqn{p} of missing values, a rule of \eqn{m} rows is taken if \eqn{p^{m-1}}{p^(m-1)} and
+#' \eqn{\{p^2 + (1-p)^2\}^{m-1}}{(p^2 + (1-p)^2)^(m-1)} are below 1e-6. Where the column that tells is missing itself,
+#' though it never was in the table, the log-likelihood is `NA`.
+#'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
 #' table, above all those of rare levels; [associations()] shows it.

@@ -52,10 +52,14 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   determined <- vapply(relations, `[[`, 0L, "at")
   flags <- missing_flags(all$columns, all$hidden)
   missing_as <- same_missing(flags, determined)
+  telling <- setdiff(which(vapply(kinds, function(kind) has_levels(kind) || is_measured(kind), NA)),
+                     c(determined, unseen))
+  rules <- missing_rules(flags, all$columns, kinds, missing_as, telling, within$constant)
+  flags <- untold_flags(flags, rules, all$columns, kinds)
   models <- model_values(columns, all$hidden)
   read <- function(j, others = NULL) {
     read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined, flags[[j]],
-                      missing_as[j], models[[j]], if (isTRUE(within$constant[j])) within$first)
+                      missing_as[j], rules[[j]], models[[j]], if (isTRUE(within$constant[j])) within$first)
   }
   found <- lapply(seq_along(kinds), read)
   found <- read_with_others(columns, found, kinds, determined, read)
@@ -113,10 +117,11 @@ check_kinds <- function(columns) {
 }
 
 # One column as read_column() returns it. stream: the number of its uniform numbers. determined: whether other columns
-# determine it, so that it has no coordinate.
-# gone: what missing_flags() says. missing_as: the number of an earlier column that is missing in the same rows, or NA.
-# model, rows: the values to which the kind is fitted, and those of their rows; NULL: all.
-read_mixed_column <- function(values, name, kind, stream, others, determined, gone, missing_as, model, rows = NULL) {
+# determine it, so that it has no coordinate. gone: what the indicator says. missing_as: the number of an earlier column
+# that is missing in the same rows, or NA. rule: the rule that tells missing values, or NULL. model, rows: the values to
+# which the kind is fitted, and those of their rows; NULL: all.
+read_mixed_column <- function(values, name, kind, stream, others, determined, gone, missing_as, rule, model,
+                              rows = NULL) {
   box <- box_of(values)
   values <- unbox(values)
   model <- unbox(model)
@@ -133,6 +138,7 @@ read_mixed_column <- function(values, name, kind, stream, others, determined, go
     return(list(column = column, z = numeric(), key = NA_character_, box = box,
                 scores = list(points = none, low = none, high = none, margin = numeric(length(values)))))
   }
+  column$rule <- rule
   if (any(gone, na.rm = TRUE) && length(known)) {
     told <- as.double(gone[!is.na(gone)])
     if (!is.na(missing_as)) column$leader <- missing_as else column$missing <- fit_margin(told, only = TRUE)
@@ -270,9 +276,13 @@ encode_mixed <- function(newdata, template, what = "newdata", unseen = FALSE) {
   for (one in template$hidden) columns <- c(columns, list(hidden_values(one, columns, codes)))
   flags <- missing_flags(columns, template$hidden)
   determined <- vapply(template$relations, `[[`, 0L, "at")
+  rules <- column_rules(template)
+  told <- untold_flags(flags, rules, columns, codes)
   scores <- join_scores(lapply(setdiff(seq_along(template$of), determined), function(j) {
-    new_scores(template, j, columns[[j]], codes[[j]], flags[[j]], what)
+    new_scores(template, j, columns[[j]], codes[[j]], told[[j]], what)
   }))
+  whole <- !vapply(template$columns, lacks_values, NA)[template$of]
+  scores$margin <- scores$margin + rule_margin(flags, rules, columns, codes, whole)
   for (relation in template$relations) {
     of <- template$columns[template$of[c(relation$at, relation$from)]]
     complete <- !any(vapply(of, lacks_values, NA)) && all(relation$from <= n_columns(template))
@@ -316,7 +326,12 @@ strange_pattern <- function(flags, template) {
 }
 
 # Whether a fitted column has missing values.
-lacks_values <- function(column) !is.null(column[["missing"]]) || !is.null(column$leader)
+lacks_values <- function(column) {
+  !is.null(column[["missing"]]) || !is.null(column$leader) || !is.null(column$rule)
+}
+
+# The rule of each column, NULL where there is none.
+column_rules <- function(template) lapply(template$columns, `[[`, "rule")[template$of]
 
 # For each column the rows with a level that no row of the table has. A warning names the columns and the levels.
 unseen_levels <- function(columns, template, codes) {

@@ -94,7 +94,7 @@ test_that("the probabilities of all rows sum to 1, whatever the pattern", {
   for (keep in c("all", "b", "nested")) {
     x <- ordered_counts(120, keep)
     fit <- quick(x, constraints = ~ a <= b)
-    p <- exp(predict(fit, grid, draws = 2000))
+    p <- exp(predict(fit, grid, draws = 1000))
     # five times the Monte Carlo error; mass beyond the grid is less than 1e-3
     expect_lt(abs(sum(p) - 1), 0.02)
     expect_identical(sum(p[which(grid$a > grid$b)]), 0)
@@ -104,4 +104,113 @@ test_that("the probabilities of all rows sum to 1, whatever the pattern", {
     expect_lt(max(abs(share - p) - 4 * sqrt(p / 1e5)), 0.003)
     if (keep == "nested") expect_identical(sum(p[is.na(grid$a) & !is.na(grid$b)]), 0)
   }
+})
+
+# 110 patients: without a transplant (a number, 0 or 1) date and score are missing, the score in some other rows too
+patients <- local({
+  set.seed(74)
+  n <- 110
+  transplant <- as.double(runif(n) < 0.65)
+  x <- data.frame(age = round(rnorm(n, 45, 10)), transplant = transplant, start = as.Date("1970-01-01") + 1:n,
+                  side = factor(sample(c("left", "right"), n, TRUE)))
+  x$date <- x$start + rpois(n, 20)
+  x$score <- rexp(n)
+  x$match <- sample(0:3, n, TRUE)
+  x$date[transplant == 0] <- NA
+  x[transplant == 0 | runif(n) < 0.07, c("score", "match")] <- NA
+  x
+})
+
+test_that("missing values that a number tells follow it in every new row", {
+  fit <- quick(patients)
+  said <- gsub("\\s+", " ", paste(format(fit), collapse = " "))
+  expect_match(said, "date where and only where transplant < 0.5; score, match where transplant < 0.5", fixed = TRUE)
+  new <- simulate(fit, 1e5, seed = 1)
+  expect_identical(is.na(new$date), new$transplant == 0)
+  expect_true(all(is.na(new$score[new$transplant == 0])) && identical(is.na(new$score), is.na(new$match)))
+  expect_lt(pattern_distance(new, patients), 4)
+  expect_true(all(is.finite(predict(fit, patients, draws = 4))))
+  # rows that break a rule: a score without a transplant, no date with one, a date without one
+  broken <- patients[which(patients$transplant == 1 & !is.na(patients$score))[1:4], ]
+  broken$transplant[1] <- 0
+  broken$date[1:2] <- NA
+  broken[3, c("transplant", "score", "match")] <- list(0, NA, NA)
+  broken$transplant[4] <- NA
+  expect_identical(predict(fit, broken, draws = 4)[1:4], c(-Inf, -Inf, -Inf, NA))
+  # conditions
+  known <- simulate(fit, 300, seed = 1, given = list(score = c(0, 5)))
+  expect_true(all(known$transplant == 1) && !anyNA(known$score))
+  lost <- simulate(fit, 2000, seed = 1, given = list(score = NA))
+  expect_true(all(is.na(lost$score)))
+  told <- mean(patients$transplant[is.na(patients$score)])
+  # four standard errors of a share in 45 rows and in 2000
+  expect_lt(abs(mean(lost$transplant) - told), 4 * sqrt(told * (1 - told) * (1 / 45 + 1 / 2000)))
+  expect_false(anyNA(simulate(fit, 300, seed = 1, missing = FALSE)))
+  filled <- predict(fit, patients, type = "impute", m = 1, seed = 1)[[1]]
+  expect_false(anyNA(filled))
+  # the order of the two dates goes with the rule
+  ordered <- simulate(quick(patients, constraints = ~ start <= date), 1e4, seed = 1)
+  expect_identical(is.na(ordered$date), ordered$transplant == 0)
+  expect_true(all(ordered$start <= ordered$date, na.rm = TRUE))
+})
+
+test_that("the heart transplants of Stanford keep their missing values", {
+  skip_if_not_installed("survival")
+  x <- survival::jasa
+  new <- simulate(quick(x, constraints = ~ accept.dt <= tx.date), 1e5, seed = 1)
+  expect_identical(is.na(new$tx.date), new$transplant == 0)
+  expect_identical(sum(!is.na(new$mscore) & new$transplant == 0), 0L)
+  expect_true(all(new$accept.dt <= new$tx.date, na.rm = TRUE))
+  told <- c("transplant", "tx.date", "mscore")
+  expect_lt(pattern_distance(new[told], x[told]), 4)
+})
+
+test_that("missing values that a level tells follow it, and the probabilities sum to 1", {
+  set.seed(75)
+  n <- 160
+  x <- data.frame(f = sample(c("u", "v", "w"), n, TRUE), g = runif(n) < 0.5, k = rpois(n, 1), l = sample(0:1, n, TRUE))
+  x$k[x$f == "w" | runif(n) < 0.1] <- NA
+  x$l[x$g] <- NA
+  fit <- quick(x)
+  said <- gsub("\\s+", " ", paste(format(fit), collapse = " "))
+  expect_match(said, "k where f is w; l where and only where g is TRUE", fixed = TRUE)
+  grid <- expand.grid(f = c("u", "v", "w"), g = c(FALSE, TRUE), k = c(NA, 0:12), l = c(NA, 0:1),
+                      stringsAsFactors = FALSE)
+  p <- exp(predict(fit, grid, draws = 1000))
+  # five times the Monte Carlo error
+  expect_lt(abs(sum(p) - 1), 0.02)
+  new <- simulate(fit, 1e5, seed = 1)
+  expect_true(all(is.na(new$k[new$f == "w"])) && identical(is.na(new$l), new$g))
+  expect_gt(sum(is.na(new$k[new$f != "w"])), 0)
+  share <- tabulate(match(do.call(paste, new), do.call(paste, grid)), nrow(grid)) / 1e5
+  expect_lt(max(abs(share - p) - 4 * sqrt(p / 1e5)), 0.003)
+  expect_identical(sum(p[share == 0 & p > 1e-3]), 0)
+  # a condition of a missing value has the probability of its rows
+  for (ask in list(list(k = NA), list(l = NA), list(k = c(0, 20)), list(k = NA, f = c("u", "v")))) {
+    rows <- simulate(fit, 2000, seed = 1, given = ask)
+    met <- if (is.na(ask[[1]][1])) is.na(new[[names(ask)[1]]]) else !is.na(new$k)
+    if (!is.null(ask$f)) met <- met & new$f %in% ask$f
+    expect_lt(abs(exp(attr(rows, "log_probability")) - mean(met)), 0.02)
+    if (is.na(ask[[1]][1])) expect_true(all(is.na(rows[[names(ask)[1]]]))) else expect_false(anyNA(rows$k))
+  }
+})
+
+test_that("rules of missing values are not found by chance", {
+  # 200 tables of independent columns with shares of missing values up to 0.9: a rule has a chance below 1e-6
+  set.seed(76)
+  found <- vapply(1:200, function(i) {
+    n <- sample(c(30, 100, 300), 1)
+    x <- data.frame(f = sample(letters[1:4], n, TRUE), g = runif(n) < 0.1, h = rnorm(n), i = sample(letters, n, TRUE),
+                    j = rpois(n, 1), a = rnorm(n), b = rnorm(n), c = rnorm(n))
+    for (name in c("a", "b", "c", "f")) x[runif(n) < runif(1, 0, 0.9), name] <- NA
+    kinds <- mixed_kinds(x, names(x), list(i = column_nominal()))
+    flags <- lapply(x, is.na)
+    sum(lengths(missing_rules(flags, as.list(x), kinds, same_missing(flags, integer()), seq_along(x))) > 0)
+  }, 0)
+  expect_identical(sum(found), 0)
+  # 24 rows of 100 with a third of missing values are enough, 20 are not
+  gone <- rep(c(TRUE, FALSE), c(33, 67))
+  expect_null(level_rule(gone, rep(c("a", "b"), c(20, 80))))
+  expect_identical(level_rule(gone, rep(c("a", "b"), c(28, 72)))$keys, "a")
+  expect_identical(cut_rule(gone, c(1:33, 101:167)), list(cut = 70, above = FALSE, rows = 33L))
 })
