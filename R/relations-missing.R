@@ -16,17 +16,41 @@ missing_rules <- function(flags, columns, kinds, first, sources, constant = NULL
   rules <- vector("list", length(columns))
   leader <- ifelse(is.na(first), seq_along(first), first)
   telling <- integer()
+  ends <- extreme_rows(sources, columns, kinds)
   told <- which(is.na(first) & vapply(flags, function(gone) !anyNA(gone) && may_be_told(gone), NA))
   for (j in told) {
     if (j %in% telling) next
     open <- sources[leader[sources] != j & vapply(rules[leader[sources]], is.null, NA)]
     if (any(constant[leader == j])) open <- open[constant[open]]
-    found <- missing_rule(flags[[j]], open, columns, kinds)
+    lost <- colSums(array(!flags[[j]][ends], dim(ends)), na.rm = TRUE) == 0 # 0 for levels, too
+    maybe <- sources[colSums(lost) > 0]
+    found <- missing_rule(flags[[j]], intersect(open, maybe), columns, kinds)
     if (is.null(found)) next
     rules[[j]] <- found
     telling <- c(telling, leader[found$from])
   }
   rules
+}
+
+# The columns that may tell: levels and numbers, but not the number of the row (see find_relations()).
+telling_columns <- function(columns, kinds) {
+  Filter(function(j) has_levels(kinds[[j]]) || (is_measured(kinds[[j]]) && !numbers_rows(columns[[j]])),
+         seq_along(columns))
+}
+
+# A rule needs more rows than this, because (1/2)^20 is about 1e-6.
+fewest_told <- 20L
+
+# [fewest_told, 2, sources]: the rows of the least and of the largest values of a number. A rule at a cut can only hold
+# if the values of one end are missing. For other columns: NA.
+extreme_rows <- function(sources, columns, kinds) {
+  rows <- vapply(sources, function(j) {
+    if (has_levels(kinds[[j]])) return(rep(NA_integer_, 2L * fewest_told))
+    order <- order(kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]])), na.last = NA)
+    if (length(order) < fewest_told) return(rep(NA_integer_, 2L * fewest_told))
+    c(order[seq_len(fewest_told)], rev(order)[seq_len(fewest_told)])
+  }, integer(2L * fewest_told))
+  array(rows, c(fewest_told, 2L, length(sources)))
 }
 
 # Whether all rows that lack a value would be enough for a rule.

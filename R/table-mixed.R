@@ -52,8 +52,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   determined <- vapply(relations, `[[`, 0L, "at")
   flags <- missing_flags(all$columns, all$hidden)
   missing_as <- same_missing(flags, determined)
-  telling <- setdiff(which(vapply(kinds, function(kind) has_levels(kind) || is_measured(kind), NA)),
-                     c(determined, unseen))
+  telling <- setdiff(telling_columns(all$columns, kinds), c(determined, unseen))
   rules <- missing_rules(flags, all$columns, kinds, missing_as, telling, within$constant)
   flags <- untold_flags(flags, rules, all$columns, kinds)
   models <- model_values(columns, all$hidden)
@@ -245,7 +244,7 @@ value_cells <- function(column, values, z, code, gone) {
   high[lacking, inner] <- largest_score
   if (!is.null(column$missing)) {
     told <- which(!is.na(gone))
-    cells <- cbind(rep(-largest_score, length(gone)), largest_score)
+    cells <- matrix(rep(c(-1, 1) * largest_score, each = length(gone)), length(gone), 2)
     cells[told, ] <- score_range(column$missing, as.double(gone[told]))
     low[, ncol(z)] <- cells[, 1]
     high[, ncol(z)] <- cells[, 2]
