@@ -7,14 +7,15 @@
 #   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key
 #         "step": `cuts` and `values`: values[k] between the cuts k - 1 and k
 #         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes; `outer`, if
-#         it is not NULL, names the function of this sum
+#         it is not NULL, names the function of this sum. `otherwise`, if it is not NULL, is the number of the column
+#         whose values are taken where the first column of `from` is missing
 
 # columns: a list of vectors. kinds: the kind of each. fixed: columns that may determine others, but stay as they are.
-# hidden: those of `fixed` that the user does not see. The relations are in the order in which they are computed: a
-# column may determine another one and be determined itself by a third.
-find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()) {
+# hidden: those of `fixed` that the user does not see. partial: those that determine no others. The relations are in the
+# order in which they are computed: a column may determine another one and be determined itself by a third.
+find_relations <- function(columns, kinds, fixed = integer(), hidden = integer(), partial = integer()) {
   relations <- list()
-  free <- which(vapply(kinds, can_relate, NA))
+  free <- setdiff(which(vapply(kinds, can_relate, NA)), partial)
   left <- function() setdiff(free, vapply(relations, `[[`, 0L, "at"))
   add <- function(found) if (!is.null(found)) relations <<- c(list(found), relations)
   # in a sorted table a column changes at cuts of the number of the row, which says nothing of other rows
@@ -249,6 +250,11 @@ relation_number <- function(relation, columns, codes) {
   shape <- number_shapes[[relation$shape]]
   sum <- relation$constant
   for (k in seq_along(numbers)) sum <- sum + relation$weights[k] * shape(numbers[[k]])
+  other <- relation$otherwise
+  if (!is.null(other)) {
+    rows <- which(is.na(numbers[[1]]))
+    sum[rows] <- codes[[other]]$number(columns[[other]], kept_attributes_state(columns[[other]]))[rows]
+  }
   if (is.null(relation$outer)) sum else number_shapes[[relation$outer]](sum)
 }
 

@@ -16,6 +16,7 @@ describe_columns <- function(template, n, start = "") {
     },
     declared_words(template, names),
     relation_words(template, names),
+    rule_words(template, names),
     coded_words(template$coded)
   )
   unlist(lapply(sub("....", "...", facts, fixed = TRUE), strwrap, width = getOption("width"), exdent = 2))
@@ -53,7 +54,7 @@ missing_words <- function(names) {
 has_missing <- function(template) {
   gone <- vapply(template$columns, function(column) {
     empty <- column_code(column)$name == "constant" && anyNA(column$state$value)
-    empty || !is.null(column[["missing"]]) || !is.null(column$leader)
+    empty || lacks_values(column)
   }, NA)[template$of]
   for (relation in template$relations) {
     gone[relation$at] <- anyNA(relation$values) || (relation$type == "sum" && any(gone[relation$from]))
@@ -84,6 +85,21 @@ relation_words <- function(template, names) {
   names <- c(names, vapply(template$hidden, `[[`, "", "name"))
   sprintf("Computed from other columns: %s.", paste(vapply(found, describe_relation, "", names = names),
                                                     collapse = "; "))
+}
+
+# The columns that are missing where another column says so. A hidden gap stands for the column that it computes.
+rule_words <- function(template, names) {
+  rules <- column_rules(template)
+  told <- which(!vapply(rules, is.null, NA))
+  if (!length(told)) return(NULL)
+  leaders <- lapply(template$columns, `[[`, "leader")[template$of]
+  words <- vapply(told, function(j) {
+    group <- c(j, which(vapply(leaders, identical, NA, j)))
+    hidden <- group > length(names)
+    group[hidden] <- vapply(template$hidden[group[hidden] - length(names)], `[[`, 0L, "at")
+    describe_rule(rules[[j]], names, names[sort(unique(group))])
+  }, "")
+  sprintf("Missing by a rule: %s.", paste(words, collapse = "; "))
 }
 
 # Why a table of numbers is read as normal scores.

@@ -29,10 +29,11 @@
 #'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
 #'   uncertainty of the fit. If a computed number is known, such as a total, and one of the numbers that determine it is
 #'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing, or
-#'   if the computed value is a level or changes at cuts, they are drawn without a look at the computed value. In
-#'   factors and words, the draws are levels of the table. `mitools::imputationList()` takes the list; `as.data.frame()`
-#'   of it returns the tables below one another with the columns `.imp` (0 for `newdata`) and `.id`, which
-#'   `mice::as.mids()` takes. See the section on pooled analyses.
+#'   if the computed value is a level or changes at cuts, they are drawn without a look at the computed value. Filled
+#'   columns keep the order of `constraints`: of two columns, a missing one has a gap to the known one that is drawn
+#'   from the law of the gap. In factors and words, the draws are levels of the table. `mitools::imputationList()` takes
+#'   the list; `as.data.frame()` of it returns the tables below one another with the columns `.imp` (0 for `newdata`)
+#'   and `.id`, which `mice::as.mids()` takes. See the section on pooled analyses.
 #'
 #' @section Pooled analyses:
 #' `with()` evaluates an expression in each imputed table and returns a list of the `m` results. The packages mice and
@@ -109,7 +110,8 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
                            other_key(key, 0L, match(class, names(flows))), threads)
       points[rows, ] <- found$points
     }
-    columns <- solve_sources(decode_columns(points, template, fill = TRUE), given, template)
+    columns <- solve_ordered(decode_columns(points, template, fill = TRUE), given, template)
+    columns <- solve_sources(columns, given, template)
     fill_rows(newdata, x, at, columns, lacking)
   })
   structure(tables, class = "imputations", original = newdata, seed = state)

@@ -55,6 +55,13 @@
 #' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
 #'
+#' Missing values may follow such a rule, too: a column is missing in all rows of a level of another column, or in all
+#' rows in which a number lies beyond a cut. For example, patients without a transplant have no date of the
+#' transplant. New rows keep the rule, and a row that breaks it has the log-likelihood `-Inf`. `print()` names the
+#' rules. For a share \eqn{p} of missing values, a rule of \eqn{m} rows is taken if \eqn{p^{m-1}}{p^(m-1)} and
+#' \eqn{\{p^2 + (1-p)^2\}^{m-1}}{(p^2 + (1-p)^2)^(m-1)} are below 1e-6. Where the column that tells is missing itself,
+#' though it never was in the table, the log-likelihood is `NA`.
+#'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
 #' table, above all those of rare levels; [associations()] shows it.
@@ -73,7 +80,10 @@
 #'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
 #'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them; a message points at them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
-#'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
+#'   every row and shall hold in every new row, wherever both are known. The gap between the two columns is modelled in
+#'   place of the larger one. If the larger one is known in some rows in which the smaller one is missing, its values in
+#'   such rows are a further column of the model. In a chain such as `a <= b` and `b <= c`, rows without `b` do not keep
+#'   `a <= c`.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
 #'   combinations come out as occur in `x`.
 #' @param law,law_settings As in [efs()].

@@ -124,11 +124,16 @@ column_pieces <- function(j, values, template) {
 # The pieces of values that are not missing.
 known_pieces <- function(values, j, column, code, template) {
   before <- cumsum(template$dims)[j] - template$dims[j]
-  known <- missing_pieces(j, FALSE, template)
-  lapply(value_boxes(values, column, code, template$names[j]), function(piece) {
+  join_pieces(lapply(value_boxes(values, column, code, template$names[j]), function(piece) {
     piece$at <- piece$at + before
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+    piece
+  }), missing_pieces(j, FALSE, template))
+}
+
+# The pieces in which one of `pieces` and one of `others` hold. No `others`: they ask for nothing.
+join_pieces <- function(pieces, others) {
+  if (!length(others)) return(pieces)
+  unlist(lapply(pieces, function(piece) lapply(others, function(other) Map(c, piece, other))), recursive = FALSE)
 }
 
 # Lists of (at, low, high): the boxes of the values among the coordinates of their column.
@@ -228,19 +233,51 @@ like_column <- function(values, column, code, name) {
   values
 }
 
-# The piece of the coordinate that says whether column j is missing. An empty list: it never is.
+# The pieces in which column j is missing, or in which it is not. An empty list: it never is missing.
 missing_pieces <- function(j, gone, template) {
   leader <- template$columns[[template$of[j]]]$leader
   if (!is.null(leader)) j <- leader
-  column <- template$columns[[template$of[j]]]
-  if (is.null(column[["missing"]])) {
-    if (gone) fail("`given` asks for a missing \"%s\", but the column has no missing values.", template$names[j])
-    return(list())
+  rule <- template$columns[[template$of[j]]]$rule
+  own <- indicator_pieces(j, gone, template)
+  if (is.null(rule)) {
+    if (gone && !length(own)) {
+      fail("`given` asks for a missing \"%s\", but the column has no missing values.", template$names[j])
+    }
+    return(own)
   }
+  beside <- rule_pieces(rule, FALSE, template)
+  if (!gone) return(join_pieces(beside, own))
+  c(rule_pieces(rule, TRUE, template), if (length(own)) join_pieces(beside, own))
+}
+
+# The piece of the coordinate that says whether column j is missing, in a list. An empty list: there is none.
+indicator_pieces <- function(j, gone, template) {
+  column <- template$columns[[template$of[j]]]
+  if (!is.null(column$leader)) return(indicator_pieces(column$leader, gone, template))
+  if (is.null(column[["missing"]])) return(list())
   range <- score_range(column[["missing"]], as.double(gone))
   range[range <= -largest_score] <- -Inf
   range[range >= largest_score] <- Inf
   list(list(at = cumsum(template$dims)[j], low = range[1], high = range[2]))
+}
+
+# The pieces of rows for which a rule says that a value is missing, or of the others.
+rule_pieces <- function(rule, inside, template) {
+  j <- rule$from
+  if (!is.null(rule$keys)) return(level_pieces(j, if (inside) rule$keys else rule$others, template))
+  end <- cut_score(template$columns[[template$of[j]]]$state$margin, rule$cut)
+  at <- cumsum(template$dims)[j] - template$dims[j] + 1L
+  piece <- if (inside == rule$above) list(at = at, low = end, high = Inf) else list(at = at, low = -Inf, high = end)
+  known <- missing_pieces(j, FALSE, template)
+  c(join_pieces(list(piece), known), if (!inside && length(known)) missing_pieces(j, TRUE, template))
+}
+
+# The lower end of the scores of all values from `cut` on.
+cut_score <- function(margin, cut) {
+  unit <- margin$unit
+  if (is.null(unit)) return(margin_limit(margin, cut))
+  step <- ceiling((cut - unit$offset) / unit$size - 1e-6)
+  margin_limit(margin, unit$offset + (step - 0.5) * unit$size)
 }
 
 # [sum(dims)]: for each coordinate of a value the number of the coordinate that says whether the value is missing.
@@ -248,7 +285,10 @@ missing_coordinates <- function(template) {
   last <- cumsum(template$dims)
   own <- lapply(seq_along(template$of), function(j) {
     column <- template$columns[[template$of[j]]]
-    if (!is.null(column$leader)) return(rep(last[column$leader], template$dims[j]))
+    if (!is.null(column$leader)) {
+      told <- !is.null(template$columns[[template$of[column$leader]]][["missing"]])
+      return(rep(if (told) last[column$leader] else NA_integer_, template$dims[j]))
+    }
     if (is.null(column[["missing"]])) return(rep(NA_integer_, template$dims[j]))
     c(rep(last[j], template$dims[j] - 1L), NA_integer_)
   })
@@ -281,12 +321,10 @@ relation_pieces <- function(relation, values, template) {
   if (relation$type == "level") return(level_pieces(source, relation$keys[wanted], template))
   cuts <- c(-Inf, relation$cuts, Inf)
   at <- cumsum(template$dims)[source] - template$dims[source] + 1L
-  known <- missing_pieces(source, FALSE, template)
-  lapply(which(wanted), function(k) {
-    ends <- margin_limit(column$state$margin, c(cuts[k], cuts[k + 1]))
-    piece <- list(at = at, low = if (k == 1) -Inf else ends[1], high = if (k == length(cuts) - 1) Inf else ends[2])
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+  join_pieces(lapply(which(wanted), function(k) {
+    end <- function(k) cut_score(column$state$margin, cuts[k])
+    list(at = at, low = if (k == 1) -Inf else end(k), high = if (k == length(cuts) - 1) Inf else end(k + 1))
+  }), missing_pieces(source, FALSE, template))
 }
 
 # Pieces for words of column j, which a relation names: a column that the user sees, or a hidden one.
@@ -344,11 +382,8 @@ shape_pieces <- function(relation, ends, template) {
   scores <- scores[vapply(scores, any_scores, NA)]
   if (!length(scores)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
   at <- cumsum(template$dims)[relation$from] - template$dims[relation$from] + 1L
-  known <- missing_pieces(relation$from, FALSE, template)
-  lapply(scores, function(range) {
-    piece <- list(at = at, low = range[1, 1], high = range[1, 2])
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+  join_pieces(lapply(scores, function(range) list(at = at, low = range[1, 1], high = range[1, 2])),
+              missing_pieces(relation$from, FALSE, template))
 }
 
 # For each of number_shapes the intervals of x in which low <= shape(x) <= high.
