@@ -45,6 +45,9 @@
 #' draws the logarithm of this mean is too low on average; the search uses four
 #' draws, and `predict(type = "log_density")` uses `draws`.
 #'
+#' The held-out log-likelihood that `print()` and `summary()` say is that of the law. The margins of the columns are
+#' fitted to all rows, the held-out ones too, so it is a little larger than that of rows that the fit has not seen.
+#'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another

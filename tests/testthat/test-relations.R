@@ -142,6 +142,8 @@ test_that("constraints hold in every new row, and the likelihood knows them", {
   expect_error(quick(x, constraints = ~ start + end), "`constraints` must be formulas", class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start <= finish), "no such column", class = "particleflow_input")
   expect_error(quick(x, constraints = list(~ start <= end, ~ start <= end)), "upper end", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ low <= end), "\"low\" is a number and \"end\" a date",
+               class = "particleflow_input")
   words <- data.frame(a = letters[1:3], b = 1:3)[rep(1:3, 20), ]
   expect_error(quick(words, constraints = ~ a <= b), "`constraints`", class = "particleflow_input")
 })
