@@ -121,14 +121,15 @@ repeats_line <- function(repeated, total) {
   if (repeated > 0) sprintf("%d of %d rows %s another row", repeated, total, if (repeated == 1) "repeats" else "repeat")
 }
 
-called_law <- function(law) if (startsWith(law, "mixture of ")) law else paste("law", law)
+called_law <- function(law) if (startsWith(law, "mixture ")) law else paste("law", law)
 
 # What a flow does to the held-out log-likelihood.
 change_words <- function(gain) sprintf("%s it by %s", if (gain < 0) "lowers" else "raises", nats(abs(gain)))
 
 calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
-  start <- sprintf("%sheld-out log-likelihood, nats per row: %s", indent, nats(flow$log_density))
+  error <- if (isTRUE(is.finite(flow$log_density_se))) sprintf(" (standard error %s)", nats(flow$log_density_se)) else ""
+  start <- sprintf("%sheld-out log-likelihood, nats per row: %s%s", indent, nats(flow$log_density), error)
   if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
   changes <- change_words(flow$gain)
   if (is.na(flow$gain_se)) {

@@ -385,7 +385,8 @@ format_settings <- function(settings) {
   settings <- Filter(function(value) !is.list(value) || is.object(value) || !is.null(names(value)), settings)
   shown <- vapply(settings, function(value) {
     if (is.list(value) && !is.object(value)) return(sprintf("(%s)", format_settings(value)))
-    toString(format(value, digits = 3))
+    words <- trimws(format(value, digits = 3))
+    if (length(words) > 1) sprintf("c(%s)", toString(words)) else words
   }, "")
   paste(names(settings), shown, sep = " = ", collapse = ", ")
 }

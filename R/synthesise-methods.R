@@ -8,8 +8,8 @@ describe_columns <- function(template, n, start = "") {
     sprintf("%s%d rows of %d column%s: %s.", start, n, length(names), plural(length(names)), kind_words(template)),
     missing_words(names[has_missing(template)]),
     tree_words(template, names),
-    if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
-                                           quoted(template$left_out)),
+    if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones; %s.",
+                                           quoted(template$left_out), "dates need as.Date()"),
     if (length(template$row_numbers)) {
       sprintf("Whole numbers that occur once each: %s; if they only name the rows, give them as `id`.",
               some(template$row_numbers))

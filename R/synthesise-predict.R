@@ -41,6 +41,11 @@
 #' \preformatted{filled <- predict(fit, airquality, type = "impute", m = 20, seed = 1)
 #' fits <- with(filled, lm(Ozone ~ Wind + Temp))
 #' summary(mice::pool(fits))          # or summary(mitools::MIcombine(fits))}
+#' The pooled standard errors are too small, because all tables come from one fit and its uncertainty is left out. If
+#' they matter, fit each table to another bootstrap sample of the rows, which costs `m` fits:
+#' \preformatted{refit <- function() synthesise(airquality[sample(nrow(airquality), replace = TRUE), ], quiet = TRUE)
+#' filled <- lapply(1:20, function(i) predict(refit(), airquality, type = "impute", m = 1, seed = i)[[1]])
+#' fits <- lapply(filled, function(x) lm(Ozone ~ Wind + Temp, x))}
 #' @examples
 #' fit <- synthesise(airquality, quiet = TRUE)
 #' mean(predict(fit, airquality[1:20, ]))
@@ -223,7 +228,7 @@ as.data.frame.imputations <- function(x, row.names = NULL, optional = FALSE, ...
 print.imputations <- function(x, ...) {
   original <- attr(x, "original")
   gone <- sum(vapply(seq_len(ncol(original)), function(j) sum(is.na(column_at(original, j))), 0))
-  cat(sprintf("<imputations> %d tables of %d rows, in which %d missing values are filled\n", length(x), nrow(original),
-              gone))
+  cat(sprintf("<imputations> %d table%s of %d row%s, in which %d missing value%s filled\n", length(x),
+              plural(length(x)), nrow(original), plural(nrow(original)), gone, if (gone == 1) " is" else "s are"))
   invisible(x)
 }

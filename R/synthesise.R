@@ -45,13 +45,18 @@
 #' draws the logarithm of this mean is too low on average; the search uses four
 #' draws, and `predict(type = "log_density")` uses `draws`.
 #'
+#' The held-out log-likelihood that `print()` and `summary()` say is that of the law. The margins of the columns are
+#' fitted to all rows, the held-out ones too, so it is a little larger than that of rows that the fit has not seen.
+#'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
 #' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
 #' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
 #' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
-#' from its parts, which are not negative. `print()` names the relations. A relation is taken if it holds in all rows
+#' from its parts, which are not negative. A logarithm is computed from the recorded number. Ends that `columns` gives
+#' for a computed column, also for the upper one of `constraints`, hold only if the columns that determine it keep them;
+#' otherwise a warning says so. `print()` names the relations. A relation is taken if it holds in all rows
 #' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
 #'

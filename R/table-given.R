@@ -165,9 +165,21 @@ value_ranges <- function(values, column, code, name) {
   if (has_levels(code) && any(range[, 1] == range[, 2])) {
     fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
   }
-  if (!any_scores(range)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
+  if (!any_scores(range)) {
+    fail("`given` asks for values of \"%s\" that the fit holds impossible%s.", name, bounds_words(column, code))
+  }
   joined <- cumsum(c(TRUE, range[-1, 1] > range[-nrow(range), 2]))
   cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
+}
+
+# Which values are possible, for numbers: the unit and the ends of the column.
+bounds_words <- function(column, code) {
+  margin <- column$state$margin
+  if (has_levels(code) || is.null(margin)) return("")
+  said <- function(score) as_text(as.double(code$number(code$back(margin_values(margin, score), column$state),
+                                                        column$state)), 7L)
+  numbers <- if (isTRUE(code$numeric)) sprintf(", between %s and %s", said(-largest_score), said(largest_score)) else ""
+  sprintf("; it holds %s%s", code$description(column$state), numbers)
 }
 
 # Whether ranges of scores hold any.
@@ -178,9 +190,10 @@ any_scores <- function(range) {
 # c(from, to): the numbers that are asked of a column without levels. One of them may be infinite.
 asked_interval <- function(values, column, code, name) {
   values <- like_column(values, column, code, name)
-  open <- is.numeric(values) & is.infinite(values)
+  plain <- unclass(values) # dates and times, too
+  open <- is.numeric(plain) & is.infinite(plain)
   if (any(open)) {
-    if (length(values) != 2 || values[1] > 0 && open[1] || values[2] < 0 && open[2] || all(open)) {
+    if (length(values) != 2 || plain[1] > 0 && open[1] || plain[2] < 0 && open[2] || all(open)) {
       fail("`given` needs one value or c(from, to) for \"%s\", of which one may be infinite.", name)
     }
     values[open] <- values[!open] # the other end; this one is opened below
@@ -224,7 +237,10 @@ like_column <- function(values, column, code, name) {
     zone <- column$state$attributes[["tzone"]]
     read <- if (code$name == "date") as.Date else function(x) as.POSIXct(x, tz = if (is.null(zone)) "" else zone[1])
     times <- tryCatch(read(values), error = function(e) NA)
-    if (anyNA(times)) fail("`given` has %s for \"%s\", which is no %s.", quoted(values), name, code$name)
+    if (anyNA(times)) {
+      fail("`given` has %s for \"%s\", which is no %s; a range without one end needs values of the class %s.",
+           quoted(values), name, code$name, if (code$name == "date") "Date" else "POSIXct")
+    }
     return(times)
   }
   if (!(takes_values(values, code) || (code$numeric && is_number(values)))) {

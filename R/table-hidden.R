@@ -95,6 +95,11 @@ check_ordered <- function(kinds, names) {
     fail("`constraints` needs numbers, dates or times, but %s is of the kind \"%s\".", quoted(names[bad[1]]),
          kinds[[bad[1]]]$name)
   }
+  clocks <- vapply(kinds, function(kind) if (kind$name %in% c("date", "time")) kind$name else "number", "")
+  if (clocks[1] != clocks[2]) {
+    fail("`constraints` needs two numbers, two dates or two times, but \"%s\" is a %s and \"%s\" a %s.", names[1],
+         clocks[1], names[2], clocks[2])
+  }
 }
 
 check_hidden <- function(one, values, names) {

@@ -49,6 +49,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   kinds <- all$kinds
   columns <- c(columns, all$columns[-seq_along(columns)])
   names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
+  warn_of_ends(relations, all$columns, all$kinds, names_of_all)
   determined <- vapply(relations, `[[`, 0L, "at")
   flags <- missing_flags(all$columns, all$hidden)
   missing_as <- same_missing(flags, determined)

@@ -196,3 +196,26 @@ test_that("a single value of a computed date is drawn, or refused before all dra
   made <- as.numeric(sub(".* of (\\d+) draws.*", "\\1", conditionMessage(refused)))
   expect_lt(made, 5e4)
 })
+
+test_that("one end of dates and times may be infinite, and messages say which values are possible", {
+  set.seed(52)
+  n <- 100
+  x <- data.frame(start = as.Date("2021-01-01") + sample(500, n, TRUE), visits = rpois(n, 3),
+                  at = as.POSIXct("2021-01-01", tz = "UTC") + sample(1e6, n))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  day <- as.Date("2021-09-01")
+  ever <- structure(Inf, class = "Date")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(start = c(day, ever)))$start >= day))
+  never <- structure(-Inf, class = "Date")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(start = c(never, day)))$start <= day))
+  noon <- as.POSIXct("2021-01-06 12:00", tz = "UTC")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(at = c(noon, Inf)))$at >= noon))
+  expect_error(simulate(fit, 5, given = list(start = structure(c(Inf, Inf), class = "Date"))), "one may be infinite",
+               class = "particleflow_input")
+  expect_error(simulate(fit, 5, given = list(start = c("2021-09-01", "Inf"))), "values of the class Date",
+               class = "particleflow_input")
+  for (bad in c(2.5, -1)) {
+    expect_error(simulate(fit, 5, given = list(visits = bad)), "impossible; it holds whole numbers, between 0 and",
+                 class = "particleflow_input")
+  }
+})

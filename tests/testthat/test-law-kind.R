@@ -319,7 +319,7 @@ test_that("settings are printed as settings, and what was fitted apart", {
                    "<latent_law> copula (bandwidth = 1) of student (components = 1, df = 3)")
   expect_identical(shown(law_copula(base = law_student)),
                    "<latent_law> copula (bandwidth = 1) of student (components = 1, df = Inf)")
-  expect_match(shown(law_stack(list("local", "global"))), "mixture of 2 laws (50 % global, 50 % local)", fixed = TRUE)
+  expect_match(shown(law_stack(list("local", "global"))), "mixture (50 % global, 50 % local)", fixed = TRUE)
   mine <- law_kind("mine", function(points, df = 3, kind = "t", width = NULL) list(rows = nrow(points)),
                    function(law, n) matrix(0, n, 4))
   expect_identical(shown(mine), c("<latent_law> mine (df = 3, kind = t)", "fitted: rows = 150"))
