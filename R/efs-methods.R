@@ -128,7 +128,8 @@ change_words <- function(gain) sprintf("%s it by %s", if (gain < 0) "lowers" els
 
 calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
-  error <- if (isTRUE(is.finite(flow$log_density_se))) sprintf(" (standard error %s)", nats(flow$log_density_se)) else ""
+  known <- isTRUE(is.finite(flow$log_density_se))
+  error <- if (known) sprintf(" (standard error %s)", nats(flow$log_density_se)) else ""
   start <- sprintf("%sheld-out log-likelihood, nats per row: %s%s", indent, nats(flow$log_density), error)
   if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
   changes <- change_words(flow$gain)

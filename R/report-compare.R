@@ -7,9 +7,10 @@
 #'
 #' Read `auc`, `energy`, `margins` and `associations` together with `novelty`, because a copy of the training rows wins
 #' all of them. With `holdout`, the first row of the table is that of the held-out rows. It shows what another sample of
-#' real rows reaches. A good table comes near it in all columns. Scores such as `energy` depend on the number of rows, so
-#' the held-out rows are a yardstick only for tables of about as many rows. Differences between generators that are smaller than
-#' the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the generator.
+#' real rows reaches. A good table comes near it in all columns. Scores such as `energy` depend on the number of rows,
+#' so the held-out rows are a yardstick only for tables of about as many rows. Differences between generators that are
+#' smaller than the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the
+#' generator.
 #'
 #' @param train The real rows that the generators have seen: a matrix or a data frame with columns of every kind (see
 #'   [mixed_tables]), at least 20 rows.

@@ -39,9 +39,12 @@ check_block_sizes <- function(sizes) {
   if (length(sizes) < 2) fail("`blocks` puts all rows into one block; at least two are needed to draw whole blocks.")
   if (max(sizes) < 2) fail("`blocks` has no block of two or more rows; `whole_blocks` needs rows that belong together.")
   if (length(sizes) < 5) fail("`blocks` has %d blocks, but at least 5 are needed to draw whole blocks.", length(sizes))
+  if (sum(sizes - 1) < 5) {
+    fail("`blocks` has %d row%s beyond the first rows of blocks, but at least 5 are needed to draw whole blocks.",
+         sum(sizes - 1), if (sum(sizes - 1) > 1) "s" else "")
+  }
   as.integer(sizes)
 }
-
 
 synthesise_blocks <- function(x, group, columns, id, constraints, combine, blocks, control, quiet, call, began, threads,
                               progress) {
@@ -152,7 +155,7 @@ simulate.block_synthesis <- function(object, nsim = 1, seed = NULL, missing = TR
   check_fit(object)
   check_flag(missing, "missing")
   nsim <- check_count(nsim, "nsim")
-  check_table_memory(round(nsim * max(object$sizes)), "nsim", ncol(object$table$range))
+  check_table_memory(as.double(nsim) * max(object$sizes), "nsim", ncol(object$table$range))
   threads <- threads_within(threads)
   state <- stream_within(seed)
   drawn <- draw_blocks(object, max(nsim, 1L), threads, progress)
