@@ -22,9 +22,10 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   units <- units_to_try(fixed$scale, searched$n_train, d)
   scores <- isTRUE(fixed$scores)
   still <- score_without_flow(searched, if (scores) "as_is" else units, specs, setting, tick)
-  none_asked <- no_flow_asked(fixed)
   asked <- !is.null(fixed$n_steps) || !is.null(fixed$time)
   forced <- asked || isTRUE(fixed$always)
+  # the end of a flow has no missing scores that a law could leave out
+  none_asked <- no_flow_asked(fixed) || (!is.null(setting$gaps) && !forced)
   moved <- if (scores) lapply(specs, without_edges) else specs
   flows <- if (!none_asked && room_for_flow(searched$n_train, d, setting$min_rows)) {
     grid <- flow_grid(searched$n_train, d, fixed)

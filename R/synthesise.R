@@ -31,7 +31,8 @@
 #' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
 #' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
 #' and the search for a better one goes on only if this one adds to the likelihood on the first fold. `print()` says the
-#' likelihood with and without the flow that was tried.
+#' likelihood with and without the flow that was tried. A table with missing values gets no flow, because the laws are
+#' fitted to the known values, and the end of a flow does not say which these are.
 #'
 #' [efs()] reads the same tables in the same way. The difference is the flow: `synthesise()` takes a flow only if it
 #' adds to the likelihood, and gives up early where it does not. `efs()` searches the whole grid of flows, uses the best
