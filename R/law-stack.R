@@ -57,8 +57,7 @@ format.law_stack <- function(x, ...) {
   check_dots("format()", ...)
   weights <- tapply(x$weights, vapply(x$laws, `[[`, "", "name"), sum)
   weights <- sort(weights, decreasing = TRUE)
-  sprintf("mixture (%s)",
-          paste(sprintf("%.0f %% %s", 100 * weights, names(weights)), collapse = ", "))
+  sprintf("mixture (%s)", paste(sprintf("%.0f %% %s", 100 * weights, names(weights)), collapse = ", "))
 }
 
 stack_density <- function(law, points, threads, self = FALSE) {

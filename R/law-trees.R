@@ -51,9 +51,10 @@
 #' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated
 #' under the trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
-#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are
-#' asked for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
-#' `law_trees()`.
+#' [synthesise()] and [efs()] on normal scores give the law the cells of the table as `edges`, and without settings 20
+#' trees and `min_leaf = c(5, 15)`. A search of [efs()] on columns of numbers tries `min_leaf` of 5, 15 and 40, and 15
+#' also for the normal scores of [law_copula()], if both laws are asked for. For a table of raw columns that are not
+#' normal, `law_copula(base = law_trees())` is usually better than `law_trees()`.
 #'
 #' @section Relation to other methods:
 #' Drawing column after column from the leaves of trees is the synthesis by CART of Reiter (2005), which the package
@@ -63,7 +64,8 @@
 #' density, as in the second.
 #'
 #' @param trees Number of trees per coordinate, a whole number of at least 2.
-#' @param min_leaf Least number of rows in a leaf, a whole number of at least 1.
+#' @param min_leaf Least number of rows in a leaf: whole numbers of at least 1. Of several numbers each coordinate has
+#'   the one with the largest out-of-bag log-likelihood, for its values and for its shares.
 #' @param linear `TRUE`: the trees describe the residuals of linear functions and of regressions for the shares;
 #'   `FALSE`: the coordinates and the shares themselves.
 #' @param edges `NULL`, or a list with one entry per coordinate, which says where the data have one value only. An entry

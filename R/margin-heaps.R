@@ -1,4 +1,4 @@
-# Heaps of a margin: values that are recorded more often than their neighbours, and units that most rows keep to.
+# Heaps of a margin: values that are recorded more often than their neighbours, and units that some rows keep to.
 
 # The values that stand more often than a smooth distribution lets expect: by at least four standard errors more than
 # their neighbours, or so often that chance has a probability below 1e-4 (where most neighbours stand once) or 1e-6
@@ -32,7 +32,7 @@ upper_quartiles <- function(x) {
   low + (at - floor(at)) * (sorted[cbind(seq_len(n), ceiling(at))] - low)
 }
 
-# ---- a coarser unit that most rows keep to ---------------------------------------------------------------
+# ---- a coarser unit that some rows keep to ---------------------------------------------------------------
 
 # The coarser unit: a multiple of the unit to which more rows keep than by chance, as where tenths were recorded by some
 # and whole numbers by others, or ages in fives. `share`: the rows that were rounded to it, beyond those that are

@@ -108,12 +108,12 @@ score_of <- function(below, above) {
 # ends: c(lower, upper). A value at an end is an atom, because a smooth part has no probability there. Values with a
 # unit have cells, so they need no atom.
 heaped_margin <- function(x, values, counts, unit, ends) {
-  heaps <- values %in% find_heaps(values, counts, unit) | (is.null(unit) & values %in% ends)
   coarse <- coarse_unit(values, counts, unit)
   if (!is.null(coarse)) {
     margin <- coarse_margin(x, values, counts, unit, coarse, ends)
     if (!is.null(margin)) return(margin)
   }
+  heaps <- values %in% find_heaps(values, counts, unit) | (is.null(unit) & values %in% ends)
   rest <- x[!x %in% values[heaps]]
   if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL))
   half <- if (is.null(unit)) 0 else unit$size / 2

@@ -97,8 +97,8 @@
 #' @param whole_blocks `TRUE` fits the law of whole blocks of rows, such as all visits of a patient, so that
 #'   [simulate()][simulate.block_synthesis] draws whole new blocks. `FALSE` fits the law of single rows; the rows of a
 #'   block are then only held out together.
-#' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, as in [efs()]. `FALSE` tries
-#'   none, which takes less time.
+#' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, but not for a table with
+#'   missing values. `FALSE` tries none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
 #' @param control,threads,progress As in [efs()].
@@ -113,6 +113,7 @@
 #'
 #' Rueschendorf L (2009). On the distributional transform, Sklar's theorem, and the empirical copula process. Journal of
 #' Statistical Planning and Inference 139. \doi{10.1016/j.jspi.2009.05.030}
+#'
 #' van Buuren S (2007). Multiple imputation of discrete and continuous data by fully conditional specification.
 #' Statistical Methods in Medical Research 16. \doi{10.1177/0962280206074463}
 #' @examples
