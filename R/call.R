@@ -37,3 +37,19 @@ without_data <- function(expression) {
   size <- if (is.null(dim(expression))) length(expression) else paste(dim(expression), collapse = " x ")
   as.name(sprintf("<%s, %s>", class(expression)[1], size))
 }
+
+# The function of this name that the attached package masks, NULL if there is none.
+masked_function <- function(name) {
+  place <- match("package:particleflow", search())
+  if (is.na(place)) return(NULL)
+  for (other in search()[-seq_len(place)]) {
+    found <- get0(name, as.environment(other), mode = "function", inherits = FALSE)
+    if (!is.null(found)) return(found)
+  }
+}
+
+# The value of a call as if it had named this function.
+eval_call <- function(fun, call, envir) {
+  call[[1]] <- fun
+  eval(call, envir)
+}

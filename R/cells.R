@@ -33,8 +33,7 @@ refitted_columns <- function(template) {
   Filter(function(j) {
     column <- template$columns[[template$of[j]]]
     code <- column_code(column)
-    lacks <- !is.null(column$leader) || !is.null(column[["missing"]])
-    lacks && template$dims[j] > 0 && !is.null(code[["number"]]) && !has_levels(code)
+    lacks_values(column) && template$dims[j] > 0 && !is.null(code[["number"]]) && !has_levels(code)
   }, seq_len(n_columns(template)))
 }
 

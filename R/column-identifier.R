@@ -9,7 +9,7 @@ column_identifier <- function() {
       numbers <- is_number(values)
       last <- if (numbers && length(values)) max(as_number(values), 0, na.rm = TRUE) else 0
       c(list(last = last, integer = is.integer(values), numbers = numbers, levels = is.factor(values),
-             known = if (!numbers) as.character(values)),
+             known = if (!numbers) as_words(values)),
         if (!is.factor(values)) kept_attributes(values))
     },
     encode = function(values, state) numeric(),
@@ -32,7 +32,7 @@ new_identifiers <- function(n, state) {
 # Whether the values name the rows: words of which more than half occur once.
 names_rows <- function(values) {
   if (!(is.character(values) || is.factor(values))) return(FALSE)
-  words <- as.character(values[!is.na(values)])
+  words <- as_words(values)[!is.na(values)]
   length(words) >= 20 && sum(table(words) == 1) > 0.5 * length(words)
 }
 

@@ -20,7 +20,9 @@
 #' neighbours, such as zeros or round numbers, have a probability of their own.
 #'
 #' * `column_continuous()` reads numbers of type double. If all values are multiples of a unit with at most six
-#'   decimals, new values are so, too.
+#'   decimals, new values are so, too. If a share of the rows keeps to a coarser unit, such as whole numbers among
+#'   tenths, about the same share of new rows does. If only values of the table can come out, such as 0 and 1, `print()`
+#'   calls the column "of few values": there are at most two different values, or few that occur often.
 #' * `column_count()` reads whole numbers: type integer, and the 64-bit integers of the package bit64.
 #' * `column_quantity()` reads numbers with a unit: class `units` of the package units, and `difftime`.
 #' * `column_date()` and `column_time()` read dates (`Date`) and times (`POSIXct`).

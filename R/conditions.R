@@ -26,6 +26,10 @@ some <- function(index) {
   if (length(index) > 5) paste0(shown, ", ...") else shown
 }
 
+# Words without their class, because as.character() of a class such as "haven_labelled" fails where only a part of its
+# packages is loaded.
+as_words <- function(x) if (is.character(x)) as.vector(unclass(x)) else as.character(x)
+
 # The text of numbers, whatever options() says about digits and the exponent.
 as_text <- function(x, digits = 15L) {
   if (is.integer(x)) sprintf("%d", x) else sprintf(paste0("%.", digits, "g"), x)

@@ -4,7 +4,7 @@
 search_class <- function(z, blocks, control, by_column, threads, progress) {
   if (!can_calibrate(control, z)) return(NULL)
   setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads,
-                            control$cells, isTRUE(control$brief))
+                            control$cells, isTRUE(control$brief), control$gaps)
   bar <- progress_bar("Calibrating", 20, progress)
   on.exit(bar$done())
   calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {
@@ -39,15 +39,17 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   reason <- no_flow_reason(n, dim, control$min_rows)
   found <- search_class(z, blocks, control, by_column, threads, progress)
   control <- rule_of_thumb(with_choice(control, found, n, dim, reason), n, dim)
+  repeated <- sum(duplicated(first_equal(z)))
+  z <- fill_gaps(z, control$gaps, gap_key, threads)
   placed <- place_rows(z, control$place, by_column)
   trajectory <- flow_of_class(to_flow(z, placed), control, reason, threads, progress)
   kind <- control$laws[[1]]
-  law <- fit_law(kind, last_frame(trajectory), trajectory$s)
+  law <- fit_law(kind, last_frame(trajectory), trajectory$s,
+                 gone = if (n_steps(trajectory) == 0) control$gaps$gone)
   flow <- list(
     trajectory = trajectory, centre = placed$centre, scale = placed$scale, turn = placed$turn, law = law,
     kind = list(law = law_reference(kind), settings = kind$settings),
-    calibration = new_calibration(found), held_out = held_out_densities(found, control$cells),
-    repeated = sum(duplicated(first_equal(z)))
+    calibration = new_calibration(found), held_out = held_out_densities(found, control$cells), repeated = repeated
   )
   if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
   flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)

@@ -11,7 +11,8 @@
 #'   (rows); `dim` (latent dimensions); `place` (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and
 #'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
 #'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
-#'   per row); `gain` and `gain_se` (what the flow adds to it, and the standard error); and `note` (why the class has
+#'   per row); `gain` and `gain_se` (the log-likelihood with the flow less that without one,
+#'   and the standard error, which is `NA` if only the first fold was tried); and `note` (why the class has
 #'   no flow). Its print leaves out what means nothing without a flow. `log_density` and `gain` are `NA` without a
 #'   search, and `gain` is `NA` if no flow was tried. `tidy()`, `glance()` and `as.data.frame()` return data frames.
 #'   `format()` returns the lines that `print()` shows.
@@ -40,13 +41,13 @@ format.efs <- function(x, ...) {
   for (i in seq_len(nrow(flows))) {
     flow <- flows[i, ]
     what <- if (nzchar(flow$note)) {
-      sprintf("without a flow (%s), law %s", flow$note, flow$law)
+      sprintf("without a flow (%s), %s", flow$note, called_law(flow$law))
     } else if (flow$steps == 0) {
-      sprintf("without a flow, %slaw %s", if (flow$place == "whitened") "whitened, " else "", flow$law)
+      sprintf("without a flow, %s%s", if (flow$place == "whitened") "whitened, " else "", called_law(flow$law))
     } else {
-      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, law %s",
+      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s",
               if (flow$place == "whitened") "whitened, " else "", format(flow$s),
-              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), flow$law)
+              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), called_law(flow$law))
     }
     if (is_grouped(x)) {
       what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
@@ -81,17 +82,16 @@ wrap_lines <- function(lines) {
 #' @export
 format.efs_calibration <- function(x, ...) {
   law <- if (identical(x$law, "stack")) {
-    sprintf("stack of %d", length(x$law_settings$parts))
+    sprintf("mixture of %d laws", length(x$law_settings$parts))
   } else {
     format(as_law(x$law, x$law_settings))
   }
   c(
     sprintf("<efs_calibration> %d rows in %d folds", x$rows, x$folds),
     "log-likelihoods in nats per row, with the density in the unit of the latent rows",
-    sprintf("chosen: held-out log-likelihood %s (standard error %s), law %s", nats(x$log_density),
-            nats(x$log_density_se), law),
-    if (!is.na(x$gain)) sprintf("the best flow %s %s (standard error %s)", if (x$gain < 0) "takes" else "adds",
-                               nats(abs(x$gain)), nats(x$gain_se)),
+    sprintf("chosen: held-out log-likelihood %s (standard error %s), %s", nats(x$log_density),
+            nats(x$log_density_se), called_law(law)),
+    if (!is.na(x$gain)) sprintf("the best flow %s (standard error %s)", change_words(x$gain), nats(x$gain_se)),
     "the best combinations:"
   )
 }
@@ -121,19 +121,26 @@ repeats_line <- function(repeated, total) {
   if (repeated > 0) sprintf("%d of %d rows %s another row", repeated, total, if (repeated == 1) "repeats" else "repeat")
 }
 
+called_law <- function(law) if (startsWith(law, "mixture ")) law else paste("law", law)
+
+# What a flow does to the held-out log-likelihood.
+change_words <- function(gain) sprintf("%s it by %s", if (gain < 0) "lowers" else "raises", nats(abs(gain)))
+
 calibration_line <- function(flow, indent) {
   if (is.na(flow$log_density)) return(NULL)
-  start <- sprintf("%sheld-out log-likelihood, nats per row: %s", indent, nats(flow$log_density))
+  known <- isTRUE(is.finite(flow$log_density_se))
+  error <- if (known) sprintf(" (standard error %s)", nats(flow$log_density_se)) else ""
+  start <- sprintf("%sheld-out log-likelihood, nats per row: %s%s", indent, nats(flow$log_density), error)
   if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
-  changes <- sprintf("%s %s", if (flow$gain < 0) "takes" else "adds", nats(abs(flow$gain)))
+  changes <- change_words(flow$gain)
   if (is.na(flow$gain_se)) {
-    return(sprintf("%s without a flow; the one tried %s on the first fold, so it is not used", start, changes))
+    return(sprintf("%s without a flow; the one that was tried %s on the first fold, so it is not used", start, changes))
   }
   changes <- sprintf("%s (standard error %s)", changes, nats(flow$gain_se))
   if (flow$steps > 0) {
     sprintf("%s with the flow, %s without; the flow %s", start, nats(flow$log_density - flow$gain), changes)
   } else {
-    sprintf("%s without a flow, %s with the best one tried, which %s and is not used", start,
+    sprintf("%s without a flow, %s with the best flow that was tried, which %s and is not used", start,
             nats(flow$log_density + flow$gain), changes)
   }
 }
@@ -171,8 +178,18 @@ print.summary.efs <- function(x, ...) {
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
+  cat(wrap_lines(diagnostic_words(shown)), sep = "\n")
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
+}
+
+# What the likelihoods of the table are.
+diagnostic_words <- function(shown) {
+  if (all(is.na(shown$log_density))) return(NULL)
+  first <- any(!is.na(shown$gain) & is.na(shown$gain_se))
+  c("log_density: held-out log-likelihood, nats per row",
+    if (!is.null(shown$gain)) "gain: the log-likelihood with the flow less that without one, nats per row",
+    if (first) "gain without a standard error: on the first fold, for a flow that was tried and is not used")
 }
 
 #' @rdname summary.efs

@@ -14,10 +14,11 @@
 #' class without a flow stays where it is.
 #'
 #' The data side of `"latent"` shows the decoded columns, each in its own unit, if at most two columns of the table
-#' vary. Otherwise it shows the encoded rows. A new row is drawn where [simulate()][simulate.efs] would return it.
-#' After the same [set.seed()] both give the same rows.
+#' vary. Otherwise it shows the encoded rows. Each side has its own limits. A new row is drawn where
+#' [simulate()][simulate.efs] would return it. After the same [set.seed()] both give the same rows.
 #'
-#' The curves of `"energy"` are in the unit of each flow.
+#' The curves of `"energy"` are in the unit of each flow. Classes without a flow have none. If no class has a flow,
+#' `"energy"` is an error, and the titles of the other types say so.
 #'
 #' @param x,object A fit from [efs()].
 #' @param type `"trajectory"`, `"latent"` (data side and latent side) or `"energy"`. The last draws one curve per
@@ -64,11 +65,15 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
   check_belongs(type, "latent", new = new, path = path)
   check_belongs(type, c("trajectory", "latent"), group = group)
   flows <- class_flows(fit)
-  if (type == "energy") return(curves_picture(flows, col))
+  moved <- vapply(flows, function(flow) n_steps(flow$trajectory) > 0, NA)
+  if (type == "energy") {
+    if (!any(moved)) fail("`type = \"energy\"` shows a flow, but the fit has none; choose another type.")
+    return(curves_picture(flows, col, moved))
+  }
   own_group <- is.null(group) && is_grouped(fit)
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
-  frames_picture(flows, times, group, latent_columns(fit$latent$dim), col)
+  frames_picture(flows, times, group, latent_columns(fit$latent$dim), col, if (!any(moved)) " (no flow)")
 }
 
 sides_picture <- function(fit, new, path, group, own_group, col) {
@@ -79,9 +84,10 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   data_view <- latent_view
   data <- if (plain) decode_points(fit, rows, row_class(fit)) else rows
   if (plain) data_view <- projection(data, varying_columns(fit), square = FALSE)
+  moved <- any(vapply(flows, function(flow) n_steps(flow$trajectory) > 0, NA))
   on_both <- function(data, latent, kind, group) {
     list(new_layer("data", data_view$see(data), kind, group),
-         new_layer("latent", latent_view$see(latent), kind, group))
+         new_layer(if (moved) "latent" else "latent (no flow)", latent_view$see(latent), kind, group))
   }
   # `scores`: those that the table was written from. It cannot give them back where values are missing
   on_data <- function(table, class, scores = NULL) {
@@ -103,7 +109,8 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
     layers <- c(layers, on_both(data, line$latent, "line", NULL),
                 on_both(data[stars, , drop = FALSE], line$latent[stars, , drop = FALSE], "path", NULL))
   }
-  panels_picture(layers, list(data_view, latent_view), group, col, shared = !plain)
+  # a flow can draw the rows together or spread them, so each side has its own limits
+  panels_picture(layers, list(data_view, latent_view), group, col, shared = FALSE)
 }
 
 varying_columns <- function(fit) {

@@ -14,20 +14,22 @@
 #' first fold is not scored in the others. A combination is left out, and counted, if one of its steps cannot be undone
 #' or if particles leave the range of numbers.
 #'
-#' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()]. The table is one class of at least 20 rows, in
-#'   at most 128 latent dimensions.
+#' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()], which reads the table in the same way: columns
+#'   can be of every kind. The table is one class of at least 20 rows, in at most 128 latent dimensions.
 #' @param s Exponents to try, numbers above -2 and below the latent dimension. `NULL`: those of [efs()].
 #' @param softening Softenings to try, numbers above 0, in units of \eqn{n^{-2/d}} (with \eqn{d} = 2 in one dimension).
 #' @param time Total times to try, numbers of at least 0. 0, which is the option without a flow, is always among them.
 #' @param law The latent laws to try, each with a density: a name, a law such as `law_student(df = 3)`, or a list of
-#'   names and laws. `NULL`: all that [laws] calls searched.
+#'   names and laws. `NULL`: all that [laws] calls searched, and for normal scores those of [synthesise()].
 #' @return An object of class `efs_tune`. It is a list with `call`, `table`, `best` (a list of arguments for [efs()]),
 #'   `skipped` (the number of combinations that were left out), `folds`, `rows` (the number of rows searched) and
 #'   `elapsed` (seconds). `table` is a data frame with one row per combination and law, best first: `place` (the unit:
-#'   `"scaled"` or `"whitened"`), `flow` (`FALSE`: the option without a flow), `s`, `softening`, `time`, `law`,
-#'   `settings`, `log_density` (the held-out log-likelihood in nats per row) and its standard error `se`. The density is
+#'   `"scaled"`, `"whitened"`, or for normal scores without a flow `"as_is"`), `flow` (`FALSE`: the option without a
+#'   flow), `s`, `softening`, `time`, `law`, `settings`, `log_density` (the held-out log-likelihood in nats per row) and
+#'   its standard error `se`. The density is
 #'   in the unit of the columns of `x`, as in the `diagnostics` of a fit. The field `calibration` of a fit gives it in
-#'   the unit of the latent rows. The two differ by a constant.
+#'   the unit of the latent rows. The two differ by a constant. For normal scores it is the log-likelihood of
+#'   [synthesise()], with four draws per row.
 #'   `novelty` and `energy_distance` are given in the row of the best law of a combination, and are `NA` in the others.
 #'   `plot()` draws log-density, novelty and energy distance over the grid.
 #' @examples
@@ -38,7 +40,8 @@
 efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256), time = c(0.5, 1, 2), law = NULL,
                      blocks = NULL, step = 0.1, max_bound = 0.5, threads = NULL, progress = NULL) {
   began <- proc.time()[[3]]
-  table <- read_table(x, NULL)
+  x <- plain_table(x, "x", mixed = TRUE)
+  table <- read_for_flow(x, NULL, latent)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (nrow(table$points) < least_search_rows) {
     fail("`x` has %d rows; at least %d are needed for a search.", nrow(table$points), least_search_rows)
@@ -48,31 +51,51 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   step <- check_number(step, "step", lower = 0, open_lower = TRUE)
   max_bound <- check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE)
   if (!is.null(progress)) check_flag(progress, "progress")
-  latent <- choose_latent(latent, table, least_search_rows)
   threads <- threads_within(threads)
-  latent <- latent$fit(table$points)
-  z <- check_spread(unname(latent$encode(table$points)))
+  rows <- latent_of_table(table, x, latent)
+  z <- rows$z
   d <- ncol(z)
   if (d > most_exact_dims) fail("The search needs at most %d latent dimensions, not %d.", most_exact_dims, d)
   if (is.null(grid$s)) grid$s <- flow_grid(nrow(z), d, list())$s else for (one in grid$s) check_potential(one, 0, d)
   searched <- search_rows(z, join_repeats(z, blocks))
+  laws <- rows$laws(laws)
   specs <- law_candidates(searched$n_train, d, laws)
-  setting <- search_setting(latent$name == "standardise", step, max_bound, least_search_rows, "all", threads)
-  candidates <- tune_candidates(grid, searched$n_train, d, setting)
+  setting <- search_setting(rows$by_column, step, max_bound, least_search_rows, "all", threads,
+                            pick_cells(rows$cells, searched$rows), gaps = pick_gaps(rows$gaps, searched$rows))
+  setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, threads)
+  candidates <- tune_candidates(grid, searched$n_train, d, setting, rows$scores)
   bar <- progress_bar("Searching", length(candidates), progress)
   on.exit(bar$done(), add = TRUE)
   scored <- lapply(candidates, function(candidate) {
-    one <- tune_one(candidate, searched, specs, setting, nrow(z))
+    some <- if (rows$scores && candidate$flow) lapply(specs, without_edges) else specs
+    one <- tune_one(candidate, searched, some, setting, nrow(z))
     bar$tick()
     one
   })
-  volume <- mean(class_volumes(latent, table$points, list(seq_len(nrow(z))))) + mean(table$margin)
-  found <- tune_result(scored, volume)
+  found <- tune_result(scored, rows$volume)
   structure(
     list(call = record_call(match.call(), "efs_tune"), table = found$table, best = found$best, skipped = found$skipped,
          folds = max(searched$folds), rows = nrow(searched$z), elapsed = proc.time()[[3]] - began),
     class = "efs_tune"
   )
+}
+
+# What is searched: z [n, d], the latent rows; `volume`, what is added to their log-density, on average; and for normal
+# scores (`scores`) their cells and gaps. laws(asked): the laws that are searched.
+latent_of_table <- function(table, x, latent) {
+  if (isTRUE(table$template$scores)) {
+    gone <- is.na(table$points)
+    table <- settle_table(table, x)
+    return(list(z = unname(table$points), scores = TRUE, gaps = missing_scores(gone, table),
+                cells = search_cells(table, score_correlation(table$points)),
+                laws = function(asked) with_edges(if (is.null(asked)) usual_laws() else asked, table),
+                by_column = FALSE, volume = mean(table$margin)))
+  }
+  latent <- choose_latent(latent, table, least_search_rows)
+  latent <- latent$fit(table$points)
+  volume <- mean(class_volumes(latent, table$points, list(seq_len(nrow(table$points))))) + mean(table$margin)
+  list(z = check_spread(unname(latent$encode(table$points))), scores = FALSE, volume = volume, laws = identity,
+       by_column = latent$name == "standardise")
 }
 
 check_tune_grid <- function(s, softening, time) {
@@ -95,10 +118,10 @@ check_scored <- function(kinds) {
   kinds
 }
 
-# Every combination. The options without a flow come first, one per unit.
-tune_candidates <- function(grid, n_train, d, setting) {
+# Every combination. The options without a flow come first, one per unit. Normal scores have their own unit then.
+tune_candidates <- function(grid, n_train, d, setting, scores) {
   places <- units_to_try(TRUE, n_train, d)
-  still <- lapply(places, no_flow_candidate)
+  still <- lapply(if (scores) "as_is" else places, no_flow_candidate)
   if (!room_for_flow(n_train, d, setting$min_rows)) return(still)
   all <- expand.grid(time = grid$time, softening = grid$softening, s = grid$s, place = places, stringsAsFactors = FALSE)
   c(still, lapply(seq_len(nrow(all)), function(i) {

@@ -6,7 +6,8 @@
 #'    standardised by default. The columns of any other table become normal scores, see the section on tables.
 #' 2. It moves the latent rows by a short *flow* ([efs_forward()]). In a flow the rows are particles that repel each
 #'    other and are pulled to their centre, so that clusters spread out. For a table of numbers `efs()` uses a flow only
-#'    if it helps. For any other table there is always a flow, and `print()` says what it adds or takes.
+#'    if it helps. For any other table there is always a flow, and `print()` says what it adds to the
+#'    likelihood or takes from it.
 #' 3. It fits a probability distribution, the *latent law* ([laws]), to the rows where they are then.
 #'
 #' [simulate()][simulate.efs] draws points from this law, carries them back by the inverse of the flow
@@ -165,10 +166,8 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   x <- plain_table(x, "x", mixed = TRUE)
-  mixed <- is.null(latent) && lacks_numbers(x, group)
-  coded <- if (is.null(latent) && !mixed) coded_columns(x, group)
-  scores <- inherits(latent, "latent_scores") || mixed || length(coded) > 0
-  table <- if (scores) read_scores(x, group, latent, coded) else read_table(x, group)
+  table <- read_for_flow(x, group, latent)
+  scores <- isTRUE(table$template$scores)
   control <- c(
     check_flow_settings(s, epsilon, step, n_steps, time, max_bound, keep),
     list(
@@ -192,6 +191,14 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   latent <- if (wide) latent_genes() else choose_latent(latent, table, control$min_rows)
   threads <- threads_within(threads)
   fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)
+}
+
+# The table as numbers, or as normal scores if `latent` or the columns ask for that.
+read_for_flow <- function(x, group, latent) {
+  mixed <- is.null(latent) && lacks_numbers(x, group)
+  coded <- if (is.null(latent) && !mixed) coded_columns(x, group)
+  scores <- inherits(latent, "latent_scores") || mixed || length(coded) > 0
+  if (scores) read_scores(x, group, latent, coded) else read_table(x, group)
 }
 
 # The table as normal scores. coded: the columns of numbers because of which it is read so.

@@ -21,6 +21,6 @@ fingerprint <- function(x) {
 }
 
 hash_words <- function(words) {
-  words <- paste(ifelse(is.na(words), "NA", enc2utf8(as.character(words))), collapse = "\n")
+  words <- paste(ifelse(is.na(words), "NA", enc2utf8(as_words(words))), collapse = "\n")
   .Call(C_pf_fingerprint, as.double(utf8ToInt(words)))
 }

@@ -11,6 +11,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
   prior <- borrowed_rows(control, z, rows)
   flows <- lapply(names(rows), function(class) {
     control <- class_control(control, z, rows, class, prior)
+    control$gaps <- pick_gaps(control$gaps, rows[[class]])
     make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
               if (table$grouped) class, threads, progress)
   })
@@ -41,7 +42,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
 
 # The parts of `control` that only the search needs.
-settings_of_search <- c("laws", "cells", "brief", "scores", "always", "borrows")
+settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

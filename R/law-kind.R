@@ -203,7 +203,7 @@ check_known <- function(law, given, arguments) {
   if (length(unknown) > 0 && !"..." %in% arguments) fail("The law \"%s\" has no setting `%s`.", law, unknown[1])
 }
 
-not_settings <- c("points", "s", "memo", "...")
+not_settings <- c("points", "s", "memo", "gone", "...")
 
 # The arguments that the user gave to the constructor that calls this function.
 given_settings <- function() {
@@ -385,7 +385,8 @@ format_settings <- function(settings) {
   settings <- Filter(function(value) !is.list(value) || is.object(value) || !is.null(names(value)), settings)
   shown <- vapply(settings, function(value) {
     if (is.list(value) && !is.object(value)) return(sprintf("(%s)", format_settings(value)))
-    toString(format(value, digits = 3))
+    words <- trimws(format(value, digits = 3))
+    if (length(words) > 1) sprintf("c(%s)", toString(words)) else words
   }, "")
   paste(names(settings), shown, sep = " = ", collapse = ", ")
 }

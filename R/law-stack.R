@@ -46,8 +46,8 @@ check_stack <- function(kinds, weights) {
   }
 }
 
-stack_fit <- function(points, s, parts, weights = rep(1, length(parts))) {
-  laws <- lapply(stack_kinds(parts), fit_law, points = points, s = s)
+stack_fit <- function(points, s, parts, weights = rep(1, length(parts)), gone = NULL) {
+  laws <- lapply(stack_kinds(parts), fit_law, points = points, s = s, gone = gone)
   if (!all(vapply(laws, has_density, NA))) fail("Every law of a \"stack\" must have a density.")
   list(laws = laws, weights = weights / sum(weights))
 }
@@ -57,7 +57,7 @@ format.law_stack <- function(x, ...) {
   check_dots("format()", ...)
   weights <- tapply(x$weights, vapply(x$laws, `[[`, "", "name"), sum)
   weights <- sort(weights, decreasing = TRUE)
-  sprintf("stack of %d (%s)", length(x$laws), paste(sprintf("%.2f %s", weights, names(weights)), collapse = ", "))
+  sprintf("mixture (%s)", paste(sprintf("%.0f %% %s", 100 * weights, names(weights)), collapse = ", "))
 }
 
 stack_density <- function(law, points, threads, self = FALSE) {

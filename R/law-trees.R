@@ -51,9 +51,10 @@
 #' number of rows k (3 to 300; or no trees) have the largest out-of-bag log-likelihood, in which each row is evaluated
 #' under the trees that did not draw it. The density of the rows that the law was fitted to is out-of-bag, too.
 #'
-#' A search tries `min_leaf` of 5, 15 and 40, and 15 also for the normal scores of [law_copula()], if both laws are
-#' asked for. For a table of raw columns that are not normal, `law_copula(base = law_trees())` is usually better than
-#' `law_trees()`.
+#' [synthesise()] and [efs()] on normal scores give the law the cells of the table as `edges`, and without settings 20
+#' trees and `min_leaf = c(5, 15)`. A search of [efs()] on columns of numbers tries `min_leaf` of 5, 15 and 40, and 15
+#' also for the normal scores of [law_copula()], if both laws are asked for. For a table of raw columns that are not
+#' normal, `law_copula(base = law_trees())` is usually better than `law_trees()`.
 #'
 #' @section Relation to other methods:
 #' Drawing column after column from the leaves of trees is the synthesis by CART of Reiter (2005), which the package
@@ -63,7 +64,8 @@
 #' density, as in the second.
 #'
 #' @param trees Number of trees per coordinate, a whole number of at least 2.
-#' @param min_leaf Least number of rows in a leaf, a whole number of at least 1.
+#' @param min_leaf Least number of rows in a leaf: whole numbers of at least 1. Of several numbers each coordinate has
+#'   the one with the largest out-of-bag log-likelihood, for its values and for its shares.
 #' @param linear `TRUE`: the trees describe the residuals of linear functions and of regressions for the shares;
 #'   `FALSE`: the coordinates and the shares themselves.
 #' @param edges `NULL`, or a list with one entry per coordinate, which says where the data have one value only. An entry
@@ -122,7 +124,26 @@ check_edges <- function(edges, columns = length(edges)) {
   }
 }
 
-trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = NULL) {
+# gone [n, d]: NULL, or which coordinates were not known, but drawn. The law of such a coordinate given those before it
+# is fitted to the rows in which it is known, because drawn values repeat, blurred, what these rows say.
+trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = NULL, gone = NULL) {
+  d <- ncol(points)
+  known <- if (is.null(gone)) rep(Inf, d) else colSums(!gone)
+  some <- which(known >= least_known_rows & known < nrow(points))
+  law <- fit_forest(points, trees, min_leaf, linear, edges, setdiff(seq_len(d), some))
+  for (j in some) {
+    before <- seq_len(j)
+    part <- fit_forest(points[!gone[, j], before, drop = FALSE], trees, min_leaf, linear, edges[before], j)
+    law$coordinates[[j]] <- c(part$coordinates[[j]], list(partial = TRUE))
+  }
+  law
+}
+
+# A conditional law is not fitted to fewer known values than this.
+least_known_rows <- 10L
+
+# which: the numbers of the coordinates whose conditional law is fitted.
+fit_forest <- function(points, trees, min_leaf, linear, edges, which) {
   points <- unname(points)
   n <- nrow(points)
   d <- ncol(points)
@@ -143,7 +164,8 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
   bins <- vapply(seq_len(d), function(j) findInterval(points[, j], sample$cuts[[j]], left.open = TRUE), integer(n))
   sample$bins <- matrix(as.raw(bins), n)
   if (linear && d > 1) sample$designs <- regression_designs(law, sample)
-  law$coordinates <- lapply(seq_len(d), function(j) fit_coordinate(law, sample, j))
+  law$coordinates <- vector("list", d)
+  law$coordinates[which] <- lapply(which, function(j) fit_coordinate(law, sample, j))
   law
 }
 
@@ -155,6 +177,8 @@ fit_coordinate <- function(law, sample, j) {
 # ---- density ---------------------------------------------------------------------------------------------
 
 trees_density <- function(law, points, threads, self = FALSE) {
+  # rows that a coordinate was not fitted to have no trees that did not draw them
+  self <- self && !any(vapply(law$coordinates, function(one) isTRUE(one$partial), NA))
   points <- unname(points)
   settled <- settle_points(law, points)
   bags <- if (self) draw_bags(nrow(points), law$trees)

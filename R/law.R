@@ -41,9 +41,11 @@ NULL
 
 # A fitted law: a list of class c("law_x", "latent_law") with `name` and what its fit function returned. A law that
 # is not ours has its kind and the number of columns as attributes.
-fit_law <- function(kind, points, s, memo = NULL) {
+# gone [n, d]: NULL, or which coordinates of the points were not known, but drawn.
+fit_law <- function(kind, points, s, memo = NULL, gone = NULL) {
   ours <- kind$ours
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
+  if (ours && "gone" %in% names(formals(kind$fit))) offered["gone"] <- list(gone)
   # symbols, so that an error shows the call without the data
   fit <- kind$fit
   call <- as.call(c(quote(fit), quote(points), lapply(c(offered, kind$settings), function(value) call("quote", value))))

@@ -15,18 +15,24 @@ margin_kind <- function(name, reads, number, back, keep = kept_attributes, lower
       state <- as.list(keep(values))
       x <- number(values, state)
       ends <- natural_ends(x, lower, upper, name)
-      c(state, list(margin = fit_margin(x, ends[1], ends[2], only)))
+      margin <- fit_margin(x, ends[1], ends[2], only)
+      if (!is_support(margin)) margin$loose <- loose_ends(x, ends, c(is.null(lower), is.null(upper)))
+      c(state, list(margin = margin))
     },
-    encode = function(values, state, uniform) margin_scores(state$margin, number(values, state), uniform(1L)[, 1]),
+    encode = function(values, state, uniform) {
+      margin_scores(state$margin, within_loose(number(values, state), state$margin), uniform(1L)[, 1])
+    },
     decode = function(z, state) back(margin_values(state$margin, z[, 1]), state),
     margin = function(values, state) {
       x <- number(values, state)
-      range <- score_range(state$margin, x)
+      inside <- within_loose(x, state$margin)
+      range <- score_range(state$margin, inside)
       power <- if (is.null(state$margin$power)) 0 else state$margin$power
-      ifelse(range[, 2] > range[, 1], 0, log(margin_slope(state$margin, x)) - power * log(2))
+      cell <- range[, 2] > range[, 1]
+      ifelse(cell, 0, log(margin_slope(state$margin, inside)) - power * log(2)) + log_beyond(x, cell, state$margin)
     },
     description = description, numeric = numeric, rank = rank, scores = TRUE,
-    cells = function(values, state) score_range(state$margin, number(values, state))
+    cells = function(values, state) score_range(state$margin, within_loose(number(values, state), state$margin))
   )
   kind[c("number", "back")] <- list(number, back)
   kind$ends <- function(x) own_ends(x, lower, upper)
@@ -63,18 +69,29 @@ natural_ends <- function(x, lower, upper, name) {
   ends
 }
 
-# 1 for shares, 100 for per cent, otherwise no number. Values that are not negative count as per cent if they use both
-# ends of 0 to 100 without going beyond: the largest is at least 90, and the least at most 10 or a tenth is above 95.
+# 1 for shares, 100 for per cent, otherwise no number. Values that are not negative count as per cent if they are many
+# near 100 and none lies beyond.
 usual_upper <- function(x, shown) {
   if (shown[1] < 0 || shown[2] > 100) return(numeric())
   if (shown[2] <= 1) return(1)
-  if (shown[2] >= 90 && (shown[1] <= 10 || mean(x > 95) >= 0.1)) 100 else numeric()
+  if (stops_at(x, 100, 5)) 100 else numeric()
+}
+
+# Whether the values let expect at least seven beyond `end`, if their numbers in the last two intervals of this width
+# went on as a geometric series. None beyond it then has a probability below 1e-3.
+stops_at <- function(x, end, width) {
+  last <- sum(x > end - width & x <= end)
+  ratio <- last / sum(x > end - 2 * width & x <= end - width)
+  last >= 10 && (ratio >= 1 || last * ratio / (1 - ratio) >= 7)
 }
 
 # The lower end that the values show: `usual`, if all values are at least that; or their least value, if it is a heap,
-# as it is where values are cut off at a limit.
+# as it is where values are cut off at a limit: no rarer than half of what the next three values are on average.
 shown_end <- function(x, least, usual) {
-  if (sum(x == least) >= max(4, length(x) / 100) && length(unique(x)) > 1) return(least)
+  heap <- sum(x == least)
+  others <- sort(unique(x))[2:4]
+  others <- others[!is.na(others)]
+  if (length(others) && heap >= max(4, length(x) / 100, sum(x %in% others) / length(others) / 2)) return(least)
   if (length(usual) && least >= usual) usual else -Inf
 }
 

@@ -8,6 +8,7 @@
 #          then those of its cell, half a unit to each side
 #   ends   c(lower, upper): no value lies beyond them
 #   power  NULL, or a number: the knots are those of x / 2^power
+#   loose  NULL, or what loose_ends() says of ends that are not sure
 # F is that of the recorded values: smooth where they are dense, with an atom at each value that is recorded more often
 # than its neighbours let expect.
 
@@ -23,7 +24,7 @@ fit_margin <- function(x, lower = -Inf, upper = Inf, only = FALSE) {
   counts <- tabulate(match(x, values), length(values))
   power <- number_power(x)$power
   small <- function(x) times_power(x, power, -1)
-  if (only || has_small_support(values, counts) || any(small(values) == 0 & values != 0)) {
+  if (only || has_small_support(values, counts, unit) || any(small(values) == 0 & values != 0)) {
     return(c(support_margin(values, counts, unit), list(unit = unit, ends = ends)))
   }
   c(heaped_margin(small(x), small(values), counts, unit, small(ends)), list(unit = unit, ends = ends, power = power))
@@ -63,13 +64,17 @@ greatest_divisor <- function(a, b) {
 to_unit <- function(x, unit) round(unit$offset + round((x - unit$offset) / unit$size) * unit$size, unit$digits)
 
 # Few different values, each of them often: every value is an atom.
-has_small_support <- function(values, counts) {
+has_small_support <- function(values, counts, unit) {
   k <- length(values)
   n <- sum(counts)
-  # where an end is rare, values beyond it may follow
-  closed <- k <= 5 || min(counts[c(1, k)]) >= 4
+  # where an end is rare, values beyond it may follow; so may others where values without a grid stand once
+  on_grid <- !is.null(unit) && diff(range(values)) <= 20 * k * unit$size
+  closed <- (k <= 5 && (on_grid || min(counts) >= 2)) || min(counts[c(1, k)]) >= 4
   k <= 2 || (closed && ((k <= 60 && n >= 10 * k) || (k <= 12 && n >= 4 * k)))
 }
+
+# Whether values other than those of a few atoms cannot come out.
+is_support <- function(margin) !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
 
 # Atoms at all values that were seen. Between them, values of the unit that were not seen get together the probability
 # of one half of a row, in proportion to their neighbours.
@@ -103,6 +108,11 @@ score_of <- function(below, above) {
 # ends: c(lower, upper). A value at an end is an atom, because a smooth part has no probability there. Values with a
 # unit have cells, so they need no atom.
 heaped_margin <- function(x, values, counts, unit, ends) {
+  coarse <- coarse_unit(values, counts, unit)
+  if (!is.null(coarse)) {
+    margin <- coarse_margin(x, values, counts, unit, coarse, ends)
+    if (!is.null(margin)) return(margin)
+  }
   heaps <- values %in% find_heaps(values, counts, unit) | (is.null(unit) & values %in% ends)
   rest <- x[!x %in% values[heaps]]
   if (length(unique(rest)) < 3) return(support_margin(values, counts, NULL))
@@ -110,40 +120,42 @@ heaped_margin <- function(x, values, counts, unit, ends) {
   smooth <- smooth_margin(rest, unit, ends[1] - half, ends[2] + half)
   if (is.null(smooth)) return(support_margin(values, counts, NULL))
   if (!any(heaps)) return(smooth)
-  add_atoms(smooth, values[heaps], counts[heaps] / length(x))
+  at <- values[heaps]
+  p <- beside_smooth(counts[heaps] / length(x), cell_mass(smooth, at, half))
+  add_atoms(smooth, at[p > 0], p[p > 0])
 }
 
-# The values that stand more often than a smooth distribution lets expect: by at least four standard errors, or, where
-# most values stand once, so often that chance has a probability below 1e-4. A smooth distribution would also give rows
-# to the multiples of the unit that no row has.
-find_heaps <- function(values, counts, unit = NULL) {
-  often <- which(counts >= 2)
-  if (!length(often)) return(numeric())
-  k <- max(3, ceiling(sqrt(length(values)) / 2))
-  padded <- function(x) c(rep(NA, k), x, rep(NA, k))
-  around <- outer(often + k, setdiff(-k:k, 0), `+`)
-  near <- matrix(padded(counts)[around], length(often))
-  at <- matrix(padded(values)[around], length(often))
-  spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
-  cells <- if (is.null(unit)) rep(Inf, length(often)) else spread / unit$size
-  # the upper quartile of the counts of the k values to each side, and the share of the cells there that have rows
-  usual <- upper_quartiles(near)
-  expected <- usual * pmin(rowSums(!is.na(near)) / cells, 1)
-  heap <- counts[often] >= 4 & counts[often] > expected + 4 * sqrt(expected)
-  alone <- usual == 1 # most of the neighbours stand once, so the distance between them says how often to expect one
-  chance <- pmin(pmax(rowSums(near, na.rm = TRUE) / cells, 0.005), 1)
-  heap <- heap | alone & stats::ppois(counts[often] - 1, chance, lower.tail = FALSE) < 1e-4
-  values[often[heap]]
+# The probability that a margin gives to numbers up to `half` from each of `at`.
+cell_mass <- function(margin, at, half) {
+  if (half == 0) return(numeric(length(at)))
+  stats::pnorm(margin_limit(margin, at + half)) - stats::pnorm(margin_limit(margin, at - half))
 }
 
-# [n]: the upper quartile of each row of x, as quantile() gives it, without NA.
-upper_quartiles <- function(x) {
-  n <- nrow(x)
-  sorted <- matrix(x[order(row(x), x)], n, byrow = TRUE)
-  at <- 1 + 0.75 * (rowSums(!is.na(x)) - 1)
-  low <- sorted[cbind(seq_len(n), floor(at))]
-  low + (at - floor(at)) * (sorted[cbind(seq_len(n), ceiling(at))] - low)
+# What is added to a smooth part, which has `mass` there, so that atoms have the probabilities p in all.
+beside_smooth <- function(p, mass) pmax(p - min((1 - sum(p)) / max(1 - sum(mass), 1e-9), 1) * mass, 0)
+
+# A mixture: rows that are rounded to the coarse unit, and rows that are not. Both have the same smooth distribution,
+# but for heaps among the rounded ones. NULL: there is no smooth distribution, or the multiples are too many.
+coarse_margin <- function(x, values, counts, unit, coarse, ends) {
+  on <- on_grid(values, coarse$size, unit$size)
+  heaps <- find_heaps(values[on], counts[on], coarse)
+  rest <- x[!x %in% heaps]
+  if (length(unique(rest)) < 3) return(NULL)
+  smooth <- smooth_margin(rest, coarse, ends[1] - unit$size / 2, ends[2] + unit$size / 2)
+  if (is.null(smooth)) return(NULL)
+  outer <- range(values, margin_values(c(smooth, list(ends = ends)), c(-1, 1) * stats::qnorm(1e-5)))
+  outer <- c(ceiling(outer[1] / coarse$size - 1e-6), floor(outer[2] / coarse$size + 1e-6))
+  if (diff(outer) >= most_coarse_cells) return(NULL)
+  cells <- seq(outer[1], outer[2])
+  at <- to_unit(cells * coarse$size, coarse)
+  mass <- cell_mass(smooth, at, coarse$size / 2)
+  known <- match(heaps, at)
+  p <- coarse$share * mass * length(rest) / length(x) / (1 - sum(mass[known]))
+  p[known] <- counts[match(heaps, values)] / length(x)
+  add_atoms(smooth, at[p > 0], p[p > 0])
 }
+
+most_coarse_cells <- 1000L
 
 # The margin with atoms at `at` of probabilities `p`; its own probability is 1 - sum(p).
 add_atoms <- function(margin, at, p) {
@@ -310,7 +322,12 @@ end_slope <- function(margin, end) {
 
 # [n, 2]: the scores of each value lie between these two. They are equal for a value without probability of its own.
 score_range <- function(margin, x) {
-  if (is.null(margin$unit)) return(cbind(margin_limit(margin, x), margin_limit(margin, x, right = TRUE)))
+  if (is.null(margin$unit)) {
+    low <- margin_limit(margin, x)
+    high <- margin_limit(margin, x, right = TRUE)
+    # at a knot the two pieces can differ by a rounding error, which is no atom
+    return(cbind(low, ifelse(high - low > 1e-12 * (1 + abs(low)), high, low), deparse.level = 0))
+  }
   unit <- margin$unit
   cell <- round((x - unit$offset) / unit$size) # so that neighbouring cells have exactly one end in common
   cbind(margin_limit(margin, unit$offset + (cell - 0.5) * unit$size),

@@ -15,23 +15,25 @@ associations_picture <- function(pairs, columns, n_columns) {
     diag(matrix) <- if (value == "difference") 0 else 1
     matrix
   })
-  titles <- c("real rows", "synthetic rows", "synthetic less real")
-  panels <- lapply(1:3, function(k) matrix_panel(matrices[[k]], titles[k], labelled = k == 1))
+  # small differences have colours of their own
+  times <- max(1, c(10, 5, 2)[max(0, abs(pairs$difference), na.rm = TRUE) * c(10, 5, 2) <= 1])
+  titles <- c("real rows", "synthetic rows", paste0("synthetic less real", if (times > 1) paste(", times", times)))
+  panels <- lapply(1:3, function(k) matrix_panel(matrices[[k]], titles[k], labelled = k == 1, c(1, 1, times)[k]))
   sheet_picture(
     panels, 3, association_legend(), left_out_note(length(chosen), length(columns), "columns"), square = TRUE,
     turned = TRUE, text = min(0.75, 13 / length(chosen) + 0.08), shown = matrices
   )
 }
 
-matrix_panel <- function(matrix, title, labelled) {
+matrix_panel <- function(matrix, title, labelled, times) {
   count <- nrow(matrix)
   at <- (seq_len(count) - 0.5) / count
-  words <- short_words(rownames(matrix), 14)
+  words <- short_words(rownames(matrix), 18)
   list(
     title = title,
     rects = sheet_rects(rep(at, each = count) - 0.5 / count, rep(at, each = count) + 0.5 / count,
                         rep(rev(at), count) - 0.5 / count, rep(rev(at), count) + 0.5 / count,
-                        association_colour(as.vector(matrix)), if (count <= 40) "white" else NA),
+                        association_colour(as.vector(matrix) * times), if (count <= 40) "white" else NA),
     ticks = rbind(sheet_ticks(1, at, words), if (labelled) sheet_ticks(2, rev(at), words))
   )
 }

@@ -9,7 +9,9 @@ margins_picture <- function(shown, n_columns, col, labels = c("real rows", "synt
   distance[!vapply(shown$points, nrow, 0L)[["synthetic"]]] <- NA
   chosen <- utils::head(order(-distance), n_columns)
   shares <- lapply(shown$columns[chosen], margin_shares)
-  panels <- Map(margin_panel, shares, shown$columns[chosen], distance[chosen], MoreArgs = list(colours = colours))
+  titles <- short_words(names(shown$columns), 20)[chosen]
+  panels <- Map(margin_panel, shares, shown$columns[chosen], titles, distance[chosen],
+                MoreArgs = list(colours = colours))
   sheet_picture(
     unname(panels), panels_across(length(chosen)),
     data.frame(label = labels, colour = c(light(colours[1]), colours[2])),
@@ -57,8 +59,7 @@ bar_breaks <- function(column, most = 24) {
   seq(axis$from, axis$to, length.out = 1 + min(max(round(2 * rows^(1 / 3)), 8), most))
 }
 
-margin_panel <- function(shares, column, distance, colours) {
-  title <- short_words(column$name, 20)
+margin_panel <- function(shares, column, title, distance, colours) {
   if (!is.na(distance)) title <- sprintf("%s (%.2f)", title, distance)
   top <- max(shares$real, shares$synthetic, 1e-9)
   at <- pretty(c(0, top), 2)

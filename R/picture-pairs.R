@@ -36,12 +36,13 @@ pair_panels <- function(columns, pair, colours) {
   if (has_axis(two[[2]]) && !has_axis(two[[1]])) two <- two[2:1]
   forms <- vapply(two, has_axis, NA)
   draw <- if (all(forms)) points_panel else if (any(forms)) boxes_panel else tiles_panel
-  names <- short_words(c(two[[2]]$name, two[[1]]$name), 16)
+  names <- short_words(names(columns), 16)[match(c(two[[2]]$name, two[[1]]$name), names(columns))]
   panels <- draw(two, colours)
   for (k in 1:2) {
     value <- pair[[c("real", "synthetic")[k]]]
     said <- if (is.na(value)) "" else paste0(": ", sub("^-(0[.]00)$", "\\1", sprintf("%.2f", value)))
-    panels[[k]]$title <- paste0(names[1], " by ", names[2], "\n", c("real", "synthetic")[k], said)
+    break_line <- if (sum(nchar(names)) > 15) "\n" else " "
+    panels[[k]]$title <- paste0(names[1], break_line, "by ", names[2], "\n", c("real", "synthetic")[k], said)
   }
   panels
 }
@@ -73,7 +74,7 @@ boxes_panel <- function(two, colours) {
   middle <- (count - seq_len(count) + 0.5) / count
   half <- min(0.35 / count, 0.12)
   ticks <- rbind(sheet_ticks(1, on_axis(axis$at, axis), axis$label),
-                 sheet_ticks(2, middle, short_words(few$levels, 10)))
+                 sheet_ticks(2, middle, short_words(few$levels, 14)))
   lapply(1:2, function(k) {
     groups <- split(two[[1]]$values[[k]], factor(few$values[[k]], seq_len(count)))
     q <- vapply(groups, stats::quantile, numeric(5), c(0.05, 0.25, 0.5, 0.75, 0.95), na.rm = TRUE, names = FALSE)
@@ -96,7 +97,7 @@ tiles_panel <- function(two, colours) {
   letters_below <- max(3, floor(20 / counts[1]))
   below <- sub("^\\(missing\\)$", "NA", few[[1]]$levels)
   ticks <- rbind(sheet_ticks(1, places, short_words(below, letters_below)),
-                 sheet_ticks(2, rows, short_words(few[[2]]$levels, 10)))
+                 sheet_ticks(2, rows, short_words(few[[2]]$levels, 14)))
   lapply(1:2, function(k) {
     table <- table(factor(few[[1]]$values[[k]], seq_len(counts[1])), factor(few[[2]]$values[[k]], seq_len(counts[2])))
     shares <- sweep(table, 2, pmax(colSums(table), 1), "/")

@@ -45,11 +45,15 @@ sheet_points <- function(x, y, colour) if (length(x)) data.frame(x = x, y = y, c
 
 sheet_ticks <- function(side, at, label) if (length(at)) data.frame(side = side, at = at, label = label)
 
-# Words of at most `most` characters. pdf() has no character of three dots.
+# Words of at most `most` characters. pdf() has no character of three dots. Words that begin alike are cut in the
+# middle.
 short_words <- function(words, most) {
   long <- nchar(words) > most
-  words[long] <- paste0(substr(words[long], 1, most - 2), "..")
-  words
+  cut <- ifelse(long, paste0(substr(words, 1, most - 2), ".."), words)
+  alike <- long & (cut %in% cut[duplicated(cut) & !duplicated(words)])
+  tail <- (most - 2) %/% 2
+  middle <- paste0(substr(words, 1, most - 2 - tail), "..", substring(words, nchar(words) - tail + 1))
+  ifelse(alike, middle, cut)
 }
 
 light <- function(colours) grDevices::adjustcolor(colours, 0.4)

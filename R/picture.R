@@ -22,9 +22,9 @@ point_group <- function(group, n) {
   droplevels(as.factor(group))
 }
 
-frames_picture <- function(flows, times, group, columns, col) {
+frames_picture <- function(flows, times, group, columns, col, note = NULL) {
   times <- panel_times(flows, times)
-  titles <- paste("time", distinct_format(times))
+  titles <- paste0("time ", distinct_format(times), note)
   view <- projection(common_points(flows, 0), columns)
   layers <- lapply(seq_along(times), function(j) {
     new_layer(titles[j], view$see(common_points(flows, times[j])), "rows", group)
@@ -158,10 +158,10 @@ panel_limits <- function(x, y, square, air = 0.04) {
 
 # curves: panel, time, value, group, alone (TRUE for a class without steps, which is drawn as a point). Kinetic
 # energies and divergences have a logarithmic axis, unless none of their values is positive.
-curves_picture <- function(flows, col) {
+curves_picture <- function(flows, col, drawn = rep(TRUE, length(flows))) {
   group <- if (!is.null(names(flows)) && length(flows) > 1) names(flows)
   height <- flow_height(flows[[1]]$trajectory)
-  curves <- do.call(rbind, lapply(seq_along(flows), function(i) {
+  curves <- do.call(rbind, lapply(which(drawn), function(i) {
     d <- flows[[i]]$trajectory$diagnostics
     data.frame(panel = rep(c(height, "kinetic energy"), each = nrow(d)), time = d$time,
                value = c(d[[height]], d$kinetic_energy),

@@ -7,14 +7,15 @@
 #   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key
 #         "step": `cuts` and `values`: values[k] between the cuts k - 1 and k
 #         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes; `outer`, if
-#         it is not NULL, names the function of this sum
+#         it is not NULL, names the function of this sum. `otherwise`, if it is not NULL, is the number of the column
+#         whose values are taken where the first column of `from` is missing
 
 # columns: a list of vectors. kinds: the kind of each. fixed: columns that may determine others, but stay as they are.
-# hidden: those of `fixed` that the user does not see. The relations are in the order in which they are computed: a
-# column may determine another one and be determined itself by a third.
-find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()) {
+# hidden: those of `fixed` that the user does not see. partial: those that determine no others. The relations are in the
+# order in which they are computed: a column may determine another one and be determined itself by a third.
+find_relations <- function(columns, kinds, fixed = integer(), hidden = integer(), partial = integer()) {
   relations <- list()
-  free <- which(vapply(kinds, can_relate, NA))
+  free <- setdiff(which(vapply(kinds, can_relate, NA)), partial)
   left <- function() setdiff(free, vapply(relations, `[[`, 0L, "at"))
   add <- function(found) if (!is.null(found)) relations <<- c(list(found), relations)
   # in a sorted table a column changes at cuts of the number of the row, which says nothing of other rows
@@ -26,10 +27,12 @@ find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()
   }
   numbers <- vector("list", length(columns))
   numbers[left()] <- lapply(left(), function(j) exact_number(columns, kinds, j))
-  # a column whose ends hold by themselves is determined first
-  for (safe in c(TRUE, FALSE)) {
+  recorded <- vapply(numbers, function(x) !is.null(x) && is_recorded(x), NA)
+  for (turn in shape_turns) {
     for (at in rev(setdiff(left(), fixed))) {
-      add(shape_relation(at, setdiff(left(), at), numbers, columns, kinds, safe))
+      if (is.null(numbers[[at]]) || !recorded[at] %in% turn$recorded) next
+      own <- turn$ends(columns, kinds, at)
+      add(shape_relation(at, setdiff(left(), at), numbers, columns, kinds, own))
     }
   }
   relations <- c(sum_relations(setdiff(left(), hidden), columns, kinds, fixed), relations)
@@ -80,7 +83,7 @@ is_no_chance <- function(same, shares) same * -log(sum(shares^2)) > -log(most_ch
 
 # Words of values; a missing value is a word of its own.
 value_words <- function(values) {
-  words <- if (is.numeric(values)) as_text(values, 17L) else as.character(values)
+  words <- if (is.numeric(values)) as_text(values, 17L) else as_words(values)
   words[is.na(values)] <- NA
   words
 }
@@ -128,9 +131,20 @@ number_shapes <- list(
   exp = exp
 )
 
-# A number that is a constant plus a multiple of a function of one other number. safe: only if the ends of the other
-# number keep it within its own. numbers: what exact_number() says of each column.
-shape_relation <- function(at, sources, numbers, columns, kinds, safe) {
+# Which column of two is computed. A logarithm has no recorded unit, so it is computed from the recorded number. Among
+# columns of which none or both are recorded, that one is computed whose ends hold by themselves.
+#   recorded  whether the column that is computed may have a recorded unit
+#   ends      function that returns the ends that must hold by themselves
+shape_turns <- list(
+  list(recorded = FALSE, ends = function(columns, kinds, at) number_ends(columns, kinds, at)),
+  list(recorded = FALSE, ends = function(columns, kinds, at) given_ends(kinds[[at]])),
+  list(recorded = TRUE, ends = function(columns, kinds, at) number_ends(columns, kinds, at)),
+  list(recorded = c(FALSE, TRUE), ends = function(columns, kinds, at) c(-Inf, Inf))
+)
+
+# A number that is a constant plus a multiple of a function of one other number, and that stays within the ends `own`.
+# numbers: what exact_number() says of each column.
+shape_relation <- function(at, sources, numbers, columns, kinds, own) {
   y <- numbers[[at]]
   sources <- sources[!vapply(numbers[sources], is.null, NA)]
   if (is.null(y) || !length(sources)) return(NULL)
@@ -143,11 +157,8 @@ shape_relation <- function(at, sources, numbers, columns, kinds, safe) {
     x <- numbers[[from]]
     fit <- if (identical(is.na(x), is.na(y))) exact_line(suppressWarnings(number_shapes[[shape]](x)), y)
     if (is.null(fit)) next
-    ends <- number_shapes[[shape]](number_ends(columns, kinds, from))
-    within <- range(fit[1] + fit[2] * ends, na.rm = TRUE)
-    own <- number_ends(columns, kinds, at)
-    if (safe && (within[1] < own[1] || within[2] > own[2])) next
-    return(list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2]))
+    relation <- list(at = at, from = from, type = "sum", shape = shape, constant = fit[1], weights = fit[2])
+    if (is_inside(relation_reach(relation, list(number_ends(columns, kinds, from))), own)) return(relation)
   }
 }
 
@@ -163,6 +174,42 @@ number_ends <- function(columns, kinds, j) {
   x <- kinds[[j]]$number(columns[[j]], kept_attributes_state(columns[[j]]))
   if (is.null(kinds[[j]][["ends"]])) c(-Inf, Inf) else kinds[[j]]$ends(x[!is.na(x)])
 }
+
+# The ends that the user gave for a column, infinite if there are none. The two values show no end of their own.
+given_ends <- function(kind) if (is.null(kind[["ends"]])) c(-Inf, Inf) else kind$ends(c(-1, 101))
+
+# Whether numbers are multiples of a unit.
+is_recorded <- function(x) {
+  x <- x[!is.na(x)]
+  !is.null(recorded_unit(x[round(seq(1, length(x), length.out = min(1000, length(x))))]))
+}
+
+# Warns of ends that the user gave for a computed column and that the columns that determine it do not keep.
+# relations: in the order in which they are computed.
+warn_of_ends <- function(relations, columns, kinds, names) {
+  ends <- lapply(seq_along(kinds), function(j) if (is_measured(kinds[[j]])) number_ends(columns, kinds, j))
+  for (relation in Filter(function(one) one$type == "sum", relations)) {
+    at <- relation$at
+    ends[[at]] <- relation_reach(relation, ends[relation$from])
+    given <- given_ends(kinds[[at]])
+    if (is_inside(ends[[at]], given)) next
+    warning(sprintf("The ends that `columns` gives for \"%s\" are not kept, because it is computed from %s.", names[at],
+                    paste(names[relation$from], collapse = ", ")), call. = FALSE)
+  }
+}
+
+# The ends of a sum. ends: a list of those of its terms.
+relation_reach <- function(relation, ends) {
+  terms <- Map(function(weight, own) {
+    # squares and inverses have their ends near 0
+    points <- c(own, if (own[1] < 0 && own[2] > 0) c(-1e-300, 1e-300))
+    range(weight * suppressWarnings(number_shapes[[relation$shape]](points)), na.rm = TRUE)
+  }, relation$weights, ends)
+  reach <- relation$constant + Reduce(`+`, terms)
+  if (is.null(relation$outer)) reach else number_shapes[[relation$outer]](reach)
+}
+
+is_inside <- function(reach, ends) reach[1] >= ends[1] && reach[2] <= ends[2]
 
 kept_attributes_state <- function(values) as.list(kept_attributes(values))
 
@@ -188,8 +235,23 @@ exact_line <- function(x, y) {
 # At most this many columns in one sum.
 most_terms <- 6L
 
-# Numbers that are sums of multiples of other numbers: totals, differences.
+# Numbers that are sums of multiples of other numbers: totals, differences. A column with ends that the user gave is
+# not computed, if the ends of all other columns then hold by themselves.
 sum_relations <- function(free, columns, kinds, fixed) {
+  bounded <- Filter(function(j) is_measured(kinds[[j]]) && any(is.finite(given_ends(kinds[[j]]))), free)
+  if (length(bounded)) {
+    found <- ordered_sums(free, columns, kinds, fixed, bounded)
+    holds <- vapply(found, function(one) {
+      reach <- relation_reach(one, lapply(one$from, function(j) number_ends(columns, kinds, j)))
+      is_inside(reach, number_ends(columns, kinds, one$at))
+    }, NA)
+    if (all(holds)) return(found)
+  }
+  ordered_sums(free, columns, kinds, fixed, integer())
+}
+
+# kept: columns that are computed only if no other one of their sum can be.
+ordered_sums <- function(free, columns, kinds, fixed, kept) {
   numbers <- lapply(free, function(j) exact_number(columns, kinds, j, least = 3))
   some <- which(!vapply(numbers, is.null, NA))
   if (length(some) < 3) return(list())
@@ -197,7 +259,7 @@ sum_relations <- function(free, columns, kinds, fixed) {
   at <- free[some]
   # later columns are expressed by earlier ones: those without a lower end by those with one, and totals by their parts
   largest <- apply(abs(x), 2, max, na.rm = TRUE)
-  first <- order(!at %in% fixed, apply(x, 2, min, na.rm = TRUE) < 0, largest)
+  first <- order(!at %in% fixed, !at %in% kept, apply(x, 2, min, na.rm = TRUE) < 0, largest)
   x <- x[, first, drop = FALSE]
   at <- at[first]
   rows <- which(stats::complete.cases(x))
@@ -249,6 +311,11 @@ relation_number <- function(relation, columns, codes) {
   shape <- number_shapes[[relation$shape]]
   sum <- relation$constant
   for (k in seq_along(numbers)) sum <- sum + relation$weights[k] * shape(numbers[[k]])
+  other <- relation$otherwise
+  if (!is.null(other)) {
+    rows <- which(is.na(numbers[[1]]))
+    sum[rows] <- codes[[other]]$number(columns[[other]], kept_attributes_state(columns[[other]]))[rows]
+  }
   if (is.null(relation$outer)) sum else number_shapes[[relation$outer]](sum)
 }
 
@@ -265,7 +332,7 @@ relation_holds <- function(relation, columns, column, codes, complete) {
     same <- abs(own - due) <= near
   } else {
     due <- relation_values(relation, columns, column, codes)
-    same <- as.character(given) == as.character(due)
+    same <- value_words(given) == value_words(due)
   }
   if (complete) return(ifelse(is.na(given), TRUE, same))
   ifelse(is.na(given) | is.na(due), is.na(given) & is.na(due), same)

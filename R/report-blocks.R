@@ -66,6 +66,8 @@ compare_blocks <- function(new, old, blocks) {
 # rows without the column of blocks, sorted by block, and block [n].
 split_blocks <- function(x, blocks, what) {
   if (!is.data.frame(x)) fail("`%s` must be a data frame, not %s.", what, describe(x))
+  if (missing(blocks)) fail("`blocks` must name a column of `%s`.", what)
+  if (!nrow(x)) fail("`%s` must have rows, but it has none.", what)
   if (!(is.character(blocks) && length(blocks) == 1 && blocks %in% names(x))) {
     fail("`blocks` must name a column of `%s`, not be %s.", what, describe(blocks))
   }
@@ -78,19 +80,21 @@ split_blocks <- function(x, blocks, what) {
        block = block[order], label = take(x[[blocks]], which(!duplicated(block))))
 }
 
-# Values as numbers; NULL for words and for factors of three or more levels without order.
+# Values as numbers; NULL for words, complex numbers and for factors of three or more levels without order.
 as_course <- function(values) {
   if (is.character(values) || (is.factor(values) && !is.ordered(values) && nlevels(values) > 2)) return(NULL)
-  if (!is.atomic(values)) return(NULL)
+  if (!is.atomic(values) || is.complex(values)) return(NULL)
   as.numeric(values)
 }
 
 course_correlations <- function(x, block) {
   number <- pmin(stats::ave(block, block, FUN = seq_along), 15)
-  known <- which(!is.na(x))
+  known <- which(is.finite(x))
+  x[!is.finite(x)] <- NA
   x[known] <- x[known] - stats::ave(x[known], number[known])
   if (length(known) < 3 || stats::var(x[known]) < 1e-24 * max(abs(x[known]), 1)) return(c(NA_real_, NA_real_))
   pairs <- which(diff(block) == 0)
+  if (!length(pairs)) return(c(NA_real_, NA_real_))
   pairs <- pairs[!is.na(x[pairs]) & !is.na(x[pairs + 1L])]
   lag <- if (length(pairs) > 2) suppressWarnings(stats::cor(x[pairs], x[pairs + 1L])) else NA_real_
   c(intraclass(x[known], block[known], 1, -1), lag)
@@ -127,7 +131,8 @@ block_table <- function(x, blocks, rows = 3, constant = NULL) {
   if (length(unknown)) fail("`constant` names %s, but `x` has no such column.", quoted(unknown))
   sizes <- tabulate(table$block)
   first <- which(!duplicated(table$block))
-  wide <- list(size = sizes)
+  rows <- min(rows, max(sizes))
+  wide <- stats::setNames(list(sizes), free_name("size", names(table$rows)))
   for (name in names(table$rows)) {
     steps <- if (name %in% same) 1L else seq_len(rows)
     labels <- if (name %in% same) name else paste0(name, ".", steps)

@@ -7,8 +7,10 @@
 #'
 #' Read `auc`, `energy`, `margins` and `associations` together with `novelty`, because a copy of the training rows wins
 #' all of them. With `holdout`, the first row of the table is that of the held-out rows. It shows what another sample of
-#' real rows reaches. A good table comes near it in all columns. Differences between generators that are smaller than
-#' the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the generator.
+#' real rows reaches. A good table comes near it in all columns. Scores such as `energy` depend on the number of rows,
+#' so the held-out rows are a yardstick only for tables of about as many rows. Differences between generators that are
+#' smaller than the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the
+#' generator.
 #'
 #' @param train The real rows that the generators have seen: a matrix or a data frame with columns of every kind (see
 #'   [mixed_tables]), at least 20 rows.
@@ -19,6 +21,8 @@
 #' @param classifier The classifier of [c2st()].
 #' @param seed Governs folds, splits and forests, so that the result is a function of the arguments: a whole number.
 #' @param threads As in [efs_forward()].
+#' @param ... Not used. If `train` is no table, the whole call goes to the `compare()` of another attached package that
+#'   this function masks, such as testthat.
 #' @return A data frame of class `compared_tables` with one row per table, and the columns
 #' * `table`: the name, `"held-out rows"` for `holdout`;
 #' * `auc`, `auc_lower`, `auc_upper`: [c2st()] against `train`, with the 95 % interval (0.5 is best);
@@ -28,8 +32,9 @@
 #'   are divided by their standard deviation in `train`;
 #' * `margins`: the mean distance of columns, [margin_distances()], between 0 and 1 (0 is best);
 #' * `associations`: the mean absolute difference of [associations()] (0 is best, `NA` for one column);
-#' * `usefulness`: the mean loss of [usefulness()], in which values below chance count as chance (0: as useful as the
-#'   training rows; `NA` without `holdout`);
+#' * `usefulness`: the mean loss of [usefulness()], each as a share of what can be reached beyond chance: \eqn{(\max(r,
+#'   c) - \max(s, c)) / (1 - c)}{(max(r, c) - max(s, c)) / (1 - c)} for the measure \eqn{r} of the real rows, \eqn{s} of
+#'   the synthetic rows, and \eqn{c} by chance (0: as useful as the training rows; `NA` without `holdout`);
 #' * `rows`: the number of rows.
 #' @seealso [`plot()`][plot.compared_tables()]; [fidelity()], which compares one table more thoroughly.
 #' @examples
@@ -40,7 +45,10 @@
 #' result
 #' plot(result)
 #' @export
-compare <- function(train, tables, holdout = NULL, target = NULL, classifier = NULL, seed = 1, threads = NULL) {
+compare <- function(train, tables, holdout = NULL, target = NULL, classifier = NULL, seed = 1, threads = NULL, ...) {
+  masked <- if (missing(train) || length(dim(train)) != 2) masked_function("compare")
+  if (!is.null(masked)) return(eval_call(masked, sys.call(), parent.frame()))
+  check_dots("compare()", ...)
   check_compared(tables)
   seed <- check_count(seed, "seed", 0L)
   threads <- thread_count(threads)
@@ -49,7 +57,7 @@ compare <- function(train, tables, holdout = NULL, target = NULL, classifier = N
     compare_one(train, table, name, fresh, if (useful && !is.null(fresh)) list(target), classifier, seed, threads)
   }
   rows <- Map(judge, names(tables), tables)
-  if (!is.null(holdout)) rows <- c(list(judge("held-out rows", holdout, NULL)), rows)
+  if (!is.null(holdout)) rows <- c(list(judge(held_out_name, holdout, NULL)), rows)
   structure(do.call(rbind, unname(rows)), class = c("compared_tables", "data.frame"), train = nrow(train))
 }
 
@@ -90,18 +98,33 @@ scaled_tables <- function(train, table) {
 
 #' @rdname compare
 #' @param x A `compared_tables` object.
-#' @param ... Not used.
 #' @export
 print.compared_tables <- function(x, ...) {
   check_dots("print()", ...)
-  cat(sprintf("<compared_tables> %d table%s beside %s training rows\n", nrow(x), if (nrow(x) == 1) "" else "s",
+  count <- sum(x$table != held_out_name)
+  cat(sprintf("<compared_tables> %d table%s beside %s training rows\n", count, if (count == 1) "" else "s",
               format(attr(x, "train"))))
   shown <- as.data.frame(unclass(x)[intersect(names(x), c("table", comparison_columns, "duplicates", "rows"))])
   shown <- shown[vapply(shown, function(values) !all(is.na(values)), NA)]
   print(shown, digits = 3, row.names = FALSE)
-  cat("Best: auc 0.5; novelty 1 (0 is a copy); energy, margins, associations and usefulness (mean loss) 0.\n")
+  cat(wrap_lines(c(best_words(names(shown)), if (!held_out_name %in% x$table) no_holdout_words)), sep = "\n")
   invisible(x)
 }
+
+# What the best value of each column that is shown is.
+best_words <- function(shown) {
+  zero <- intersect(c("energy", "margins", "associations", "usefulness"), shown)
+  zero[zero == "usefulness"] <- "usefulness (mean loss)"
+  words <- c("auc 0.5", "novelty 1 (0 is a copy)", paste(enumerated(zero), 0))
+  sprintf("Best: %s.", paste(words[c("auc" %in% shown, "novelty" %in% shown, length(zero) > 0)], collapse = "; "))
+}
+
+enumerated <- function(words) sub(", ([^,]*)$", " and \\1", paste(words, collapse = ", "))
+
+held_out_name <- "held-out rows"
+
+no_holdout_words <- paste("Without `holdout`, usefulness is left out, and no row shows what another sample of real",
+                          "rows reaches.")
 
 comparison_columns <- c("auc", "novelty", "energy", "margins", "associations", "usefulness")
 

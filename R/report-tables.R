@@ -70,6 +70,33 @@ report_units <- function(tables, layout, reference) {
   if (is.null(layout)) in_units(tables, column_spread(reference)) else in_judged_units(tables, layout, reference)
 }
 
+# Of a column with more levels than this, the rarer ones count as one in the scores, because each level is a coordinate.
+most_levels <- 40L
+
+# list(tables, layout): the tables with the rarer levels of each such column as one. Levels are counted in the real and
+# the synthetic rows together.
+pool_levels <- function(tables, layout) {
+  to <- seq_len(NROW(layout))
+  for (at in split(to[layout$type == "level"], layout$column[layout$type == "level"])) {
+    if (length(at) <= most_levels) next
+    share <- colMeans(tables$real[, at] > 0) + colMeans(tables$synthetic[, at] > 0)
+    rare <- sort(at[order(-share)[most_levels:length(at)]])
+    to[rare] <- rare[1]
+  }
+  kept <- unique(to)
+  if (length(kept) == length(to)) return(list(tables = tables, layout = layout))
+  joint <- kept[tabulate(to)[kept] > 1]
+  layout$level[joint] <- "other levels"
+  pool <- function(x) {
+    if (is.null(x)) return(NULL)
+    for (j in joint) x[, j] <- rowSums(x[, to == j])
+    x <- x[, kept, drop = FALSE]
+    colnames(x) <- layout_names(layout[kept, ])
+    x
+  }
+  list(tables = lapply(tables, pool), layout = layout[kept, ])
+}
+
 # The coordinates that are compared one by one: all but levels, whose shares are compared. If there are only levels,
 # these, as 0 and 1.
 single_coordinates <- function(points, layout) {

@@ -11,8 +11,9 @@
 #' numbers or missing values, distances are those of [mixed_tables], with the units of both tables together. The scores
 #' are those of the functions of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the
 #' bandwidth is the median distance of up to 500 rows, the same for every comparison), [wasserstein2()] (by Sinkhorn's
-#' iteration to 2 % of the mass), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the
-#' held-out AUC of a classifier) and [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others:
+#' iteration to 2 % of the mass; with columns of levels or missing values, twice the usual
+#' blur), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the held-out AUC of a
+#' classifier) and [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others:
 #' see [new_score()].
 #'
 #' @section The yardstick:
@@ -47,6 +48,9 @@
 #' levels of factors, words and logical columns are compared by a chi-squared statistic at the same level, with a
 #' p-value from random tables of the same margins; they differ only if the total variation distance is above 0.05. A
 #' missing value is a level here. These columns count among the d columns.
+#'
+#' Of a factor with more than 40 levels, the scores of closeness and the correlations see the 39 most frequent ones, and
+#' all others as one level. Novelty and the shares of levels see each level.
 #'
 #' Correlations are Spearman's. A level of a factor counts as a column of 0 and 1, `"sex=F"`, and so do missing values
 #' of numbers, which stand at the median. They are judged in the deals, together with the scores: by the largest
@@ -184,27 +188,29 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   shuffled <- shuffle_tables(tables)
   # in units of both tables together, because a unit of the real rows alone would tell the tables apart
   scaled <- report_units(shuffled, tables$layout, rbind(tables$real, tables$synthetic))
-  settings <- c(score_settings(scaled, control), list(layout = tables$layout, classifier = classifier))
+  pooled <- pool_levels(scaled, tables$layout)
+  close <- pooled$tables
+  settings <- c(score_settings(close, control), list(layout = pooled$layout, classifier = classifier))
   units <- 2 * control$splits + length(scores) + 4
   bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
   bar$tick <- telling_tick(bar$tick, units, progress)
-  all <- all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$synthetic, max_rows), settings)
+  all <- all_scores(scores, first_rows(close$real, max_rows), first_rows(close$synthetic, max_rows), settings)
   bar$tick(1)
   held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
-    all_scores(scores, first_rows(scaled$real, max_rows), first_rows(scaled$holdout, max_rows), settings)
+    all_scores(scores, first_rows(close$real, max_rows), first_rows(close$holdout, max_rows), settings)
   }
   bar$tick(1)
-  split_values <- split_scores(scores, scaled, control, settings, bar$tick)
-  judged <- judge_deals(scores, scaled, settings, control$n_permutations, bar$tick)
+  split_values <- split_scores(scores, close, control, settings, bar$tick)
+  judged <- judge_deals(scores, close, settings, control$n_permutations, bar$tick)
   novelty <- report_novelty(shuffled, tables$layout, scaled, control)
   bar$tick(1)
 
   single <- lapply(tables[c("real", "synthetic")], single_coordinates, tables$layout)
-  ranked <- if (is.null(tables$layout)) tables else scaled
+  ranked <- if (is.null(tables$layout)) tables else close
   n_columns <- ncol(single$real) + length(unique(tables$shares$column))
   report <- list(
-    verdict = NULL, scores = score_table(scores, all, held, split_values, judged, scaled, control),
+    verdict = NULL, scores = score_table(scores, all, held, split_values, judged, close, control),
     splits = split_values, novelty = novelty$compared, alarms = novelty$alarms,
     columns = compare_columns(single$real, single$synthetic, n_columns),
     correlation = judge_correlations(compare_correlations(ranked$real, ranked$synthetic), judged),

@@ -177,7 +177,7 @@ transport_distance <- function(tables, blur, tolerance, max_iterations, threads)
   means <- lapply(tables, colMeans)
   x <- sweep(tables$x, 2, means$x)
   y <- sweep(tables$y, 2, means$y)
-  radius <- sqrt((mean(rowSums(x^2)) + mean(rowSums(y^2))) / 2)
+  radius <- root_mean_distance(tables)
   of_means <- sum((means$x - means$y)^2)
   if (radius == 0) { # two point masses
     blur <- if (is.null(blur)) 0 else blur
@@ -239,10 +239,18 @@ score_wasserstein2 <- function() {
   )
 }
 
+# Levels have equal distances, between which a small blur needs two to three times as many iterations to choose.
 report_transport <- function(x, y, settings) {
+  blur <- if (!is.null(settings$layout)) 0.1 * root_mean_distance(list(x = x, y = y))
+  if (identical(blur, 0)) blur <- NULL
   as.numeric(suppressWarnings(
-    wasserstein2(x, y, tolerance = 0.02, max_iterations = 500, threads = settings$threads)
+    wasserstein2(x, y, blur = blur, tolerance = 0.02, max_iterations = 500, threads = settings$threads)
   ))
+}
+
+# Of a row from the mean of its table.
+root_mean_distance <- function(tables) {
+  sqrt(sum(vapply(tables, function(x) mean(rowSums(sweep(x, 2, colMeans(x))^2)), 0)) / length(tables))
 }
 
 # Root mean squared distance between random halves.

@@ -32,8 +32,8 @@
 #' @return A data frame of class `usefulness` with one row per target: `target`, `measure`, `real` and `synthetic` (the
 #'   measure for the learner that was trained on these rows), `loss` (real less synthetic), `chance`, and `n`, the
 #'   number of test rows. The values are `NA` for a target that does not vary in the training or the test rows. The
-#'   attribute `learner` is `"forest"` or `"neighbours"`. The print-out begins with the mean loss, in which values below
-#'   `chance` count as `chance`.
+#'   attribute `learner` is `"forest"` or `"neighbours"`. The print-out begins with the mean loss of each measure, in
+#'   which values below `chance` count as `chance`.
 #' @references
 #' Esteban C, Hyland SL, Raetsch G (2017). Real-valued (medical) time series generation with recurrent conditional GANs.
 #' \doi{10.48550/arXiv.1706.02633} (Train on synthetic, test on real.)
@@ -141,8 +141,21 @@ measure_of <- function(target, predicted) {
   (sum(ranks[second]) - n * (n + 1) / 2) / (n * (length(second) - n))
 }
 
-# Values below chance count as chance: a few extreme values of one target would else outweigh all other targets.
-mean_loss <- function(x) mean(pmax(x$real, x$chance) - pmax(x$synthetic, x$chance), na.rm = TRUE)
+# The loss of each target. Values below chance count as chance: a few extreme values of one target would else outweigh
+# all other targets.
+useful_loss <- function(x) pmax(x$real, x$chance) - pmax(x$synthetic, x$chance)
+
+# The mean loss as a share of what can be reached beyond chance, so that different measures have one scale.
+mean_loss <- function(x) mean(useful_loss(x) / (1 - x$chance), na.rm = TRUE)
+
+# One mean per measure.
+loss_words <- function(x) {
+  known <- x[!is.na(x$loss), ]
+  if (!nrow(known)) return("no target could be judged")
+  loss <- split(useful_loss(known), factor(known$measure, unique(known$measure)))
+  paste(sprintf("%s %.3f over %d target%s", names(loss), vapply(loss, mean, 0), lengths(loss),
+                ifelse(lengths(loss) == 1, "", "s")), collapse = "; ")
+}
 
 #' @rdname usefulness
 #' @param x A `usefulness` object.
@@ -156,7 +169,6 @@ print.usefulness <- function(x, ...) {
     cat(sprintf("<usefulness> %d training rows, %d synthetic rows, %d test rows; learner: %s\n", rows[["train"]],
                 rows[["synthetic"]], rows[["test"]], learner[[attr(x, "learner")]]))
   }
-  cat(sprintf("mean loss %.3f over %d target%s (real less synthetic; 0: as useful as real rows)\n", mean_loss(x),
-              nrow(x), if (nrow(x) == 1) "" else "s"))
+  cat(sprintf("mean loss (real less synthetic; 0: as useful as real rows): %s\n", loss_words(x)))
   print_most(x, -x$loss, max(1, nrow(x)))
 }

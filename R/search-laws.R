@@ -3,10 +3,10 @@
 # Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
 # `reference`, see law_reference(); `settings`; `spec`, the number of the candidate; and `key`, the name of the
 # candidate. A law that cannot be fitted is left out.
-score_laws <- function(latent, held, s, specs, threads) {
+score_laws <- function(latent, held, s, specs, threads, gone = NULL) {
   memo <- new.env(parent = emptyenv())
   parts <- lapply(seq_along(specs), function(number) {
-    part <- score_law(specs[[number]], latent, held, s, memo, threads)
+    part <- score_law(specs[[number]], latent, held, s, memo, threads, gone)
     if (!is.null(part)) c(part, list(spec = rep(number, length(part$law))))
   })
   parts <- parts[!vapply(parts, is.null, NA)]
@@ -15,8 +15,8 @@ score_laws <- function(latent, held, s, specs, threads) {
        settings = joined("settings"), spec = joined("spec"), key = joined("key"))
 }
 
-score_law <- function(spec, latent, held, s, memo, threads) {
-  law <- unless_unfit(fit_law(spec$kind, latent, s, memo))
+score_law <- function(spec, latent, held, s, memo, threads, gone) {
+  law <- unless_unfit(fit_law(spec$kind, latent, s, memo, gone))
   if (is.null(law) || !has_density(law, spec$kind)) return(NULL)
   value <- do.call(law_density, c(list(law, held, threads), spec$sweep))
   settings <- list(spec$settings)
@@ -118,7 +118,8 @@ score_candidate <- function(z, train, candidate, specs, setting) {
     held <- carried$points
     volume <- volume + carried$log_det
   }
-  scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads)
+  scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads,
+                       if (!candidate$flow) pick_gaps(setting$gaps, train)$gone)
   if (is.null(scores$value)) return(NULL)
   scores$value <- integrate_cells(scores$value + volume, !train, setting$cells)
   scores
@@ -175,7 +176,8 @@ beaten <- function(value, columns, of_law, law) {
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
   parts <- list()
   for (k in which_folds) {
-    part <- score_candidate(z, folds != k, candidate, specs, setting)
+    filled <- if (is.null(setting$fills)) z else setting$fills[[k]]
+    part <- score_candidate(filled, folds != k, candidate, specs, setting)
     if (is.null(part)) return(NULL)
     if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells))
     parts <- c(parts, list(part))

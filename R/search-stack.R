@@ -57,11 +57,13 @@ score_again <- function(z, blocks, chosen, stack, specs, setting) {
     z <- z[some, , drop = FALSE]
     blocks <- blocks[some]
     setting$cells <- pick_cells(setting$cells, some)
+    setting$gaps <- pick_gaps(setting$gaps, some)
   }
   folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
   of_stack <- Filter(function(spec) spec$key %in% stack$keys, specs)
   some <- c(of_stack, rival_specs(specs, list(chosen)))
   some <- some[!duplicated(vapply(some, `[[`, "", "key"))]
+  if (!is.null(setting$gaps)) z <- fill_folds(z, folds, setting$gaps, setting$threads, 1L)[[1]]
   scores <- score_candidate(z, folds != 1L, chosen$candidate, some, setting)
   if (is.null(scores)) return(chosen)
   scores$value[is.na(scores$value)] <- -Inf

@@ -15,13 +15,17 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   searched <- search_rows(z, blocks)
   all_cells <- setting$cells
   setting$cells <- pick_cells(all_cells, searched$rows)
+  all_gaps <- setting$gaps
+  setting$gaps <- pick_gaps(all_gaps, searched$rows)
+  setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, setting$threads)
   specs <- law_candidates(searched$n_train, d, fixed$laws)
   units <- units_to_try(fixed$scale, searched$n_train, d)
   scores <- isTRUE(fixed$scores)
   still <- score_without_flow(searched, if (scores) "as_is" else units, specs, setting, tick)
-  none_asked <- no_flow_asked(fixed)
   asked <- !is.null(fixed$n_steps) || !is.null(fixed$time)
   forced <- asked || isTRUE(fixed$always)
+  # the end of a flow has no missing scores that a law could leave out
+  none_asked <- no_flow_asked(fixed) || (!is.null(setting$gaps) && !forced)
   moved <- if (scores) lapply(specs, without_edges) else specs
   flows <- if (!none_asked && room_for_flow(searched$n_train, d, setting$min_rows)) {
     grid <- flow_grid(searched$n_train, d, fixed)
@@ -36,6 +40,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
     tick()
     setting$cells <- all_cells
+    setting$gaps <- all_gaps
     used <- if (choice$scores$candidate$flow) moved else specs
     choice$scores <- score_again(z, blocks, choice$scores, stack, used, setting)
     stack <- stack_columns(choice$scores)

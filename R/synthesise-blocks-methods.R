@@ -36,7 +36,7 @@ describe_blocks <- function(fit, start = "") {
     missing_words(names[has_missing(template)[seq_along(names)]]),
     if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s.",
                                            quoted(template$left_out)),
-    declared_words(template, template$names), found_words(template)
+    declared_words(template, template$names), found_words(template), rule_words(template, template$names)
   )
   unlist(lapply(facts, strwrap, width = getOption("width"), exdent = 2))
 }

@@ -3,7 +3,10 @@
 # A fit of class "synthesis" to a table that was read as normal scores. maker: the function that the user called.
 fit_scores <- function(table, x, blocks, control, call, maker, began, threads, progress) {
   threads <- threads_within(threads)
-  fit_settled(settle_table(table, x), blocks, control, call, maker, began, threads, progress)
+  gone <- is.na(table$points)
+  table <- settle_table(table, x)
+  control$gaps <- missing_scores(gone, table)
+  fit_settled(table, blocks, control, call, maker, began, threads, progress)
 }
 
 # The same for scores that are settled within their cells.
@@ -11,17 +14,26 @@ fit_settled <- function(table, blocks, control, call, maker, began, threads, pro
   correlation <- score_correlation(table$points)
   control$scores <- TRUE
   control$cells <- search_cells(table, correlation)
-  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws(table)
+  if (is.null(control$laws) && control$calibrate) control$laws <- usual_laws()
+  if (!is.null(control$laws)) control$laws <- with_edges(control$laws, table)
   fit_table(table, latent_of_scores(), blocks, control, call, c("synthesis", "efs"), began, threads, progress,
             correlation = correlation, maker = maker)
 }
 
-# The laws that are searched unless the user asks for others: mixtures, kernels, and forests that know the cells.
-usual_laws <- function(table) {
-  edges <- score_edges(table$low, table$high)
+# The laws that are searched unless the user asks for others: mixtures, kernels and forests.
+usual_laws <- function() {
   local <- lapply(c(0.4, 0.7, 1.2), function(width) law_local_covariance(jitter = width, keep_moments = TRUE))
-  c(lapply(c("student", "global"), our_law), local,
-    list(law_trees(trees = 20, min_leaf = c(5L, 15L), edges = edges)))
+  c(lapply(c("student", "global"), our_law), local, list(our_law("trees")))
+}
+
+# The laws that were asked for; forests get the cells of the table.
+with_edges <- function(laws, table) {
+  lapply(laws, function(law) {
+    if (law$name != "trees" || !is.null(law$settings$edges)) return(law)
+    settings <- law$settings
+    if (!length(settings)) settings <- list(trees = 20L, min_leaf = c(5L, 15L))
+    our_law("trees", c(settings, list(edges = score_edges(table$low, table$high))))
+  })
 }
 
 # The cells of each coordinate as a matrix of their lower and upper ends; NULL for a coordinate without cells.
@@ -32,6 +44,13 @@ score_edges <- function(low, high) {
     ends <- ends[order(ends[, 1]), , drop = FALSE]
     if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
   })
+}
+
+# The missing scores, for fill_gaps(). NULL: there are none.
+missing_scores <- function(gone, table) {
+  if (!any(gone)) return(NULL)
+  list(gone = gone, edges = score_edges(table$low, table$high),
+       value = !seq_len(ncol(gone)) %in% missing_coordinates(table$template))
 }
 
 # The draws within the cells by which a search integrates over them. NULL: no score has a cell.

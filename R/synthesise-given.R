@@ -117,7 +117,7 @@ most_kept_draws <- 2e5
 draw_kept <- function(fit, flows, boxes, class, name, key, threads) {
   low <- do.call(rbind, lapply(boxes, `[[`, "low"))
   high <- do.call(rbind, lapply(boxes, `[[`, "high"))
-  drawn <- draw_classes(flows, low, high, class, fit$correlation, other_key(key, 1L), threads)
+  drawn <- draw_classes(fit, flows, low, high, class, other_key(key, 1L), threads)
   asked <- which(lengths(lapply(boxes, `[[`, "sums")) > 0)
   if (!length(asked)) return(drawn)
   met <- stats::setNames(rep(0, length(unique(name[asked]))), unique(name[asked]))
@@ -125,9 +125,9 @@ draw_kept <- function(fit, flows, boxes, class, name, key, threads) {
   open <- asked
   made <- 0
   while (length(open)) {
-    if (made >= most_kept_draws) refuse_rare(boxes[asked], fit$table, length(asked) - length(open), length(asked), made)
+    refuse_rare(boxes[asked], fit$table, length(open), sum(met), made)
     rows <- rep(open, each = max(1L, min(256L, 4096L %/% length(open))))
-    some <- draw_classes(flows, low[rows, , drop = FALSE], high[rows, , drop = FALSE], class[rows], fit$correlation,
+    some <- draw_classes(fit, flows, low[rows, , drop = FALSE], high[rows, , drop = FALSE], class[rows],
                          other_key(key, 3L, as.integer(made)), threads)
     good <- meets_sums(some$points, boxes[rows], fit$table)
     made <- made + length(rows)
@@ -145,13 +145,19 @@ draw_kept <- function(fit, flows, boxes, class, name, key, threads) {
   drawn
 }
 
-draw_classes <- function(flows, low, high, class, correlation, key, threads) {
+draw_classes <- function(fit, flows, low, high, class, key, threads) {
   out <- list(points = matrix(0, nrow(low), ncol(low)), log_probability = numeric(nrow(low)),
               variance = numeric(nrow(low)))
   for (one in unique(class)) {
     rows <- which(class == one)
-    found <- flow_within(flows[[one]], low[rows, , drop = FALSE], high[rows, , drop = FALSE], correlation,
-                         other_key(key, 0L, match(one, names(flows))), threads)
+    own <- other_key(key, 0L, match(one, names(flows)))
+    # rows without a condition need no choice among proposals
+    found <- if (all(low[rows, ] == -Inf & high[rows, ] == Inf)) {
+      list(points = draw_rows(flows[[one]], length(rows), own, fit$control$backward, 0, FALSE, threads, FALSE)$points,
+           log_probability = 0, variance = 0)
+    } else {
+      flow_within(flows[[one]], low[rows, , drop = FALSE], high[rows, , drop = FALSE], fit$correlation, own, threads)
+    }
     out$points[rows, ] <- found$points
     out$log_probability[rows] <- found$log_probability
     out$variance[rows] <- found$variance
@@ -179,10 +185,15 @@ meets_sums <- function(points, boxes, template) {
   good
 }
 
-refuse_rare <- function(boxes, template, found, wanted, made) {
+# Stops as soon as the draws foretell that `open` further rows are not found among the draws that are allowed. met: how
+# many of the draws until now met their condition.
+refuse_rare <- function(boxes, template, open, met, made) {
+  most <- (met + 3 * sqrt(met) + 5) / max(made, 1) # 3 standard errors above the share
+  if (made < 2e4 || (made < most_kept_draws && open / most <= most_kept_draws - made)) return(invisible())
   column <- template$names[boxes[[1]]$sums[[1]]$column]
-  stop_unsolved(paste("Only %d of %d rows with the wanted \"%s\", which is computed from other columns, are among %s",
-                      "draws; ask for a wider range."), found, wanted, column, as_text(made))
+  stop_unsolved(paste("\"%s\", which is computed from other columns, is as `given` asks in %d of %s draws; %d more",
+                      "rows would take more than %s draws, so ask for a wider range or fewer rows."), column, met,
+                as_text(made), open, as_text(most_kept_draws))
 }
 
 # The classes of new rows; NULL for a fit without groups.

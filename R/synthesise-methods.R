@@ -8,14 +8,15 @@ describe_columns <- function(template, n, start = "") {
     sprintf("%s%d rows of %d column%s: %s.", start, n, length(names), plural(length(names)), kind_words(template)),
     missing_words(names[has_missing(template)]),
     tree_words(template, names),
-    if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones.",
-                                           quoted(template$left_out)),
+    if (length(template$left_out)) sprintf("Left out, because their words name the rows: %s. `id` makes new ones; %s.",
+                                           quoted(template$left_out), "dates need as.Date()"),
     if (length(template$row_numbers)) {
       sprintf("Whole numbers that occur once each: %s; if they only name the rows, give them as `id`.",
               some(template$row_numbers))
     },
     declared_words(template, names),
     relation_words(template, names),
+    rule_words(template, names),
     coded_words(template$coded)
   )
   unlist(lapply(sub("....", "...", facts, fixed = TRUE), strwrap, width = getOption("width"), exdent = 2))
@@ -41,9 +42,7 @@ kind_words <- function(template) {
 # 1, are no continuous column.
 kind_word <- function(column) {
   name <- column_code(column)$name
-  margin <- column$state$margin
-  single <- name == "continuous" && !any(margin$open) && length(margin$x) == 2 * length(unique(margin$x))
-  if (single) "of few values" else name
+  if (name == "continuous" && is_support(column$state$margin)) "of few values" else name
 }
 
 missing_words <- function(names) {
@@ -55,7 +54,7 @@ missing_words <- function(names) {
 has_missing <- function(template) {
   gone <- vapply(template$columns, function(column) {
     empty <- column_code(column)$name == "constant" && anyNA(column$state$value)
-    empty || !is.null(column[["missing"]]) || !is.null(column$leader)
+    empty || lacks_values(column)
   }, NA)[template$of]
   for (relation in template$relations) {
     gone[relation$at] <- anyNA(relation$values) || (relation$type == "sum" && any(gone[relation$from]))
@@ -88,6 +87,21 @@ relation_words <- function(template, names) {
                                                     collapse = "; "))
 }
 
+# The columns that are missing where another column says so. A hidden gap stands for the column that it computes.
+rule_words <- function(template, names) {
+  rules <- column_rules(template)
+  told <- which(!vapply(rules, is.null, NA))
+  if (!length(told)) return(NULL)
+  leaders <- lapply(template$columns, `[[`, "leader")[template$of]
+  words <- vapply(told, function(j) {
+    group <- c(j, which(vapply(leaders, identical, NA, j)))
+    hidden <- group > length(names)
+    group[hidden] <- vapply(template$hidden[group[hidden] - length(names)], `[[`, 0L, "at")
+    describe_rule(rules[[j]], names, names[sort(unique(group))])
+  }, "")
+  sprintf("Missing by a rule: %s.", paste(words, collapse = "; "))
+}
+
 # Why a table of numbers is read as normal scores.
 coded_words <- function(coded) {
   if (!length(coded)) return(NULL)
@@ -103,6 +117,11 @@ summary.synthesis <- function(object, ...) {
   found$latent$description <- "normal scores of the columns"
   found
 }
+
+#' @rdname summary.efs
+#' @importFrom stats nobs
+#' @export
+nobs.efs <- function(object, ...) sum(lengths(object$rows))
 
 #' @rdname synthesise
 #' @export

@@ -23,7 +23,7 @@ read_near <- function(near, fit) {
     present <- !is.na(unbox(whole[[template$names[j]]]))
     own <- !is.null(template$columns[[template$of[j]]][["missing"]])
     if (own) known[, cumsum(template$dims)[j]] <- FALSE
-    for (piece in if (any(present) && template$dims[j] > 0) missing_pieces(j, FALSE, template)) {
+    for (piece in if (any(present) && template$dims[j] > 0) indicator_pieces(j, FALSE, template)) {
       known[present, piece$at] <- TRUE
       read$low[present, piece$at] <- piece$low
       read$high[present, piece$at] <- piece$high

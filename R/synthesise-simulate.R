@@ -29,9 +29,9 @@
 #' A condition on a column that is computed from one other column becomes a condition on the latter. This is so for a
 #' value that a level implies, for a step at cuts, and for a multiple, logarithm, square, root, inverse or exponential.
 #' For a column that is a sum of several, such as a total, a difference, or the larger column of `constraints`, rows are
-#' drawn until they meet the condition. Not more than 200,000 draws are made for this in all, after which there is an
-#' error of class `particleflow_unsolved`. Such a condition must be a range if the column has no unit in which values
-#' are recorded.
+#' drawn until they meet the condition. Not more than 200,000 draws are made for this in all. Where the first 20,000 of
+#' them foretell that this is not enough, there is an error of class `particleflow_unsolved` at once. Such a condition
+#' must be a range if the column has no unit in which values are recorded.
 #'
 #' @section Near given rows:
 #' `near` gives rows of the table, and new rows are drawn near them. Let \eqn{q} be the law of the scores \eqn{z} (see

@@ -19,15 +19,20 @@
 #' [column_kind] (encoding `"tree"`).
 #'
 #' Missing values are drawn given the other columns, as if they were missing at random: given the rest of the row,
-#' whether a value is missing does not depend on the value. The margin of a number with missing values is that of the
-#' known and the drawn values together.
+#' whether a value is missing does not depend on the value. The first draws come from a Gaussian copula. The margin of a
+#' number with missing values is that of the known values and these draws together. Then the missing scores are drawn
+#' again, coordinate by coordinate and twice, from the conditional laws of [law_trees()] given all other scores of the
+#' row (chained equations, van Buuren 2007). These laws are fitted to the rows in which the score is known, and so are
+#' the conditional laws of [law_trees()] in the fit itself. In the search, the held-out rows of each fold have no part
+#' in the trees that fill the other rows, and the missing values of held-out rows are integrated out, not filled.
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
 #' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
 #' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
 #' and the search for a better one goes on only if this one adds to the likelihood on the first fold. `print()` says the
-#' likelihood with and without the flow that was tried.
+#' likelihood with and without the flow that was tried. A table with missing values gets no flow, because the laws are
+#' fitted to the known values, and the end of a flow does not say which these are.
 #'
 #' [efs()] reads the same tables in the same way. The difference is the flow: `synthesise()` takes a flow only if it
 #' adds to the likelihood, and gives up early where it does not. `efs()` searches the whole grid of flows, uses the best
@@ -41,15 +46,27 @@
 #' draws the logarithm of this mean is too low on average; the search uses four
 #' draws, and `predict(type = "log_density")` uses `draws`.
 #'
+#' The held-out log-likelihood that `print()` and `summary()` say is that of the law. The margins of the columns are
+#' fitted to all rows, the held-out ones too, so it is a little larger than that of rows that the fit has not seen.
+#'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
 #' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
 #' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
 #' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
 #' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
-#' from its parts, which are not negative. `print()` names the relations. A relation is taken if it holds in all rows
+#' from its parts, which are not negative. A logarithm is computed from the recorded number. Ends that `columns` gives
+#' for a computed column, also for the upper one of `constraints`, hold only if the columns that determine it keep them;
+#' otherwise a warning says so. `print()` names the relations. A relation is taken if it holds in all rows
 #' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
+#'
+#' Missing values may follow such a rule, too: a column is missing in all rows of a level of another column, or in all
+#' rows in which a number lies beyond a cut. For example, patients without a transplant have no date of the
+#' transplant. New rows keep the rule, and a row that breaks it has the log-likelihood `-Inf`. `print()` names the
+#' rules. For a share \eqn{p} of missing values, a rule of \eqn{m} rows is taken if \eqn{p^{m-1}}{p^(m-1)} and
+#' \eqn{\{p^2 + (1-p)^2\}^{m-1}}{(p^2 + (1-p)^2)^(m-1)} are below 1e-6. Where the column that tells is missing itself,
+#' though it never was in the table, the log-likelihood is `NA`.
 #'
 #' @section Expression tables:
 #' A table of complete numbers with more than 50 columns, and at least as many columns as rows, is read as an expression
@@ -81,7 +98,10 @@
 #'   of which more than half occur once are left out if `id` does not name them. Numbers that name the rows, such as
 #'   1 to 418 for the patients, are modelled like other numbers if `id` does not name them; a message points at them.
 #' @param constraints A formula such as `~ start <= end`, or a list of formulas: orders of two columns that hold in
-#'   every row and shall hold in every new row. The gap between the two columns is modelled in place of the larger one.
+#'   every row and shall hold in every new row, wherever both are known. The gap between the two columns is modelled in
+#'   place of the larger one. If the larger one is known in some rows in which the smaller one is missing, its values in
+#'   such rows are a further column of the model. In a chain such as `a <= b` and `b <= c`, rows without `b` do not keep
+#'   `a <= c`.
 #' @param combine A list of vectors of column names, such as `list(c("stage", "grade"))`. Of these columns only such
 #'   combinations come out as occur in `x`.
 #' @param law,law_settings As in [efs()].
@@ -89,8 +109,8 @@
 #' @param whole_blocks `TRUE` fits the law of whole blocks of rows, such as all visits of a patient, so that
 #'   [simulate()][simulate.block_synthesis] draws whole new blocks. `FALSE` fits the law of single rows; the rows of a
 #'   block are then only held out together.
-#' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, as in [efs()]. `FALSE` tries
-#'   none, which takes less time.
+#' @param flow `NULL` tries flows and uses one if it adds to the held-out log-likelihood, but not for a table with
+#'   missing values. `FALSE` tries none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
 #' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and either
@@ -110,6 +130,9 @@
 #'
 #' Rueschendorf L (2009). On the distributional transform, Sklar's theorem, and the empirical copula process. Journal of
 #' Statistical Planning and Inference 139. \doi{10.1016/j.jspi.2009.05.030}
+#'
+#' van Buuren S (2007). Multiple imputation of discrete and continuous data by fully conditional specification.
+#' Statistical Methods in Medical Research 16. \doi{10.1177/0962280206074463}
 #' @examples
 #' fit <- synthesise(warpbreaks)
 #' fit

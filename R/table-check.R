@@ -16,6 +16,8 @@ refuse_column <- function(values, what, name, grouped, kind = NULL) {
 
 column_advice <- function(values) {
   if (inherits(values, c("Date", "POSIXct"))) return("give as.numeric() of it, ")
+  if (inherits(values, "POSIXlt")) return("give as.POSIXct() of it, ")
+  if (length(dim(values)) == 2) return("make each of its columns a column of the table, ")
   if (inherits(values, "haven_labelled")) {
     return("give haven::as_factor() of it where its numbers are codes, haven::zap_labels() where not, ")
   }

@@ -124,11 +124,16 @@ column_pieces <- function(j, values, template) {
 # The pieces of values that are not missing.
 known_pieces <- function(values, j, column, code, template) {
   before <- cumsum(template$dims)[j] - template$dims[j]
-  known <- missing_pieces(j, FALSE, template)
-  lapply(value_boxes(values, column, code, template$names[j]), function(piece) {
+  join_pieces(lapply(value_boxes(values, column, code, template$names[j]), function(piece) {
     piece$at <- piece$at + before
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+    piece
+  }), missing_pieces(j, FALSE, template))
+}
+
+# The pieces in which one of `pieces` and one of `others` hold. No `others`: they ask for nothing.
+join_pieces <- function(pieces, others) {
+  if (!length(others)) return(pieces)
+  unlist(lapply(pieces, function(piece) lapply(others, function(other) Map(c, piece, other))), recursive = FALSE)
 }
 
 # Lists of (at, low, high): the boxes of the values among the coordinates of their column.
@@ -160,9 +165,21 @@ value_ranges <- function(values, column, code, name) {
   if (has_levels(code) && any(range[, 1] == range[, 2])) {
     fail("`given` asks for a level of \"%s\" that no row of the table has.", name)
   }
-  if (!any_scores(range)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
+  if (!any_scores(range)) {
+    fail("`given` asks for values of \"%s\" that the fit holds impossible%s.", name, bounds_words(column, code))
+  }
   joined <- cumsum(c(TRUE, range[-1, 1] > range[-nrow(range), 2]))
   cbind(tapply(range[, 1], joined, min), tapply(range[, 2], joined, max))
+}
+
+# Which values are possible, for numbers: the unit and the ends of the column.
+bounds_words <- function(column, code) {
+  margin <- column$state$margin
+  if (has_levels(code) || is.null(margin)) return("")
+  said <- function(score) as_text(as.double(code$number(code$back(margin_values(margin, score), column$state),
+                                                        column$state)), 7L)
+  numbers <- if (isTRUE(code$numeric)) sprintf(", between %s and %s", said(-largest_score), said(largest_score)) else ""
+  sprintf("; it holds %s%s", code$description(column$state), numbers)
 }
 
 # Whether ranges of scores hold any.
@@ -173,9 +190,10 @@ any_scores <- function(range) {
 # c(from, to): the numbers that are asked of a column without levels. One of them may be infinite.
 asked_interval <- function(values, column, code, name) {
   values <- like_column(values, column, code, name)
-  open <- is.numeric(values) & is.infinite(values)
+  plain <- unclass(values) # dates and times, too
+  open <- is.numeric(plain) & is.infinite(plain)
   if (any(open)) {
-    if (length(values) != 2 || values[1] > 0 && open[1] || values[2] < 0 && open[2] || all(open)) {
+    if (length(values) != 2 || plain[1] > 0 && open[1] || plain[2] < 0 && open[2] || all(open)) {
       fail("`given` needs one value or c(from, to) for \"%s\", of which one may be infinite.", name)
     }
     values[open] <- values[!open] # the other end; this one is opened below
@@ -219,7 +237,10 @@ like_column <- function(values, column, code, name) {
     zone <- column$state$attributes[["tzone"]]
     read <- if (code$name == "date") as.Date else function(x) as.POSIXct(x, tz = if (is.null(zone)) "" else zone[1])
     times <- tryCatch(read(values), error = function(e) NA)
-    if (anyNA(times)) fail("`given` has %s for \"%s\", which is no %s.", quoted(values), name, code$name)
+    if (anyNA(times)) {
+      fail("`given` has %s for \"%s\", which is no %s; a range without one end needs values of the class %s.",
+           quoted(values), name, code$name, if (code$name == "date") "Date" else "POSIXct")
+    }
     return(times)
   }
   if (!(takes_values(values, code) || (code$numeric && is_number(values)))) {
@@ -228,19 +249,51 @@ like_column <- function(values, column, code, name) {
   values
 }
 
-# The piece of the coordinate that says whether column j is missing. An empty list: it never is.
+# The pieces in which column j is missing, or in which it is not. An empty list: it never is missing.
 missing_pieces <- function(j, gone, template) {
   leader <- template$columns[[template$of[j]]]$leader
   if (!is.null(leader)) j <- leader
-  column <- template$columns[[template$of[j]]]
-  if (is.null(column[["missing"]])) {
-    if (gone) fail("`given` asks for a missing \"%s\", but the column has no missing values.", template$names[j])
-    return(list())
+  rule <- template$columns[[template$of[j]]]$rule
+  own <- indicator_pieces(j, gone, template)
+  if (is.null(rule)) {
+    if (gone && !length(own)) {
+      fail("`given` asks for a missing \"%s\", but the column has no missing values.", template$names[j])
+    }
+    return(own)
   }
+  beside <- rule_pieces(rule, FALSE, template)
+  if (!gone) return(join_pieces(beside, own))
+  c(rule_pieces(rule, TRUE, template), if (length(own)) join_pieces(beside, own))
+}
+
+# The piece of the coordinate that says whether column j is missing, in a list. An empty list: there is none.
+indicator_pieces <- function(j, gone, template) {
+  column <- template$columns[[template$of[j]]]
+  if (!is.null(column$leader)) return(indicator_pieces(column$leader, gone, template))
+  if (is.null(column[["missing"]])) return(list())
   range <- score_range(column[["missing"]], as.double(gone))
   range[range <= -largest_score] <- -Inf
   range[range >= largest_score] <- Inf
   list(list(at = cumsum(template$dims)[j], low = range[1], high = range[2]))
+}
+
+# The pieces of rows for which a rule says that a value is missing, or of the others.
+rule_pieces <- function(rule, inside, template) {
+  j <- rule$from
+  if (!is.null(rule$keys)) return(level_pieces(j, if (inside) rule$keys else rule$others, template))
+  end <- cut_score(template$columns[[template$of[j]]]$state$margin, rule$cut)
+  at <- cumsum(template$dims)[j] - template$dims[j] + 1L
+  piece <- if (inside == rule$above) list(at = at, low = end, high = Inf) else list(at = at, low = -Inf, high = end)
+  known <- missing_pieces(j, FALSE, template)
+  c(join_pieces(list(piece), known), if (!inside && length(known)) missing_pieces(j, TRUE, template))
+}
+
+# The lower end of the scores of all values from `cut` on.
+cut_score <- function(margin, cut) {
+  unit <- margin$unit
+  if (is.null(unit)) return(margin_limit(margin, cut))
+  step <- ceiling((cut - unit$offset) / unit$size - 1e-6)
+  margin_limit(margin, unit$offset + (step - 0.5) * unit$size)
 }
 
 # [sum(dims)]: for each coordinate of a value the number of the coordinate that says whether the value is missing.
@@ -248,7 +301,10 @@ missing_coordinates <- function(template) {
   last <- cumsum(template$dims)
   own <- lapply(seq_along(template$of), function(j) {
     column <- template$columns[[template$of[j]]]
-    if (!is.null(column$leader)) return(rep(last[column$leader], template$dims[j]))
+    if (!is.null(column$leader)) {
+      told <- !is.null(template$columns[[template$of[column$leader]]][["missing"]])
+      return(rep(if (told) last[column$leader] else NA_integer_, template$dims[j]))
+    }
     if (is.null(column[["missing"]])) return(rep(NA_integer_, template$dims[j]))
     c(rep(last[j], template$dims[j] - 1L), NA_integer_)
   })
@@ -281,12 +337,10 @@ relation_pieces <- function(relation, values, template) {
   if (relation$type == "level") return(level_pieces(source, relation$keys[wanted], template))
   cuts <- c(-Inf, relation$cuts, Inf)
   at <- cumsum(template$dims)[source] - template$dims[source] + 1L
-  known <- missing_pieces(source, FALSE, template)
-  lapply(which(wanted), function(k) {
-    ends <- margin_limit(column$state$margin, c(cuts[k], cuts[k + 1]))
-    piece <- list(at = at, low = if (k == 1) -Inf else ends[1], high = if (k == length(cuts) - 1) Inf else ends[2])
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+  join_pieces(lapply(which(wanted), function(k) {
+    end <- function(k) cut_score(column$state$margin, cuts[k])
+    list(at = at, low = if (k == 1) -Inf else end(k), high = if (k == length(cuts) - 1) Inf else end(k + 1))
+  }), missing_pieces(source, FALSE, template))
 }
 
 # Pieces for words of column j, which a relation names: a column that the user sees, or a hidden one.
@@ -344,11 +398,8 @@ shape_pieces <- function(relation, ends, template) {
   scores <- scores[vapply(scores, any_scores, NA)]
   if (!length(scores)) fail("`given` asks for values of \"%s\" that the fit holds impossible.", name)
   at <- cumsum(template$dims)[relation$from] - template$dims[relation$from] + 1L
-  known <- missing_pieces(relation$from, FALSE, template)
-  lapply(scores, function(range) {
-    piece <- list(at = at, low = range[1, 1], high = range[1, 2])
-    if (length(known)) Map(c, piece, known[[1]]) else piece
-  })
+  join_pieces(lapply(scores, function(range) list(at = at, low = range[1, 1], high = range[1, 2])),
+              missing_pieces(relation$from, FALSE, template))
 }
 
 # For each of number_shapes the intervals of x in which low <= shape(x) <= high.

@@ -43,17 +43,23 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   fixed <- c(unlist(lapply(all$hidden, `[[`, "from")), unseen)
   within <- if (!is.null(design)) block_structure(all$columns, names, design)
   fixed <- c(fixed, within$fixed)
-  found <- find_relations(all$columns, all$kinds, fixed, unseen)
+  found <- find_relations(all$columns, all$kinds, fixed, unseen, all$partial)
   if (!is.null(design)) found <- keep_constant(found, within$constant)
   relations <- order_relations(c(all$relations, within$relations, found))
   kinds <- all$kinds
   columns <- c(columns, all$columns[-seq_along(columns)])
   names_of_all <- if (length(all$hidden)) c(names, vapply(all$hidden, `[[`, "", "name")) else names
+  warn_of_ends(relations, all$columns, all$kinds, names_of_all)
   determined <- vapply(relations, `[[`, 0L, "at")
-  missing_as <- same_missing(columns, determined)
+  flags <- missing_flags(all$columns, all$hidden)
+  missing_as <- same_missing(flags, determined)
+  telling <- setdiff(telling_columns(all$columns, kinds), c(determined, unseen))
+  rules <- missing_rules(flags, all$columns, kinds, missing_as, telling, within$constant)
+  flags <- untold_flags(flags, rules, all$columns, kinds)
+  models <- model_values(columns, all$hidden)
   read <- function(j, others = NULL) {
-    read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined,
-                      missing_as[j], if (isTRUE(within$constant[j])) within$first)
+    read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined, flags[[j]],
+                      missing_as[j], rules[[j]], models[[j]], if (isTRUE(within$constant[j])) within$first)
   }
   found <- lapply(seq_along(kinds), read)
   found <- read_with_others(columns, found, kinds, determined, read)
@@ -111,17 +117,17 @@ check_kinds <- function(columns) {
 }
 
 # One column as read_column() returns it. stream: the number of its uniform numbers. determined: whether other columns
-# determine it, so that it has no coordinate.
-# missing_as: the number of an earlier column that is missing in the same rows, or NA. rows: those to which the kind is
-# fitted; NULL: all.
-read_mixed_column <- function(values, name, kind, stream, others = NULL, determined = FALSE, missing_as = NA,
+# determine it, so that it has no coordinate. gone: what the indicator says. missing_as: the number of an earlier column
+# that is missing in the same rows, or NA. rule: the rule that tells missing values, or NULL. model, rows: the values to
+# which the kind is fitted, and those of their rows; NULL: all.
+read_mixed_column <- function(values, name, kind, stream, others, determined, gone, missing_as, rule, model,
                               rows = NULL) {
   box <- box_of(values)
   values <- unbox(values)
-  gone <- is.na(values)
+  model <- unbox(model)
   if (is.null(rows)) rows <- seq_along(values)
-  rows <- rows[!gone[rows]]
-  known <- known_values(values, rows)
+  rows <- rows[!is.na(model)[rows]]
+  known <- known_values(model, rows)
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
     in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[rows, , drop = FALSE]))
@@ -132,10 +138,12 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
     return(list(column = column, z = numeric(), key = NA_character_, box = box,
                 scores = list(points = none, low = none, high = none, margin = numeric(length(values)))))
   }
-  if (any(gone) && length(known)) {
-    if (!is.na(missing_as)) column$leader <- missing_as else column$missing <- fit_margin(as.double(gone), only = TRUE)
+  column$rule <- rule
+  if (any(gone, na.rm = TRUE) && length(known)) {
+    told <- as.double(gone[!is.na(gone)])
+    if (!is.na(missing_as)) column$leader <- missing_as else column$missing <- fit_margin(told, only = TRUE)
   }
-  scores <- in_column(name, "x", score_values(column, values, length(values), stream))
+  scores <- in_column(name, "x", score_values(column, values, length(values), stream, gone = gone))
   column$dim <- ncol(scores$points)
   list(column = column, z = as.vector(scores$points), key = NA_character_, box = box, scores = scores)
 }
@@ -143,7 +151,7 @@ read_mixed_column <- function(values, name, kind, stream, others = NULL, determi
 # The values of some rows, with all attributes that new values get.
 known_values <- function(values, rows) {
   known <- take(values, rows)
-  if (!is.object(values)) attributes(known) <- kept_attributes(values)$attributes
+  if (is.atomic(values)) attributes(known) <- kept_attributes(values)$attributes
   known
 }
 
@@ -154,12 +162,21 @@ in_column <- function(name, what, read) {
   tryCatch(read, particleflow_input = function(e) fail("Column %s of `%s`: %s", name, what, conditionMessage(e)))
 }
 
+# The values to which the kind of each column is fitted. The rows in which only one of two ordered columns is known may
+# be few, so its margin in these rows is that of all its values.
+model_values <- function(columns, hidden) {
+  seen <- length(columns) - length(hidden)
+  alone <- which(vapply(hidden, function(one) one$type == "alone", NA))
+  columns[seen + alone] <- lapply(hidden[alone], function(one) columns[[one$at]])
+  columns
+}
+
 # For each column the first column that is missing in the same rows, NA for columns without missing values and for the
-# first of them. Columns that are determined are left out.
-same_missing <- function(columns, determined) {
-  keys <- vapply(columns, function(values) paste(which(is.na(values)), collapse = " "), "")
+# first of them. Columns that are determined are left out, and those whose indicator does not tell all rows.
+same_missing <- function(flags, determined) {
+  keys <- vapply(flags, function(gone) if (anyNA(gone)) "" else paste(which(gone), collapse = " "), "")
   free <- setdiff(which(nzchar(keys)), determined)
-  first <- rep(NA_integer_, length(columns))
+  first <- rep(NA_integer_, length(flags))
   first[free] <- free[match(keys[free], keys[free])]
   first[!is.na(first) & first == seq_along(first)] <- NA
   first
@@ -181,7 +198,7 @@ read_with_others <- function(columns, found, kinds, determined, read) {
 
 # One column of 0 and 1 for each of the most frequent levels.
 level_indicators <- function(values, most = 8L) {
-  words <- as.character(values)
+  words <- as_words(values)
   levels <- names(sort(table(words), decreasing = TRUE))
   outer(words, levels[seq_len(min(most, length(levels)))], function(a, b) as.double(!is.na(a) & a == b))
 }
@@ -195,10 +212,9 @@ uniform_source <- function(n, stream) {
 score_key <- c(1414L, 0L)
 
 # [n, dim]: the scores of n values, NA for a missing value. The last score of a column with missing values says whether
-# the value is missing.
-encode_values <- function(column, values, code = column_code(column), uniform) {
-  gone <- is.na(values)
-  known <- which(!gone)
+# the value is missing, which is `gone`; it is NA where `gone` is.
+encode_values <- function(column, values, code, uniform, gone) {
+  known <- which(!is.na(values))
   bare <- column
   if (!is.null(column$missing) && !is.na(column$dim)) bare$dim <- column$dim - 1L
   some <- function(k, part = 0L) uniform(k, part)[known, , drop = FALSE]
@@ -207,14 +223,17 @@ encode_values <- function(column, values, code = column_code(column), uniform) {
   full <- matrix(NA_real_, length(values), ncol(z))
   full[known, ] <- z
   if (is.null(column$missing)) return(full)
-  cbind(full, margin_scores(column$missing, as.double(gone), uniform(1L, 1L)[, 1]))
+  told <- which(!is.na(gone))
+  indicator <- rep(NA_real_, length(gone))
+  indicator[told] <- margin_scores(column$missing, as.double(gone[told]), uniform(1L, 1L)[told, 1])
+  cbind(full, indicator, deparse.level = 0)
 }
 
 # The cells of the scores of n values: list(low, high), each [n, dim]. A score without a cell of its own stands at both
-# ends; a missing value has the whole line.
-value_cells <- function(column, values, z, code = column_code(column)) {
-  gone <- is.na(values)
-  known <- which(!gone)
+# ends; a missing value has the whole line, and so has the indicator where it does not tell whether a value is missing.
+value_cells <- function(column, values, z, code, gone) {
+  lacking <- is.na(values)
+  known <- which(!lacking)
   low <- high <- z
   inner <- seq_len(ncol(z) - !is.null(column$missing))
   if (!is.null(code$cells)) {
@@ -222,10 +241,12 @@ value_cells <- function(column, values, z, code = column_code(column)) {
     low[known, inner] <- cells[, seq_along(inner)]
     high[known, inner] <- cells[, length(inner) + seq_along(inner)]
   }
-  low[gone, inner] <- -largest_score
-  high[gone, inner] <- largest_score
+  low[lacking, inner] <- -largest_score
+  high[lacking, inner] <- largest_score
   if (!is.null(column$missing)) {
-    cells <- score_range(column$missing, as.double(gone))
+    told <- which(!is.na(gone))
+    cells <- matrix(rep(c(-1, 1) * largest_score, each = length(gone)), length(gone), 2)
+    cells[told, ] <- score_range(column$missing, as.double(gone[told]))
     low[, ncol(z)] <- cells[, 1]
     high[, ncol(z)] <- cells[, 2]
   }
@@ -253,32 +274,64 @@ encode_mixed <- function(newdata, template, what = "newdata", unseen = FALSE) {
   strange <- if (unseen) unseen_levels(columns, template, codes)
   for (j in seq_along(strange)) is.na(columns[[j]]) <- strange[[j]]
   for (one in template$hidden) columns <- c(columns, list(hidden_values(one, columns, codes)))
+  flags <- missing_flags(columns, template$hidden)
   determined <- vapply(template$relations, `[[`, 0L, "at")
-  parts <- lapply(setdiff(seq_along(template$of), determined), function(j) {
-    column <- template$columns[[template$of[j]]]
-    if (j > n_columns(template)) return(hidden_scores(column, columns[[j]], codes[[j]], nrow(x), j))
-    name <- column_name(template$names, j)
-    check_readable(column, columns[[j]], codes[[j]], what, name)
-    scores <- in_column(name, what, score_values(column, columns[[j]], nrow(x), j))
-    if (is_constant(column)) scores$margin[differs(columns[[j]], column$state$value)] <- -Inf
-    scores
-  })
-  scores <- join_scores(parts)
+  rules <- column_rules(template)
+  told <- untold_flags(flags, rules, columns, codes)
+  scores <- join_scores(lapply(setdiff(seq_along(template$of), determined), function(j) {
+    new_scores(template, j, columns[[j]], codes[[j]], told[[j]], what)
+  }))
+  whole <- !vapply(template$columns, lacks_values, NA)[template$of]
+  scores$margin <- scores$margin + rule_margin(flags, rules, columns, codes, whole)
   for (relation in template$relations) {
     of <- template$columns[template$of[c(relation$at, relation$from)]]
-    whole <- vapply(of, function(column) is.null(column[["missing"]]) && is.null(column$leader), NA)
-    complete <- all(whole) && all(relation$from <= n_columns(template))
+    complete <- !any(vapply(of, lacks_values, NA)) && all(relation$from <= n_columns(template))
     holds <- relation_holds(relation, columns, of[[1]], codes, complete)
     scores$margin[is.na(holds)] <- NA
     scores$margin[!is.na(holds) & !holds] <- -Inf
   }
-  for (j in seq_along(columns)) {
-    leader <- template$columns[[template$of[j]]]$leader
-    if (!is.null(leader)) scores$margin[is.na(columns[[j]]) != is.na(columns[[leader]])] <- -Inf
-  }
   scores$margin[unlist(strange)] <- -Inf
+  scores$margin[strange_pattern(flags, template)] <- -Inf
   scores
 }
+
+# The scores of the values of column j of new rows.
+new_scores <- function(template, j, values, code, gone, what) {
+  column <- template$columns[[template$of[j]]]
+  if (j > n_columns(template)) {
+    scores <- hidden_scores(column, values, code, j, gone)
+  } else {
+    name <- column_name(template$names, j)
+    check_readable(column, values, code, what, name)
+    scores <- in_column(name, what, score_values(column, values, length(values), j, code, gone))
+  }
+  if (is_constant(column)) scores$margin[differs(values, column$state$value)] <- -Inf
+  scores
+}
+
+# The rows whose missing values no new row has: columns that are missing together are not, or the computed column of a
+# constraint is missing without the other one, with which it always was.
+strange_pattern <- function(flags, template) {
+  lacks <- vapply(template$columns, lacks_values, NA)[template$of]
+  found <- lapply(which(lacks), function(j) {
+    leader <- template$columns[[template$of[j]]]$leader
+    if (!is.null(leader)) which(flags[[j]] != flags[[leader]])
+  })
+  seen <- n_columns(template)
+  gaps <- lapply(seq_along(template$hidden), function(i) {
+    one <- template$hidden[[i]]
+    if (one$type == "gap" && lacks[one$base] && !lacks[seen + i]) which(flags[[seen + i]])
+  })
+  unlist(c(found, gaps))
+}
+
+# Whether a fitted column has missing values.
+lacks_values <- function(column) {
+  !is.null(column[["missing"]]) || !is.null(column$leader) || !is.null(column$rule)
+}
+
+# The rule of each column, NULL where there is none.
+column_rules <- function(template) lapply(template$columns, `[[`, "rule")[template$of]
 
 # For each column the rows with a level that no row of the table has. A warning names the columns and the levels.
 unseen_levels <- function(columns, template, codes) {
@@ -290,7 +343,7 @@ unseen_levels <- function(columns, template, codes) {
   })
   some <- which(lengths(found) > 0)
   if (length(some)) {
-    levels <- vapply(some, function(j) quoted(unique(as.character(take(columns[[j]], found[[j]])))), "")
+    levels <- vapply(some, function(j) quoted(unique(as_words(take(columns[[j]], found[[j]])))), "")
     warning(sprintf("Rows with levels that the table does not have get -Inf: %s.",
                     paste(sprintf("%s of column %s", levels, vapply(some, column_name, "", names = template$names)),
                           collapse = "; ")), call. = FALSE)
@@ -315,28 +368,34 @@ check_readable <- function(column, values, code, what, name) {
 
 # Stops: no kind reads a column of x.
 refuse_kind <- function(values, name) {
+  found <- if (length(dim(values)) == 2) {
+    sprintf("a %s of %d columns", if (is.list(values)) "table" else "matrix", ncol(values))
+  } else if (is.list(values) && (!is.object(values) || inherits(values, "AsIs"))) {
+    "a list"
+  } else {
+    sprintf("of class \"%s\"", class(values)[1])
+  }
   fail("Column %s of `x` is %s, which no kind of column reads; %sleave it out, or name a kind for it in `columns`.",
-       name, if (is.list(values)) "a list" else if (length(dim(values)) == 2) "a matrix of several columns" else
-         sprintf("of class \"%s\"", class(values)[1]), column_advice(values))
+       name, found, column_advice(values))
 }
 
 is_constant <- function(column) identical(column$kind, "constant")
 
 # A combination that did not occur has no probability.
-hidden_scores <- function(column, values, code, n, stream) {
+hidden_scores <- function(column, values, code, stream, gone) {
   unknown <- if (has_levels(code)) which(!values %in% column$state$order)
   values[unknown] <- column$state$order[1]
-  scores <- score_values(column, values, n, stream)
+  scores <- score_values(column, values, length(values), stream, code, gone)
   scores$margin[unknown] <- -Inf
   scores
 }
 
 differs <- function(values, always) which(!is.na(values) & value_words(values) != value_words(always))
 
-# The scores of the values of one column, their cells and their margin.
-score_values <- function(column, values, n, stream, code = column_code(column)) {
-  z <- encode_values(column, values, code, uniform_source(n, stream))
-  c(list(points = z, margin = values_margin(column, values, code)), value_cells(column, values, z, code))
+# The scores of the values of one column, their cells and their margin. gone: what the indicator says.
+score_values <- function(column, values, n, stream, code = column_code(column), gone = is.na(values)) {
+  z <- encode_values(column, values, code, uniform_source(n, stream), gone)
+  c(list(points = z, margin = values_margin(column, values, code)), value_cells(column, values, z, code, gone))
 }
 
 join_scores <- function(parts) {

@@ -73,10 +73,7 @@ decode_columns <- function(points, template, fill = FALSE) {
     at <- seq_len(template$dims[j]) + last[j] - template$dims[j]
     columns[[j]] <- decode_column(template$columns[[k]], points[, at, drop = FALSE], codes[[k]], fill)
   }
-  for (j in seq_along(columns)) {
-    leader <- template$columns[[template$of[j]]]$leader
-    if (!is.null(leader) && !fill) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))
-  }
+  if (!fill) columns <- mark_missing(columns, template, codes[template$of])
   for (relation in template$relations) {
     column <- template$columns[[template$of[relation$at]]]
     columns[[relation$at]] <- relation_values(relation, columns, column, codes[template$of])
@@ -86,6 +83,23 @@ decode_columns <- function(points, template, fill = FALSE) {
     columns[[box$at]] <- matrix(columns[[box$at]], ncol = 1, dimnames = if (!is.null(box$name)) list(NULL, box$name))
   }
   columns
+}
+
+# The columns with the missing values that other columns tell. A column that tells may be missing together with another
+# one, and one that is told may be so, too.
+mark_missing <- function(columns, template, codes) {
+  follow <- function(columns) {
+    for (j in seq_along(columns)) {
+      leader <- template$columns[[template$of[j]]]$leader
+      if (!is.null(leader)) is.na(columns[[j]]) <- which(is.na(columns[[leader]]))
+    }
+    columns
+  }
+  columns <- follow(columns)
+  rules <- column_rules(template)
+  told <- which(!vapply(rules, is.null, NA))
+  for (j in told) is.na(columns[[j]]) <- which(rule_rows(rules[[j]], columns, codes))
+  if (length(told)) follow(columns) else columns
 }
 
 # [n]: what is added to the log-density of drawn coordinates to get the log-density of the rows.

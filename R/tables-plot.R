@@ -38,7 +38,8 @@ table_types <- c("margins", "pairs", "associations", "map")
 #'
 #' @section Associations:
 #' Three matrices: the associations of the real rows, those of the synthetic rows, and the difference, synthetic less
-#' real. An association that is not defined is grey. Of more columns than `n_columns`, those with the largest absolute
+#' real. The difference is multiplied for its colours by a number that its title names, because differences are mostly
+#' small. An association that is not defined is grey. Of more columns than `n_columns`, those with the largest absolute
 #' differences are shown, in the order of the table.
 #'
 #' @param x,object The result of [margin_distances()] or [associations()]. It keeps both tables for its plots.

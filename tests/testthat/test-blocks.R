@@ -205,6 +205,7 @@ test_that("bad blocks are errors of one sentence", {
   expect_error(plot(fit), "not available for whole blocks", class = "particleflow_input")
   expect_error(logLik(fit), "not available for whole blocks", class = "particleflow_input")
   expect_error(simulate(fit, 2, given = list(y = 1)), "no argument `given`", class = "particleflow_input")
+  expect_error(simulate(fit, 1e9), class = "particleflow_size")
   fit$sizes <- 1:3
   expect_error(simulate(fit, 2), "was changed", class = "particleflow_input")
 })
@@ -246,4 +247,21 @@ test_that("compare_blocks() and block_table() lay blocks side by side", {
   copies <- more[more$litter <= 20, ]
   expect_equal(novelty(block_table(copies, "litter"), block_table(more, "litter"))$ratio, 0)
   expect_error(compare_blocks(old, old, "nest"), "must name a column", class = "particleflow_input")
+})
+
+test_that("compare_blocks() and block_table() take what comes, or say what is wrong", {
+  x <- data.frame(id = rep(1:6, each = 3), size = rep(11:16, each = 3), y = c(sin(1:17), Inf), z = complex(18, 1, 1))
+  expect_error(compare_blocks(x, x), "`blocks` must name a column of `new`", class = "particleflow_input")
+  expect_error(compare_blocks(x, x[0, ], "id"), "`old` must have rows", class = "particleflow_input")
+  same <- expect_no_warning(compare_blocks(x, x, "id"))
+  expect_identical(same$column, "y")
+  expect_true(is.finite(same$intraclass_old))
+  single <- transform(x, id = 1:18)
+  expect_identical(compare_blocks(single, x, "id")$intraclass_new, NA_real_)
+  wide <- block_table(x, "id", rows = 1e9)
+  expect_identical(wide$size.1, rep(3L, 6))
+  expect_identical(wide$size, 11:16)
+  expect_identical(ncol(wide), 6L)
+  expect_error(synthesise(data.frame(id = c(1, 1, 2:40), x = sin(1:41)), blocks = "id", whole_blocks = TRUE),
+               "1 row beyond the first rows", class = "particleflow_input")
 })

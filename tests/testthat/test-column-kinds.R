@@ -67,6 +67,18 @@ awkward <- with_seed(4, list(
   flags_matrix = matrix(runif(3 * n) > 0.5, n), whole_matrix = matrix(rpois(2 * n, 3), n),
   words_matrix = matrix(sample(c("a", "b", NA), 3 * n, TRUE), n, dimnames = list(NULL, c("p", "q", "r")))
 ))
+# classes of packages that are not needed to read them
+awkward <- c(awkward, list(
+  hms = beside(y = structure(with_seed(31, round(runif(n, 0, 86399))), units = "secs", class = c("hms", "difftime"))),
+  coded_words = beside(y = structure(with_seed(32, sample(c("M", "F"), n, TRUE)), labels = c(Male = "M", Female = "F"),
+                                     label = "sex", class = c("haven_labelled", "vctrs_vctr", "character"))),
+  named_factor = beside(y = structure(with_seed(33, factor(sample(c("x", "y"), n, TRUE))), label = "which")),
+  named_gaps = beside(y = structure(with_seed(34, factor(sample(c("x", "y", NA), n, TRUE))), label = "which")),
+  whole_dates = beside(y = structure(with_seed(35, 18000L + sample(100L, n, TRUE)), class = c("IDate", "Date"))),
+  zone = beside(y = structure(with_seed(36, 1.5e9 + sample(1e5, n)), class = c("POSIXct", "POSIXt"),
+                              tzone = "Europe/Berlin")),
+  minus_zero = beside(y = with_seed(37, ifelse(runif(n) < 0.5, -0, rnorm(n))))
+))
 if (requireNamespace("tibble", quietly = TRUE)) awkward$tibble <- tibble::as_tibble(awkward$na_factor)
 if (requireNamespace("data.table", quietly = TRUE)) awkward$data_table <- data.table::as.data.table(awkward$words)
 if (requireNamespace("units", quietly = TRUE)) {
@@ -369,4 +381,48 @@ test_that("no draw is impossible", {
   expect_identical(sum(new$money < 0 | new$money != round(new$money, 2)), 0L)
   expect_identical(sum(new$rate < 0 | new$rate > 1) + sum(new$percent < 0 | new$percent > 100), 0L)
   expect_identical(sum(!new$month %in% 1:12) + sum(new$count < 0), 0L)
+})
+
+test_that("columns that no kind reads are refused in one sentence that says what to do", {
+  x <- beside(y = rnorm(n))
+  x$y <- NULL
+  labelled <- structure(as.double(rep(1:3, n)[seq_len(n)]), labels = c(low = 1, high = 3),
+                        class = c("haven_labelled", "vctrs_vctr", "double"))
+  long <- as.POSIXlt("2020-01-01", tz = "UTC") + 3600 * seq_len(n)
+  cases <- list(
+    list(value = labelled, says = "is of class \"haven_labelled\", .*haven::as_factor\\(\\) of it"),
+    list(value = as.POSIXlt(long), says = "is of class \"POSIXlt\", .*as.POSIXct\\(\\) of it"),
+    list(value = lapply(seq_len(n), identity), says = "is a list, .*leave it out"),
+    list(value = I(lapply(seq_len(n), identity)), says = "is a list, .*leave it out"),
+    list(value = matrix(0.5, n, 2), says = "is a matrix of 2 columns[,;] .*make each .*column"),
+    list(value = data.frame(u = seq_len(n), v = 1), says = "is a table of 2 columns[,;] .*make each .*column"),
+    list(value = structure(runif(n), class = "yearmon"), says = "is of class \"yearmon\", .*as.numeric\\(\\) of it")
+  )
+  for (one in cases) {
+    y <- x
+    y[["y"]] <- 1
+    y <- unclass(y)
+    y$y <- one$value
+    class(y) <- "data.frame"
+    for (call in list(synthesise, efs)) {
+      error <- expect_error(call(y), class = "particleflow_input")
+      expect_match(conditionMessage(error), paste0("[Cc]olumn \"y\".* ", one$says))
+      expect_identical(lengths(gregexpr("[.]$|[.] [A-Z]", conditionMessage(error))), 1L)
+    }
+  }
+})
+
+test_that("tables come back in their class, without a key or a specification that new rows do not obey", {
+  read <- structure(list(a = rnorm(n), b = rep(c("u", "v"), n / 2)), class = c("spec_tbl_df", "tbl_df", "tbl",
+                                                                               "data.frame"),
+                    row.names = .set_row_names(n), spec = "cols()")
+  new <- simulate(quick(read), 5, seed = 1)
+  expect_identical(class(new), c("tbl_df", "tbl", "data.frame"))
+  expect_null(attr(new, "spec"))
+  skip_if_not_installed("data.table")
+  keyed <- data.table::data.table(a = rnorm(n), b = rep(c("u", "v"), n / 2), key = "b")
+  new <- simulate(quick(keyed), 5, seed = 1)
+  expect_identical(class(new), c("data.table", "data.frame"))
+  expect_null(data.table::key(new))
+  expect_silent(data.table::set(new, j = "z", value = 1)) # by reference, without a copy
 })

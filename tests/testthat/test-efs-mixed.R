@@ -33,7 +33,7 @@ test_that("tables are read as numbers, or as scores, by their columns and by `la
   expect_match(format(efs(codes, calibrate = FALSE)), "^Read as normal scores, because a column has", all = FALSE)
 })
 
-test_that("a flow is there, and print() says both likelihoods and what it adds or takes", {
+test_that("a flow is there, and print() says both likelihoods and their difference", {
   fit <- efs(visits, law = c("student", "global"), s = 0, time = 0.5)
   found <- fit$diagnostics
   expect_gt(found$steps, 0)
@@ -46,9 +46,9 @@ test_that("a flow is there, and print() says both likelihoods and what it adds o
   expect_equal(chosen$log_density, with, tolerance = tolerance$kernel)
   expect_true(chosen$gain_se > 0)
   line <- paste(trimws(format(fit)), collapse = " ")
-  expect_match(line, sprintf("%.3f with the flow, %.3f without; the flow %s %.3f [(]standard error %.3f[)]",
+  expect_match(line, sprintf("%.3f with the flow, %.3f without; the flow %s it by %.3f [(]standard error %.3f[)]",
                              found$log_density, found$log_density - found$gain,
-                             if (found$gain < 0) "takes" else "adds", abs(found$gain), found$gain_se))
+                             if (found$gain < 0) "lowers" else "raises", abs(found$gain), found$gain_se))
   expect_match(format(fit)[1], "^<efs> 120 rows of 5 columns")
   still <- efs(visits, law = "student", time = 0)
   expect_identical(still$diagnostics$steps, 0L)
@@ -156,7 +156,13 @@ test_that("synthesise() says the likelihoods with and without the flow that was 
   tried <- synthesise(x, law = law_student(), quiet = TRUE)
   line <- paste(trimws(format(tried)), collapse = " ")
   expect_match(line, "without a flow|with the flow, .* without")
-  expect_match(line, "takes|adds")
+  expect_match(line, "lowers it by|raises it by")
+  gain <- tried$diagnostics$gain
+  shown <- capture.output(print(summary(tried)))
+  expect_match(shown, "^gain: the log-likelihood with the flow less that without one", all = FALSE)
+  # a flow that was given up after the first fold has no standard error, and the summary says so
+  expect_identical(any(grepl("^gain without a standard error: on the first fold", shown)),
+                   is.na(tried$diagnostics$gain_se))
   expect_match(grep("held-out", format(synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)), value = TRUE),
                "no flow was tried")
 })
@@ -194,4 +200,25 @@ test_that("only a table of numbers is said to be read because of codes", {
   expect_match(paste(format(efs(x, calibrate = FALSE)), collapse = " "), "two different values")
   expect_no_match(paste(format(efs(cbind(x, f = rep(c("u", "v"), 20)), calibrate = FALSE)), collapse = " "),
                   "two different values")
+})
+
+test_that("efs_tune() takes the tables of efs(), and scores them in the same way", {
+  search <- efs_tune(visits, s = 0, softening = c(4, 16, 64, 256), time = 0.5, law = "student")
+  expect_true(all(is.finite(search$table$log_density)))
+  still <- search$table[!search$table$flow, ]
+  expect_identical(still$place, "as_is")
+  # the same rows, folds, cells and law as in efs() without a flow
+  expect_equal(still$log_density, efs(visits, law = "student", time = 0)$diagnostics$log_density,
+               tolerance = tolerance$kernel)
+  moved <- search$table[search$table$flow, ]
+  seen <- efs(visits, law = "student", s = 0, time = 0.5)
+  seen <- transform(seen$calibration$all$seen, unit = seen$diagnostics$log_density - seen$calibration$all$log_density)
+  same <- merge(moved, seen[seen$flow & seen$law == "student", ], by = c("place", "s", "softening", "time", "settings"))
+  expect_gt(nrow(same), 0)
+  expect_equal(same$log_density.x, same$log_density.y + same$unit, tolerance = tolerance$kernel)
+  expect_s3_class(do.call(efs, c(list(visits), search$best)), "synthesis")
+  # missing values, and numbers that efs() reads as normal scores
+  expect_gt(nrow(efs_tune(airquality[1:60, ], s = 0, softening = 16, time = 1, law = "student")$table), 1)
+  coded <- data.frame(a = rep(c(0, 1), 30), b = sin(1:60))
+  expect_true("as_is" %in% efs_tune(coded, s = 0, softening = 16, time = 1, law = "student")$table$place)
 })

@@ -176,3 +176,46 @@ test_that("a range may be open to one side", {
   expect_true(all(high$a >= 1) && all(high$b <= 3))
   expect_error(simulate(fit, 2, given = list(a = c(Inf, 1))), "of which one may be infinite")
 })
+
+test_that("a single value of a computed date is drawn, or refused before all draws are made", {
+  set.seed(81)
+  n <- 200
+  x <- data.frame(start = as.Date("2020-01-01") + sample(60, n, TRUE), days = rpois(n, 20), size = rnorm(n))
+  x$end <- x$start + x$days
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  day <- as.Date("2020-02-20")
+  new <- simulate(fit, 50, seed = 1, given = list(end = day))
+  expect_identical(new$end, rep(day, 50))
+  expect_identical(new$start + new$days, new$end)
+  # the share of days: 1 / 60, to 4 standard errors of its estimate
+  log_share <- attr(new, "log_probability")[1]
+  free <- mean(simulate(fit, 20000, seed = 2)$end == day)
+  error <- sqrt(attr(new, "standard_error")[1]^2 + (1 - free) / (free * 20000))
+  expect_lt(abs(log_share - log(free)), 4 * error)
+  refused <- expect_error(simulate(fit, 20000, seed = 1, given = list(end = day)), class = "particleflow_unsolved")
+  made <- as.numeric(sub(".* of (\\d+) draws.*", "\\1", conditionMessage(refused)))
+  expect_lt(made, 5e4)
+})
+
+test_that("one end of dates and times may be infinite, and messages say which values are possible", {
+  set.seed(52)
+  n <- 100
+  x <- data.frame(start = as.Date("2021-01-01") + sample(500, n, TRUE), visits = rpois(n, 3),
+                  at = as.POSIXct("2021-01-01", tz = "UTC") + sample(1e6, n))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  day <- as.Date("2021-09-01")
+  ever <- structure(Inf, class = "Date")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(start = c(day, ever)))$start >= day))
+  never <- structure(-Inf, class = "Date")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(start = c(never, day)))$start <= day))
+  noon <- as.POSIXct("2021-01-06 12:00", tz = "UTC")
+  expect_true(all(simulate(fit, 500, seed = 1, given = list(at = c(noon, Inf)))$at >= noon))
+  expect_error(simulate(fit, 5, given = list(start = structure(c(Inf, Inf), class = "Date"))), "one may be infinite",
+               class = "particleflow_input")
+  expect_error(simulate(fit, 5, given = list(start = c("2021-09-01", "Inf"))), "values of the class Date",
+               class = "particleflow_input")
+  for (bad in c(2.5, -1)) {
+    expect_error(simulate(fit, 5, given = list(visits = bad)), "impossible; it holds whole numbers, between 0 and",
+                 class = "particleflow_input")
+  }
+})

@@ -134,3 +134,59 @@ test_that("a missing computed value is no contradiction", {
   rows$z[3] <- 100
   expect_identical(predict(fit, rows)[3], -Inf)
 })
+
+test_that("missing words of a class are filled in, and the class and its attributes stay", {
+  set.seed(71)
+  x <- data.frame(a = rnorm(60))
+  x$sex <- structure(sample(c("F", "M", NA), 60, TRUE, c(0.4, 0.4, 0.2)), labels = c(Male = "M", Female = "F"),
+                     class = c("haven_labelled", "vctrs_vctr", "character"))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  filled <- predict(fit, x, type = "impute", m = 1, seed = 1)[[1]]$sex
+  expect_identical(attributes(filled), attributes(x$sex))
+  expect_true(all(unclass(filled) %in% c("F", "M")))
+  known <- !is.na(unclass(x$sex))
+  expect_identical(unclass(filled)[known], unclass(x$sex)[known])
+})
+
+test_that("a missing part is what a known total or product leaves", {
+  set.seed(5)
+  n <- 120
+  x <- data.frame(a = round(rexp(n, 0.1), 1), b = rpois(n, 30), z = rnorm(n), height = round(rnorm(n, 1.75, 0.1), 2),
+                  weight = round(rnorm(n, 75, 10), 1))
+  x$total <- x$a + x$b
+  x$w <- exp(x$z)
+  x$bmi <- round(x$weight / x$height^2, 1)
+  fit <- quick(x)
+  expect_setequal(vapply(fit$table$relations, function(one) names(x)[one$at], ""), c("total", "w", "bmi"))
+  holes <- x
+  holes$a[1:10] <- NA
+  holes$b[11:20] <- NA
+  holes$z[21:30] <- NA
+  holes$w[1:5] <- NA
+  holes$weight[31:40] <- NA
+  holes$height[41:50] <- NA
+  filled <- predict(fit, holes, type = "impute", m = 1, seed = 1)[[1]]
+  expect_equal(filled[c("a", "b", "total", "z", "w")], x[c("a", "b", "total", "z", "w")])
+  expect_identical(filled$bmi, x$bmi)
+  expect_lt(max(abs(filled$weight - x$weight)), 0.05 * 1.9^2 + 0.05)
+  expect_identical(sapply(filled, typeof), sapply(x, typeof))
+  # with two missing parts nothing says how they share the total
+  both <- replace(x, cbind(1:40, 1), NA)
+  both$b[1:40] <- NA
+  free <- predict(fit, both, type = "impute", m = 1, seed = 1)[[1]]
+  expect_false(anyNA(free))
+  expect_false(isTRUE(all.equal(free$a, x$a)))
+})
+
+test_that("an analysis runs in each imputed table", {
+  fit <- quick(airquality)
+  filled <- predict(fit, airquality, type = "impute", m = 3, seed = 1)
+  from <- 2
+  fits <- with(filled, lm(Ozone ~ I(Wind * from)))
+  expect_length(fits, 3)
+  for (i in 1:3) expect_equal(coef(fits[[i]]), coef(lm(Ozone ~ I(Wind * 2), filled[[i]])), ignore_attr = TRUE)
+  expect_identical(vapply(fits, nobs, 0L), rep(153L, 3))
+  expect_identical(nobs(fit), 153L)
+  expect_identical(with(predict(quick(data.matrix(airquality)), data.matrix(airquality), type = "impute", m = 1,
+                                seed = 1), sum(is.na(Ozone))), list(0L))
+})

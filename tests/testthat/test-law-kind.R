@@ -192,7 +192,7 @@ test_that("user's laws can be stacked, swept and fitted to normal scores", {
   set.seed(4)
   x <- cbind(rexp(90), rexp(90))
   fit <- efs(x, law = law_stack(list(laplace_law(), "local"), c(3, 1)), time = 0)
-  expect_match(fit$diagnostics$law, "0.75 mine", fixed = TRUE)
+  expect_match(fit$diagnostics$law, "75 % mine", fixed = TRUE)
   expect_identical(nrow(simulate(fit, 9, seed = 1)), 9L)
   # several laws are searched together
   several <- efs(x, law = list("copula", laplace_law(in_scores = TRUE)), time = 0)
@@ -319,7 +319,7 @@ test_that("settings are printed as settings, and what was fitted apart", {
                    "<latent_law> copula (bandwidth = 1) of student (components = 1, df = 3)")
   expect_identical(shown(law_copula(base = law_student)),
                    "<latent_law> copula (bandwidth = 1) of student (components = 1, df = Inf)")
-  expect_match(shown(law_stack(list("local", "global"))), "stack of 2 (0.50 global, 0.50 local)", fixed = TRUE)
+  expect_match(shown(law_stack(list("local", "global"))), "mixture (50 % global, 50 % local)", fixed = TRUE)
   mine <- law_kind("mine", function(points, df = 3, kind = "t", width = NULL) list(rows = nrow(points)),
                    function(law, n) matrix(0, n, 4))
   expect_identical(shown(mine), c("<latent_law> mine (df = 3, kind = t)", "fitted: rows = 150"))

@@ -186,6 +186,36 @@ test_that("the density is that of its parts one by one, out-of-bag at the rows o
                tolerance = tolerance$kernel)
 })
 
+test_that("of several sizes of leaves each coordinate has one of the two, by the likelihood out-of-bag", {
+  data <- mixed_scores(300)
+  fit <- function(least) fitted_law(law_trees(trees = 6, min_leaf = least, edges = data$edges), data$z)
+  small <- fit(3)
+  large <- fit(12)
+  both <- fit(c(3, 12))
+  taken <- vapply(seq_len(4), function(j) {
+    parts <- lapply(list(small, large), function(law) slots(law, j)[c("values", "classes")])
+    own <- slots(both, j)
+    c(values = match(list(own$values), lapply(parts, `[[`, "values")),
+      classes = match(list(own$classes), lapply(parts, `[[`, "classes")))
+  }, c(0, 0))
+  expect_false(anyNA(taken))
+  expect_setequal(unique(as.vector(taken)), 1:2)
+  expect_error(law_trees(min_leaf = c(5, 0)), "`min_leaf` must be")
+  expect_error(law_trees(min_leaf = integer()), "`min_leaf` must be")
+})
+
+test_that("the density of a row is the same bit for bit, whatever stands beside it", {
+  data <- mixed_scores(80)
+  law <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges), data$z)
+  new <- mixed_scores(30, 2)$z
+  moved <- new
+  moved[, 1] <- ifelse(new[, 1] > 0.3, 0.3 + 2 * (new[, 1] - 0.3), new[, 1] - 1) # within the same cells
+  each <- vapply(seq_len(30), function(i) particleflow:::law_density(law, new[i, , drop = FALSE], 1L)[1], 0)
+  together <- particleflow:::law_density(law, rbind(moved, new, new), 1L)[, 1]
+  expect_identical(together[31:60], each)
+  expect_identical(together[61:90], each)
+})
+
 test_that("logistic regression is that of glm(), also without the row", {
   set.seed(11)
   x <- cbind(rnorm(400), rnorm(400))

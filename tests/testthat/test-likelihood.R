@@ -187,7 +187,7 @@ test_that("a stack of laws is their mixture", {
   density <- exp(particleflow:::law_density(law, square, 1L)[, 1]) * (23 / 700)^2
   expect_lt(abs(sum(density) - 1), tolerance$integral)
   expect_lt(abs(sum(density[square[, 2] < 0]) - mean(draws[, 2] < 0)), 0.02)
-  expect_match(format(law), "stack of 2 (0.75 local, 0.25 mixture)", fixed = TRUE)
+  expect_match(format(law), "mixture (75 % local, 25 % mixture)", fixed = TRUE)
   # weights: a law that is right on 70 % of the rows and one on the others
   each <- log(cbind(rep(c(1, 0.01), c(70, 30)), rep(c(0.01, 1), c(70, 30)), 0.005))
   weights <- particleflow:::stacking_weights(each)

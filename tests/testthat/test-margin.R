@@ -149,10 +149,11 @@ test_that("units are found", {
   expect_null(recorded_unit(c(2^53, 2^53 - 2)))
 })
 
-test_that("values between 0 and 100 that use both ends have 100 as an end", {
+test_that("values between 0 and 100 of which many are near 100 have it as an end", {
   set.seed(6)
   upper <- function(x) natural_ends(x, NULL, NULL, "continuous")[2]
-  expect_identical(upper(c(3, 97, runif(100, 3, 97))), 100)
+  expect_identical(upper(c(3, 97, runif(100, 3, 97))), Inf) # three above 95 say little
+  expect_identical(upper(100 * rbeta(200, 0.7, 0.7)), 100)
   expect_identical(upper(c(82, 99.4, runif(100, 94, 99.4))), 100) # oxygen saturation
   expect_identical(upper(c(18, 94, runif(100, 18, 94))), Inf)     # ages
   expect_identical(upper(c(3, 70, runif(100, 3, 70))), Inf)
@@ -201,4 +202,107 @@ test_that("a value that stands three times among values that stand once is an at
     length(find_heaps(values, tabulate(match(x, values)), list(size = 1)))
   }, 0)
   expect_lte(sum(found), 2)
+})
+
+test_that("values that nearly all rows share are atoms, also where the unit is finer", {
+  set.seed(9)
+  # recorded to tenths, one of them to hundredths
+  x <- c(round(rnorm(600, 2, 0.4), 1), 1.83)
+  values <- sort(unique(x))
+  counts <- tabulate(match(x, values))
+  n <- sum(counts[counts < 60.1])
+  share <- 1 - 1 / n / 0.9
+  expect_equal(coarse_unit(values, counts, recorded_unit(x))[c("size", "share")],
+               list(size = 0.1, share = share))
+  expect_null(coarse_unit(1:200, rep(1, 200), list(size = 1, offset = 0, digits = 0)))
+  new <- margin_values(fit_margin(x), qnorm(ppoints(2000)))
+  expect_gt(mean(abs(10 * new - round(10 * new)) < 1e-9), 0.97)
+  # 150 distances, each in many rows
+  distances <- sort(sample.int(5000, 150))
+  x <- sample(distances, 3000, replace = TRUE)
+  expect_true(all(distances %in% find_heaps(distances, tabulate(match(x, distances)), recorded_unit(x))))
+})
+
+test_that("the end 100 needs many values near it", {
+  set.seed(31)
+  upper <- function(x) natural_ends(x, NULL, NULL, "continuous")[2]
+  thickness <- c(round(pmax(rnorm(300, 29, 10), 7)), 99) # millimetres
+  expect_identical(upper(thickness), Inf)
+  expect_identical(upper(round(rbeta(400, 5, 2) * 100, 1)[1:50]), Inf) # few rows near 100
+  expect_identical(upper(round(rbeta(800, 4, 1) * 100)), 100)
+  expect_identical(upper(c(round(runif(95, 0, 60)), rep(100, 5))), 100) # a heap
+  # the last value of a tail is no limit, however often it stands: 7 beyond it are a matter of chance
+  tail <- rep(-3:3, c(8, 70, 180, 280, 180, 70, 8))
+  expect_identical(natural_ends(c(tail, 0.5), NULL, NULL, "continuous"), c(-Inf, Inf))
+})
+
+test_that("a value beyond an end that the values show is unlikely, one beyond a sure end impossible", {
+  set.seed(32)
+  x <- pmin(round(rnorm(500, 75, 20)), 100)
+  kind <- column_continuous()
+  state <- kind$fit(x)
+  all <- 0:2000
+  cells <- kind$cells(all, state)
+  p <- exp(kind$margin(all, state)) * (pnorm(cells[, 2]) - pnorm(cells[, 1]))
+  # beyond 100: the probability of 100 over n, summed over whole numbers instead of integrated (one part in 2 sd)
+  expect_equal(sum(p[all > 100]), p[all == 100] / 500, tolerance = 0.05)
+  expect_true(all(diff(p[all > 100]) < 0))
+  sure <- column_continuous(upper = 100)
+  expect_identical(sure$margin(118, sure$fit(x)), -Inf)
+  expect_identical(kind$margin(-1, kind$fit(abs(x))), -Inf)
+  # without cells: the density at the outermost value, times exp(-d / sd) / n
+  y <- rbeta(300, 3, 1)
+  state <- kind$fit(y)
+  got <- kind$margin(c(max(y), 1.1), state)
+  expect_equal(diff(got), -log(300) - 0.1 / sd(y), tolerance = tolerance$closed_form)
+  expect_lt(max(margin_values(state$margin, rnorm(1e5))), 1)
+})
+
+test_that("held-out rows beyond a limit have a finite log-density", {
+  set.seed(33)
+  x <- data.frame(rate = pmin(round(rnorm(300, 75, 20)), 100), size = rnorm(300))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  value <- as.vector(predict(fit, data.frame(rate = c(100, 118, 150), size = 0)))
+  expect_true(all(is.finite(value)))
+  expect_identical(order(-value), 1:3)
+})
+
+test_that("a value at a knot is no atom", {
+  set.seed(10)
+  margin <- fit_margin(rexp(300))
+  range <- score_range(margin, margin$x)
+  expect_identical(range[, 1], range[, 2])
+})
+
+test_that("the share of rows that keep to a coarser unit, or stand on a heap, is that of the table", {
+  shares <- function(x, of) {
+    c(mean(of(x)), mean(of(margin_values(fit_margin(x), qnorm(ppoints(5000))))))
+  }
+  for (rounded in c(0.5, 0.7, 0.85, 0.95)) {
+    set.seed(5)
+    x <- round(rnorm(500, 130, 20), 1)
+    some <- runif(500) < rounded
+    x[some] <- round(x[some])
+    share <- shares(x, function(x) x == round(x))
+    expect_equal(share[2], share[1], tolerance = 0.03)
+  }
+  set.seed(7)
+  age <- round(rnorm(1000, 45, 15))
+  some <- runif(1000) < 0.45
+  age[some] <- 5 * round(age[some] / 5)
+  share <- shares(age, function(x) x %% 5 == 0)
+  expect_equal(share[2], share[1], tolerance = 0.03)
+  # the probability of a heap is its count, also where the other values stand near it
+  x <- c(rep(50, 200), round(rnorm(800, 50, 6)))
+  share <- shares(x, function(x) x == 50)
+  expect_equal(share[2], share[1], tolerance = 1e-3)
+})
+
+test_that("a few different values beside zeros are no support", {
+  x <- c(rep(0, 147), exp(1:3 / 3 + 0.0123))
+  margin <- fit_margin(x)
+  expect_gt(diff(margin_limit(margin, c(2, 2.5))), 0)
+  expect_gt(length(unique(margin_values(margin, qnorm(ppoints(5000))))), 50)
+  # codes, even rare ones, are
+  expect_setequal(margin_values(fit_margin(c(rep(0, 147), 1, 1, 2)), qnorm(ppoints(5000))), 0:2)
 })

@@ -147,10 +147,10 @@ test_that("plots of a synthesis show its rows, given or drawn, and restore par()
   picture <- particleflow:::efs_picture(fit, "latent", NULL, 10, NULL, NULL, NULL)
   stars <- split(picture$points[picture$points$kind == "new", c("x", "y")],
                  picture$points$panel[picture$points$kind == "new"])
-  expect_equal(stars$data, stars$latent, ignore_attr = TRUE)
+  expect_equal(stars[[1]], stars[[2]], ignore_attr = TRUE)
   quietly_drawn({
     before <- graphics::par(no.readonly = TRUE)
-    for (type in c("margins", "pairs", "associations", "map", "latent", "energy")) {
+    for (type in c("margins", "pairs", "associations", "map", "latent", "trajectory")) {
       expect_identical(plot(fit, type = type), fit)
       expect_identical(graphics::par(no.readonly = TRUE)[c("mfrow", "mar", "oma", "cex", "mgp", "las", "pty")],
                        before[c("mfrow", "mar", "oma", "cex", "mgp", "las", "pty")])
@@ -182,4 +182,48 @@ test_that("reports and comparisons have the same pictures", {
     expect_identical(plot(report, type = "pairs", real = real, synthetic = synthetic), report)
     expect_s3_class(plot(margin_distances(real, synthetic)), "margin_distances")
   })
+})
+
+test_that("a fit without a flow says so in its plots", {
+  set.seed(6)
+  fit <- synthesise(data.frame(a = rnorm(40), b = rnorm(40)), law = law_student(), flow = FALSE, quiet = TRUE)
+  expect_error(plot(fit, type = "energy"), "shows a flow, but the fit has none")
+  picture <- synthesis_picture(fit, "trajectory", NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+  expect_identical(as.character(picture$panels$panel), "time 0 (no flow)")
+  picture <- synthesis_picture(fit, "latent", NULL, NULL, NULL, NULL, NULL, NULL, NULL)
+  expect_identical(as.character(picture$panels$panel), c("data", "latent (no flow)"))
+})
+
+test_that("each side of a latent plot has its own limits", {
+  set.seed(7)
+  # a long flow draws the rows together: without limits of their own they would be a dot
+  fit <- efs(data.frame(a = rnorm(60), b = rnorm(60), c = rnorm(60)), calibrate = FALSE, s = 0, time = 3)
+  picture <- efs_picture(fit, "latent", NULL, NULL, NULL, NULL, NULL)
+  wide <- tapply(picture$points$x, picture$points$panel, function(x) diff(range(x)))
+  shown <- picture$panels$xmax - picture$panels$xmin
+  expect_length(shown, 2)
+  expect_true(all(wide / shown > 0.5))
+  expect_gt(max(shown) / min(shown), 2)
+})
+
+test_that("long words that begin alike are cut in the middle, others at the end", {
+  words <- c("measurement_of_marker_1", "measurement_of_marker_12", "a_rather_long_name_here", "short")
+  cut <- short_words(words, 16)
+  expect_identical(cut, c("measure..arker_1", "measure..rker_12", "a_rather_long_..", "short"))
+  expect_false(anyDuplicated(short_words(paste0("measurement_of_marker_", 1:30), 14)) > 0)
+  expect_identical(short_words(rep("one long level of a factor", 2), 10), rep("one long..", 2))
+})
+
+test_that("small differences of associations have colours of their own, and the title says so", {
+  pairs <- data.frame(first = c("a", "a", "b"), second = c("b", "c", "c"), real = c(0.5, 0.1, 0), difference = 0)
+  picture <- function(largest) {
+    pairs$difference <- c(largest, 0, -largest / 2)
+    pairs$synthetic <- pairs$real + pairs$difference
+    associations_picture(pairs, c("a", "b", "c"), NULL)
+  }
+  expect_identical(picture(0.08)$titles[3], "synthetic less real, times 10")
+  expect_identical(picture(0.2)$titles[3], "synthetic less real, times 5")
+  expect_identical(picture(0.6)$titles[3], "synthetic less real")
+  own <- picture(0.08)$rects
+  expect_true(all(c(association_colour(0.8), association_colour(-0.4)) %in% own$fill[own$panel == 3]))
 })

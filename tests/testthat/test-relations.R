@@ -142,6 +142,8 @@ test_that("constraints hold in every new row, and the likelihood knows them", {
   expect_error(quick(x, constraints = ~ start + end), "`constraints` must be formulas", class = "particleflow_input")
   expect_error(quick(x, constraints = ~ start <= finish), "no such column", class = "particleflow_input")
   expect_error(quick(x, constraints = list(~ start <= end, ~ start <= end)), "upper end", class = "particleflow_input")
+  expect_error(quick(x, constraints = ~ low <= end), "\"low\" is a number and \"end\" a date",
+               class = "particleflow_input")
   words <- data.frame(a = letters[1:3], b = 1:3)[rep(1:3, 20), ]
   expect_error(quick(words, constraints = ~ a <= b), "`constraints`", class = "particleflow_input")
 })
@@ -248,4 +250,39 @@ test_that("a relation of a column with a constraint is found", {
   same <- data.frame(a = a, b = a)
   expect_error(quick(same, constraints = list(~ a <= b, ~ b <= a)), "`constraints` go in a circle",
                class = "particleflow_input")
+})
+
+test_that("ends of computed columns hold, or a warning says that they do not", {
+  set.seed(66)
+  n <- 150
+  x <- data.frame(a = rpois(n, 20), b = rpois(n, 20))
+  x$total <- x$a + x$b
+  ends <- list(total = column_count(0, max(x$total)))
+  expect_warning(quick(x, columns = ends), "The ends that `columns` gives for \"total\" are not kept", fixed = TRUE)
+  expect_silent(quick(x, columns = list(total = column_count(0))))
+  # `from` has no end, so it can be computed from `to`, which then keeps its ends
+  from <- as.Date("2020-01-01") + sample(900, n, TRUE)
+  stay <- data.frame(from = from, days = (days <- rpois(n, 9)), to = from + days)
+  expect_silent(fit <- quick(stay, columns = list(to = column_date(upper = max(stay$to)))))
+  expect_identical(determined(fit), "from")
+  new <- simulate(fit, 1e4, seed = 1)
+  expect_true(all(new$to <= max(stay$to)) && all(new$to - new$from == new$days))
+  expect_warning(quick(stay[-2], columns = list(to = column_date(upper = max(stay$to))), constraints = ~ from <= to),
+                 "for \"to\" are not kept, because it is computed from from, to - from", fixed = TRUE)
+})
+
+test_that("a logarithm is computed from the recorded number, not the number from the logarithm", {
+  set.seed(67)
+  n <- 200
+  x <- data.frame(weight = round(rnorm(n, 75, 12), 1), height = round(rnorm(n, 172, 9)), age = rpois(n, 50),
+                  y = rnorm(n))
+  x$lw <- log(x$weight)
+  x$bmi <- round(x$weight / (x$height / 100)^2, 1)
+  for (order in list(seq_along(x), rev(seq_along(x)))) {
+    fit <- quick(x[order])
+    expect_identical(determined(fit), c("bmi", "lw"))
+    new <- simulate(fit, 1e4, seed = 1)
+    expect_equal(new$lw, log(new$weight))
+    expect_true(all(abs(new$bmi - new$weight / (new$height / 100)^2) < 0.0501))
+  }
 })

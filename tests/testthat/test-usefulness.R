@@ -57,7 +57,15 @@ test_that("usefulness: training rows lose nothing, shuffled rows lose all", {
   expect_true(all(lost$loss > 0.2))
   good <- usefulness(train, fresh, test, target = c("a", "g"))
   expect_true(all(abs(good$loss) < 0.1))
-  expect_output(print(good), "mean loss")
+  # one mean per measure, because R2 and AUC have different scales
+  expect_identical(particleflow:::loss_words(own),
+                   "R2 0.000 over 2 targets; AUC 0.000 over 1 target; accuracy 0.000 over 1 target")
+  expect_output(print(good), "as real rows): R2 ", fixed = TRUE)
+  # one scale: AUC .8 and .65 are .6 and .3 of what can be reached beyond .5; R2 below 0 counts as 0
+  two <- data.frame(target = c("u", "v"), measure = c("AUC", "R2"), real = c(0.8, 0.5), synthetic = c(0.65, -3),
+                    loss = c(0.15, 3.5), chance = c(0.5, 0), n = 9)
+  expect_equal(particleflow:::mean_loss(two), mean(c(0.3, 0.5)), tolerance = tolerance$closed_form)
+  expect_identical(particleflow:::loss_words(two), "AUC 0.150 over 1 target; R2 0.500 over 1 target")
   expect_error(usefulness(train, fresh, test, target = "zzz"), "`target` names \"zzz\"")
   expect_error(usefulness(train["a"], fresh["a"], test["a"]), "`train` has one column")
   expect_true(is.na(usefulness(transform(train, a = 1), fresh, test, "a")$real))
@@ -89,7 +97,13 @@ test_that("compare() puts the values of the functions into one table", {
   expect_identical(found$associations[2], mean(abs(associations(train, fresh, 1)$difference)))
   expect_identical(found$usefulness[2], particleflow:::mean_loss(usefulness(train, fresh, test, "g")))
   expect_true(is.na(found$usefulness[1]))
-  expect_output(print(found), "<compared_tables> 3 tables beside 120 training rows")
+  expect_output(print(found), "<compared_tables> 2 tables beside 120 training rows")
+  expect_match(paste(trimws(capture.output(print(found))), collapse = " "),
+               "energy, margins, associations and usefulness (mean loss) 0.", fixed = TRUE)
+  expect_no_match(capture.output(print(found)), "Without")
+  alone <- capture.output(print(compare(train, list(fresh = fresh))))
+  expect_match(alone, "energy, margins and associations 0.", fixed = TRUE, all = FALSE)
+  expect_match(alone, "Without `holdout`, usefulness is left out", fixed = TRUE, all = FALSE)
   file <- tempfile(fileext = ".pdf")
   grDevices::pdf(file)
   expect_invisible(plot(found))
@@ -98,4 +112,18 @@ test_that("compare() puts the values of the functions into one table", {
   expect_error(compare(train, list(fresh)), "`tables` must be a list of synthetic tables with different names")
   expect_error(compare(train, fresh), "`tables` must be a list of synthetic tables")
   expect_error(compare(train, list(bad = fresh[-1])), "Table \"bad\": `synthetic` lacks the column \"a\"")
+})
+
+test_that("compare() of what is no table is that of the package that it masks", {
+  skip_if_not("package:particleflow" %in% search()) # the name is masked only where the package is attached
+  words <- c("a", "b")
+  other <- list(compare = function(x, y, ...) list(x, y, list(...)))
+  attach(other, pos = match("package:particleflow", search()) + 1L, name = "others", warn.conflicts = FALSE)
+  on.exit(detach("others"))
+  expect_identical(compare(words, 2:3), list(words, 2:3, list()))
+  expect_identical(compare(x = words, y = 1, tolerance = 2), list(words, 1, list(tolerance = 2)))
+  expect_identical(do.call(compare, list(1, "b")), list(1, "b", list()))
+  # a table is judged here
+  expect_error(compare(train, fresh), "`tables` must be a list of synthetic tables")
+  expect_error(compare(train, list(fresh = fresh), more = 1), "no argument `more`")
 })

@@ -105,9 +105,19 @@ static void try_feature(const growth *at, size_t begin, size_t end, size_t featu
   }
 }
 
+/* Rows of one class stay together: what a leaf without some class says is worth more, the more rows it has. */
+static int one_class(const growth *at, size_t begin, size_t end) {
+  const int *class_of = at->sample->class_of;
+  if (!at->sample->classes) return 0;
+  for (size_t i = begin + 1; i < end; i++) {
+    if (class_of[at->rows[i]] != class_of[at->rows[begin]]) return 0;
+  }
+  return 1;
+}
+
 static split best_split(const growth *at, size_t begin, size_t end, bin_sums *bins) {
   split best = {.feature = -1, .bin = 0, .gain = 0.0};
-  if (end - begin < 2 * at->sample->min_leaf) return best;
+  if (end - begin < 2 * at->sample->min_leaf || one_class(at, begin, end)) return best;
   double squares = 0.0;
   for (size_t r = 0; r < at->sample->responses; r++) squares += centre_response(at, begin, end, r);
   best.gain = WORTH * squares;
