@@ -79,7 +79,8 @@
 #' @param x A matrix or data frame (also a tibble, a data.table or a `DataFrame`) with columns of every kind, at least
 #'   two rows and at least one column that varies. Infinite values are an error. Each column is read by its kind, see
 #'   the section on tables and [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512
-#'   MB.
+#'   MB, and new rows come back as a matrix. Experiments, such as a `SingleCellExperiment`, are an error:
+#'   [synthesise()] takes them.
 #' @param ... Single settings of [efs_control()], such as `backward = "paper"`. They replace those of `control`.
 #' @param group The class of each row: a vector with one entry per row, or the name of a column of the data frame `x`.
 #'   Each class has its own flow and at least two rows. The class comes back with the new rows, with its R class and
@@ -165,6 +166,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
+  refuse_experiment(x, "efs()")
   x <- plain_table(x, "x", mixed = TRUE)
   table <- read_for_flow(x, group, latent)
   scores <- isTRUE(table$template$scores)

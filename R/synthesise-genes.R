@@ -19,6 +19,10 @@ looks_like_counts <- function(x) {
 
 # x as synthesise() was given it. group: a vector, or the name of a column of x or of its data of the samples.
 synthesise_genes <- function(x, group, counts, assay, settings, quiet, call, began, threads, progress) {
+  if (is.null(settings$law) && settings$density_floor > 0) {
+    fail("`density_floor` is %s, but the law of an expression table has no density; leave it out, or name a `law`.",
+         format(settings$density_floor))
+  }
   read <- if (is.data.frame(x)) list(points = x, origin = list(kind = "table")) else read_experiment(x, assay)
   found <- sample_group(group, read$samples)
   table <- read_table(read$points, found$value)

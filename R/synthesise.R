@@ -74,11 +74,13 @@
 #' objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and `ExpressionSet`, and sparse matrices of
 #' samples x genes. The latent map is then [latent_genes()] or, for counts, [latent_counts()]; the law is
 #' [law_ensemble()], and there is no flow. `group` can name a column of the data of the samples. New samples come back
-#' in the class that came in, see [simulate()][simulate.gene_synthesis]. A class of few rows borrows a share of its
-#' covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k} rows. The number \eqn{v} is the one of 0, 1,
-#' 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows given all others, for the 30 leading
-#' components one by one. `print()` says the share. A covariance of full rank has no density there, so that nothing else
-#' is chosen by likelihood.
+#' in the class that came in, see [simulate()][simulate.gene_synthesis]. For experiments `columns`, `id`, `constraints`,
+#' `combine`, `blocks` and `whole_blocks` are an error, and so is a `density_floor` without a `law`.
+#'
+#' A class of few rows borrows a share of its covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k}
+#' rows. The number \eqn{v} is the one of 0, 1, 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows
+#' given all others, for the 30 leading components one by one. `print()` says the share. A covariance of full rank has
+#' no density there, so that nothing else is chosen by likelihood.
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
@@ -161,6 +163,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   check_flag(quiet, "quiet")
   if (!is.null(counts)) check_flag(counts, "counts")
   check_progress(progress)
+  if (is_experiment(x)) refuse_for_experiments(columns, id, constraints, combine, blocks, whole_blocks, x)
   if (check_flag(whole_blocks, "whole_blocks")) {
     call <- record_call(match.call(), "synthesise")
     return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,

@@ -3,6 +3,22 @@
 
 is_experiment <- function(x) inherits(x, "SummarizedExperiment") || inherits(x, "ExpressionSet")
 
+# For functions that do not read experiments.
+refuse_experiment <- function(x, caller) {
+  if (!is_experiment(x)) return(invisible())
+  fail("`x` is of class \"%s\", whose samples are columns; give it to synthesise(), or give %s a matrix, such as %s.",
+       class(x)[1], caller, samples_in_columns[inherits(x, names(samples_in_columns), which = TRUE) > 0][1])
+}
+
+# Arguments that say how columns are read, or which rows belong together, have no meaning for experiments.
+refuse_for_experiments <- function(columns, id, constraints, combine, blocks, whole_blocks, x) {
+  given <- c(columns = length(columns) > 0, id = !is.null(id), constraints = !is.null(constraints),
+             combine = !is.null(combine), blocks = !is.null(blocks), whole_blocks = isTRUE(whole_blocks))
+  if (!any(given)) return(invisible())
+  fail("`%s` cannot be given for `x` of class \"%s\": genes are read as numbers, and samples as independent.",
+       names(which(given))[1], class(x)[1])
+}
+
 # points [samples, genes]; origin: what is needed to write new samples; samples: a data frame of the samples, or NULL.
 # A sparse matrix stays one sample per row.
 read_experiment <- function(x, assay) {

@@ -132,6 +132,10 @@ test_that("what came in comes out: sparse matrices and data frames", {
   frame <- simulate(synthesised(as.data.frame(counts)), 3, seed = 1)
   expect_s3_class(frame, "data.frame")
   expect_identical(names(frame), colnames(counts))
+  # efs() takes the same table as numbers and gives a matrix
+  plain <- simulate(efs(methods::as(counts * 1, "CsparseMatrix")), 3, seed = 1)
+  expect_true(is.matrix(plain))
+  expect_identical(colnames(plain), colnames(counts))
 })
 
 test_that("experiments come back valid, with the data of rows and columns", {
@@ -163,6 +167,13 @@ test_that("experiments come back valid, with the data of rows and columns", {
   expect_true(all(SummarizedExperiment::assay(values) >= 0))
   expect_error(synthesised(experiment, group = "batch"), "no column of the data of the samples")
   expect_error(synthesised(experiment, assay.type = "tpm"), "`assay.type` must be one of the assays")
+  ignored <- list(columns = list(gene1 = column_count()), id = "gene1", constraints = ~ gene1 <= gene2,
+                  combine = list(c("gene1", "gene2")), blocks = 1:30, whole_blocks = TRUE)
+  for (name in names(ignored)) {
+    expect_error(do.call(synthesised, c(list(experiment), ignored[name])), sprintf("`%s` cannot be given", name))
+  }
+  expect_error(synthesised(experiment, density_floor = 0.1), "the law of an expression table has no density")
+  expect_error(efs(experiment), "whose samples are columns; give it to synthesise")
 })
 
 test_that("an ExpressionSet comes back as one", {
@@ -175,4 +186,5 @@ test_that("an ExpressionSet comes back as one", {
   expect_identical(Biobase::featureNames(new), rownames(x))
   expect_identical(Biobase::pData(new)$arm, c("u", "u", "v", "v"))
   expect_true(Biobase::notes(new)$synthetic)
+  expect_error(efs(set), "whose samples are columns; give it to synthesise")
 })
