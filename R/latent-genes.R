@@ -28,12 +28,6 @@ fit_genes <- function(x, group = NULL) {
   )
 }
 
-# Columns that are worked on at once: 2^22 doubles take 32 MB.
-column_blocks <- function(p, n) {
-  each <- max(1, floor(2^22 / max(n, 1)))
-  split(seq_len(p), (seq_len(p) - 1) %/% each)
-}
-
 # centre [K, p]: the means of the classes, shrunk column by column to the centre m of all rows,
 #   m + r (m_k - m), r = max(0, 1 - 1/F), F the ratio of the mean squares between and within classes.
 # stretch [K, p]: sqrt(1 + r/n_k). A new row has the variance s^2 of a row about the mean of its class, and the variance

@@ -3,7 +3,7 @@
 # Whether synthesise() reads a table as an expression table: an object that holds one, or complete numbers in more than
 # 50 columns and in at most as many rows.
 is_gene_table <- function(x) {
-  if (is_experiment(x) || inherits(x, "Matrix")) return(TRUE)
+  if (is_experiment(x) || inherits(x, c("Matrix", "DelayedMatrix"))) return(TRUE)
   if (!(is.matrix(x) || is.data.frame(x)) || ncol(x) <= most_narrow || nrow(x) > ncol(x)) return(FALSE)
   if (is.matrix(x)) return(is.numeric(x) && !anyNA(x))
   mean(vapply(x, is_complete_number, NA)) == 1
@@ -23,7 +23,7 @@ synthesise_genes <- function(x, group, counts, assay, settings, quiet, call, beg
     fail("`density_floor` is %s, but the law of an expression table has no density; leave it out, or name a `law`.",
          format(settings$density_floor))
   }
-  read <- if (is.data.frame(x)) list(points = x, origin = list(kind = "table")) else read_experiment(x, assay)
+  read <- read_experiment(x, assay)
   found <- sample_group(group, read$samples)
   table <- read_table(read$points, found$value)
   if (is.null(counts)) counts <- looks_like_counts(table$points)
@@ -70,13 +70,16 @@ describe_genes <- function(table, counts) {
 #'
 #'   * A matrix, data frame, tibble or data.table of samples x genes as in [simulate()][simulate.efs]. Counts are
 #'     integers.
-#'   * A sparse matrix of class `dgCMatrix` of samples x genes if a `Matrix` came in. It has the attribute `"group"` if
-#'     there are groups.
+#'   * A sparse matrix of class `dgCMatrix` of samples x genes if a sparse `Matrix` came in, and a `DelayedMatrix` if a
+#'     delayed matrix came in. It has the attribute `"group"` if there are groups.
 #'   * A `SummarizedExperiment` or `SingleCellExperiment` of genes x samples with one assay, under the name of the assay
-#'     that was read, sparse if that one was. It keeps the data of the rows. The data of its columns are the class of
-#'     each new sample and, for counts, its `library_size`, the sum of its counts. `metadata()` has an element
-#'     `particleflow` that says which fit the samples come from.
+#'     that was read, sparse or delayed if that one was. It keeps the data of the rows. The data of its columns are the
+#'     class of each new sample and, for counts, its `library_size`, the sum of its counts. `metadata()` has an
+#'     element `particleflow` that says which fit the samples come from.
 #'   * An `ExpressionSet` likewise. `notes()` says which fit the samples come from.
+#'
+#'   A `DelayedMatrix` of new samples is in memory, also if that of the table was in a file:
+#'   `HDF5Array::writeHDF5Array()` puts it there.
 #' @examples
 #' counts <- matrix(rnbinom(20 * 100, mu = rep(exp(rnorm(100, 2)), each = 20), size = 3), 20)
 #' fit <- synthesise(counts, quiet = TRUE)
@@ -106,7 +109,7 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   label <- if (is_grouped(object)) label_values(drawn$group, object$table$group)
   new <- write_experiment(plain_rows(rows), object$origin, sample_data(object, rows, label),
                           provenance_of(object, seed))
-  if (object$origin$kind == "Matrix" && !is.null(label)) attr(new, "group") <- label
+  if (object$origin$kind == "matrix" && !is.null(label)) attr(new, "group") <- label
   new
 }
 

@@ -71,8 +71,9 @@
 #' @section Expression tables:
 #' A table of complete numbers with more than 50 columns, and at least as many columns as rows, is read as an expression
 #' table of samples x genes if `columns`, `id`, `constraints`, `combine`, `blocks` and `flow` are left out. So are
-#' objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and `ExpressionSet`, and sparse matrices of
-#' samples x genes. The latent map is then [latent_genes()] or, for counts, [latent_counts()]; the law is
+#' objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and `ExpressionSet`, and sparse and
+#' delayed matrices of samples x genes. A delayed matrix, such as one in an HDF5 file, is read by blocks of genes; the
+#' fit is made in memory. The latent map is then [latent_genes()] or, for counts, [latent_counts()]; the law is
 #' [law_ensemble()], and there is no flow. `group` can name a column of the data of the samples. New samples come back
 #' in the class that came in, see [simulate()][simulate.gene_synthesis]. For experiments `columns`, `id`, `constraints`,
 #' `combine`, `blocks` and `whole_blocks` are an error, and so is a `density_floor` without a `law`.

@@ -1,5 +1,6 @@
 # Expression tables of other classes: they are read as a matrix of samples x genes, and new samples are written in the
-# class that came in. SummarizedExperiment, SingleCellExperiment, ExpressionSet; sparse matrices of samples x genes.
+# class that came in. SummarizedExperiment, SingleCellExperiment, ExpressionSet; sparse and delayed matrices of
+# samples x genes.
 
 is_experiment <- function(x) inherits(x, "SummarizedExperiment") || inherits(x, "ExpressionSet")
 
@@ -20,33 +21,62 @@ refuse_for_experiments <- function(columns, id, constraints, combine, blocks, wh
 }
 
 # points [samples, genes]; origin: what is needed to write new samples; samples: a data frame of the samples, or NULL.
-# A sparse matrix stays one sample per row.
+# A sparse or delayed matrix stays one sample per row.
 read_experiment <- function(x, assay) {
-  if (!is_experiment(x)) {
-    if (!is.null(assay)) fail("`assay.type` belongs to a SummarizedExperiment, not to an object of class \"%s\".",
-                              class(x)[1])
-    full <- unname_rows(full_matrix(x, "x"))
-    return(list(points = full, origin = list(kind = if (inherits(x, "Matrix")) "Matrix" else "table"), samples = NULL))
+  if (inherits(x, "SummarizedExperiment")) return(read_summarized_experiment(x, assay))
+  if (!is.null(assay)) fail("`assay.type` belongs to a SummarizedExperiment, not to an object of class \"%s\".",
+                            class(x)[1])
+  if (is.matrix(x) || is.data.frame(x)) return(list(points = x, origin = list(kind = "table")))
+  if (!inherits(x, "ExpressionSet")) {
+    return(list(points = full_samples(x, genes = 2), origin = c(kind = "matrix", storage_of(x)), samples = NULL))
   }
-  if (inherits(x, "ExpressionSet")) {
-    need_package("Biobase", class(x)[1])
-    if (!is.null(assay)) fail("`assay.type` belongs to a SummarizedExperiment, not to an ExpressionSet.")
-    origin <- list(kind = "ExpressionSet", shell = x[, 0])
-    return(list(points = unname_rows(t(Biobase::exprs(x))), origin = origin, samples = Biobase::pData(x)))
-  }
+  need_package("Biobase", class(x)[1])
+  list(points = full_samples(Biobase::exprs(x), genes = 1), samples = Biobase::pData(x),
+       origin = list(kind = "ExpressionSet", shell = x[, 0]))
+}
+
+# origin has no assay, because a delayed one would hold all values.
+read_summarized_experiment <- function(x, assay) {
   need_package("SummarizedExperiment", class(x)[1])
   assay <- name_assay(assay, SummarizedExperiment::assayNames(x))
-  values <- full_assay(SummarizedExperiment::assay(x, assay))
-  origin <- list(kind = "SummarizedExperiment", assay = assay, shell = x[, 0],
-                 sparse = inherits(SummarizedExperiment::assay(x, assay), "sparseMatrix"))
-  list(points = unname_rows(t(values)), origin = origin,
+  values <- SummarizedExperiment::assay(x, assay)
+  ranges <- inherits(x, "RangedSummarizedExperiment")
+  origin <- list(
+    kind = "SummarizedExperiment", assay = assay, names = rownames(x), ranges = ranges,
+    single = inherits(x, "SingleCellExperiment"), metadata = S4Vectors::metadata(x),
+    genes = if (ranges) SummarizedExperiment::rowRanges(x) else SummarizedExperiment::rowData(x)
+  )
+  list(points = full_samples(values, genes = 1), origin = c(origin, storage_of(values)),
        samples = as_data_frame(SummarizedExperiment::colData(x)))
 }
 
-full_assay <- function(values) {
-  full <- full_matrix(values, "x")
-  if (!is.numeric(full)) fail("The assay must hold numbers, not %s.", describe(full))
+# Whether a matrix is sparse, and whether it is delayed, such as a matrix in a file.
+storage_of <- function(x) {
+  delayed <- inherits(x, "DelayedArray")
+  list(sparse = if (delayed) DelayedArray::is_sparse(x) else inherits(x, "sparseMatrix"), delayed = delayed)
+}
+
+# A full matrix [samples, genes] from values whose dimension number `genes` is that of the genes. A delayed matrix is
+# read by blocks of genes, so that no more than one block is there twice.
+full_samples <- function(values, genes) {
+  if (!inherits(values, "DelayedArray")) {
+    full <- full_matrix(values, "x")
+    return(unname_rows(check_numbers(if (genes == 1) t(full) else full)))
+  }
+  check_full_size(values, "x")
+  n <- dim(values)[3 - genes]
+  names <- dimnames(values)[[genes]]
+  full <- matrix(0, n, dim(values)[genes], dimnames = if (!is.null(names)) list(NULL, names))
+  for (at in column_blocks(ncol(full), n)) {
+    block <- if (genes == 1) t(as.matrix(values[at, , drop = FALSE])) else as.matrix(values[, at, drop = FALSE])
+    full[, at] <- check_numbers(block)
+  }
   full
+}
+
+check_numbers <- function(values) {
+  if (!is.numeric(values)) fail("`x` must hold numbers, not %s.", describe(values))
+  values
 }
 
 # The samples have names of their own, which new samples do not have.
@@ -69,23 +99,29 @@ name_assay <- function(assay, names) {
 # New samples in the class that came in. points [m, genes]; samples: a data frame of the new samples; provenance: a list
 # that says where they come from.
 write_experiment <- function(points, origin, samples, provenance) {
-  if (origin$kind == "Matrix") return(sparse_counts(points))
+  if (origin$kind == "matrix") return(like_storage(points, origin))
   values <- t(points)
-  rownames(values) <- rownames(origin$shell)
   colnames(values) <- sprintf("new%d", seq_len(ncol(values)))
-  if (isTRUE(origin$sparse)) values <- sparse_counts(values)
   row.names(samples) <- colnames(values)
   if (origin$kind == "ExpressionSet") return(new_expression_set(values, origin$shell, samples, provenance))
-  new_summarized_experiment(values, origin, samples, provenance)
+  rownames(values) <- origin$names
+  new_summarized_experiment(like_storage(values, origin), origin, samples, provenance)
 }
 
-sparse_counts <- function(values) {
+# Sparse if the matrix that came in was, and delayed if it was. A delayed matrix of new samples is in memory.
+like_storage <- function(values, origin) {
+  if (origin$sparse) values <- sparse_matrix(values)
+  if (origin$delayed) DelayedArray::DelayedArray(values) else values
+}
+
+sparse_matrix <- function(values) {
   need_package("Matrix", "dgCMatrix")
   storage.mode(values) <- "double"
   methods::as(Matrix::Matrix(values, sparse = TRUE, doDiag = FALSE), "generalMatrix")
 }
 
 new_expression_set <- function(values, shell, samples, provenance) {
+  rownames(values) <- rownames(shell)
   set <- Biobase::ExpressionSet(
     assayData = values, phenoData = Biobase::AnnotatedDataFrame(samples), featureData = Biobase::featureData(shell),
     annotation = Biobase::annotation(shell)
@@ -95,21 +131,20 @@ new_expression_set <- function(values, shell, samples, provenance) {
 }
 
 new_summarized_experiment <- function(values, origin, samples, provenance) {
-  shell <- origin$shell
   assays <- list(values)
   if (is.character(origin$assay)) names(assays) <- origin$assay
-  make <- if (inherits(shell, "SingleCellExperiment")) {
+  make <- if (origin$single) {
     need_package("SingleCellExperiment", "SingleCellExperiment")
     SingleCellExperiment::SingleCellExperiment
   } else {
     SummarizedExperiment::SummarizedExperiment
   }
   new <- make(assays = assays, colData = S4Vectors::DataFrame(samples, check.names = FALSE))
-  if (inherits(shell, "RangedSummarizedExperiment")) {
-    SummarizedExperiment::rowRanges(new) <- SummarizedExperiment::rowRanges(shell)
+  if (origin$ranges) {
+    SummarizedExperiment::rowRanges(new) <- origin$genes
   } else {
-    SummarizedExperiment::rowData(new) <- SummarizedExperiment::rowData(shell)
+    SummarizedExperiment::rowData(new) <- origin$genes
   }
-  S4Vectors::metadata(new) <- c(S4Vectors::metadata(shell), list(particleflow = provenance))
+  S4Vectors::metadata(new) <- c(origin$metadata, list(particleflow = provenance))
   new
 }

@@ -4,7 +4,7 @@
 # Not in Debian, so apt is not asked for it.
 CRAN_ONLY="ISLR2"
 # Packages of Bioconductor: from Debian, or not at all.
-BIOCONDUCTOR="Biobase bladderbatch DelayedArray S4Vectors SummarizedExperiment"
+BIOCONDUCTOR="Biobase bladderbatch DelayedArray HDF5Array S4Vectors SingleCellExperiment SummarizedExperiment"
 
 say() {
   printf '%s\n' "$*"

@@ -138,6 +138,48 @@ test_that("what came in comes out: sparse matrices and data frames", {
   expect_identical(colnames(plain), colnames(counts))
 })
 
+test_that("delayed matrices are read by blocks of genes and come back delayed", {
+  skip_if_not_installed("DelayedArray")
+  counts <- known_counts(30)$counts
+  colnames(counts) <- paste0("gene", 1:200)
+  from_matrix <- simulate(synthesised(counts), 3, seed = 1)
+  # seven blocks of at most 30 genes
+  read <- particleflow:::full_samples
+  expect_equal(with_constant("cells_at_once", 30 * 30, read(DelayedArray::DelayedArray(t(counts)), genes = 1)), counts)
+  new <- simulate(synthesised(DelayedArray::DelayedArray(counts)), 3, seed = 1)
+  expect_s4_class(new, "DelayedMatrix")
+  expect_equal(as.matrix(new), from_matrix[, ], ignore_attr = TRUE)
+  expect_identical(colnames(new), colnames(counts))
+  expect_error(synthesised(DelayedArray::DelayedArray(counts), assay.type = "counts"), "belongs to a SummarizedExp")
+  expect_error(synthesised(DelayedArray::DelayedArray(counts == 0)), "`x` must hold numbers")
+  skip_if_not_installed("SummarizedExperiment")
+  experiment <- SummarizedExperiment::SummarizedExperiment(list(counts = DelayedArray::DelayedArray(t(counts))))
+  back <- simulate(synthesised(experiment), 3, seed = 1)
+  expect_true(methods::validObject(back))
+  expect_s4_class(SummarizedExperiment::assay(back), "DelayedMatrix")
+  expect_equal(t(as.matrix(SummarizedExperiment::assay(back))), from_matrix[, ], ignore_attr = TRUE)
+})
+
+test_that("matrices in HDF5 files give the same samples as in memory", {
+  skip_if_not_installed("HDF5Array")
+  skip_if_not_installed("SingleCellExperiment")
+  counts <- t(known_counts(30)$counts)
+  rownames(counts) <- paste0("gene", 1:200)
+  file <- tempfile(fileext = ".h5")
+  on.exit(unlink(file))
+  stored <- HDF5Array::writeHDF5Array(counts, file, "counts", with.dimnames = TRUE)
+  experiment <- SingleCellExperiment::SingleCellExperiment(list(counts = stored))
+  fit <- synthesised(experiment)
+  unlink(file) # the fit needs the file no more
+  new <- simulate(fit, 3, seed = 1)
+  expect_s4_class(new, "SingleCellExperiment")
+  expect_true(methods::validObject(new))
+  expect_s4_class(SummarizedExperiment::assay(new), "DelayedMatrix")
+  expect_identical(rownames(new), rownames(counts))
+  expect_equal(t(as.matrix(SummarizedExperiment::assay(new))), simulate(synthesised(t(counts)), 3, seed = 1)[, ],
+               ignore_attr = TRUE)
+})
+
 test_that("experiments come back valid, with the data of rows and columns", {
   skip_if_not_installed("SingleCellExperiment")
   counts <- t(known_counts(30)$counts)
