@@ -9,21 +9,26 @@ latent_genes <- function() new_latent("genes", fit_genes)
 #   divided; K = 1 without classes, and there is no stretch
 #   sorted [n, p]: the sorted values of each column after that; weights [g, n]: see quantile_weights()
 #   scores [n, p]: the normal scores of the rows, minus `centre` [p]; basis [n, r]: see score_basis()
+#   batches [B + 1, p]: the effects of batches, see adjust_batches(); NULL without batches
 #   trained [n, r]: the latent rows of the rows that it was fitted to; least [p]: the least values, or NULL if some are
 #   negative
 # A row of the latent space is y; its scores are centre + (y basis') scores.
-fit_genes <- function(x, group = NULL) {
+fit_genes <- function(x, group = NULL, batch = NULL) {
   by_group <- !is.null(group)
   if (!by_group) group <- factor(rep("all", nrow(x)))
+  least <- if (min(x) >= 0) least_values(x)
+  found <- if (!is.null(batch)) adjust_batches(x, group, batch)
+  if (!is.null(batch)) x <- found$adjusted
+  batches <- found$effects
   location <- class_locations(x, group)
   scored <- gene_scores(x, group)
   found <- score_basis(scored$scores)
   new_fitted_latent(
     "genes", "genes", ncol(found$basis), location = location, levels = levels(group), by_group = by_group,
     sorted = scored$sorted, weights = quantile_weights(nrow(x)), scores = scored$scores, centre = scored$centre,
-    basis = found$basis, trained = found$trained, least = if (min(x) >= 0) least_values(x), columns = colnames(x),
+    basis = found$basis, trained = found$trained, least = least, batches = batches, columns = colnames(x),
     description = sprintf("normal scores of %d columns%s, all %d components", ncol(x),
-                          if (by_group) " within classes" else "", ncol(found$basis)),
+                          within_what(by_group, !is.null(batches)), ncol(found$basis)),
     explained = cumsum(found$variance) / sum(found$variance)
   )
 }
@@ -99,9 +104,16 @@ inner_products_of_rows <- function(z) {
   total
 }
 
+within_what <- function(by_group, by_batch) {
+  if (by_batch) return(if (by_group) " within classes and batches" else " within batches")
+  if (by_group) " within classes" else ""
+}
+
+# batch: the number of the batch of each row.
 #' @export
-latent_encode.latent_genes <- function(map, x, group = NULL, ...) {
+latent_encode.latent_genes <- function(map, x, group = NULL, batch = NULL, ...) {
   row <- class_row(map, group, nrow(x))
+  if (!is.null(map$batches)) x <- x - map$batches[batch_row(map$batches, batch, nrow(x)), , drop = FALSE]
   rest <- unname(x) - map$location$centre[row, , drop = FALSE]
   if (map$by_group) rest <- rest / map$location$stretch[row, , drop = FALSE]
   products <- matrix(0, nrow(x), nrow(map$scores))
@@ -112,18 +124,24 @@ latent_encode.latent_genes <- function(map, x, group = NULL, ...) {
   products %*% map$basis
 }
 
+# effect: see each_effect(); here values are shifted.
 #' @export
-latent_decode.latent_genes <- function(map, z, group = NULL, ...) {
+latent_decode.latent_genes <- function(map, z, group = NULL, batch = NULL, effect = NULL, ...) {
   weights <- tcrossprod(z, map$basis)
   row <- class_row(map, group, nrow(z))
+  from <- if (!is.null(map$batches)) batch_row(map$batches, batch, nrow(z))
   x <- matrix(0, nrow(z), ncol(map$scores), dimnames = if (!is.null(map$columns)) list(NULL, map$columns))
   for (at in column_blocks(ncol(x), max(nrow(z), length(score_grid)))) {
     scores <- weights %*% map$scores[, at, drop = FALSE] + rep(map$centre[at], each = nrow(z))
     rest <- quantile_values(map$sorted[, at, drop = FALSE], map$weights, scores)
     if (map$by_group) rest <- rest * map$location$stretch[row, at, drop = FALSE]
     x[, at] <- map$location$centre[row, at, drop = FALSE] + rest
+    if (!is.null(from)) x[, at] <- x[, at] + map$batches[from, at, drop = FALSE]
   }
-  if (is.null(map$least)) x else above_zero(x, map$least)
+  if (!is.null(map$least)) x <- above_zero(x, map$least)
+  if (is.null(effect)) return(x)
+  x <- each_effect(x, effect, seq_len(ncol(x)), `+`)
+  if (is.null(map$least)) x else pmax(x, 0)
 }
 
 least_values <- function(x) vapply(seq_len(ncol(x)), function(j) min(x[, j]), 0)
@@ -144,8 +162,8 @@ class_row <- function(map, group, n) {
 
 # A latent map fitted to the rows of a table. Some maps know the classes.
 fit_latent <- function(latent, table) {
-  if (table$grouped && "group" %in% names(formals(latent$fit))) return(latent$fit(table$points, table$group))
-  latent$fit(table$points)
+  if (!"group" %in% names(formals(latent$fit))) return(latent$fit(table$points))
+  latent$fit(table$points, if (table$grouped) table$group, table$batch)
 }
 
 # The latent rows of the rows that the map was fitted to.

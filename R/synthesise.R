@@ -120,6 +120,9 @@
 #'   more than half of them are 0 or the largest is at least 50.
 #' @param assay.type Name of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one, otherwise the
 #'   first assay.
+#' @param batch The batch of each sample of an expression table: a vector, or the name of a column of `x` or of its data
+#'   of the samples. The effects of batches are estimated beside those of classes, see
+#'   [simulate()][simulate.gene_synthesis].
 #' @param control,threads,progress As in [efs()].
 #' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. With
 #'   `whole_blocks = TRUE` it has the class `c("block_synthesis", "particle_flow")`, and the methods of
@@ -156,7 +159,7 @@ synthesize <- function(x, ...) synthesise(x, ...)
 #' @export
 synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
                                law = NULL, law_settings = list(), blocks = NULL, whole_blocks = FALSE, flow = NULL,
-                               density_floor = 0, quiet = FALSE, counts = NULL, assay.type = NULL,
+                               density_floor = 0, quiet = FALSE, counts = NULL, assay.type = NULL, batch = NULL,
                                control = efs_control(), threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
@@ -171,12 +174,13 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
                              progress))
   }
   plain <- !length(columns) && all(vapply(list(id, constraints, combine, blocks, flow), is.null, NA))
-  if (is_experiment(x) || (plain && is_gene_table(x))) {
+  if (is_experiment(x) || (plain && is_gene_table(x, list(group, batch)))) {
     call <- record_call(match.call(), "synthesise")
-    return(synthesise_genes(x, group, counts, assay.type, settings, quiet, call, began, threads, progress))
+    return(synthesise_genes(x, group, batch, counts, assay.type, settings, quiet, call, began, threads, progress))
   }
-  if (!is.null(counts) || !is.null(assay.type)) {
-    fail("`counts` and `assay.type` belong to expression tables: numbers in more than 50 columns and fewer rows.")
+  if (!is.null(counts) || !is.null(assay.type) || !is.null(batch)) {
+    fail("`counts`, `assay.type` and `batch` belong to expression tables: %s.",
+         "numbers in more than 50 columns, and no more rows than columns")
   }
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))

@@ -97,15 +97,17 @@ name_assay <- function(assay, names) {
 }
 
 # New samples in the class that came in. points [m, genes]; samples: a data frame of the new samples; provenance: a list
-# that says where they come from.
-write_experiment <- function(points, origin, samples, provenance) {
+# that says where they come from; truth: a data frame of the stated effects on the genes, or NULL.
+write_experiment <- function(points, origin, samples, truth, provenance) {
   if (origin$kind == "matrix") return(like_storage(points, origin))
   values <- t(points)
   colnames(values) <- sprintf("new%d", seq_len(ncol(values)))
   row.names(samples) <- colnames(values)
-  if (origin$kind == "ExpressionSet") return(new_expression_set(values, origin$shell, samples, provenance))
+  if (origin$kind == "ExpressionSet") {
+    return(new_expression_set(values, origin$shell, samples, truth, provenance))
+  }
   rownames(values) <- origin$names
-  new_summarized_experiment(like_storage(values, origin), origin, samples, provenance)
+  new_summarized_experiment(like_storage(values, origin), origin, samples, truth, provenance)
 }
 
 # Sparse if the matrix that came in was, and delayed if it was. A delayed matrix of new samples is in memory.
@@ -120,17 +122,18 @@ sparse_matrix <- function(values) {
   methods::as(Matrix::Matrix(values, sparse = TRUE, doDiag = FALSE), "generalMatrix")
 }
 
-new_expression_set <- function(values, shell, samples, provenance) {
+new_expression_set <- function(values, shell, samples, truth, provenance) {
   rownames(values) <- rownames(shell)
   set <- Biobase::ExpressionSet(
     assayData = values, phenoData = Biobase::AnnotatedDataFrame(samples), featureData = Biobase::featureData(shell),
     annotation = Biobase::annotation(shell)
   )
+  for (name in names(truth)) Biobase::fData(set)[[name]] <- truth[[name]]
   Biobase::notes(set) <- provenance
   set
 }
 
-new_summarized_experiment <- function(values, origin, samples, provenance) {
+new_summarized_experiment <- function(values, origin, samples, truth, provenance) {
   assays <- list(values)
   if (is.character(origin$assay)) names(assays) <- origin$assay
   make <- if (origin$single) {
@@ -145,6 +148,7 @@ new_summarized_experiment <- function(values, origin, samples, provenance) {
   } else {
     SummarizedExperiment::rowData(new) <- origin$genes
   }
+  for (name in names(truth)) SummarizedExperiment::rowData(new)[[name]] <- truth[[name]]
   S4Vectors::metadata(new) <- c(origin$metadata, list(particleflow = provenance))
   new
 }
