@@ -9,7 +9,7 @@
 #'   q_j = (1 - w) \Bigl\{ p_{j0} f_j + \sum_c p_{jc} \phi_{jc} \Bigr\} + w \phi_j.}{q(z) =
 #'   prod_j q_j(z_j | z_1, .., z_(j-1)), q_j = (1 - w) (p_j0 f_j + sum_c p_jc phi_jc) + w phi_j.}
 #' The wide law \eqn{\phi_j} is the normal law with the mean and the standard deviation of the coordinate. If `edges`
-#' are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is 0.005. A
+#' are given, it is the standard normal law, because the coordinates are then normal scores. Its share w is 0.0005. A
 #' *heavy cell* c is a cell with at least 5 % of the probability under \eqn{\phi_j}. Within it the law is
 #' \eqn{\phi_{jc}}{phi_jc}, which is \eqn{\phi_j} restricted to the cell. The shares \eqn{p_{jc}}{p_jc} of the heavy
 #' cells and \eqn{p_{j0}}{p_j0} of the rest, and the density \eqn{f_j} of the rest, are those given

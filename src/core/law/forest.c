@@ -7,6 +7,8 @@
 
 /* Work of one tree at one point, in the unit of threads_worth(). */
 #define TREE_WORK 200.0
+/* Work of the kernels of one leaf, of one width. */
+#define KERNEL_WORK 400.0
 
 typedef struct {
   size_t kept;
@@ -209,7 +211,7 @@ void forest_density(const value_forest *of, const leaf_query *query, size_t from
   tail_table tails;
   fill_tails(&tails);
   density_plan plan = {.of = of, .query = query, .tails = &tails, .from = from, .count = count, .out = out};
-  const double work = (double)count * (double)of->trees.trees * TREE_WORK;
+  const double work = (double)count * (double)of->trees.trees * (TREE_WORK + KERNEL_WORK * (double)query->widths);
   parallel_ranges(count, threads_worth(work, threads), run_densities, &plan);
 }
 
