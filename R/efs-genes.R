@@ -29,9 +29,11 @@ other_deviations <- function(z, rows, class) {
   found * sqrt(nrow(found) / (nrow(found) - length(others)))
 }
 
-# Whether the user asks for no law and for no setting of a flow. Only then a wide table has all components.
-leaves_law_open <- function(control) {
-  all(vapply(control[c("law", "s", "epsilon", "time", "n_steps")], is.null, NA))
+# Whether the user asks for no law, no setting of a flow, and nothing that only a search needs. Only then a wide table
+# has all components.
+leaves_law_open <- function(control, blocks) {
+  is.null(blocks) && isTRUE(control$scale) &&
+    all(vapply(control[c("law", "s", "epsilon", "time", "n_steps")], is.null, NA))
 }
 
 prior_grid <- c(0, 1, 2, 5, 10, 20, 50, 100)

@@ -88,10 +88,10 @@
 #'   `group`).
 #' @param latent A [latent_map], or `"none"`. `NULL`: normal scores if a column needs them (see the section on tables).
 #'   Otherwise `NULL` standardises the columns of a table with at most 20 columns. A table of numbers with more than 50
-#'   columns, and at least as many columns as rows, gets [latent_genes()], unless `law`, `s`, `epsilon`, `time` or
-#'   `n_steps` is given. For other tables of numbers with more than 20 columns it takes the principal components of the
-#'   standardised columns, see [latent_pca()]. Their number is at most so large that each class of at least `min_rows`
-#'   rows can have a flow.
+#'   columns, and at least as many columns as rows, gets [latent_genes()], unless `law`, `s`, `epsilon`, `time`,
+#'   `n_steps`, `blocks` or another `scale` than `TRUE` is given. For other tables of numbers with more than 20 columns
+#'   it takes the principal components of the standardised columns, see [latent_pca()]. Their number is at most so large
+#'   that each class of at least `min_rows` rows can have a flow.
 #' @param s Exponent of the repulsion, a number above -2 and below the latent dimension; 0 is the logarithm. `NULL`:
 #'   chosen.
 #' @param epsilon Softening, a number of at least 0, in squared units of the scaled latent rows. Its square root is the
@@ -189,7 +189,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     control$always <- TRUE
     return(fit_scores(table, x, blocks, control, call, "efs", began, threads, progress))
   }
-  wide <- is.null(latent) && is_wide(table) && leaves_law_open(control)
+  wide <- is.null(latent) && is_wide(table) && leaves_law_open(control, blocks)
   latent <- if (wide) latent_genes() else choose_latent(latent, table, control$min_rows)
   threads <- threads_within(threads)
   fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)

@@ -90,6 +90,8 @@ test_that("a table that is not wide, or whose law or flow is asked for, keeps it
   x <- low_rank(60, 100, 6)
   expect_identical(efs(x, calibrate = FALSE, s = 0)$latent$name, "pca")
   expect_identical(efs(x[, 1:40], calibrate = FALSE)$latent$name, "pca")
+  expect_identical(efs(x, blocks = rep(1:30, 2), calibrate = FALSE)$latent$name, "pca")
+  expect_identical(efs(x, scale = "whiten", calibrate = FALSE)$latent$name, "pca")
   expect_identical(efs(x, law = "local", calibrate = FALSE)$latent$name, "pca")
   expect_identical(efs(x[, 1:10], latent = latent_genes())$latent$name, "genes")
 })
