@@ -19,10 +19,12 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   for (k in c(columns$number, vapply(starts, `[[`, 0, "at"))) {
     scores$points[, k] <- scores$low[, k] <- scores$high[, k] <- 0
   }
+  shares <- first_shares(scores)
+  for (cells in shares) scores <- to_shares(scores, cells$at, cells)
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
-  list(first = fit(scores, own, first), starts = starts, columns = columns, scales = scales, model = shifted$model,
-       limits = score_limits(read, columns, length(later)),
+  list(first = fit(scores, own, first), shares = shares, starts = starts, columns = columns, scales = scales,
+       model = shifted$model, limits = score_limits(read, columns, length(later)),
        step = fit(shifted$scores, step_owners(own, columns), later))
 }
 

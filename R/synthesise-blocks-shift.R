@@ -27,8 +27,10 @@ fit_shift <- function(constant, varying, known, block, number, aims, following) 
   step <- fit_ridge(features, aims, told)
   model$step <- step$model
   model$scale <- sqrt(colMeans(step$residual^2, na.rm = TRUE))
+  model$scale[is.nan(model$scale)] <- 1
   fitted <- shift <- predict_ridge(model$step, features)
-  shift[told] <- (aims - step$residual)[told]
+  used <- !is.na(step$residual)
+  shift[used] <- (aims - step$residual)[used]
   list(model = model, shift = shift, fitted = fitted, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
 }
 
@@ -109,7 +111,7 @@ intraclass <- function(x, block, most = 0.99, least = 0) {
 }
 
 # Ridge regressions of the columns of y on x, whose penalty makes the squared errors of left-out rows least. known:
-# which of y are known. Returns model; left_out [n, q], the errors of each row by the regression without it; and
+# which of y are known; a column with few known rows gets the model 0. Returns model; left_out [n, q], the errors of each row by the regression without it; and
 # residual [n, q], which have the variance of the errors. Both are NA if y is not known.
 fit_ridge <- function(x, y, known) {
   centre <- colMeans(x)
@@ -120,6 +122,7 @@ fit_ridge <- function(x, y, known) {
   left_out <- residual <- matrix(NA_real_, nrow(y), ncol(y))
   for (pattern in split(seq_len(ncol(y)), apply(known, 2, function(one) paste(which(!one), collapse = " ")))) {
     rows <- which(known[, pattern[1]])
+    if (length(rows) < least_rows_of_fit) next
     found <- ridge_columns(x[rows, , drop = FALSE], y[rows, pattern, drop = FALSE])
     coefficients[, pattern] <- found$coefficients
     left_out[rows, pattern] <- found$left_out
@@ -128,6 +131,8 @@ fit_ridge <- function(x, y, known) {
   list(model = list(centre = centre, spread = spread, coefficients = coefficients), left_out = left_out,
        residual = residual)
 }
+
+least_rows_of_fit <- 5L
 
 ridge_penalties <- c(0.5, 2, 8, 32, 128, 512, 2048, 8192)
 

@@ -12,6 +12,11 @@ step_scores <- function(read, columns, scales, rows) {
     y <- scale_values(scale, take(read$rows[[scale$column]], rows), table$template)
     for (part in scores_of) scores[[part]][, at] <- y[[part]]
   }
+  for (cells in read$shares) {
+    at <- new_columns(columns)[match(cells$at, columns$now)]
+    earlier <- cell_middles(table$low[rows - 1L, cells$at], table$high[rows - 1L, cells$at])
+    scores <- to_shares(scores, at, cells, share_levels(cells, earlier))
+  }
   scores
 }
 

@@ -6,6 +6,7 @@
 #   rows      these rows, a data frame
 #   gaps      the same for the differences of the columns `order$gap` from one row to the next; NULL: there are none
 #   block, number [n]  the block of each sorted row, and its number there
+#   shares    the cells of the columns `order$box` given the row before, see next_shares()
 #   order     columns that rise or fall within every block: gap and box are numbers of columns, sign [p] is 1 or -1,
 #             strict [p] whether no two successive values are equal
 #   constant [sum(dims)]  whether a coordinate is the same in all rows of each block
@@ -31,7 +32,8 @@ read_blocks <- function(x, blocks, columns, id, constraints, combine) {
   order <- ordered_columns(sorted, table$template, block)
   if (is.null(label$label$name)) label$label$name <- free_name("block", names(x))
   list(table = table, rows = sorted, gaps = read_gaps(sorted, table$template, block, order), block = block,
-       number = number, order = order, constant = constant_coordinates(table, block), label = label$label,
+       number = number, order = order, shares = next_shares(table, number, order),
+       constant = constant_coordinates(table, block), label = label$label,
        form = form_of(x))
 }
 
@@ -65,8 +67,8 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
   threads <- threads_within(threads)
   laws <- fit_block_laws(read, control, call, began, threads, progress)
   seal(structure(list(
-    call = call, laws = laws, table = read$table$template, gaps = read$gaps$template, order = read$order,
-    label = read$label, form = read$form, sizes = read$sizes, control = control[c("density_floor")],
+    call = call, laws = laws, table = read$table$template, gaps = read$gaps$template, shares = read$shares,
+    order = read$order, label = read$label, form = read$form, sizes = read$sizes, control = control[c("density_floor")],
     elapsed = proc.time()[[3]] - began, maker = "synthesise",
     version = as.character(utils::packageVersion("particleflow"))
   ), class = c("block_synthesis", "particle_flow")))
