@@ -30,7 +30,7 @@ first_of_blocks <- function(fit, n, key, threads, progress) {
     points[, law$at] <- draw_rows(flow, n, key, law$fit$control$backward, law$fit$control$density_floor, FALSE, threads,
                                   progress)$points
   }
-  for (cells in fit$laws$shares) points[, cells$at] <- from_shares(points[, cells$at], cells)
+  for (cells in fit$laws$shares) points[, cells$at] <- uncut_shares(points[, cells$at], cells)
   values <- if (length(fit$laws$starts)) decode_columns(points, fit$table)
   for (one in fit$laws$starts) {
     numbers <- ordered_numbers(values, fit$table, one$upper) - one$value
@@ -46,6 +46,7 @@ row_state <- function(fit, points, number) {
   columns <- fit$laws$columns
   template <- fit$table
   points[, columns$number] <- number_score(template, number)
+  points <- tell_numbered(points, fit$numbered, number)
   values <- decode_columns(points, template)
   read <- encode_mixed(new_frame(values, template$names, nrow(points)), template, "x")
   low <- unname(read$low)
@@ -80,7 +81,7 @@ next_rows <- function(fit, state, kept, number, history, key, threads) {
   points <- state$points
   points[, columns$now] <- drawn[, seq_along(columns$now)]
   for (cells in fit$shares) {
-    points[, cells$at] <- from_shares(points[, cells$at], cells, share_levels(cells, state$points[, cells$at]))
+    points[, cells$at] <- uncut_shares(points[, cells$at], cells, earlier_levels(cells, state$points[, cells$at]))
   }
   numbers <- next_numbers(fit, state$values, drawn)
   for (i in seq_along(fit$order$gap)) {

@@ -19,8 +19,8 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   for (k in c(columns$number, vapply(starts, `[[`, 0, "at"))) {
     scores$points[, k] <- scores$low[, k] <- scores$high[, k] <- 0
   }
-  shares <- first_shares(scores)
-  for (cells in shares) scores <- to_shares(scores, cells$at, cells)
+  shares <- own_shares(scores)
+  for (cells in shares) scores <- cut_by_shares(scores, cells$at, cells)
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
   list(first = fit(scores, own, first), shares = shares, starts = starts, columns = columns, scales = scales,
@@ -73,10 +73,6 @@ are_linear <- function(template) {
     column_code(column)$name == "nominal" && length(column$state$order) > 2
   }, NA)[template$of]
   !rep(several, template$dims) | tells_missing(template)
-}
-
-pick_scores <- function(table, rows) {
-  stats::setNames(lapply(scores_of, function(part) unname(table[[part]])[rows, , drop = FALSE]), scores_of)
 }
 
 # [columns]: for each column the one that says whether it is missing.

@@ -3,12 +3,12 @@
 # The cells of a coordinate are a list of
 #   at      its number
 #   middle  [L] the middles of its cells in the table, in rising order
-#   upper   [A, L] the upper ends of the cells by shares; row a holds those of the rows that follow level a, and first
-#           rows have one row only. NA: no row of the table follows this level.
+#   upper   [A, L] the upper ends of the cells by shares; row a holds those of the rows that follow level a, or there is
+#           one row for all. NA: no row of the table follows this level.
 
-# Coordinates of first rows that have at least two and at most few_ordered_values cells, which do not overlap. The cells
-# of the table are those of all rows, but a law of scores expects cells by the shares of the rows that it describes.
-first_shares <- function(scores) {
+# Coordinates that have at least two and at most few_ordered_values cells, which do not overlap. The cells of the table
+# are those of all rows, but a law of scores expects cells by the shares of the rows that it describes.
+own_shares <- function(scores) {
   found <- lapply(seq_len(ncol(scores$low)), function(k) {
     low <- scores$low[, k]
     high <- scores$high[, k]
@@ -24,18 +24,26 @@ first_shares <- function(scores) {
   Filter(Negate(is.null), found)
 }
 
-# Columns of few values that rise or fall within blocks: P(next level | level) by the rows of the table.
-next_shares <- function(table, number, order) {
+# The cells of the coordinates of further rows: by P(next level | level) for columns of few values that rise or fall
+# within blocks, by their shares among these rows for others. Rows whose number tells of missing values do not count.
+next_shares <- function(table, number, order, numbered, constant) {
   later <- which(number > 1)
-  lapply(order$box, function(j) {
-    k <- cumsum(table$template$dims)[j]
-    all <- cell_middles(table$low[, k], table$high[, k])
-    middle <- sort(unique(all))
-    level <- match(all, middle)
-    n <- length(middle)
-    counts <- matrix(tabulate(level[later - 1L] + n * (level[later] - 1L), n * n), n)
-    list(at = k, middle = middle, upper = share_ends(counts))
-  })
+  scores <- pick_scores(table, later)
+  for (one in numbered) scores <- untell_numbered(scores, one$at, one$middle, number[later])
+  last <- cumsum(table$template$dims)
+  rising <- last[order$box]
+  others <- setdiff(which(!constant), c(rising, last[c(order$gap, length(table$template$names) - 1L)]))
+  others <- Filter(function(cells) cells$at %in% others, own_shares(scores))
+  c(lapply(rising, rising_shares, table, later), others)
+}
+
+rising_shares <- function(k, table, later) {
+  all <- cell_middles(table$low[, k], table$high[, k])
+  middle <- sort(unique(all))
+  level <- match(all, middle)
+  n <- length(middle)
+  counts <- matrix(tabulate(level[later - 1L] + n * (level[later] - 1L), n * n), n)
+  list(at = k, middle = middle, upper = share_ends(counts))
 }
 
 # counts [A, L]
@@ -46,6 +54,9 @@ share_ends <- function(counts) {
   pmin(pmax(stats::qnorm(share), -largest_score), largest_score)
 }
 
+# The number of the row of `upper` for each score z of the row before.
+earlier_levels <- function(cells, z) if (nrow(cells$upper) > 1) share_levels(cells, z) else rep(1L, length(z))
+
 # The number of the level of each score in the table.
 share_levels <- function(cells, z) {
   findInterval(z, (cells$middle[-1] + cells$middle[-length(cells$middle)]) / 2) + 1L
@@ -53,7 +64,7 @@ share_levels <- function(cells, z) {
 
 # Column `at` of scores moved from the cells of the table to those by shares. from [n]: the rows of `upper`. A cell that
 # is the whole line says nothing, so its score counts as missing.
-to_shares <- function(scores, at, cells, from = rep(1L, nrow(scores$low))) {
+cut_by_shares <- function(scores, at, cells, from = rep(1L, nrow(scores$low))) {
   known <- which(!is_whole_line(scores$low[, at], scores$high[, at]))
   old <- lapply(scores[c("low", "high")], function(x) stats::pnorm(x[known, at]))
   within <- (stats::pnorm(scores$points[known, at]) - old$low) / (old$high - old$low)
@@ -70,7 +81,7 @@ to_shares <- function(scores, at, cells, from = rep(1L, nrow(scores$low))) {
 }
 
 # The middles in the table of the cells of draws z [n]. NA: no row of the table follows the level `from`.
-from_shares <- function(z, cells, from = rep(1L, length(z))) {
+uncut_shares <- function(z, cells, from = rep(1L, length(z))) {
   ends <- cells$upper[from, -length(cells$middle), drop = FALSE]
   cells$middle[1L + rowSums(z >= ends)]
 }

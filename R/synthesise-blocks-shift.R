@@ -111,8 +111,9 @@ intraclass <- function(x, block, most = 0.99, least = 0) {
 }
 
 # Ridge regressions of the columns of y on x, whose penalty makes the squared errors of left-out rows least. known:
-# which of y are known; a column with few known rows gets the model 0. Returns model; left_out [n, q], the errors of each row by the regression without it; and
-# residual [n, q], which have the variance of the errors. Both are NA if y is not known.
+# which of y are known; a column with few known rows gets the model 0. Returns model; left_out [n, q], the errors of
+# each row by the regression without it; and residual [n, q], which have the variance of the errors. Both are NA if y is
+# not known.
 fit_ridge <- function(x, y, known) {
   centre <- colMeans(x)
   spread <- sqrt(colMeans(sweep(x, 2, centre)^2))

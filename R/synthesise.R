@@ -148,6 +148,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
     return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
                              progress))
   }
+  check_no_name(blocks, x)
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
