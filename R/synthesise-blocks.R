@@ -48,8 +48,8 @@ check_one_name <- function(blocks, x) {
 # Stops: without `whole_blocks` the values of the column are wanted.
 check_no_name <- function(blocks, x) {
   if (!is_column_name(blocks, x) || !blocks %in% names(x)) return()
-  fail("`blocks` is \"%s\", but a column is named only for whole blocks; set `whole_blocks = TRUE` to draw these, or %s.",
-       blocks, sprintf("give its values, as in `blocks = x$%s`", blocks))
+  fail("`blocks` is \"%s\", but a column is named only for whole blocks; %s, or give `blocks = x$%s`.",
+       blocks, "set `whole_blocks = TRUE` to draw these", blocks)
 }
 
 check_block_sizes <- function(sizes) {
