@@ -4,6 +4,7 @@
 choose_scales <- function(read, columns, later) {
   able <- scalable_columns(read, columns)
   if (!length(able)) return(list())
+  columns$shifted <- match(able, columns$now) # the others would only cost time
   tried <- lapply(names(block_shapes), function(shape) {
     scales <- Filter(Negate(is.null), lapply(able, new_scale, read, shape))
     list(scales = scales, value = scale_likelihood(read, columns, scales, later))
