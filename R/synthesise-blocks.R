@@ -127,8 +127,8 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #'
 #' Before the second law is fitted, a linear model takes out what the earlier rows tell. Let \eqn{y_{jt}}{y_jt} be
 #' column j in row t, on a scale that is chosen by the likelihood of left-out rows: normal scores, values or logarithms.
-#' With \eqn{e_{jt} = y_{jt} - \mu_{jt}}{e_jt = y_jt - mu_jt}, where the mean \eqn{\mu_{jt}}{mu_jt} depends on t and the
-#' constant columns,
+#' With \eqn{e_{jt} = y_{jt} - \mu_{jt}}{e_jt = y_jt - mu_jt}, where the mean \eqn{\mu_{jt}}{mu_jt} depends on t, the
+#' constant columns and their products with t,
 #' \deqn{y_{jt} = a_j(t, \mathrm{constant\ columns}) + \sum_k b_{jk}\, e_{k,t-1} + \sum_k c_{jk}\,
 #'   \frac{r_k}{1 + (t - 2) r_k} \sum_{u < t} e_{ku} + s_j z_{jt}.}{y_jt = a_j(t, constant columns) +
 #'   sum_k b_jk e_k,t-1 + sum_k c_jk r_k / (1 + (t - 2) r_k) sum_(u < t) e_ku + s_j z_jt.}
