@@ -12,12 +12,13 @@ cell_middles <- function(low, high) {
 is_whole_line <- function(low, high) low <= -largest_score & high >= largest_score
 
 # The linear model of the scores of a row given the earlier rows of its block, in two stages. First, each varying score
-# has a mean, which depends on the constant scores, the number of the row, and their products. Second, the scores of the next row
-# depend on the deviations from it in the row before, and on their predicted block effects: with k earlier rows and the
-# correlation r within blocks, k r / (1 + (k - 1) r) times their mean. constant, varying [n, .]: middles. known [n, .]:
-# which of the varying are known. next: rows with an earlier one. aims [next, q]: scores of these rows, NA if missing.
+# has a mean, which depends on the constant scores, the number of the row, and their products. Second, the scores of the
+# next row depend on the deviations from it in the row before, and on their predicted block effects: with k earlier rows
+# and the correlation r within blocks, k r / (1 + (k - 1) r) times their mean. constant, varying [n, .]: middles. known
+# [n, .]: which of the varying are known. next: rows with an earlier one. aims [next, q]: scores of these rows, NA if
+# missing.
 fit_shift <- function(constant, varying, known, block, number, aims, following) {
-  model <- list(dummies = which(tabulate(number) >= least_rows_of_number))
+  model <- list(dummies = which(tabulate(number) >= least_rows_of_number), centre = mean(number))
   start <- shift_design(model, constant, number)
   model$mean <- fit_ridge(start, varying, known)$model
   deviations <- known * (varying - predict_ridge(model$mean, start))
@@ -64,7 +65,7 @@ narrow_cell <- 0.02
 least_rows_of_number <- 10L
 
 shift_design <- function(model, constant, number) {
-  cbind(constant, constant * number, log(number), number, outer(number, model$dummies, `==`) * 1)
+  cbind(constant, constant * (number - model$centre), log(number), number, outer(number, model$dummies, `==`) * 1)
 }
 
 # Sums of the deviations of the rows before each row, and how many of them are known.
