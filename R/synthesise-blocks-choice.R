@@ -15,7 +15,8 @@ choose_scales <- function(read, columns, later) {
       if (at %in% vapply(one$scales, `[[`, 0, "at")) one$value[[as.character(at)]] else -Inf
     }, 0)
     best <- which.max(value)
-    if (value[best] > start[[as.character(at)]]) Find(function(one) one$at == at, tried[[best]]$scales)
+    # NaN where hardly any further row has a value
+    if (isTRUE(value[best] > start[[as.character(at)]])) Find(function(one) one$at == at, tried[[best]]$scales)
   }))
 }
 

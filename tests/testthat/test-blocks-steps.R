@@ -149,3 +149,18 @@ test_that("a constant column changes the slope over the rows as in the table", {
   expect_lt(abs(slope(new) - slope(old)), 0.06)
   expect_gt(slope(old), 0.2)
 })
+
+test_that("values that only first rows have stay there", {
+  set.seed(26)
+  sizes <- sample(2:6, 60, TRUE)
+  number <- sequence(sizes)
+  old <- data.frame(id = rep(1:60, sizes), y = rnorm(sum(sizes)))
+  old$start <- ifelse(number == 1, old$y + rnorm(sum(sizes), sd = 0.5), NA)
+  old$kind <- factor(ifelse(number == 1, sample(letters[1:4], sum(sizes), TRUE), NA))
+  new <- simulate(synthesise(old, blocks = "id", whole_blocks = TRUE, law = "student", quiet = TRUE), 400, seed = 1)
+  first <- !duplicated(new$id)
+  for (name in c("start", "kind")) expect_identical(is.na(new[[name]]), !first)
+  # a standard error of the correlation of 60 rows is (1 - 0.9^2) / sqrt(60)
+  was <- cor(old$y, old$start, use = "complete.obs")
+  expect_lt(abs(cor(new$y[first], new$start[first]) - was), 3 * (1 - was^2) / sqrt(60))
+})
