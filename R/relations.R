@@ -265,6 +265,7 @@ ordered_sums <- function(free, columns, kinds, fixed, kept) {
   rows <- which(stats::complete.cases(x))
   if (length(rows) < 20 + 3 * length(at)) return(list())
   spread <- apply(x[rows, , drop = FALSE], 2, stats::sd)
+  spread[spread == 0] <- 1 # a column that varies in other rows only
   centre <- colMeans(x[rows, , drop = FALSE])
   fit <- qr(sweep(sweep(x[rows, , drop = FALSE], 2, centre), 2, spread, "/"), tol = 1e-9)
   if (fit$rank == length(at)) return(list())

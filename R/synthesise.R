@@ -182,6 +182,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
     fail("`counts`, `assay.type` and `batch` belong to expression tables: %s.",
          "numbers in more than 50 columns, and no more rows than columns")
   }
+  check_no_name(blocks, x)
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))
