@@ -341,7 +341,8 @@ c2st_sentence <- function(x) {
     paste0("The AUC is below chance: ", closer_words, ". novelty() tells copies from new rows.")
   } else {
     paste0("The classifier cannot tell the tables apart; what difference there is, this many rows do not show it.",
-           if (x$auc < 0.5) " An AUC below 0.5 whose interval holds 0.5 is an accident of sampling, not a better result.")
+           if (x$auc < 0.5) paste(" An AUC below 0.5 whose interval holds 0.5 is an accident of sampling,",
+                                  "not a better result."))
   }
 }
 

@@ -1,9 +1,10 @@
 # Tables with columns of every kind and missing values, read as normal scores.
 
 # points [n, sum(dims)]: the scores, NA where a value is missing. low, high: their cells. margin [n]: what is added to
-# the log-density. group, grouped, template: as in read_table(). columns: a named list of kinds that replace those that
-# were found. id: names of columns that get new identifiers. design: NULL, or for whole blocks list(block, added): the
-# block of each row, and the names of the columns of the number of the row and of the size of the block.
+# the log-density. group, grouped, template: as in read_table(); the template also has `open`, the share of the rows in
+# which each score has a cell. columns: a named list of kinds that replace those that were found. id: names of columns
+# that get new identifiers. design: NULL, or for whole blocks list(block, added): the block of each row, and the names
+# of the columns of the number of the row and of the size of the block.
 read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL, combine = NULL, design = NULL) {
   x <- plain_table(x, "x", mixed = TRUE)
   check_extent(x, "x", 2L)
@@ -68,6 +69,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   range <- apply(scores$points, 2, function(z) range(z, na.rm = TRUE))
   template <- new_template(x, names, found, coordinate_counts(found), range)
   template$scores <- TRUE
+  template$open <- colMeans(scores$high > scores$low)
   template$relations <- relations
   template$hidden <- all$hidden
   template[c("constant", "first")] <- within[c("constant", "first")]
@@ -198,8 +200,8 @@ read_with_others <- function(columns, found, kinds, determined, read) {
   found
 }
 
-# [n, k]: the normal scores of the k numbers that the levels of column j determine, 0 where they are missing. NULL: there
-# are none.
+# [n, k]: the normal scores of the k numbers that the levels of column j determine, 0 where they are missing. NULL:
+# there are none.
 determined_scores <- function(j, relations, columns, kinds) {
   at <- unlist(lapply(relations, function(one) {
     if (one$type == "level" && identical(as.integer(one$from), as.integer(j)) && is_measured(kinds[[one$at]])) one$at
