@@ -16,7 +16,8 @@
 #'
 #' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()], which reads the table in the same way: columns
 #'   can be of every kind. The table is one class of at least 20 rows, in at most 128 latent dimensions. With
-#'   `progress = NULL` a script prints one message after 5 seconds that foretells the time, if more than a minute is left.
+#'   `progress = NULL` a script prints one message after 5 seconds that foretells the time, if more than a minute is
+#'   left.
 #' @param s Exponents to try, numbers above -2 and below the latent dimension. `NULL`: those of [efs()].
 #' @param softening Softenings to try, numbers above 0, in units of \eqn{n^{-2/d}} (with \eqn{d} = 2 in one dimension).
 #' @param time Total times to try, numbers of at least 0. 0, which is the option without a flow, is always among them.
