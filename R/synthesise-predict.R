@@ -27,8 +27,9 @@
 #'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
 #'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
 #'   uncertainty of the fit. If a computed number is known, such as a total, and one of the numbers that determine it is
-#'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing, or
-#'   if the computed value is a level or changes at cuts, they are drawn without a look at the computed value. Filled
+#'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing,
+#'   they are drawn without a look at the computed value. If a level or a value that changes at cuts is known, and a
+#'   column that determines it is missing, the missing value is drawn among those that allow the known one. Filled
 #'   columns keep the order of `constraints`: of two columns, a missing one has a gap to the known one that is drawn
 #'   from the law of the gap. In factors and words, the draws are levels of the table. `mitools::imputationList()` takes
 #'   the list; `as.data.frame()` of it returns the tables below one another with the columns `.imp` (0 for `newdata`)
@@ -114,9 +115,10 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
       rows <- which(label[lacking] == class)
       if (!length(rows)) next
       of <- lacking[rows]
-      found <- flow_within(flows[[class]], read$low[of, , drop = FALSE], read$high[of, , drop = FALSE], fit$correlation,
-                           other_key(key, 0L, match(class, names(flows))), threads)
-      points[rows, ] <- found$points
+      boxes <- implied_boxes(read$low[of, , drop = FALSE], read$high[of, , drop = FALSE], lapply(given, take, rows),
+                             template)
+      points[rows, ] <- draw_implied(flows[[class]], boxes, fit$correlation,
+                                     other_key(key, 0L, match(class, names(flows))), threads)
     }
     columns <- solve_ordered(decode_columns(points, template, fill = TRUE), given, template)
     columns <- solve_sources(columns, given, template)
