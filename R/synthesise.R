@@ -51,7 +51,8 @@
 #'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
-#' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
+#' give: a level that implies a value, the levels of two columns that imply one together and all of whose combinations
+#' occur, a value that changes at cuts of a number, a number that is a function of another
 #' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
 #' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
 #' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
