@@ -7,7 +7,7 @@ fit_count_rates <- function(x, size, group) {
   row <- as.integer(group)
   total <- as.vector(rowsum(size, row, reorder = TRUE))
   model <- list(rate = unname(rowsum(x, row, reorder = TRUE)) / total)
-  model$dispersion <- moment_dispersion(model, x, size, row, NULL, nrow(x) / max(nrow(x) - nlevels(group), 1))
+  model$dispersion <- count_dispersion(model, x, size, row, NULL, nrow(x) / max(nrow(x) - nlevels(group), 1))
   model
 }
 
@@ -24,13 +24,13 @@ fit_count_batches <- function(x, size, group, batch) {
   factors <- poisson_factors(by_class, by_batch, sizes)
   spare <- nrow(x) / (nrow(x) - nlevels(group) - nlevels(batch) + 1)
   model <- with_factors(factors, by_class, sizes)
-  dispersion <- moment_dispersion(model, x, size, row, batch, spare)
+  dispersion <- count_dispersion(model, x, size, row, batch, spare)
   plain <- by_class / rowSums(sizes)
   expected <- crossprod(sizes, plain)
   variance <- expected + rep(dispersion, each = nrow(expected)) * crossprod(cells(size^2), plain^2)
   ratio <- colSums(ifelse(variance > 0, (by_batch - expected)^2 / variance, 0)) / (nlevels(batch) - 1)
   model <- with_factors(factors^rep(pmax(0, 1 - 1 / ratio), each = nrow(factors)), by_class, sizes)
-  model$dispersion <- moment_dispersion(model, x, size, row, batch, spare)
+  model$dispersion <- count_dispersion(model, x, size, row, batch, spare)
   model
 }
 
@@ -62,17 +62,40 @@ count_means <- function(model, size, row, batch, at) {
   mu * model$batches[from, at, drop = FALSE] / model$norm[cbind(row, from)]
 }
 
-# [p]: phi of the variance mu + phi mu^2, by moments within classes and batches. 0, the Poisson law, where the variance
-# is smaller. spare: the rows over the degrees of freedom.
-moment_dispersion <- function(model, x, size, row, batch, spare) {
+# [p]: phi of the variance mu + phi mu^2, within classes and batches. spare: the rows over the degrees of freedom.
+count_dispersion <- function(model, x, size, row, batch, spare) {
   found <- numeric(ncol(x))
   for (at in column_blocks(ncol(x), nrow(x))) {
+    part <- x[, at, drop = FALSE]
     mu <- count_means(model, size, row, batch, at)
-    found[at] <- (spare * colSums((x[, at, drop = FALSE] - mu)^2) - colSums(mu)) / colSums(mu^2)
+    phi <- (spare * colSums((part - mu)^2) - colSums(mu)) / colSums(mu^2) # by moments
+    phi[!is.finite(phi)] <- 0
+    phi <- pmin(pmax(phi, least_dispersion), most_dispersion)
+    zeros <- colMeans(part == 0)
+    some <- which(zeros >= least_zeros & zeros < 1 & colSums(part > 0) > 1)
+    phi[some] <- zero_dispersion(mu[, some, drop = FALSE], zeros[some])
+    found[at] <- phi
   }
-  found[!is.finite(found)] <- 0
-  pmin(pmax(found, least_dispersion), most_dispersion)
+  found
 }
+
+# phi for which the law expects the share of zeros that there is: the mean over the rows of (1 + phi mu)^(-1/phi), by
+# bisection. Where a good part of the counts is 0, a moment says little about phi, because few large counts make it.
+zero_dispersion <- function(mu, zeros) {
+  low <- rep(log(least_dispersion), length(zeros))
+  high <- rep(log(most_dispersion), length(zeros))
+  for (step in seq_len(dispersion_steps)) {
+    middle <- (low + high) / 2
+    phi <- rep(exp(middle), each = nrow(mu))
+    more <- colMeans(exp(-log1p(mu * phi) / phi)) < zeros
+    low[more] <- middle[more]
+    high[!more] <- middle[!more]
+  }
+  exp((low + high) / 2)
+}
+
+least_zeros <- 0.05
+dispersion_steps <- 20L
 
 # With the first, the negative binomial law is the Poisson law to all digits that matter. The second allows one count
 # in a thousand rows.

@@ -83,6 +83,17 @@ count_values <- function(model, scores, size, row, batch, effect) {
   counts
 }
 
+# The library sizes of the negative binomial laws under which the counts at these scores have the sums `size`. The scores
+# of a row of the table belong to counts with the sum of this row, but drawn scores know the sum only in the mean.
+nominal_sizes <- function(model, scores, size, row, batch, rounds = 4L) {
+  nominal <- size
+  for (round in seq_len(rounds)) {
+    sums <- rowSums(count_values(model, scores, nominal, row, batch, NULL))
+    nominal <- nominal * pmin(pmax(size / pmax(sums, 1), 0.1), 10)
+  }
+  nominal
+}
+
 #' @export
 latent_encode.latent_counts <- function(map, x, group = NULL, batch = NULL, ...) {
   check_counts(x)
@@ -101,7 +112,8 @@ latent_decode.latent_counts <- function(map, z, group = NULL, batch = NULL, effe
   size <- if (is.null(library_size)) round(exp(scores[, last])) else rep_len(library_size, nrow(z))
   scores <- scores[, -last, drop = FALSE]
   row <- class_row(map, group, nrow(z))
-  counts <- count_values(map, scores, size, row, batch, effect)
+  nominal <- nominal_sizes(map, scores, size, row, batch)
+  counts <- count_values(map, scores, nominal, row, batch, effect)
   if (!is.null(map$columns)) colnames(counts) <- map$columns
   counts
 }

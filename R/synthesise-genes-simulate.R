@@ -5,8 +5,18 @@
 #' Draws new samples from a fit that [synthesise()] made of an expression table.
 #'
 #' Counts are drawn given the library size of the new sample, which is part of its law. `library_size` replaces it. The
-#' scores of the new samples stay the same, so that one seed gives the same new samples at several depths. The library
-#' size is the expected sum of the counts of a sample. The sum of the counts that are drawn differs from it at random.
+#' scores of the new samples stay the same, so that one seed gives the same new samples at several depths. The sum of
+#' the counts of a new sample is its library size, up to a few counts.
+#'
+#' @section Balanced sets:
+#' New samples of a class are drawn in balanced sets unless there is a `design` or an `effect`: as many new samples as
+#' there are samples of the class in the fit have the mean and the covariance of these, in normal scores, exactly. Fewer
+#' are like a draw from such a set without replacement. So the set looks like the samples of the fit, and tests between
+#' classes give about what they give on the samples of the fit. But its samples are not independent: what is computed
+#' from the set lacks the error of sampling. `balanced = FALSE` draws each sample on its own. A set of those differs
+#' from the samples of the fit as a new study would, and half as much again by the error of the fit. Studies of power
+#' need them. See [law_ensemble()] for the equation. New samples of either kind are no more evidence than the samples of
+#' the fit are.
 #'
 #' @section Batches:
 #' With `batch`, [synthesise()] takes the effects of batches out before it fits, and `simulate()` puts them into new
@@ -24,8 +34,10 @@
 #' @param object A fit from [synthesise()] of class `"gene_synthesis"`.
 #' @param nsim,seed,threads,progress As in [simulate()][simulate.efs]. With groups `nsim` is the total, or a vector of
 #'   numbers of samples that is named by classes.
-#' @param library_size The expected sum of the counts of each new sample: one number above 0, or one number per new
-#'   sample. `NULL`: drawn. It is an error if the table was not read as counts.
+#' @param library_size The sum of the counts of each new sample: one number above 0, or one number per new sample.
+#'   `NULL`: drawn. It is an error if the table was not read as counts.
+#' @param balanced `TRUE`: new samples come in balanced sets; `FALSE`: they are independent. `NULL`: balanced unless
+#'   `design` or `effect` is given. It is an error to ask for balanced sets of a law other than [law_ensemble()].
 #' @param design A data frame with one row per cell of a design, in place of `nsim`: the columns `group` (a class of the
 #'   fit), `batch` (a batch of the fit) and `n` (the number of new samples; 1 if there is no such column). Classes and
 #'   batches can be crossed freely. Without a column `batch`, batches are drawn as among the samples of the class. If
@@ -70,9 +82,11 @@
 #' new[, 7]
 #' @export
 simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size = NULL, design = NULL,
-                                    batch_effect = "estimated", effect = NULL, threads = NULL, progress = NULL, ...) {
+                                    batch_effect = "estimated", effect = NULL, balanced = NULL, threads = NULL,
+                                    progress = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
+  balanced <- choose_balance(balanced, object, is.null(design) && is.null(effect))
   if (!is.null(design) && !missing(nsim)) fail("`nsim` and `design` both say how many new samples there are; give one.")
   plan <- if (!is.null(design)) read_design(design, object)
   counts <- if (is.null(design)) class_counts(object, nsim) else length(plan$class)
@@ -83,15 +97,32 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   if (is.null(design)) plan <- plan_of_counts(whole_counts(counts))
   library_size <- check_library_size(library_size, length(plan$class), object$counts)
   stated <- read_effect(effect, object, plan)
-  plan <- draw_plan(object, plan, threads, progress)
+  plan <- draw_plan(with_balance(object, balanced), plan, threads, progress)
   points <- decode_plan(object, plan, effects_of_batches(object, plan$batch, batch_effect), stated$parts, library_size)
   rows <- write_table(points, object$table, plan$group)
   if (object$counts && is.matrix(rows)) rows <- as_integers(rows)
   labels <- sample_labels(object, plan)
   if (object$origin$kind == "table") return(mark_seed(mark_samples(rows, plan, labels, stated$truth), state))
   new <- write_experiment(plain_rows(rows), object$origin, sample_data(object, rows, labels), stated$truth,
-                          provenance_of(object, seed, batch_effect))
+                          provenance_of(object, seed, batch_effect, balanced))
   if (object$origin$kind == "matrix") mark_samples(new, plan, labels, stated$truth, group = TRUE) else new
+}
+
+# Whether the draws are balanced: only the law ensemble can be.
+choose_balance <- function(balanced, fit, usual) {
+  able <- all(vapply(class_flows(fit), function(flow) flow$law$name == "ensemble", NA))
+  if (is.null(balanced)) return(able && usual)
+  if (check_flag(balanced, "balanced") && !able) {
+    fail("`balanced` is TRUE, but only draws of law_ensemble() can be balanced, and the fit has another law.")
+  }
+  balanced
+}
+
+with_balance <- function(fit, balanced) {
+  for (class in names(fit$flows)) {
+    if (!is.null(fit$flows[[class]]$law$balanced)) fit$flows[[class]]$law$balanced <- balanced
+  }
+  fit
 }
 
 decode_plan <- function(fit, plan, batch, effect, library_size) {
@@ -149,7 +180,8 @@ sample_data <- function(fit, rows, labels) {
   data
 }
 
-provenance_of <- function(fit, seed, batch_effect) {
+provenance_of <- function(fit, seed, batch_effect, balanced) {
   list(synthetic = TRUE, package = "particleflow", version = fit$version, latent = fit$latent$description,
-       fitted_to = sum(lengths(fit$rows)), seed = seed, batch_effect = if (!is.null(fit$batch)) batch_effect)
+       fitted_to = sum(lengths(fit$rows)), seed = seed, balanced = balanced,
+       batch_effect = if (!is.null(fit$batch)) batch_effect)
 }

@@ -7,7 +7,7 @@ low_rank <- function(n, p, seed) {
 test_that("the law ensemble has the centre and the covariance of its particles", {
   set.seed(1)
   x <- matrix(rnorm(8 * 20), 8) %*% diag(seq(0.5, 2, length.out = 20))
-  law <- law_ensemble()
+  law <- law_ensemble(balanced = FALSE)
   fit <- efs(x, latent = "none", law = law, time = 0, scale = FALSE)
   new <- simulate(fit, 2e5, seed = 1)
   # the standard error of a covariance is about s^2 sqrt(2 / 2e5): five of them
@@ -15,12 +15,37 @@ test_that("the law ensemble has the centre and the covariance of its particles",
   expect_lt(max(abs(colMeans(new) - colMeans(x))), 5 * sqrt(max(diag(cov(x))) / 2e5))
   expect_equal(qr(sweep(new[1:30, ], 2, colMeans(x)))$rank, 7)
   others <- matrix(rnorm(50 * 20, sd = 3), 50)
-  borrowing <- efs(x, latent = "none", law = law_ensemble(0.3, list(others)), time = 0, scale = FALSE)
+  borrowing <- efs(x, latent = "none", law = law_ensemble(0.3, list(others), balanced = FALSE), time = 0, scale = FALSE)
   wanted <- 0.7 * cov(x) + 0.3 * crossprod(others) / 50
   new <- simulate(borrowing, 2e5, seed = 1)
   expect_lt(max(abs(cov(new) - wanted)), 5 * sqrt(2 / 2e5) * max(diag(wanted)))
   expect_error(law_ensemble(0.3), "`others` must be given")
   expect_error(law_ensemble(2), "`borrowed` must be one number between 0 and 1")
+})
+
+test_that("balanced draws have the centre and the covariance exactly, and rows are uniform rotations", {
+  set.seed(1)
+  for (n in c(2, 12)) {
+    x <- matrix(rnorm(n * 20), n)
+    fit <- efs(x, latent = "none", law = law_ensemble(), time = 0, scale = FALSE)
+    size <- if (n == 2) 10 else n
+    new <- simulate(fit, 40 * size, seed = 1)
+    for (batch in c(1, 40)) {
+      rows <- (batch - 1) * size + seq_len(size)
+      expect_equal(colMeans(new[rows, ]), colMeans(x), tolerance = tolerance$isometry)
+      expect_equal(cov(new[rows, ]), cov(x), tolerance = tolerance$isometry)
+    }
+    expect_identical(simulate(fit, 7, seed = 1), new[1:7, ], ignore_attr = TRUE)
+    # no copies: the nearest particle is as far as for independent draws, 2 standard errors of 400 medians
+    away <- function(rows) apply(rows, 1, function(row) min(colSums((t(x) - row)^2)))
+    free <- simulate(efs(x, latent = "none", law = law_ensemble(balanced = FALSE), time = 0, scale = FALSE), 40 * size,
+                     seed = 2)
+    expect_equal(median(away(new)), median(away(free)), tolerance = 0.25)
+  }
+  # weights of single rows: mean 0, variance 1 - 1/n, the same for all particles; five standard errors of 4000 batches
+  weights <- replicate(4000, particleflow:::centred_rotation(matrix(rnorm(12 * 11), 12))[1, ])
+  expect_lt(max(abs(rowMeans(weights))), 5 / sqrt(4000))
+  expect_lt(max(abs(rowMeans(weights^2) - 11 / 12)), 5 * sqrt(2 / 4000))
 })
 
 test_that("the correlations, means and variances of a low-rank Gaussian come back", {
