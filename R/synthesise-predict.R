@@ -88,10 +88,12 @@ likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
   # neither the order of the columns nor the numbers of a row depend on other rows
   d <- ncol(read$points)
   order <- if (is.null(fit$table$open)) seq_len(d) else order(fit$table$open)
+  # the cells of a kind of the user may be half lines
+  content <- pmin(pmax(cbind(read$low, read$high), -largest_score), largest_score)
   each <- vapply(seq_len(draws), function(draw) {
     key <- c(likelihood_key, draw)
     cells <- cell_draws(read$points, read$low, read$high, fit$correlation, key, draw %% 2 == 1, order,
-                        draw_of_rows(cbind(read$low, read$high), d, key))
+                        draw_of_rows(content, d, key))
     as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
   }, numeric(n))
   structure(log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin, draws = draws)
