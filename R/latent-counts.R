@@ -83,8 +83,8 @@ count_values <- function(model, scores, size, row, batch, effect) {
   counts
 }
 
-# The library sizes of the negative binomial laws under which the counts at these scores have the sums `size`. The scores
-# of a row of the table belong to counts with the sum of this row, but drawn scores know the sum only in the mean.
+# The library sizes of the negative binomial laws under which the counts at these scores have the sums `size`. The
+# scores of a row of the table belong to counts with the sum of this row, but drawn scores know it only in the mean.
 nominal_sizes <- function(model, scores, size, row, batch, rounds = 4L) {
   nominal <- size
   for (round in seq_len(rounds)) {
