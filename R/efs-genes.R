@@ -11,6 +11,10 @@ with_ensemble <- function(control, latent) {
 # means of their classes. z [n, d]: the latent rows. prior: see borrowed_rows().
 class_control <- function(control, z, rows, class, prior) {
   control$cells <- pick_cells(control$cells, rows[[class]])
+  if (isTRUE(control$borrows) && length(rows) == 1) {
+    control$laws <- list(do.call(law_ensemble, choose_clusters(z)))
+    return(control)
+  }
   share <- round(prior / (prior + length(rows[[class]]) - 1), 3)
   if (share > 0) {
     control$laws <- list(law_ensemble(borrowed = share, others = list(other_deviations(z, rows, class))))
@@ -19,15 +23,6 @@ class_control <- function(control, z, rows, class, prior) {
 }
 
 holds_all_components <- function(latent) latent$name %in% c("genes", "counts")
-
-# The deviations of the rows of other classes from the means of their classes [m, d], times a factor that makes their
-# mean square the pooled variance.
-other_deviations <- function(z, rows, class) {
-  others <- rows[names(rows) != class]
-  parts <- lapply(others, function(at) sweep(z[at, , drop = FALSE], 2, colMeans(z[at, , drop = FALSE])))
-  found <- do.call(rbind, parts)
-  found * sqrt(nrow(found) / (nrow(found) - length(others)))
-}
 
 # Whether the user asks for no law, no setting of a flow, and nothing that only a search needs. Only then a wide table
 # has all components.
@@ -64,4 +59,52 @@ left_out_score <- function(z, rows, class, prior) {
   variance <- (squares - (n - 1) * mean^2) / (n - 2)
   share <- prior / (prior + n - 2)
   sum(stats::dnorm(own, mean, sqrt((1 - share) * variance + share * rep(others, each = n)), log = TRUE))
+}
+
+# ---- clusters ----------------------------------------------------------------------------------------------
+
+most_clusters <- 10L
+least_cluster <- 5L
+
+# clusters and prior of law_ensemble() for rows without classes: those with the highest log-likelihood of the leading
+# coordinates of rows that are left out in folds. Several clusters must be better than one by two standard errors.
+choose_clusters <- function(z) {
+  x <- leading_columns(z)
+  n <- nrow(x)
+  most <- max(1L, min(most_clusters, n %/% (4L * least_cluster)))
+  able <- Filter(function(k) min(tabulate(ward_classes(x, k))) >= least_cluster, seq_len(most))
+  tried <- expand.grid(prior = prior_grid[-1], clusters = able)
+  if (max(able, 0) < 2) return(list(clusters = 1))
+  folds <- make_folds(n, NULL, 5L)
+  each <- matrix(0, n, nrow(tried))
+  for (fold in unique(folds)) {
+    held <- folds == fold
+    for (k in unique(tried$clusters)) {
+      of <- ward_classes(x[!held, , drop = FALSE], k)
+      for (j in which(tried$clusters == k)) {
+        each[held, j] <- clusters_density(x[held, , drop = FALSE], x[!held, , drop = FALSE], of, tried$prior[j])
+      }
+    }
+  }
+  one <- which(tried$clusters == 1)
+  one <- one[which.max(colMeans(each)[one])]
+  best <- which.max(colMeans(each))
+  gain <- each[, best] - each[, one]
+  if (!isTRUE(mean(gain) > 2 * stats::sd(gain) / sqrt(n))) return(list(clusters = 1))
+  as.list(tried[best, c("clusters", "prior")])
+}
+
+# The log-density of rows under a mixture of normal laws with diagonal covariances, one per cluster of `fitted`.
+clusters_density <- function(rows, fitted, of, prior) {
+  size <- tabulate(of)
+  means <- rowsum(fitted, of) / size
+  squares <- (fitted - means[of, , drop = FALSE])^2
+  pooled <- colSums(squares) / max(nrow(fitted) - length(size), 1)
+  own <- rowsum(squares, of) / pmax(size - 1, 1)
+  each <- vapply(seq_along(size), function(k) {
+    share <- prior / (prior + size[k] - 1)
+    sd <- sqrt((1 - share) * own[k, ] + share * pooled)
+    colSums(stats::dnorm(t(rows), means[k, ], sd, log = TRUE)) + log(size[k] / sum(size))
+  }, numeric(nrow(rows)))
+  log_mean_exp(matrix(each, nrow(rows)), rep(1, length(size)))
 }

@@ -53,8 +53,8 @@ random_halves <- function(group, seed) {
   list(fit = sort(unname(first)), held = setdiff(seq_along(group), first))
 }
 
-# Counts. pbmc of sctransform (cells), mouse of metagenomeSeq and patterns of phyloseq (bacteria; Debian has all three),
-# bci of vegan (trees).
+# Counts. pbmc of sctransform (cells) and mouse of metagenomeSeq (bacteria), both of Debian, bci of vegan (trees),
+# kidney of SimSeq (tumours and normal tissue, bulk; CRAN), marioni of NOISeq (kidney and liver, repeated runs; Debian).
 count_sets <- list(
   pbmc = function() {
     counts <- t(as.matrix(stored("pbmc", "sctransform")))
@@ -66,5 +66,16 @@ count_sets <- list(
     group <- attr(attr(set, "phenoData"), "data")$diet
     table_of(counts[, colSums(counts > 0) > 4], group)
   },
-  bci = function() table_of(stored("BCI", "vegan"), rep(1, 50))
+  bci = function() table_of(stored("BCI", "vegan"), rep(1, 50)),
+  kidney = function() {
+    set <- stored("kidney", "SimSeq")
+    counts <- t(set$counts)
+    table_of(counts[, colSums(counts > 0) > 9], set$treatment)
+  },
+  marioni = function() {
+    place <- new.env()
+    utils::data(list = "Marioni", package = "NOISeq", envir = place)
+    counts <- t(as.matrix(place$mycounts))
+    table_of(counts[, colSums(counts > 0) > 1], place$myfactors$Tissue)
+  }
 )

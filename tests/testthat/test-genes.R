@@ -48,6 +48,26 @@ test_that("balanced draws have the centre and the covariance exactly, and rows a
   expect_lt(max(abs(rowMeans(weights^2) - 11 / 12)), 5 * sqrt(2 / 4000))
 })
 
+test_that("clusters of samples are found and kept, and a Gaussian has none", {
+  set.seed(2)
+  centres <- matrix(rnorm(3 * 200, sd = 1.5), 3)
+  of <- rep(1:3, c(30, 40, 20))
+  x <- centres[of, ] + matrix(rnorm(90 * 200), 90)
+  fit <- efs(x)
+  expect_length(fit$flows[[1]]$law$parts, 3)
+  expect_output(print(fit), "clusters = 3")
+  nearest <- function(rows) apply(rows, 1, function(row) which.min(colSums((t(centres) - row)^2)))
+  new <- simulate(fit, 90, seed = 1)
+  # each sample is far nearer to its own centre, and a balanced set has the sizes of the clusters
+  expect_identical(tabulate(nearest(new)), c(30L, 40L, 20L))
+  free <- simulate(efs(x, law = law_ensemble(balanced = FALSE, clusters = 3), latent = latent_genes(), time = 0), 900,
+                   seed = 1)
+  # five standard errors of 900 multinomial draws
+  expect_lt(max(abs(tabulate(nearest(free)) / 900 - c(30, 40, 20) / 90)), 5 * sqrt(0.25 / 900))
+  expect_length(efs(low_rank(90, 200, 1))$flows[[1]]$law$parts, 1)
+  expect_error(law_ensemble(0.2, list(x), clusters = 2), "`borrowed` must be 0")
+})
+
 test_that("the correlations, means and variances of a low-rank Gaussian come back", {
   x <- low_rank(100, 300, 2)
   fit <- efs(exp(x / 4))
