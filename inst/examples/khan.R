@@ -157,8 +157,8 @@ to_png("genes.png", 1500, 560, draw_genes)
 
 has_forest <- requireNamespace("ranger", quietly = TRUE)
 
-# P(score of a sample with label 1 > score of one with label 0), class by class and for all classes. One forest sees both tables, on the
-# 2000 most variable genes; the score of a sample comes from the trees that have not seen it.
+# P(score of a sample with label 1 > score of one with label 0), class by class and for all classes. One forest sees both
+# tables, on the 2000 most variable genes; the score of a sample comes from the trees that have not seen it.
 forest_auc <- function(real, made, kind, seed) {
   x <- rbind(real, made)
   top <- order(-apply(real, 2, var))[1:2000]
@@ -227,7 +227,8 @@ print(found, row.names = FALSE)
 cat("\n")
 say("- Distance: the median distance to the nearest fitted sample of the class, in all genes. Novelty is that of new
      samples over that of held-out samples: 1 is as new as a fresh sample, 0 is a copy. Above 1, real samples of a
-     class lie in closer groups than new ones do. %d of %d new samples equal a fitted one.", sum(sapply(judged, `[[`, "copies")), 20 * 400)
+     class lie in closer groups than new ones do. %d of %d new samples equal a fitted one.",
+    sum(sapply(judged, `[[`, "copies")), 20 * 400)
 if (has_forest) {
   say("- AUC: the probability that a random forest gives a new sample a higher score than a held-out one of its class,
        where it learns to tell the two tables apart. The last column is the same for as many fitted samples, which
