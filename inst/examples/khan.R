@@ -157,8 +157,8 @@ to_png("genes.png", 1500, 560, draw_genes)
 
 has_forest <- requireNamespace("ranger", quietly = TRUE)
 
-# P(score of a sample with label 1 > score of one with label 0), class by class and for all classes. One forest sees both
-# tables, on the 2000 most variable genes; the score of a sample comes from the trees that have not seen it.
+# P(score of a sample with label 1 > score of one with label 0), class by class and for all classes. One forest sees
+# both tables, on the 2000 most variable genes; the score of a sample comes from the trees that have not seen it.
 forest_auc <- function(real, made, kind, seed) {
   x <- rbind(real, made)
   top <- order(-apply(real, 2, var))[1:2000]
