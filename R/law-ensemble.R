@@ -25,7 +25,8 @@
 #' clusters, and each cluster has its own centre and covariance and the share of its particles. Its covariance is
 #' \eqn{(1 - b) S_k + b S_{others}}{(1 - b) S_k + b S_others} with
 #' \eqn{b = \mathrm{prior} / (\mathrm{prior} + n_k - 1)}{b = prior / (prior + n_k - 1)}, where
-#' \eqn{S_{others}}{S_others} is the covariance within the other clusters. A balanced batch has as many draws of each cluster as it has particles.
+#' \eqn{S_{others}}{S_others} is the covariance within the other clusters. A balanced batch has as many draws of each
+#' cluster as it has particles.
 #'
 #' A class of few rows estimates its covariance badly. With `borrowed` above 0 the covariance is
 #' \deqn{(1 - b) S + b S_{others},}{(1 - b) S + b S_others,}

@@ -82,7 +82,8 @@
 #' A class of few rows borrows a share of its covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k}
 #' rows. The number \eqn{v} is the one of 0, 1, 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows
 #' given all others, for the 30 leading components one by one. `print()` says the share. A covariance of full rank has
-#' no density there, so that nothing else is chosen by likelihood.
+#' no density there, so that nothing else is chosen by likelihood. Samples without classes are put into clusters where
+#' left-out samples are more likely so, see [law_ensemble()].
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
