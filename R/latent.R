@@ -31,7 +31,8 @@
 #' counts, and its logarithm is a coordinate of its own. The count of a gene is negative binomial given the library size
 #' \eqn{s}, with mean \eqn{s r}{s r} and variance \eqn{s r + \phi (s r)^2}{s r + phi (s r)^2}. The rate \eqn{r} is the
 #' share of the gene in all counts of the class. The dispersion \eqn{\phi}{phi} is the one which expects the share of
-#' zeros within classes, where at least 5 % of the counts are 0, and otherwise that of the moments. The count becomes the score \eqn{\Phi^{-1}(F(x - 1) + U P(x))}{Phi^(-1)(F(x - 1) + U P(x))}, with \eqn{U}
+#' zeros within classes, where at least 5 % of the counts are 0, and otherwise that of the moments.
+#' The count becomes the score \eqn{\Phi^{-1}(F(x - 1) + U P(x))}{Phi^(-1)(F(x - 1) + U P(x))}, with \eqn{U}
 #' uniform. The scores then go through `latent_genes()`, whose smoothed margins mend what the negative binomial law
 #' misses. A gene that is zero in a class stays zero in this class. Back from scores to counts, the size \eqn{s} is the
 #' one at which the counts add up to the library size of the row.
