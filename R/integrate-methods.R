@@ -59,7 +59,7 @@ format.integration <- function(x, ...) {
             n_columns(x$table), sum(x$batch == x$reference), x$reference,
             if (is.null(x$label)) ", labels not used" else sprintf(", each of %d labels by itself", nlevels(x$label))),
     sprintf("latent: %s", x$latent$description),
-    format_assay(x), format_lower(x), format_left(x),
+    format_assay(x), format_counts(x), format_lower(x), format_alone(x), format_left(x),
     if (is.null(x$report)) "(no report: `compare` was FALSE)" else format_report(x),
     "Contains the samples: think before you share it. Do not test it for differences (see ?integrate_data)."
   )
@@ -77,6 +77,18 @@ format_lower <- function(x) {
   were <- if (x$raised == 1) "was" else "were"
   sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised,
           if (x$raised == 1) "" else "s", were, as_text(lower), were)
+}
+
+format_counts <- function(x) {
+  if (isTRUE(x$counts)) "counts: moved on the logarithmic scale, and written as counts of about the same library sizes"
+}
+
+# The groups of one sample.
+format_alone <- function(x) {
+  alone <- names(Filter(function(flow) flow$status == "one sample", x$flows))
+  if (length(alone)) {
+    sprintf("one sample only, moved by a shrunk shift with a borrowed scale and without a flow: %s", some(alone))
+  }
 }
 
 format_left <- function(x) {
@@ -217,11 +229,13 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
     return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))
   }
   x <- plain_table(newdata, "newdata")
+  parts <- if (names_columns(batch, x)) match(batch, names(x))
+  if (!is.null(object$parts)) batch <- new_batches(batch, object$parts, x)
   found <- lapply(list(batch = batch, label = label), function(value) {
     if (!is_new_column(value, x)) return(list(value = value, position = NA_integer_))
     find_label(value, x, "label", "newdata")
   })
-  named <- c(found$batch$position, found$label$position)
+  named <- c(found$batch$position, found$label$position, parts)
   positions <- setdiff(seq_len(ncol(x)), named)
   points <- read_new_rows(drop_columns(x, named), object$table)
   if (!is.null(object$label) && is.null(label)) {
@@ -229,18 +243,26 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
   }
   group <- new_groups(object, found, nrow(points))
   moved <- points
-  least <- lower_ends(object$control$lower, object$table)
   for (name in intersect(names(object$flows), group)) {
     rows <- which(group == name)
-    flow <- object$flows[[name]]
-    own <- points[rows, , drop = FALSE]
-    at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
-    moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
+    moved[rows, ] <- carry_points(object, object$flows[[name]], points[rows, , drop = FALSE], progress)
   }
   # where the measured columns of the fit are in newdata
   at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table),
                       "newdata")
-  replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
+  written <- replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
+  keep_integer(written, newdata)
+}
+
+# Rows of one group [n, p], as values or as counts, moved by its flow.
+carry_points <- function(fit, flow, points, progress) {
+  size <- if (isTRUE(fit$counts)) library_sizes(points, "newdata")
+  own <- if (is.null(size)) points else log_counts(points, size)
+  adjusted <- apply_adjustment(own, flow$adjustment)
+  at <- carry_group(flow, unname(fit$latent$encode(adjusted)), progress)
+  put <- put_residual(at, own, fit$latent, fit$control, flow)
+  if (!is.null(size)) return(map_counts(points, size, flow$laws, put - adjusted))
+  raise_values(put, lower_ends(fit$control$lower, fit$table))$points
 }
 
 # [n]: the name of the flow of each new sample. "" for the reference and for groups that the fit left as they are.

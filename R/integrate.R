@@ -139,29 +139,34 @@ integrate_data <- function(x, batch, reference, label = NULL, ...) UseMethod("in
 integrate_data.default <- function(x, batch, reference, label = NULL, latent = NULL,
                                    residual = c("adjust", "keep", "drop"), adjust = c("scale", "mean", "none"),
                                    target = 1, floor = 0.9, n_steps = 1000, check = 10, scale = TRUE, lower = NULL,
-                                   compare = TRUE, seed = NULL, threads = NULL, progress = NULL, ...) {
+                                   compare = TRUE, seed = NULL, threads = NULL, progress = NULL, counts = NULL, ...) {
   began <- proc.time()[[3]]
   control <- integration_control(residual, adjust, target, floor, n_steps, check, scale, lower, compare, list(...))
   threads <- thread_count(threads)
   check_batches_given(missing(batch), missing(reference))
-  table <- read_samples(x, batch, label)
-  groups <- match_groups(table, reference)
+  table <- read_batches(x, batch, reference, label)
+  counted <- read_counts(table$points, counts, control)
+  if (!is.null(counted)) table$points <- log_counts(counted$values, counted$size)
+  groups <- match_groups(table, table$reference)
   state <- stream_within(seed)
   if (is.null(latent)) latent <- latent_pca(min(50L, nrow(table$points) - 1L, ncol(table$points)))
   latent <- choose_pooled_latent(latent, control$scale, table$points)$fit(table$points)
   z <- unname(latent$encode(table$points))
   groups <- set_flat_aside(groups, z)
-  moved <- move_samples(table, groups$moved, z, latent, control, threads, progress)
+  moved <- move_samples(table, groups$moved, groups$reference, z, latent, control, threads, progress)
+  if (!is.null(counted)) moved <- move_counts(moved, counted, table$points, groups$moved, latent, control)
   outside <- table$points - unname(latent$decode(z))
   rows <- unlist(lapply(groups$moved, `[[`, "rows"))
   fit <- structure(
     list(
       call = record_call(match.call(), "integrate_data"),
-      data = replace_rows(x, table$template, table$positions, moved$points, rows),
+      data = keep_integer(replace_rows(x, table$template, table$positions,
+                                       if (is.null(counted)) moved$points else moved$written, rows), x),
       batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
       left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
       outside = outside_rms(outside, table$points, groups$moved, control),
-      table = c(table$template, list(batch = table$batch$label, label = table$label$label)), raised = moved$raised,
+      table = c(table$template, list(batch = table$batch$label, label = table$label$label)), parts = table$parts,
+      counts = !is.null(counted), raised = moved$raised,
       control = control, elapsed = NA_real_, version = as.character(utils::packageVersion("particleflow"))
     ),
     class = "integration"
@@ -179,18 +184,36 @@ check_batches_given <- function(no_batch, no_reference) {
   if (no_reference) fail("`reference` must name the batch onto which the others are moved.")
 }
 
+# The result of read_samples(), with `reference`, and with `parts` of join_batches() for several batch variables.
+read_batches <- function(x, batch, reference, label) {
+  plain <- plain_table(x, "x")
+  named <- if (names_columns(batch, plain)) match(batch, names(plain))
+  joined <- join_batches(batch, reference, plain)
+  if (is.null(named)) return(c(read_samples(x, joined$batch, label), joined[c("reference", "parts")]))
+  table <- read_samples(drop_columns(plain, named), joined$batch, label)
+  table$positions <- setdiff(seq_len(ncol(plain)), named)[table$positions]
+  c(table, joined[c("reference", "parts")])
+}
+
+# list(values [n, p], size [n]): the counts and the library sizes; NULL if the values are not moved as counts.
+read_counts <- function(points, counts, control) {
+  if (!is.null(counts)) check_flag(counts, "counts")
+  if (!are_counts(points, counts)) return(NULL)
+  if (!is.null(control$lower)) fail("`lower` is not for counts, which are never below 0.")
+  list(values = points, size = library_sizes(points, "x"))
+}
+
 # flows: one per group. latent [n, k], points [n, p]: all samples, with the moved ones in their places. raised: the
 # number of values below `lower`.
-move_samples <- function(table, groups, z, latent, control, threads, progress) {
+move_samples <- function(table, groups, reference, z, latent, control, threads, progress) {
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
-  flows <- lapply(groups, function(group) {
-    own <- table$points[group$rows, , drop = FALSE]
-    adjustment <- adjust_to(own, table$points[group$goal, , drop = FALSE], control$adjust)
-    start <- unname(latent$encode(apply_adjustment(own, adjustment)))
+  design <- batch_design(groups, table$parts, reference)
+  flows <- Map(function(group, adjustment) {
+    start <- unname(latent$encode(apply_adjustment(table$points[group$rows, , drop = FALSE], adjustment)))
     flow <- move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick)
     c(list(adjustment = adjustment), flow)
-  })
+  }, groups, adjust_groups(table$points, groups, design, control$adjust))
   moved <- list(latent = z, points = table$points, raised = 0L)
   least <- lower_ends(control$lower, table$template)
   for (j in seq_along(groups)) {
