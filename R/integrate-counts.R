@@ -81,9 +81,9 @@ dispersions <- function(counts, size, rate) {
   exp(drop(posterior %*% log(grid)))
 }
 
-# Counts [n, p] moved from law to law. extra [n, p]: what the flow adds to the log counts. Within the step of the
-# distribution function at a count, the place is drawn.
-map_counts <- function(counts, size, laws, extra) {
+# Counts [n, p] moved from law to law. extra [n, p]: what the flow adds to the log counts. place [n, p]: the place within
+# the step of the distribution function at a count, uniform on (0, 1).
+map_counts <- function(counts, size, laws, extra, place) {
   known <- which(!is.na(laws$from$rate))
   if (!length(known)) return(counts)
   n <- nrow(counts)
@@ -93,7 +93,7 @@ map_counts <- function(counts, size, laws, extra) {
   goal <- outer(size, laws$to$rate[known]) * 2^extra[, known]
   from <- 1 / each(laws$from$dispersion)
   to <- 1 / each(laws$to$dispersion)
-  place <- matrix(stats::runif(length(old)), n)
+  place <- place[, known]
   # the smaller tail is used, because its probability is exact
   high <- old > mu
   part <- stats::dnbinom(old, from, mu = mu) * place
@@ -105,6 +105,21 @@ map_counts <- function(counts, size, laws, extra) {
   new[far] <- round(old * goal / mu)[far]
   counts[, known] <- new
   counts
+}
+
+draw_places <- function(counts) matrix(stats::runif(length(counts)), nrow(counts))
+
+# From this mean count on, the mean of log(count + 1/2) hardly depends on the library size.
+least_logged <- 5
+
+# The laws with rates of the reference such that the mean log counts of the moved counts are `wanted` [p]. Rare genes
+# keep their rates.
+meet_means <- function(laws, own, goal, size, extra, place, wanted) {
+  new <- map_counts(own, size, laws, extra, place)
+  common <- which(colMeans(own) >= least_logged & colMeans(goal) >= least_logged)
+  off <- wanted - colMeans(log_counts(new, rowSums(new)))
+  laws$to$rate[common] <- laws$to$rate[common] * 2^unname(off[common])
+  laws
 }
 
 # The result of move_samples() with counts. counted: counts [n, p] and library sizes [n] of all samples; before [n, p]:
@@ -124,8 +139,11 @@ move_counts <- function(moved, counted, before, groups, latent, control) {
     laws <- count_laws(own, size[group$rows], goal, size[group$goal], shift, flow$adjustment, control$adjust)
     extra <- moved$points[group$rows, , drop = FALSE] -
       apply_adjustment(before[group$rows, , drop = FALSE], flow$adjustment)
+    place <- draw_places(own)
+    wanted <- flow$adjustment$to + colMeans(extra)
+    if (control$adjust != "none") laws <- meet_means(laws, own, goal, size[group$rows], extra, place, wanted)
     moved$flows[[j]]$laws <- laws
-    moved$written[group$rows, ] <- map_counts(own, size[group$rows], laws, extra)
+    moved$written[group$rows, ] <- map_counts(own, size[group$rows], laws, extra, place)
   }
   rows <- unlist(lapply(groups, `[[`, "rows"))
   new <- moved$written[rows, , drop = FALSE]

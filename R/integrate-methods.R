@@ -261,7 +261,7 @@ carry_points <- function(fit, flow, points, progress) {
   adjusted <- apply_adjustment(own, flow$adjustment)
   at <- carry_group(flow, unname(fit$latent$encode(adjusted)), progress)
   put <- put_residual(at, own, fit$latent, fit$control, flow)
-  if (!is.null(size)) return(map_counts(points, size, flow$laws, put - adjusted))
+  if (!is.null(size)) return(map_counts(points, size, flow$laws, put - adjusted, draw_places(points)))
   raise_values(put, lower_ends(fit$control$lower, fit$table))$points
 }
 

@@ -26,5 +26,6 @@ for (table in unique(d$table)) {
   }
 }
 writeLines(c(paste("Means over splits (range). Distances are divided by that between the two halves of the reference,",
-                   "novelty by that of the held-out half: 1 is right for both."), lines),
+                   "novelty by that of the held-out half: 1 is right for both, and for spread. 0 is right for energy."),
+             lines),
            file.path(results, "scores.md"))

@@ -59,14 +59,14 @@ test_that("a law that is the same on both sides leaves counts where they are", {
   set.seed(3)
   counts <- draw_counts(rep(1, 30), c(0.5, 3, 200), c(0.1, 0.2, 0.3))
   law <- list(rate = c(0.5, 3, 200), dispersion = c(0.1, 0.2, 0.3))
-  expect_identical(map_counts(counts, rep(1, 30), list(from = law, to = law), counts * 0), counts + 0)
+  expect_identical(map_counts(counts, rep(1, 30), list(from = law, to = law), counts * 0, draw_places(counts)), counts + 0)
   counts[1, ] <- c(10L, 500L, 1e6L) # far in the tail
-  expect_identical(map_counts(counts, rep(1, 30), list(from = law, to = law), counts * 0), counts + 0)
+  expect_identical(map_counts(counts, rep(1, 30), list(from = law, to = law), counts * 0, draw_places(counts)), counts + 0)
   # twice the rate without dispersion: quantiles of Poisson laws
   twice <- list(rate = 2 * law$rate, dispersion = numeric(3))
   once <- list(rate = law$rate, dispersion = numeric(3))
   many <- matrix(rpois(6000, rep(law$rate, each = 2000)), 2000)
-  new <- map_counts(many, rep(1, 2000), list(from = once, to = twice), many * 0)
+  new <- map_counts(many, rep(1, 2000), list(from = once, to = twice), many * 0, draw_places(many))
   expect_equal(colMeans(new), 2 * law$rate, tolerance = 0.06)
   expect_equal(apply(new, 2, var), 2 * law$rate, tolerance = 0.1)
 })
