@@ -2,7 +2,7 @@
 # of its reference rows. Differences are shrunk as far as chance explains them.
 
 # One list(from, ratio, to) of vectors [p] per group; a row x becomes (x - from) * ratio + to. from: the mean of the
-# group; to - from: the shrunk shift. design [groups, effects]: see batch_design().
+# group. design [groups, effects]: see batch_design().
 adjust_groups <- function(points, groups, design, how) {
   p <- ncol(points)
   if (how == "none") return(lapply(groups, function(group) list(from = numeric(p), ratio = rep(1, p), to = numeric(p))))
@@ -11,8 +11,19 @@ adjust_groups <- function(points, groups, design, how) {
   shift <- shrink_shifts(stats, design)
   ratio <- if (how == "scale") shrink_ratios(stats, design) else matrix(1, p, length(groups))
   Map(function(one, j) {
-    list(from = one$own_mean * spread, ratio = ratio[, j], to = (one$own_mean + shift[, j]) * spread)
+    to <- goal_means(one, shift[, j], ratio[, j])
+    list(from = one$own_mean * spread, ratio = ratio[, j], to = to * spread)
   }, stats, seq_along(stats))
+}
+
+# [p]: the mean of the moved rows. What the shrunk shift leaves of the difference of means is noise of the two means,
+# with variances in the proportion ratio^2 / n_goal to 1 / n_own. The noise of the group's mean belongs to its rows and
+# is scaled with them.
+goal_means <- function(one, shift, ratio) {
+  left <- one$goal_mean - one$own_mean - shift
+  goal_part <- ratio^2 / one$n[["goal"]]
+  own_part <- 1 / one$n[["own"]]
+  one$goal_mean - left * (goal_part + ratio * own_part) / (goal_part + own_part)
 }
 
 # Sizes, means and variances of the rows of a group and of its reference rows, in units of `spread`. own_variance is

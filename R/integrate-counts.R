@@ -36,7 +36,8 @@ log_counts <- function(values, size) log2((values + 0.5) / (size + 1) * 1e6)
 
 # The negative binomial laws between which the counts of a group are moved: rates [p] (mean count / library size) and
 # dispersions [p], `from` of the group and `to` of its reference rows. own, goal: counts. shift [p]: the shrunk
-# difference of the mean log counts, less the difference itself. A gene without a count on one side has no law (NA).
+# difference of the mean log counts, less the difference itself. A gene without a count on one side has no law (its
+# rate `from` is NA) and keeps its counts.
 count_laws <- function(own, own_size, goal, goal_size, shift, adjustment, how) {
   to <- count_law(goal, goal_size)
   if (nrow(own) > 1) {
@@ -81,8 +82,8 @@ dispersions <- function(counts, size, rate) {
   exp(drop(posterior %*% log(grid)))
 }
 
-# Counts [n, p] moved from law to law. extra [n, p]: what the flow adds to the log counts. place [n, p]: the place within
-# the step of the distribution function at a count, uniform on (0, 1).
+# Counts [n, p] moved from law to law. extra [n, p]: what the flow adds to the log counts. place [n, p]: the place
+# within the step of the distribution function at a count, uniform on (0, 1).
 map_counts <- function(counts, size, laws, extra, place) {
   known <- which(!is.na(laws$from$rate))
   if (!length(known)) return(counts)

@@ -11,6 +11,7 @@
 #' * `"novelty"`: further steps would have brought the samples too near to single reference samples.
 #'   `"novelty at the start"`: this was so before the first step.
 #' * `"all steps done"`.
+#' * `"one sample"`: the batch or label has one sample, which was moved by a shift without a flow.
 #' * `"diverged"`: a number left the range of doubles; the samples are where the last good step took them.
 #' * `"left as it is: "` and a reason: the group was not moved, and its scores are `NA`.
 #'
@@ -22,10 +23,10 @@
 #' * `auc`: the AUC of a classifier ([c2st()]) that tells moved samples from reference samples in full space. It is 0.5
 #'   if the classifier cannot tell two independent samples of one law apart. It is `NA` if one side has fewer than 10
 #'   samples. After integration the AUC is often below 0.5, also if the flow took no step. The reason is that the
-#'   adjustment gives the moved samples the mean of the reference samples. The classifier judges each sample by the
-#'   other samples. Without the sample, the mean of its own side lies a little further away from it than the mean of the
-#'   other side, so the classifier tends to choose the wrong side. An AUC below 0.5 is therefore no better than 0.5, and
-#'   it says that the two sides cannot be told apart.
+#'   adjustment gives the moved samples about the mean of the reference samples. The classifier judges each sample by
+#'   the other samples. Without the sample, the mean of its own side lies a little further away from it than the mean of
+#'   the other side, so the classifier tends to choose the wrong side. An AUC below 0.5 is therefore no better than 0.5,
+#'   and it says that the two sides cannot be told apart.
 #' * `silhouette`: the mean silhouette of moved and reference samples as two clusters in latent space. It is 0 if they
 #'   are mixed.
 #'
@@ -195,7 +196,9 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' Move samples that come later
 #'
 #' Moves new samples of the batches that were moved. The adjustment, the map to latent space and the potentials of the
-#' flow are those of the fit. The result for one sample does not depend on the other new samples. Samples of the
+#' flow are those of the fit. The result for one sample does not depend on the other new samples. Counts are moved as
+#' counts, with the library size of each new sample; their places within the steps are drawn from R's current random
+#' stream. Samples of the
 #' reference are left as they are. So are samples of a batch or label that the fit left as it is; a warning names them.
 #'
 #' @param object An object from [integrate_data()].
@@ -203,8 +206,9 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #'   `SummarizedExperiment` must have the assay that was moved. Genes are matched by name if both have names, otherwise
 #'   by position. Unknown and missing names are an error.
 #' @param batch,label Batch and label of each new sample: one entry for all, one entry per sample, or the name of a
-#'   column, as in [integrate_data()]. `label` is needed if the fit has labels, because each label has a flow of its
-#'   own. A batch or label that the fit does not know is an error.
+#'   column, as in [integrate_data()]. Several batch variables are a data frame, names of columns, or one value of each
+#'   for all samples, such as `c(lab = "b", run = "2")`. `label` is needed if the fit has labels, because each label has
+#'   a flow of its own. A batch or label that the fit does not know is an error.
 #' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return The moved samples in the form of `newdata`.
