@@ -14,10 +14,10 @@ join_batches <- function(batch, reference, table = NULL) {
   rows <- unname(do.call(paste, c(texts, sep = "\r")))
   first <- !duplicated(rows)
   parts <- data.frame(lapply(texts, `[`, first), check.names = FALSE, stringsAsFactors = FALSE)
-  titles <- make.unique(unname(do.call(paste, c(unname(as.list(parts)), sep = ", "))))
+  titles <- make.unique(unname(do.call(paste, c(unname(as.list(parts)), sep = " / "))))
   row.names(parts) <- titles
   at <- match(paste(wanted, collapse = "\r"), rows[first])
-  if (is.na(at)) fail("No sample is of the `reference` %s.", quoted(paste(wanted, collapse = ", ")))
+  if (is.na(at)) fail("No sample is of the `reference` %s.", quoted(paste(wanted, collapse = " / ")))
   list(batch = titles[match(rows, rows[first])], reference = titles[at], parts = parts)
 }
 
@@ -74,7 +74,7 @@ new_batches <- function(batch, parts, table) {
   rows <- do.call(paste, c(texts, sep = "\r"))
   at <- match(rows, do.call(paste, c(unname(as.list(parts)), sep = "\r")))
   if (anyNA(at)) {
-    stray <- unique(gsub("\r", ", ", rows[is.na(at)]))
+    stray <- unique(gsub("\r", " / ", rows[is.na(at)]))
     fail("`newdata` has samples of %s, which the fit does not know; it knows %s.", quoted(stray),
          quoted(row.names(parts)))
   }

@@ -190,6 +190,12 @@
 #' fit
 #' moved <- fit$data
 #' plot(fit)
+#'
+#' # counts of two laboratories and two runs; one gene in three has another rate in laboratory "b"
+#' about <- data.frame(lab = rep(c("a", "b"), each = 20), run = rep(1:2, 20))
+#' rate <- outer(about$lab == "b", rep(c(1, 0, 0), 20))
+#' counts <- matrix(rnbinom(40 * 60, mu = 20 * 3^rate, size = 5), 40)
+#' integrate_data(counts, about, c(lab = "a", run = 1), seed = 1)
 #' @export
 integrate_data <- function(x, batch, reference, label = NULL, ...) UseMethod("integrate_data")
 

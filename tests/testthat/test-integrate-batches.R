@@ -15,8 +15,8 @@ crossed <- function(seed = 1, p = 60) {
 test_that("several batch variables are removed together, also from a combination of one sample", {
   d <- crossed()
   fit <- integrate_data(d$x, d$about, c(lab = "a", run = "1"), n_steps = 0, seed = 1)
-  expect_identical(fit$reference, "a, 1")
-  expect_identical(names(fit$flows), c("a, 2", "b, 1", "b, 2", "c, 1", "c, 2"))
+  expect_identical(fit$reference, "a / 1")
+  expect_identical(names(fit$flows), c("a / 2", "b / 1", "b / 2", "c / 1", "c / 2"))
   own <- d$about$lab == "a" & d$about$run == "1"
   expect_identical(fit$data[own, ], d$x[own, ])
   error <- function(rows) mean((fit$data[rows, ] - d$truth[rows, ])^2)
@@ -24,7 +24,7 @@ test_that("several batch variables are removed together, also from a combination
   expect_lt(error(which(!own)[-sum(!own)]), 0.5)
   # the other combinations tell the shift of the single sample; alone it would keep an eighth of itself
   alone <- nrow(d$x)
-  expect_identical(fit$flows$`c, 2`$status, "one sample")
+  expect_identical(fit$flows$`c / 2`$status, "one sample")
   expect_lt(error(alone), 0.8)
   expect_gt(cor(fit$data[alone, ], d$truth[alone, ]), 0.6)
 })
@@ -62,8 +62,8 @@ test_that("mistakes with several batch variables are told in one sentence", {
   expect_error(integrate_data(d$x, gap, c("a", "1")), "\"run\" must not contain NA (sample 3)", fixed = TRUE)
   seven <- d$about
   seven$run[seven$lab == "a"] <- "2"
-  expect_error(integrate_data(d$x, seven, c("a", "1")), "No sample is of the `reference` \"a, 1\"", fixed = TRUE)
+  expect_error(integrate_data(d$x, seven, c("a", "1")), "No sample is of the `reference` \"a / 1\"", fixed = TRUE)
   fit <- integrate_data(d$x, d$about, c("a", "1"), n_steps = 0, compare = FALSE)
   expect_error(predict(fit, d$x[1:2, ], "b"), "`batch` must give the batch variables \"lab\", \"run\"")
-  expect_error(predict(fit, d$x[1:2, ], c(lab = "b", run = "3")), "samples of \"b, 3\", which the fit does not know")
+  expect_error(predict(fit, d$x[1:2, ], c(lab = "b", run = "3")), "samples of \"b / 3\", which the fit does not know")
 })
