@@ -7,7 +7,7 @@ kinds <- unique(d$method)
 okabe_ito <- grDevices::palette.colors(9, "Okabe-Ito")[c(1, 6, 3, 7, 2, 9, 5, 8, 4)]
 colour <- stats::setNames(okabe_ito[seq_along(kinds)], kinds)
 grDevices::png(file.path(results, "scores.png"), 1500, 1000, res = 130)
-graphics::par(mfrow = c(2, 3), mar = c(3.5, 4.2, 2, 0.5), mgp = c(2.8, 0.6, 0), oma = c(4.5, 0, 0, 0), las = 1)
+graphics::par(mfrow = c(2, 3), mar = c(4.2, 4.2, 2, 0.5), mgp = c(2.8, 0.6, 0), oma = c(4.5, 0, 0, 0), las = 1)
 for (table in unique(d$table)) {
   own <- d[d$table == table, ]
   mean_of <- stats::aggregate(own[c("novelty", "w2_latent")], own[c("method", "labels")], mean)
@@ -30,7 +30,7 @@ grDevices::dev.off()
 wide <- d[!is.na(d$spread), ]
 shown <- kinds[kinds %in% wide$method]
 grDevices::png(file.path(results, "spread.png"), 2000, 950, res = 130)
-graphics::par(mfcol = c(2, 6), mar = c(3.5, 4.2, 2, 0.5), mgp = c(2.8, 0.6, 0), oma = c(3.5, 0, 0, 0), las = 1)
+graphics::par(mfcol = c(2, 6), mar = c(4.2, 4.2, 2, 0.5), mgp = c(2.8, 0.6, 0), oma = c(3.5, 0, 0, 0), las = 1)
 for (table in unique(wide$table)) {
   own <- wide[wide$table == table, ]
   mean_of <- stats::aggregate(own[c("spread", "w2_full", "energy")], own[c("method", "labels")], mean)
