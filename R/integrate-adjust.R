@@ -2,7 +2,7 @@
 # of its reference rows. Differences are shrunk as far as chance explains them.
 
 # One list(from, ratio, to) of vectors [p] per group; a row x becomes (x - from) * ratio + to. from: the mean of the
-# group. design [groups, effects]: see batch_design().
+# group. design [groups, effects]: see effect_design().
 adjust_groups <- function(points, groups, design, how) {
   p <- ncol(points)
   if (how == "none") return(lapply(groups, function(group) list(from = numeric(p), ratio = rep(1, p), to = numeric(p))))
@@ -128,7 +128,7 @@ rest_variance <- function(raw, noise, design) {
 
 # [groups, effects] of 0 and 1: which batch effects a group has. parts: a data frame of the values of several batch
 # variables, whose row names are the batches; NULL for one variable.
-batch_design <- function(groups, parts, reference) {
+effect_design <- function(groups, parts, reference) {
   batch <- vapply(groups, `[[`, "", "batch")
   if (is.null(parts)) return(outer(unname(batch), unique(batch), `==`) + 0)
   do.call(cbind, lapply(parts, function(values) {

@@ -273,7 +273,7 @@ read_counts <- function(points, counts, control) {
 move_samples <- function(table, groups, reference, z, latent, control, threads, progress) {
   bar <- progress_bar("Integrating", length(groups) * control$n_steps, progress)
   on.exit(bar$done(), add = TRUE)
-  design <- batch_design(groups, table$parts, reference)
+  design <- effect_design(groups, table$parts, reference)
   flows <- Map(function(group, adjustment) {
     start <- unname(latent$encode(apply_adjustment(table$points[group$rows, , drop = FALSE], adjustment)))
     flow <- move_group(start, z[group$goal, , drop = FALSE], control, threads, bar$tick)

@@ -37,7 +37,7 @@ test_that("batch variables are additive, and combinations that cannot be told ap
   parts <- expand.grid(lab = c("a", "b", "c"), run = c("1", "2"), stringsAsFactors = FALSE)
   row.names(parts) <- paste(parts$lab, parts$run)
   groups <- lapply(row.names(parts)[-1], function(batch) list(batch = batch))
-  design <- batch_design(groups, parts, "a 1")
+  design <- effect_design(groups, parts, "a 1")
   expect_identical(design, cbind(c(1, 0, 0, 1, 0), c(0, 1, 0, 0, 1), c(0, 0, 1, 1, 1)))
   effects <- matrix(rnorm(1500), 500)
   truth <- effects %*% t(design)
@@ -46,7 +46,7 @@ test_that("batch variables are additive, and combinations that cannot be told ap
   expect_lt(mean((found - truth)^2), 0.75 * 0.25) # three effects are told from five differences
   aliased <- shrink_effects(raw, rep(0.25, 5), cbind(design, design[, 3]))
   expect_equal(aliased, found, tolerance = tolerance$isometry)
-  expect_identical(batch_design(groups[c(1, 1, 2)], NULL, "a 1"), cbind(c(1, 1, 0), c(0, 0, 1)))
+  expect_identical(effect_design(groups[c(1, 1, 2)], NULL, "a 1"), cbind(c(1, 1, 0), c(0, 0, 1)))
 })
 
 test_that("standard deviations are brought to those of the reference, shrunk where rows are few", {
