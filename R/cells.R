@@ -141,14 +141,13 @@ truncated_normal <- function(low, high, u) {
 # column given the columns before; the others are independent of each other. The first suit laws near a Gaussian, the
 # others laws whose density hardly changes within a cell. `log` is the log-density of the mixture of both kinds, in
 # equal parts (the balance heuristic), so no draw has a large weight if one of the two kinds suits q.
+# order: the order of the columns; those whose scores are known come first. u [n, d]: uniform numbers.
 # Returns list(z [n, d], log [n]).
-cell_draws <- function(points, low, high, correlation, key, gaussian) {
+cell_draws <- function(points, low, high, correlation, key, gaussian, order = base::order(colMeans(high > low)),
+                       u = draw_uniform(nrow(points), ncol(points), key)) {
   n <- nrow(points)
   open <- high > low
-  # columns whose scores are known come first
-  order <- order(colMeans(open))
   root <- t(chol(correlation[order, order, drop = FALSE]))
-  u <- draw_uniform(n, ncol(points), key)
   noise <- matrix(0, n, ncol(points))
   log_gaussian <- log_single <- numeric(n)
   for (k in seq_along(order)) {

@@ -9,7 +9,7 @@ column_nominal <- function(encoding = NULL) {
   if (!is.null(encoding)) encoding <- check_choice(encoding, c("order", "tree"), "encoding")
   column_kind(
     "nominal", reads = function(values) is.factor(values) || is.character(values),
-    fit = function(values, others = NULL) fit_levels(values, others, encoding),
+    fit = function(values, others = NULL, numbers = NULL) fit_levels(values, others, encoding, numbers),
     encode = function(values, state, uniform) {
       level_scores(state$nodes, known_codes(values, state$order), uniform(node_coordinates(state$nodes)))
     },
@@ -23,16 +23,17 @@ column_nominal <- function(encoding = NULL) {
 }
 
 # order: the words of the levels that occur; values: one value of each; nodes: see table-levels.R.
-fit_levels <- function(values, others, encoding) {
+fit_levels <- function(values, others, encoding, numbers = NULL) {
   words <- value_words(values)
   counts <- sort(table(words, useNA = "ifany"), decreasing = TRUE)
   levels <- names(counts)
   codes <- match(words, levels)
   n <- as.vector(counts)
   shown <- length(levels) > 2 && !is.null(others) && ncol(others) > 0
-  if (shown && is.null(encoding)) encoding <- choose_encoding(codes, n, others)
+  lead <- if (shown && !is.null(numbers)) leading_axis(codes, n, numbers)
+  if (shown && is.null(encoding)) encoding <- choose_encoding(codes, n, others, lead)
   means <- if (shown) level_means(codes, n, others)
-  nodes <- if (identical(encoding, "tree") && shown) tree_nodes(n, means) else order_nodes(n, means)
+  nodes <- if (identical(encoding, "tree") && shown) tree_nodes(n, means, lead) else order_nodes(n, means, lead)
   # one value of each level, so that other kinds of values than factors can be levels too
   first <- take(values, match(seq_along(levels), codes))
   c(list(order = levels, values = first), kept_attributes(values), list(nodes = nodes))

@@ -33,7 +33,9 @@
 #' @section Levels without order:
 #' `column_nominal()` has two encodings. Both look at the means of the other columns within each level, shrunken as if
 #' five rows of the mean of all rows were added. Their principal axes, weighted by the numbers of rows, are those of a
-#' correspondence analysis.
+#' correspondence analysis. If the levels determine numbers, such as the distance between two places, or numbers are
+#' part of a combination that `combine` asks for, the first axis is that of the normal scores of these numbers, and the
+#' second one that of the means without their part along the first. Relations with other numbers stay strong so.
 #'
 #' * `"order"` makes one coordinate. The levels stand in the order of the first axis, so levels whose rows are alike
 #'   stand side by side.
@@ -81,7 +83,8 @@
 #'   column. Another number of values is an error.
 #' @param fit Function of the values of the column that returns the state. [synthesise()] gives it the values that are
 #'   not missing; other functions call it before they refuse missing values. If it has an argument `others`, this is a
-#'   matrix of coordinates of the other columns, or `NULL`.
+#'   matrix of coordinates of the other columns, or `NULL`. If it has an argument `numbers`, this is a matrix of the
+#'   normal scores of the numbers that the column determines, one column for each, or `NULL`.
 #' @param margin `NULL`, or a function of values and state that returns a numeric vector of length `n`. The log-density
 #'   of the values is that of the coordinates plus this vector. If the coordinate \eqn{z} is a smooth function of the
 #'   value \eqn{x}, the vector is \eqn{\log |dz/dx|}{log |dz/dx|}. If single values have a positive probability, the
@@ -127,7 +130,7 @@ column_kind <- function(name, reads, encode, decode, fit = function(values) list
   check_hook(reads, "reads", "values")
   check_hook(encode, "encode", c("values", "state"), "uniform")
   check_hook(decode, "decode", c("z", "state"))
-  check_hook(fit, "fit", "values", "others")
+  check_hook(fit, "fit", "values", c("others", "numbers"))
   if (!is.null(cells)) check_hook(cells, "cells", c("values", "state"))
   check_hook(description, "description", "state")
   if (!is.null(margin)) check_hook(margin, "margin", c("values", "state"))
@@ -169,8 +172,8 @@ column_kind_of <- function(values, kinds) {
 
 # A fitted column holds its state and the number of its coordinates. It holds the name of a kind of the package, and the
 # whole code of any other kind.
-fit_column <- function(kind, values, others = NULL) {
-  state <- do.call(kind$fit, c(list(values), accepted(kind$fit, list(others = others))))
+fit_column <- function(kind, values, others = NULL, numbers = NULL) {
+  state <- do.call(kind$fit, c(list(values), accepted(kind$fit, list(others = others, numbers = numbers))))
   column <- list(kind = if (is_own(kind)) kind$name else kind, state = state, dim = NA_integer_)
   class(column) <- "fitted_column"
   column

@@ -82,27 +82,29 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   latent_view <- projection(rows, latent_columns(fit$latent$dim))
   plain <- sum(fit$table$dims) <= 2
   data_view <- latent_view
-  if (plain) data_view <- projection(fit$latent$decode(rows), varying_columns(fit), square = FALSE)
+  data <- if (plain) decode_points(fit, rows, row_class(fit)) else rows
+  if (plain) data_view <- projection(data, varying_columns(fit), square = FALSE)
   moved <- any(vapply(flows, function(flow) n_steps(flow$trajectory) > 0, NA))
   on_both <- function(data, latent, kind, group) {
     list(new_layer("data", data_view$see(data), kind, group),
          new_layer(if (moved) "latent" else "latent (no flow)", latent_view$see(latent), kind, group))
   }
   # `scores`: those that the table was written from. It cannot give them back where values are missing
-  on_data <- function(table, scores = NULL) {
+  on_data <- function(table, class, scores = NULL) {
     points <- if (isTRUE(fit$table$scores) && !is.null(scores)) scores else read_new_rows(table, fit$table)
     if (fit$control$bounds) points <- reflect_into(points, fit$table$range)
-    if (plain) unname(points) else fit$latent$encode(points)
+    if (plain) unname(points) else encode_points(fit$latent, points, class)
   }
 
-  layers <- on_both(if (plain) fit$latent$decode(rows) else rows, common_points(flows, Inf), "rows", group)
+  layers <- on_both(data, common_points(flows, Inf), "rows", group)
   if (!is.null(new) && check_rows(new, "new", fit$latent$dim + n_columns(fit$table)) > 0) {
     drawn <- draw_new(fit, new)
-    layers <- c(layers, on_both(on_data(drawn$table, drawn$points), drawn$latent, "new", if (own_group) drawn$class))
+    layers <- c(layers, on_both(on_data(drawn$table, drawn$class, drawn$points), drawn$latent, "new",
+                                if (own_group) drawn$class))
   }
   if (!is.null(path)) {
     line <- draw_path(fit, path)
-    data <- on_data(line$table)
+    data <- on_data(line$table, line$class)
     stars <- seq(1, nrow(data), by = path_gap)
     layers <- c(layers, on_both(data, line$latent, "line", NULL),
                 on_both(data[stars, , drop = FALSE], line$latent[stars, , drop = FALSE], "path", NULL))
@@ -128,7 +130,7 @@ draw_new <- function(fit, n) {
   drawn <- Map(function(flow, count, key) {
     draw_rows(flow, count, key, fit$control$backward, fit$control$density_floor, FALSE, thread_count(NULL), FALSE)
   }, flows[names(counts)], counts, keys)
-  points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")))
+  points <- decode_points(fit, do.call(rbind, lapply(drawn, `[[`, "points")), class)
   list(
     class = class, points = points,
     latent = do.call(rbind, lapply(drawn, `[[`, "latent")),
@@ -146,8 +148,9 @@ draw_path <- function(fit, path) {
          if (is.numeric(path)) paste(path, collapse = ", ") else describe(path))
   }
   table <- interpolate(fit, path[1], path[2], n = 8 * path_gap + 1)
-  flow <- class_flows(fit)[[as.character(row_class(fit)[path[1]])]]
-  list(table = table, latent = from_flow(attr(table, "latent"), flow))
+  class <- row_class(fit)[path[1]]
+  flow <- class_flows(fit)[[as.character(class)]]
+  list(table = table, latent = from_flow(attr(table, "latent"), flow), class = rep(class, nrow(table)))
 }
 
 #' @rdname plot.efs

@@ -45,11 +45,12 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
   if (type == "log_density") return(log_density_rows(object, newdata, group, flows, threads))
   if (type == "latent") {
     points <- read_new_rows(newdata, object$table)
-    points <- if (nrow(points)) unname(object$latent$encode(points)) else matrix(0, 0, object$latent$dim)
+    label <- new_group(object, newdata, group, nrow(points))
+    points <- encode_points(object$latent, points, label)
   } else {
     points <- check_latent_newdata(object, newdata)
+    label <- new_group(object, newdata, group, nrow(points))
   }
-  label <- new_group(object, newdata, group, nrow(points))
   for (class in names(flows)) {
     rows <- which(label == class)
     flow <- flows[[class]]
@@ -63,7 +64,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
     }
   }
   if (type == "latent") return(points)
-  write_table(decode_points(object, points), object$table, if (is_grouped(object)) label)
+  write_table(decode_points(object, points, label), object$table, if (is_grouped(object)) label)
 }
 
 # The latent points that `type = "data"` carries back. Rows of the table are an error, because they are easily given

@@ -73,7 +73,7 @@ simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$
   group <- if (is_grouped(object)) {
     factor(rep(names(counts), counts), levels = names(object$rows))
   }
-  points <- decode_points(object, do.call(rbind, latent))
+  points <- decode_points(object, do.call(rbind, latent), group)
   rows <- write_table(points, object$table, group, bounds)
   rows <- mark_seed(rows, state)
   if (log_density) {

@@ -15,7 +15,9 @@
 #' or if particles leave the range of numbers.
 #'
 #' @param x,latent,blocks,step,max_bound,threads,progress As in [efs()], which reads the table in the same way: columns
-#'   can be of every kind. The table is one class of at least 20 rows, in at most 128 latent dimensions.
+#'   can be of every kind. The table is one class of at least 20 rows, in at most 128 latent dimensions. With
+#'   `progress = NULL` a script prints one message after 5 seconds that foretells the time, if more than a minute is
+#'   left.
 #' @param s Exponents to try, numbers above -2 and below the latent dimension. `NULL`: those of [efs()].
 #' @param softening Softenings to try, numbers above 0, in units of \eqn{n^{-2/d}} (with \eqn{d} = 2 in one dimension).
 #' @param time Total times to try, numbers of at least 0. 0, which is the option without a flow, is always among them.
@@ -66,10 +68,11 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   candidates <- tune_candidates(grid, searched$n_train, d, setting, rows$scores)
   bar <- progress_bar("Searching", length(candidates), progress)
   on.exit(bar$done(), add = TRUE)
+  tick <- telling_tick(bar$tick, length(candidates), progress, "efs_tune()")
   scored <- lapply(candidates, function(candidate) {
     some <- if (rows$scores && candidate$flow) lapply(specs, without_edges) else specs
     one <- tune_one(candidate, searched, some, setting, nrow(z))
-    bar$tick()
+    tick()
     one
   })
   found <- tune_result(scored, rows$volume)

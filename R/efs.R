@@ -79,16 +79,19 @@
 #' @param x A matrix or data frame (also a tibble, a data.table or a `DataFrame`) with columns of every kind, at least
 #'   two rows and at least one column that varies. Infinite values are an error. Each column is read by its kind, see
 #'   the section on tables and [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512
-#'   MB.
+#'   MB, and new rows come back as a matrix. Experiments, such as a `SingleCellExperiment`, are an error:
+#'   [synthesise()] takes them.
 #' @param ... Single settings of [efs_control()], such as `backward = "paper"`. They replace those of `control`.
 #' @param group The class of each row: a vector with one entry per row, or the name of a column of the data frame `x`.
 #'   Each class has its own flow and at least two rows. The class comes back with the new rows, with its R class and
 #'   values: as the same column, or as a column `group` if it was a vector (`group.1` if the table has a column
 #'   `group`).
 #' @param latent A [latent_map], or `"none"`. `NULL`: normal scores if a column needs them (see the section on tables).
-#'   Otherwise `NULL` standardises the columns of a table with at most 20 columns. For a table of numbers with more
-#'   columns it takes the principal components of the standardised columns, see [latent_pca()]. Their
-#'   number is at most so large that each class of at least `min_rows` rows can have a flow.
+#'   Otherwise `NULL` standardises the columns of a table with at most 20 columns. A table of numbers with more than 50
+#'   columns, and at least as many columns as rows, gets [latent_genes()], unless `law`, `s`, `epsilon`, `time`,
+#'   `n_steps`, `blocks` or another `scale` than `TRUE` is given. For other tables of numbers with more than 20 columns
+#'   it takes the principal components of the standardised columns, see [latent_pca()]. Their number is at most so large
+#'   that each class of at least `min_rows` rows can have a flow.
 #' @param s Exponent of the repulsion, a number above -2 and below the latent dimension; 0 is the logarithm. `NULL`:
 #'   chosen.
 #' @param epsilon Softening, a number of at least 0, in squared units of the scaled latent rows. Its square root is the
@@ -163,6 +166,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
+  refuse_experiment(x, "efs()")
   x <- plain_table(x, "x", mixed = TRUE)
   table <- read_for_flow(x, group, latent)
   scores <- isTRUE(table$template$scores)
@@ -185,7 +189,8 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     control$always <- TRUE
     return(fit_scores(table, x, blocks, control, call, "efs", began, threads, progress))
   }
-  latent <- choose_latent(latent, table, control$min_rows)
+  wide <- is.null(latent) && is_wide(table) && leaves_law_open(control, blocks)
+  latent <- if (wide) latent_genes() else choose_latent(latent, table, control$min_rows)
   threads <- threads_within(threads)
   fit_table(table, latent, blocks, control, call, "efs", began, threads, progress)
 }

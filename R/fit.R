@@ -2,13 +2,15 @@
 
 # A fit of class `class` to a table that was read. began: the time of the call. `...`: further parts of the fit.
 fit_table <- function(table, latent, blocks, control, call, class, began, threads, progress, ...) {
-  latent <- latent$fit(table$points)
+  latent <- fit_latent(latent, table)
   if (!is.null(control$s)) check_potential(control$s, 0, latent$dim)
-  z <- check_spread(unname(latent$encode(table$points)))
+  z <- check_spread(trained_rows(latent, table$points))
   rows <- split(seq_len(nrow(z)), table$group)
+  control <- with_ensemble(control, latent)
   foretell_fit(rows, latent$dim, control, threads)
+  prior <- borrowed_rows(control, z, rows)
   flows <- lapply(names(rows), function(class) {
-    control$cells <- pick_cells(control$cells, rows[[class]])
+    control <- class_control(control, z, rows, class, prior)
     control$gaps <- pick_gaps(control$gaps, rows[[class]])
     make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
               if (table$grouped) class, threads, progress)
@@ -40,7 +42,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
 
 # The parts of `control` that only the search needs.
-settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps")
+settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

@@ -17,10 +17,10 @@ pooled_first <- function(latent, scale) {
 }
 
 #' @export
-latent_encode.latent_chain <- function(map, x) latent_encode(map$inner, latent_encode(map$outer, x))
+latent_encode.latent_chain <- function(map, x, ...) latent_encode(map$inner, latent_encode(map$outer, x))
 
 #' @export
-latent_decode.latent_chain <- function(map, z) latent_decode(map$outer, latent_decode(map$inner, z))
+latent_decode.latent_chain <- function(map, z, ...) latent_decode(map$outer, latent_decode(map$inner, z))
 
 choose_latent <- function(latent, table, min_rows) {
   if (!is.null(latent)) return(check_latent(latent))
@@ -30,6 +30,11 @@ choose_latent <- function(latent, table, min_rows) {
   smallest <- min(sizes[sizes >= min_rows], nrow(table$points))
   pca_latent(NULL, scale = TRUE, most = max(1, smallest - 2))
 }
+
+# Whether a law in the unit of the columns could have no density: more columns than rows, and more than some tens.
+is_wide <- function(table) ncol(table$points) > most_narrow && nrow(table$points) <= ncol(table$points)
+
+most_narrow <- 50L
 
 # The latent map of pooled rows. With `scale` the flow runs in standardised units.
 choose_pooled_latent <- function(latent, scale, pooled) {

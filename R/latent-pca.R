@@ -43,12 +43,12 @@ fit_pca <- function(x, rank, scale, largest) {
 pca_spread <- function(map) if (is.null(map$spread)) rep(1, length(map$centre)) else map$spread
 
 #' @export
-latent_encode.latent_components <- function(map, x) {
+latent_encode.latent_components <- function(map, x, ...) {
   unscale_columns(x, map$centre, pca_spread(map), inverse = TRUE) %*% map$loadings
 }
 
 #' @export
-latent_decode.latent_components <- function(map, z) {
+latent_decode.latent_components <- function(map, z, ...) {
   x <- unscale_columns(tcrossprod(z, map$loadings), map$centre, pca_spread(map))
   if (!is.null(map$columns)) colnames(x) <- map$columns
   x

@@ -14,6 +14,28 @@
 #' Lanczos iterations, to full precision, and Ctrl-C stops them within a second. More components of a large table are
 #' one call of LAPACK, which Ctrl-C cannot stop.
 #'
+#' `latent_genes()` is for tables with more columns than rows, such as expression tables of samples x genes. Each column
+#' becomes normal scores, and the latent rows are **all** principal components of the scores, so that no correlation is
+#' cut off. A score comes back to a value by the smoothed quantile function of its column: a local linear fit of the
+#' sorted values on their normal scores, with the bandwidth \eqn{1.25\,n^{-1/5}}{1.25 n^(-1/5)} in units of the score.
+#' It keeps the mean and the variance of the column, and its heaps. If no value of the table is negative, no new value
+#' is. With `group`, the columns become scores of the deviations from the means of the classes. The mean of a class is
+#' shrunk to the mean of all rows by the factor \eqn{\max(0, 1 - 1/F)}{max(0, 1 - 1/F)}, where \eqn{F} is the ratio of
+#' the mean squares between and within classes. A new row has the variance within classes plus the variance of the
+#' estimated mean. The latent law is [law_ensemble()] unless another one is given. Memory and time grow linearly with
+#' the number of columns: the algebra is that of rows times rows. `efs()` takes this map by default if the table has
+#' more than 50 columns of numbers, and at least as many columns as rows, and if the law and the settings of the flow
+#' are left open. There is no flow then, because \eqn{n} rows in \eqn{n - 1} dimensions would end in a regular simplex.
+#'
+#' `latent_counts()` is for tables of counts with more columns than rows. The library size of a row is the sum of its
+#' counts, and its logarithm is a coordinate of its own. The count of a gene is negative binomial given the library size
+#' \eqn{s}, with mean \eqn{s r}{s r} and variance \eqn{s r + \phi (s r)^2}{s r + phi (s r)^2}. The rate \eqn{r} is the
+#' share of the gene in all counts of the class. The dispersion \eqn{\phi}{phi} is that which expects the share of zeros
+#' within classes, where at least 5 % of the counts are 0, and otherwise that of the moments. The count becomes the score \eqn{\Phi^{-1}(F(x - 1) + U P(x))}{Phi^(-1)(F(x - 1) + U P(x))}, with \eqn{U}
+#' uniform. The scores then go through `latent_genes()`, whose smoothed margins mend what the negative binomial law
+#' misses. A gene that is zero in a class stays zero in this class. Back from scores to counts, the size \eqn{s} is the
+#' one at which the counts add up to the library size of the row.
+#'
 #' `latent_map()` takes a pair of functions of your own, for instance those of an autoencoder. Without arguments it
 #' leaves the table as it is. The functions may use R's random numbers. They then have a stream of their own, which is
 #' always the same, and the user's stream does not move.
@@ -63,10 +85,10 @@ new_fitted_latent <- function(kind, name, dim, ..., description, explained = NUL
 }
 
 # [n, p] -> [n, dim].
-latent_encode <- function(map, x) UseMethod("latent_encode")
+latent_encode <- function(map, x, ...) UseMethod("latent_encode")
 
 # [m, dim] -> [m, p].
-latent_decode <- function(map, z) UseMethod("latent_decode")
+latent_decode <- function(map, z, ...) UseMethod("latent_decode")
 
 # [n, p] -> log|det| of the encoding at each row, or one number if it is the same everywhere.
 latent_volume <- function(map, x) UseMethod("latent_volume")
@@ -76,8 +98,8 @@ latent_volume <- function(map, x) UseMethod("latent_volume")
 `$.fitted_latent_map` <- function(x, name) {
   switch(
     name,
-    encode = function(rows) latent_encode(x, rows),
-    decode = function(points) latent_decode(x, points),
+    encode = function(rows, ...) latent_encode(x, rows, ...),
+    decode = function(points, ...) latent_decode(x, points, ...),
     log_volume = if (.subset2(x, "volume")) function(rows) latent_volume(x, rows),
     .subset2(x, name)
   )
@@ -101,13 +123,13 @@ latent_centre <- function() {
 }
 
 #' @export
-latent_encode.latent_columns <- function(map, x) {
+latent_encode.latent_columns <- function(map, x, ...) {
   if (is.null(map$spread)) return(sweep(x, 2, map$centre))
   unscale_columns(x, map$centre, map$spread, inverse = TRUE)
 }
 
 #' @export
-latent_decode.latent_columns <- function(map, z) {
+latent_decode.latent_columns <- function(map, z, ...) {
   if (is.null(map$spread)) return(sweep(z, 2, map$centre, "+"))
   unscale_columns(z, map$centre, map$spread)
 }
@@ -139,10 +161,10 @@ latent_as_is <- function() {
 }
 
 #' @export
-latent_encode.latent_as_is <- function(map, x) check_encoded(x, nrow(x))
+latent_encode.latent_as_is <- function(map, x, ...) check_encoded(x, nrow(x))
 
 #' @export
-latent_decode.latent_as_is <- function(map, z) z
+latent_decode.latent_as_is <- function(map, z, ...) z
 
 #' @export
 latent_volume.latent_as_is <- function(map, x) 0
@@ -172,13 +194,13 @@ own_map_fitter <- function(encode, decode, log_det) {
 }
 
 #' @export
-latent_encode.latent_own <- function(map, x) {
+latent_encode.latent_own <- function(map, x, ...) {
   force(x)
   check_encoded(on_own_stream(map$own$encode(x)), nrow(x))
 }
 
 #' @export
-latent_decode.latent_own <- function(map, z) {
+latent_decode.latent_own <- function(map, z, ...) {
   force(z)
   on_own_stream(map$own$decode(z))
 }
@@ -230,9 +252,11 @@ latent_log_volume <- function(fit, points) {
   value
 }
 
-decode_points <- function(fit, latent) {
+# group: the class of each point, which some maps need. `...`: further arguments of the map.
+decode_points <- function(fit, latent, group = NULL, ...) {
   if (nrow(latent) == 0) return(matrix(0, 0, sum(fit$table$dims)))
-  points <- latent_decode(fit$latent, latent)
+  by_group <- isTRUE(fit$latent$by_group)
+  points <- if (by_group) latent_decode(fit$latent, latent, group, ...) else latent_decode(fit$latent, latent, ...)
   if (!is.numeric(points) || nrow(points) != nrow(latent)) {
     fail("`decode` of the latent map must return a numeric matrix with %d rows, not %s.",
          nrow(latent), describe(points))

@@ -17,6 +17,7 @@
 #'   \item{[law_ball()]}{uniform in the ball that encloses all particles. Density.}
 #'   \item{[law_sphere()]}{uniform on a sphere: Algorithm 1 of the paper. No density.}
 #'   \item{[law_interpolate()]}{a point between two particles. No density.}
+#'   \item{[law_ensemble()]}{a random combination of all particles. No density.}
 #'   \item{[law_neighbour()]}{a point between a particle and one of its neighbours. No density.}
 #' }
 #'

@@ -46,6 +46,29 @@ progress_bar <- function(label, total, progress, frame = parent.frame()) {
   bar
 }
 
+# tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
+# the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
+# what: begins the message.
+telling_tick <- function(tick, total, progress, what, clock = seconds_now) {
+  force(tick)
+  silent <- shows_progress(progress) || isFALSE(progress)
+  began <- clock()
+  done <- 0
+  told <- FALSE
+  function(units = 1) {
+    tick(units)
+    done <<- done + units
+    spent <- clock() - began
+    if (silent || told || spent < told_after) return(invisible())
+    told <<- TRUE
+    left <- spent * (total - done) / done
+    if (left > told_from) message(sprintf("%s: about %s are left.", what, describe_time(left)))
+  }
+}
+
+told_after <- 5
+told_from <- 60
+
 # Calls work(from, count) over consecutive blocks of `n` rows (from counts from 0) and returns the list of results. A
 # block takes about `block_seconds`. Blocks start at a multiple of the chunk of rows that the core sums together. So
 # the bits of a row depend neither on its block nor on how long blocks took. Units of work other than rows may have

@@ -91,6 +91,9 @@ draw_uniform <- function(n, m, key, stream = 0L) {
   .Call(C_pf_draw_uniform, as.integer(n), as.integer(m), key, stream, thread_count())
 }
 
+# [n, m]: uniform numbers that depend on the content of each row of x [n, k] alone, so that equal rows get equal ones.
+draw_of_rows <- function(x, m, key, stream = 0L) .Call(C_pf_draw_of_rows, x, as.integer(m), key, stream)
+
 draw_normal <- function(n, m, key, stream = 0L) {
   .Call(C_pf_draw_normal, as.integer(n), as.integer(m), key, stream, thread_count())
 }

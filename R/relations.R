@@ -4,7 +4,8 @@
 # A relation is a list of
 #   at    the number of the column that is determined
 #   from  the numbers of the columns that determine it
-#   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key
+#   type  "level": `keys`, the words of the values of the column `from`, and `values`, one for each key. If `from` are
+#         two columns, a key joins two words, which `words` lists for each of the two
 #         "step": `cuts` and `values`: values[k] between the cuts k - 1 and k
 #         "sum": constant + sum of `weights` times shape(column), where `shape` names one of number_shapes; `outer`, if
 #         it is not NULL, names the function of this sum. `otherwise`, if it is not NULL, is the number of the column
@@ -23,7 +24,8 @@ find_relations <- function(columns, kinds, fixed = integer(), hidden = integer()
   for (at in rev(setdiff(free, fixed))) {
     sources <- setdiff(left(), c(at, numbering))
     found <- level_relation(at, sources, columns, kinds)
-    add(if (is.null(found)) step_relation(at, sources, columns, kinds) else found)
+    if (is.null(found)) found <- step_relation(at, sources, columns, kinds)
+    add(if (is.null(found)) crossed_relation(at, setdiff(sources, hidden), columns, kinds) else found)
   }
   numbers <- vector("list", length(columns))
   numbers[left()] <- lapply(left(), function(j) exact_number(columns, kinds, j))
@@ -65,27 +67,6 @@ order_relations <- function(relations) {
     relations <- relations[!ready]
   }
   ordered
-}
-
-can_relate <- function(kind) !is.null(kind$cells)
-
-# Numbers, dates and times.
-is_measured <- function(kind) !is.null(kind[["number"]]) && !has_levels(kind)
-
-has_levels <- function(kind) kind$name %in% c("nominal", "ordered", "logical")
-
-# Agreement by chance alone must be less likely than this.
-most_chance <- 1e-6
-
-# Whether rows that share a value of the source could share a value of the target by chance. same: the number of rows
-# that must agree with an earlier one; shares: those of the target's values.
-is_no_chance <- function(same, shares) same * -log(sum(shares^2)) > -log(most_chance)
-
-# Words of values; a missing value is a word of its own.
-value_words <- function(values) {
-  words <- if (is.numeric(values)) as_text(values, 17L) else as_words(values)
-  words[is.na(values)] <- NA
-  words
 }
 
 # A level that implies a value: the same value in all rows of each level.
@@ -265,6 +246,7 @@ ordered_sums <- function(free, columns, kinds, fixed, kept) {
   rows <- which(stats::complete.cases(x))
   if (length(rows) < 20 + 3 * length(at)) return(list())
   spread <- apply(x[rows, , drop = FALSE], 2, stats::sd)
+  spread[spread == 0] <- 1 # a column that varies in other rows only
   centre <- colMeans(x[rows, , drop = FALSE])
   fit <- qr(sweep(sweep(x[rows, , drop = FALSE], 2, centre), 2, spread, "/"), tol = 1e-9)
   if (fit$rank == length(at)) return(list())
@@ -290,7 +272,9 @@ nearly_round <- function(x) ifelse(abs(x - round(x, 3)) < 1e-8 * pmax(1, abs(x))
 # The values of the determined column. columns: the list of all columns. column: the fitted column.
 relation_values <- function(relation, columns, column, codes) {
   from <- columns[relation$from]
-  if (relation$type == "level") return(take(relation$values, match(value_words(from[[1]]), relation$keys)))
+  if (relation$type == "level") {
+    return(take(relation$values, match(joined_words(lapply(from, value_words)), relation$keys)))
+  }
   if (relation$type == "step") {
     number <- source_numbers(relation, columns, codes)[[1]]
     return(take(relation$values, findInterval(number, relation$cuts) + 1L))

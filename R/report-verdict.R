@@ -118,7 +118,7 @@ closeness_sentence <- function(report, level) {
 # joint: a score or the correlations are beyond their limits.
 where_sentence <- function(report, joint, correlated) {
   columns <- report$columns
-  pair <- pair_words(report$correlation)
+  pair <- pair_words(report$correlation, report$n_permutations)
   worst <- columns[which.max(columns$ks), ]
   agree <- sprintf("Each column agrees (largest Kolmogorov-Smirnov distance %.3f, limit %.3f, \"%s\")", worst$ks,
                    worst$limit, worst$column)
@@ -135,10 +135,12 @@ where_sentence <- function(report, joint, correlated) {
   sentence
 }
 
-pair_words <- function(correlation) {
+# deals: the number of random deals from which the limits of the correlations come.
+pair_words <- function(correlation, deals) {
   if (is.null(correlation)) return(NULL)
-  sprintf("the largest difference of correlations is %.2f (\"%s\" and \"%s\": %.2f real, %.2f synthetic)",
-          correlation$largest, correlation$pair[1], correlation$pair[2], correlation$real, correlation$synthetic)
+  sprintf("the largest difference of correlations is %.2f (\"%s\" and \"%s\": %.2f real, %.2f synthetic%s)",
+          correlation$largest, correlation$pair[1], correlation$pair[2], correlation$real, correlation$synthetic,
+          if (is.null(deals)) "" else sprintf("; the limit comes from %d random deals of the rows", deals))
 }
 
 # The columns that differ, the worst three by name.

@@ -194,7 +194,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   units <- 2 * control$splits + length(scores) + 4
   bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
-  bar$tick <- telling_tick(bar$tick, units, progress)
+  bar$tick <- telling_tick(bar$tick, units, progress, "fidelity()")
   all <- all_scores(scores, first_rows(close$real, max_rows), first_rows(close$synthetic, max_rows), settings)
   bar$tick(1)
   held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
@@ -222,25 +222,6 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
   report$verdict <- verdict_of(report)
   report$elapsed <- proc.time()[[3]] - began
   structure(report, class = "fidelity")
-}
-
-# tick() of a progress bar of `total` units. In a script without a bar it prints one message, told_after seconds after
-# the start, that foretells the time of the units that are left, if it is longer than told_from seconds.
-telling_tick <- function(tick, total, progress, clock = seconds_now) {
-  force(tick)
-  silent <- shows_progress(progress) || isFALSE(progress)
-  began <- clock()
-  done <- 0
-  told <- FALSE
-  function(units = 1) {
-    tick(units)
-    done <<- done + units
-    spent <- clock() - began
-    if (silent || told || spent < told_after) return(invisible())
-    told <<- TRUE
-    left <- spent * (total - done) / done
-    if (left > told_from) message(sprintf("fidelity(): about %s are left.", describe_time(left)))
-  }
 }
 
 # The arguments of fidelity() that are numbers, checked. half: the rows of a half.

@@ -128,11 +128,9 @@ check_room <- function(run) {
   check_time(needs[["seconds"]], steps, "give fewer `n_steps`")
 }
 
-# A script without a progress bar prints one message after told_after seconds. The message foretells the time of the
-# remaining steps, if it is longer than told_from seconds. A run whose remaining steps would take longer than
-# longest_run seconds is stopped with an error.
-told_after <- 5
-told_from <- 60
+# A script without a progress bar prints one message after told_after seconds (see progress.R). The message foretells
+# the time of the remaining steps, if it is longer than told_from seconds. A run whose remaining steps would take longer
+# than longest_run seconds is stopped with an error.
 longest_run <- 365 * 86400
 
 time_teller <- function(progress, run) {

@@ -37,7 +37,9 @@
 #'
 #' An AUC *below* 0.5 by more than chance is a sign too: rows then come in pairs,
 #' one of each table, nearer to each other than to the rest, as where synthetic
-#' rows were made by moving real ones a little. See [novelty()].
+#' rows were made by moving real ones a little. See [novelty()]. It can also be an accident of sampling: of 40 pairs of
+#' samples of one law, about one has a 95 % interval that lies below 0.5. An AUC below 0.5 whose interval holds 0.5 is
+#' no better than 0.5.
 #'
 #' @param real,synthetic Matrices or data frames with the same columns (matched by name where both have names), of
 #'   every kind and with missing values: see [mixed_tables].
@@ -315,16 +317,20 @@ auc_deals <- function(pooled, first, settings) {
 }
 
 # The end of the report's sentence on closeness.
-auc_sentence <- function(object, alike, new) {
+auc_sentence <- function(object, alike, ...) {
   start <- sprintf("A classifier reaches AUC %.2f (%.2f to %.2f; 0.5 is chance)", object$auc,
                    object$interval[["lower"]], object$interval[["upper"]])
   if (!alike) return(paste0(start, ": it can tell the tables apart", if (object$auc < 0.55) ", barely." else "."))
-  if (!new && object$interval[["upper"]] < 0.5) {
-    return(paste0(start, ", below chance: the tables are more alike than two samples of one law."))
+  if (object$interval[["upper"]] < 0.5) {
+    return(paste0(start, ", below chance: ", closer_words, "."))
   }
   if (object$interval[["lower"]] > 0.5) return(paste0(start, ", which random deals of the rows reach too."))
   paste0(start, ": it cannot tell the tables apart.")
 }
+
+# What an AUC whose interval lies below 0.5 means.
+closer_words <- paste("the tables are closer than two independent samples of one law,",
+                      "because one was made from the other, or by an accident of sampling")
 
 c2st_sentence <- function(x) {
   if (x$interval[["lower"]] > 0.5) {
@@ -332,10 +338,11 @@ c2st_sentence <- function(x) {
     sprintf(paste("The tables can be told apart, %s: given a real and a synthetic row, the classifier knows which is",
                   "which %.0f times out of 100."), how, 100 * x$auc)
   } else if (x$interval[["upper"]] < 0.5) {
-    paste("The AUC is below chance: the tables are more alike than two samples of one law, as where one was made from",
-          "the other. Copies do this, and so does a table with the same means and correlations; novelty() tells which.")
+    paste0("The AUC is below chance: ", closer_words, ". novelty() tells copies from new rows.")
   } else {
-    "The classifier cannot tell the tables apart; what difference there is, this many rows do not show it."
+    paste0("The classifier cannot tell the tables apart; what difference there is, this many rows do not show it.",
+           if (x$auc < 0.5) paste(" An AUC below 0.5 whose interval holds 0.5 is an accident of sampling,",
+                                  "not a better result."))
   }
 }
 

@@ -4,6 +4,7 @@
 choose_scales <- function(read, columns, later) {
   able <- scalable_columns(read, columns)
   if (!length(able)) return(list())
+  columns$shifted <- match(able, columns$now) # the others would only cost time
   tried <- lapply(names(block_shapes), function(shape) {
     scales <- Filter(Negate(is.null), lapply(able, new_scale, read, shape))
     list(scales = scales, value = scale_likelihood(read, columns, scales, later))
@@ -14,7 +15,8 @@ choose_scales <- function(read, columns, later) {
       if (at %in% vapply(one$scales, `[[`, 0, "at")) one$value[[as.character(at)]] else -Inf
     }, 0)
     best <- which.max(value)
-    if (value[best] > start[[as.character(at)]]) Find(function(one) one$at == at, tried[[best]]$scales)
+    # NaN where hardly any further row has a value
+    if (isTRUE(value[best] > start[[as.character(at)]])) Find(function(one) one$at == at, tried[[best]]$scales)
   }))
 }
 

@@ -30,6 +30,7 @@ first_of_blocks <- function(fit, n, key, threads, progress) {
     points[, law$at] <- draw_rows(flow, n, key, law$fit$control$backward, law$fit$control$density_floor, FALSE, threads,
                                   progress)$points
   }
+  for (cells in fit$laws$shares) points[, cells$at] <- uncut_shares(points[, cells$at], cells)
   values <- if (length(fit$laws$starts)) decode_columns(points, fit$table)
   for (one in fit$laws$starts) {
     numbers <- ordered_numbers(values, fit$table, one$upper) - one$value
@@ -45,6 +46,7 @@ row_state <- function(fit, points, number) {
   columns <- fit$laws$columns
   template <- fit$table
   points[, columns$number] <- number_score(template, number)
+  points <- tell_numbered(points, fit$numbered, number)
   values <- decode_columns(points, template)
   read <- encode_mixed(new_frame(values, template$names, nrow(points)), template, "x")
   low <- unname(read$low)
@@ -78,13 +80,17 @@ next_rows <- function(fit, state, kept, number, history, key, threads) {
                      threads)
   points <- state$points
   points[, columns$now] <- drawn[, seq_along(columns$now)]
+  for (cells in fit$shares) {
+    points[, cells$at] <- uncut_shares(points[, cells$at], cells, earlier_levels(cells, state$points[, cells$at]))
+  }
   numbers <- next_numbers(fit, state$values, drawn)
   for (i in seq_along(fit$order$gap)) {
     j <- fit$order$gap[i]
     range <- score_range(fit$table$columns[[fit$table$of[j]]]$state$margin, numbers[[i]])
     points[, cumsum(fit$table$dims)[j]] <- cell_middles(range[, 1], range[, 2])
   }
-  inside <- which(inside_ends(fit, numbers, nrow(points)))
+  goes_on <- rowSums(is.na(points)) == 0
+  inside <- which(inside_ends(fit, numbers, nrow(points)) & goes_on)
   c(row_state(fit, points[inside, , drop = FALSE], number), list(inside = inside))
 }
 
@@ -131,22 +137,13 @@ inside_limits <- function(fit, scores) {
   colSums(!inside) == 0
 }
 
-# The ends of what the next rows may be: the scores of the earlier row, and the whole line for the new ones, except for
-# those whose order is kept by a choice among few values.
+# The ends of what the next rows may be: the scores of the earlier row, and the whole line for the new ones.
 step_box <- function(fit, state, number) {
   columns <- fit$laws$columns
   new <- matrix(largest_score, nrow(state$points), length(columns$now) + length(columns$gap))
   known <- cbind(state$points[, columns$constant, drop = FALSE], number_score(fit$table, number),
                  state$points[, columns$before, drop = FALSE])
-  box <- list(low = cbind(known, -new), high = cbind(known, new))
-  for (j in fit$order$box) {
-    k <- cumsum(fit$table$dims)[j]
-    now <- new_columns(columns)[match(k, columns$now)]
-    rises <- fit$order$sign[j] > 0
-    from <- if (rises == fit$order$strict[j]) state$high[, k] else state$low[, k]
-    box[[if (rises) "low" else "high"]][, now] <- from
-  }
-  box
+  list(low = cbind(known, -new), high = cbind(known, new))
 }
 
 step_shift <- function(fit, state, number, history) {

@@ -19,10 +19,12 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   for (k in c(columns$number, vapply(starts, `[[`, 0, "at"))) {
     scores$points[, k] <- scores$low[, k] <- scores$high[, k] <- 0
   }
+  shares <- own_shares(scores)
+  for (cells in shares) scores <- cut_by_shares(scores, cells$at, cells)
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
-  list(first = fit(scores, own, first), starts = starts, columns = columns, scales = scales, model = shifted$model,
-       limits = score_limits(read, columns, length(later)),
+  list(first = fit(scores, own, first), shares = shares, starts = starts, columns = columns, scales = scales,
+       model = shifted$model, limits = score_limits(read, columns, length(later)),
        step = fit(shifted$scores, step_owners(own, columns), later))
 }
 
@@ -71,10 +73,6 @@ are_linear <- function(template) {
     column_code(column)$name == "nominal" && length(column$state$order) > 2
   }, NA)[template$of]
   !rep(several, template$dims) | tells_missing(template)
-}
-
-pick_scores <- function(table, rows) {
-  stats::setNames(lapply(scores_of, function(part) unname(table[[part]])[rows, , drop = FALSE]), scores_of)
 }
 
 # [columns]: for each column the one that says whether it is missing.

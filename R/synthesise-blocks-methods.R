@@ -89,25 +89,60 @@ plot.block_synthesis <- function(x, ...) refuse_for_blocks("plot()")
 #' @export
 logLik.block_synthesis <- function(object, ...) refuse_for_blocks("logLik()")
 
+#' @export
+interpolate.block_synthesis <- function(object, ...) refuse_for_blocks("interpolate()")
+
+#' @export
+as.data.frame.block_synthesis <- function(x, ...) refuse_for_blocks("as.data.frame()")
+
+#' @method autoplot block_synthesis
+#' @rawNamespace S3method(ggplot2::autoplot, block_synthesis)
+autoplot.block_synthesis <- function(object, ...) refuse_for_blocks("autoplot()")
+
 #' @rdname simulate.block_synthesis
 #' @export
 summary.block_synthesis <- function(object, ...) {
   check_dots("summary()", ...)
   check_fit(object)
-  template <- object$table
-  shown <- seq_len(n_columns(template) - 2L)
-  columns <- data.frame(column = template$names[shown], role = column_roles(template, object$order),
-                        scale = "scores", correlation = NA_real_)
-  at <- object$laws$columns$before
-  first <- cumsum(template$dims)[shown] - template$dims[shown] + 1L
-  told <- match(first, at)
-  told[template$dims[shown] == 0] <- NA
-  if (!is.null(object$laws$model)) columns$correlation <- object$laws$model$correlation[told]
-  for (scale in object$laws$scales) columns$scale[scale$column] <- if (scale$shape == "log") "logarithms" else "values"
-  columns$scale[is.na(told)] <- NA
-  structure(list(call = object$call, blocks = object$label$name, sizes = table(size = object$sizes), columns = columns,
+  structure(list(call = object$call, blocks = object$label$name, sizes = table(size = object$sizes),
+                 columns = block_columns(object),
                  laws = c(first = block_law_name(object$laws$first), further = block_law_name(object$laws$step)),
                  elapsed = object$elapsed), class = "summary.block_synthesis")
+}
+
+# One row per column.
+block_columns <- function(fit) {
+  template <- fit$table
+  shown <- seq_len(n_columns(template) - 2L)
+  columns <- data.frame(column = template$names[shown], role = column_roles(template, fit$order),
+                        scale = "scores", correlation = NA_real_)
+  first <- cumsum(template$dims)[shown] - template$dims[shown] + 1L
+  told <- match(first, fit$laws$columns$before)
+  told[template$dims[shown] == 0] <- NA
+  if (!is.null(fit$laws$model)) columns$correlation <- fit$laws$model$correlation[told]
+  for (scale in fit$laws$scales) columns$scale[scale$column] <- if (scale$shape == "log") "logarithms" else "values"
+  columns$scale[is.na(told)] <- NA
+  columns
+}
+
+#' @rdname simulate.block_synthesis
+#' @export
+tidy.block_synthesis <- function(x, ...) {
+  check_dots("tidy()", ...)
+  check_fit(x)
+  block_columns(x)
+}
+
+#' @rdname simulate.block_synthesis
+#' @export
+glance.block_synthesis <- function(x, ...) {
+  check_dots("glance()", ...)
+  check_fit(x)
+  density <- function(law) if (is.null(law$fit)) NA_real_ else law$fit$diagnostics$log_density
+  data.frame(blocks = length(x$sizes), n = sum(x$sizes), columns = n_columns(x$table) - 2L, least = min(x$sizes),
+             largest = max(x$sizes), law_first = block_law_name(x$laws$first),
+             law_further = block_law_name(x$laws$step), log_density_first = density(x$laws$first),
+             log_density_further = density(x$laws$step), elapsed = x$elapsed)
 }
 
 block_law_name <- function(law) if (is.null(law$fit)) NA_character_ else law$fit$diagnostics$law

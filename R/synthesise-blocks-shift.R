@@ -12,12 +12,13 @@ cell_middles <- function(low, high) {
 is_whole_line <- function(low, high) low <= -largest_score & high >= largest_score
 
 # The linear model of the scores of a row given the earlier rows of its block, in two stages. First, each varying score
-# has a mean, which depends on the constant scores and on the number of the row. Second, the scores of the next row
-# depend on the deviations from it in the row before, and on their predicted block effects: with k earlier rows and the
-# correlation r within blocks, k r / (1 + (k - 1) r) times their mean. constant, varying [n, .]: middles. known [n, .]:
-# which of the varying are known. next: rows with an earlier one. aims [next, q]: scores of these rows, NA if missing.
+# has a mean, which depends on the constant scores, the number of the row, and their products. Second, the scores of the
+# next row depend on the deviations from it in the row before, and on their predicted block effects: with k earlier rows
+# and the correlation r within blocks, k r / (1 + (k - 1) r) times their mean. constant, varying [n, .]: middles. known
+# [n, .]: which of the varying are known. next: rows with an earlier one. aims [next, q]: scores of these rows, NA if
+# missing.
 fit_shift <- function(constant, varying, known, block, number, aims, following) {
-  model <- list(dummies = which(tabulate(number) >= least_rows_of_number))
+  model <- list(dummies = which(tabulate(number) >= least_rows_of_number), centre = mean(number))
   start <- shift_design(model, constant, number)
   model$mean <- fit_ridge(start, varying, known)$model
   deviations <- known * (varying - predict_ridge(model$mean, start))
@@ -27,8 +28,10 @@ fit_shift <- function(constant, varying, known, block, number, aims, following) 
   step <- fit_ridge(features, aims, told)
   model$step <- step$model
   model$scale <- sqrt(colMeans(step$residual^2, na.rm = TRUE))
+  model$scale[is.nan(model$scale)] <- 1
   fitted <- shift <- predict_ridge(model$step, features)
-  shift[told] <- (aims - step$residual)[told]
+  used <- !is.na(step$residual)
+  shift[used] <- (aims - step$residual)[used]
   list(model = model, shift = shift, fitted = fitted, error = sqrt(colMeans(step$left_out^2, na.rm = TRUE)))
 }
 
@@ -62,7 +65,7 @@ narrow_cell <- 0.02
 least_rows_of_number <- 10L
 
 shift_design <- function(model, constant, number) {
-  cbind(constant, log(number), number, outer(number, model$dummies, `==`) * 1)
+  cbind(constant, constant * (number - model$centre), log(number), number, outer(number, model$dummies, `==`) * 1)
 }
 
 # Sums of the deviations of the rows before each row, and how many of them are known.
@@ -109,8 +112,9 @@ intraclass <- function(x, block, most = 0.99, least = 0) {
 }
 
 # Ridge regressions of the columns of y on x, whose penalty makes the squared errors of left-out rows least. known:
-# which of y are known. Returns model; left_out [n, q], the errors of each row by the regression without it; and
-# residual [n, q], which have the variance of the errors. Both are NA if y is not known.
+# which of y are known; a column with few known rows gets the model 0. Returns model; left_out [n, q], the errors of
+# each row by the regression without it; and residual [n, q], which have the variance of the errors. Both are NA if y is
+# not known.
 fit_ridge <- function(x, y, known) {
   centre <- colMeans(x)
   spread <- sqrt(colMeans(sweep(x, 2, centre)^2))
@@ -120,6 +124,7 @@ fit_ridge <- function(x, y, known) {
   left_out <- residual <- matrix(NA_real_, nrow(y), ncol(y))
   for (pattern in split(seq_len(ncol(y)), apply(known, 2, function(one) paste(which(!one), collapse = " ")))) {
     rows <- which(known[, pattern[1]])
+    if (length(rows) < least_rows_of_fit) next
     found <- ridge_columns(x[rows, , drop = FALSE], y[rows, pattern, drop = FALSE])
     coefficients[, pattern] <- found$coefficients
     left_out[rows, pattern] <- found$left_out
@@ -128,6 +133,8 @@ fit_ridge <- function(x, y, known) {
   list(model = list(centre = centre, spread = spread, coefficients = coefficients), left_out = left_out,
        residual = residual)
 }
+
+least_rows_of_fit <- 5L
 
 ridge_penalties <- c(0.5, 2, 8, 32, 128, 512, 2048, 8192)
 

@@ -12,10 +12,16 @@ step_scores <- function(read, columns, scales, rows) {
     y <- scale_values(scale, take(read$rows[[scale$column]], rows), table$template)
     for (part in scores_of) scores[[part]][, at] <- y[[part]]
   }
+  for (one in read$numbered) {
+    scores <- untell_numbered(scores, new_columns(columns)[match(one$at, columns$now)], one$middle, read$number[rows])
+  }
+  for (cells in read$shares) {
+    at <- new_columns(columns)[match(cells$at, columns$now)]
+    earlier <- cell_middles(table$low[rows - 1L, cells$at], table$high[rows - 1L, cells$at])
+    scores <- cut_by_shares(scores, at, cells, earlier_levels(cells, earlier))
+  }
   scores
 }
-
-scores_of <- c("points", "low", "high")
 
 # Where the columns of now and gap stand in the matrix.
 new_columns <- function(columns) {

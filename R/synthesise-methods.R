@@ -73,14 +73,17 @@ declared_words <- function(template, names) {
   types <- vapply(template$hidden, `[[`, "", "type")
   orders <- vapply(template$hidden[types == "gap"], function(one) paste(names[one$from], collapse = " <= "), "")
   pairs <- vapply(template$hidden[types == "combination"], `[[`, "", "name")
-  c(if (length(orders)) sprintf("Kept in order: %s.", paste(orders, collapse = "; ")),
-    if (length(pairs)) sprintf("Only combinations that occur: %s.", paste(pairs, collapse = "; ")))
+  computed <- vapply(template$hidden[types == "gap"], function(one) names[one$at], "")
+  c(if (length(orders)) sprintf("Kept in order: %s; computed from the gap: %s.", paste(orders, collapse = "; "),
+                                paste(computed, collapse = ", ")),
+    if (length(pairs)) sprintf("Only combinations that occur, drawn as one column: %s.", paste(pairs, collapse = "; ")))
 }
 
 # The relations that were found. Those by which a hidden column returns its columns were declared.
 relation_words <- function(template, names) {
   hidden <- seq_along(template$hidden) + length(names)
-  found <- Filter(function(one) !any(one$from %in% hidden), template$relations)
+  declared <- unlist(lapply(template$hidden, function(one) if (one$type == "gap") one$at else one$from))
+  found <- Filter(function(one) !(any(one$from %in% hidden) && one$at %in% declared), template$relations)
   if (!length(found)) return(NULL)
   names <- c(names, vapply(template$hidden, `[[`, "", "name"))
   sprintf("Computed from other columns: %s.", paste(vapply(found, describe_relation, "", names = names),

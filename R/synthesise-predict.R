@@ -14,22 +14,22 @@
 #' @param ... Not used.
 #' @return For `"log_density"` one number per row, in nats: the log-density of the values without a probability of their
 #'   own, and the log-probability of the others, together (see [synthesise()]). The attribute `"draws"` is the number of
-#'   draws; the estimate is a little too low on average, the less so the more draws there are. The draws of a row depend
-#'   on its number among the rows of `newdata` and on nothing else, so the same row has a slightly different value
-#'   elsewhere. A row that the fit holds
-#'   impossible has `-Inf`: a value beyond a sure end of its column (see [column_kind]), a combination that did not
-#'   occur, a broken relation, or a level that the table did not have, of which a warning names the column and the level
-#'   (for the other types such a level is an error). A value that is missing in a column without missing values in the
-#'   table is integrated out. A row has `NA` if a computed column (see [synthesise()]) is known and a column that
-#'   determines it is missing.
+#'   draws; the estimate is a little too low on average, the less so the more draws there are. The random numbers of
+#'   these draws depend on the scores and cells of the row and on nothing else, so equal rows have equal values, in
+#'   every table and in every place. A row that the fit holds impossible has `-Inf`: a value beyond a sure end of its
+#'   column (see [column_kind]), a combination that did not occur, a broken relation, or a level that the table did not
+#'   have, of which a warning names the column and the level (for the other types such a level is an error). A value
+#'   that is missing in a column without missing values in the table is integrated out. A row has `NA` if a computed
+#'   column (see [synthesise()]) is known and a column that determines it is missing.
 #'
 #'   For `"impute"` a list of `m` tables of class `imputations`, each with the rows of `newdata`. Values that are not
 #'   missing are not changed. Missing values are drawn from the law of the row given its other values and given which of
 #'   them are missing, so the tables differ. The draws are made as under a condition, see the help of
 #'   [simulate()][simulate.synthesis]. The fit itself is the same for all tables: their differences do not contain the
 #'   uncertainty of the fit. If a computed number is known, such as a total, and one of the numbers that determine it is
-#'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing, or
-#'   if the computed value is a level or changes at cuts, they are drawn without a look at the computed value. Filled
+#'   missing, the missing one is what the others leave, up to the unit of its column. If several of them are missing,
+#'   they are drawn without a look at the computed value. If a level or a value that changes at cuts is known, and a
+#'   column that determines it is missing, the missing value is drawn among those that allow the known one. Filled
 #'   columns keep the order of `constraints`: of two columns, a missing one has a gap to the known one that is drawn
 #'   from the law of the gap. In factors and words, the draws are levels of the table. `mitools::imputationList()` takes
 #'   the list; `as.data.frame()` of it returns the tables below one another with the columns `.imp` (0 for `newdata`)
@@ -85,9 +85,15 @@ likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
   n <- nrow(read$points)
   if (n == 0) return(structure(numeric(), draws = draws))
   if (!any(read$high > read$low)) draws <- 1L
+  # neither the order of the columns nor the numbers of a row depend on other rows
+  d <- ncol(read$points)
+  order <- if (is.null(fit$table$open)) seq_len(d) else order(fit$table$open)
+  # the cells of a kind of the user may be half lines
+  content <- pmin(pmax(cbind(read$low, read$high), -largest_score), largest_score)
   each <- vapply(seq_len(draws), function(draw) {
-    cells <- cell_draws(read$points, read$low, read$high, fit$correlation, c(likelihood_key, draw),
-                        draw %% 2 == 1)
+    key <- c(likelihood_key, draw)
+    cells <- cell_draws(read$points, read$low, read$high, fit$correlation, key, draw %% 2 == 1, order,
+                        draw_of_rows(content, d, key))
     as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
   }, numeric(n))
   structure(log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin, draws = draws)
@@ -111,9 +117,10 @@ impute_rows <- function(fit, flows, newdata, read, label, m, seed, threads) {
       rows <- which(label[lacking] == class)
       if (!length(rows)) next
       of <- lacking[rows]
-      found <- flow_within(flows[[class]], read$low[of, , drop = FALSE], read$high[of, , drop = FALSE], fit$correlation,
-                           other_key(key, 0L, match(class, names(flows))), threads)
-      points[rows, ] <- found$points
+      boxes <- implied_boxes(read$low[of, , drop = FALSE], read$high[of, , drop = FALSE], lapply(given, take, rows),
+                             template)
+      points[rows, ] <- draw_implied(flows[[class]], boxes, fit$correlation,
+                                     other_key(key, 0L, match(class, names(flows))), threads)
     }
     columns <- solve_ordered(decode_columns(points, template, fill = TRUE), given, template)
     columns <- solve_sources(columns, given, template)

@@ -51,7 +51,8 @@
 #'
 #' @section Exact relations:
 #' A column that other columns determine in every row has no coordinate, and new rows get the value that the others
-#' give: a level that implies a value, a value that changes at cuts of a number, a number that is a function of another
+#' give: a level that implies a value, the levels of two columns that imply one together and all of whose combinations
+#' occur, a value that changes at cuts of a number, a number that is a function of another
 #' one (a multiple, logarithm, square, root, inverse or exponential), sums such as totals and differences, also those
 #' of dates and times, and sums, products and ratios of two numbers up to the rounding of the recorded values, such as
 #' a body mass index of one decimal. Of several choices, that column is computed whose ends the others keep: a total
@@ -67,6 +68,22 @@
 #' rules. For a share \eqn{p} of missing values, a rule of \eqn{m} rows is taken if \eqn{p^{m-1}}{p^(m-1)} and
 #' \eqn{\{p^2 + (1-p)^2\}^{m-1}}{(p^2 + (1-p)^2)^(m-1)} are below 1e-6. Where the column that tells is missing itself,
 #' though it never was in the table, the log-likelihood is `NA`.
+#'
+#' @section Expression tables:
+#' A table of complete numbers with more than 50 columns, and at least as many columns as rows, is read as an expression
+#' table of samples x genes if `columns`, `id`, `constraints`, `combine`, `blocks` and `flow` are left out. So are
+#' objects of the classes `SummarizedExperiment`, `SingleCellExperiment` and `ExpressionSet`, and sparse and
+#' delayed matrices of samples x genes. A delayed matrix, such as one in an HDF5 file, is read by blocks of genes; the
+#' fit is made in memory. The latent map is then [latent_genes()] or, for counts, [latent_counts()]; the law is
+#' [law_ensemble()], and there is no flow. `group` can name a column of the data of the samples. New samples come back
+#' in the class that came in, see [simulate()][simulate.gene_synthesis]. For experiments `columns`, `id`, `constraints`,
+#' `combine`, `blocks` and `whole_blocks` are an error, and so is a `density_floor` without a `law`.
+#'
+#' A class of few rows borrows a share of its covariance from the other classes: \eqn{v/(v + n_k - 1)} for \eqn{n_k}
+#' rows. The number \eqn{v} is the one of 0, 1, 2, 5, 10, 20, 50 and 100 with the highest log-likelihood of single rows
+#' given all others, for the 30 leading components one by one. `print()` says the share. A covariance of full rank has
+#' no density there, so that nothing else is chosen by likelihood. Samples without classes are put into clusters where
+#' left-out samples are more likely so, see [law_ensemble()].
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the
@@ -101,10 +118,18 @@
 #'   missing values. `FALSE` tries none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
+#' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and either
+#'   more than half of them are 0 or the largest is at least 50.
+#' @param assay.type Name of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one, otherwise the
+#'   first assay.
+#' @param batch The batch of each sample of an expression table: a vector, or the name of a column of `x` or of its data
+#'   of the samples. The effects of batches are estimated beside those of classes, see
+#'   [simulate()][simulate.gene_synthesis].
 #' @param control,threads,progress As in [efs()].
 #' @return An object of class `c("synthesis", "efs", "particle_flow")`, as [efs()] returns it. With
 #'   `whole_blocks = TRUE` it has the class `c("block_synthesis", "particle_flow")`, and the methods of
-#'   [simulate.block_synthesis()]. Otherwise, beside
+#'   [simulate.block_synthesis()]. For an expression table it has the class
+#'   `c("gene_synthesis", "efs", "particle_flow")`, see [simulate.gene_synthesis()]. Otherwise, beside
 #'   [simulate()][simulate.synthesis] and [predict()][predict.synthesis] it has the methods of [efs()] for `print()`,
 #'   `logLik()`, `summary()`, `tidy()`, `glance()`, `as.data.frame()`, `plot()` and `interpolate()`.
 #' @references
@@ -136,18 +161,30 @@ synthesize <- function(x, ...) synthesise(x, ...)
 #' @export
 synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, constraints = NULL, combine = NULL,
                                law = NULL, law_settings = list(), blocks = NULL, whole_blocks = FALSE, flow = NULL,
-                               density_floor = 0, quiet = FALSE, control = efs_control(), threads = NULL,
-                               progress = NULL, ...) {
+                               density_floor = 0, quiet = FALSE, counts = NULL, assay.type = NULL, batch = NULL,
+                               control = efs_control(), threads = NULL, progress = NULL, ...) {
   began <- proc.time()[[3]]
   backward <- gather_control(control, list(...), "synthesise()")
   settings <- synthesis_settings(law, law_settings, flow, density_floor, backward)
   check_flag(quiet, "quiet")
+  if (!is.null(counts)) check_flag(counts, "counts")
   check_progress(progress)
+  if (is_experiment(x)) refuse_for_experiments(columns, id, constraints, combine, blocks, whole_blocks, x)
   if (check_flag(whole_blocks, "whole_blocks")) {
     call <- record_call(match.call(), "synthesise")
     return(synthesise_blocks(x, group, columns, id, constraints, combine, blocks, settings, quiet, call, began, threads,
                              progress))
   }
+  plain <- !length(columns) && all(vapply(list(id, constraints, combine, blocks, flow), is.null, NA))
+  if (is_experiment(x) || (plain && is_gene_table(x, list(group, batch)))) {
+    call <- record_call(match.call(), "synthesise")
+    return(synthesise_genes(x, group, batch, counts, assay.type, settings, quiet, call, began, threads, progress))
+  }
+  if (!is.null(counts) || !is.null(assay.type) || !is.null(batch)) {
+    fail("`counts`, `assay.type` and `batch` belong to expression tables: %s.",
+         "numbers in more than 50 columns, and no more rows than columns")
+  }
+  check_no_name(blocks, x)
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))

@@ -57,3 +57,10 @@ tells_missing <- function(template) {
   owner <- rep(seq_along(template$of), template$dims)
   lacks[owner] & cumsum(template$dims)[owner] == seq_along(owner)
 }
+
+# The scores of some rows and their cells.
+pick_scores <- function(table, rows) {
+  stats::setNames(lapply(scores_of, function(part) unname(table[[part]])[rows, , drop = FALSE]), scores_of)
+}
+
+scores_of <- c("points", "low", "high")

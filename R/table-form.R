@@ -32,9 +32,22 @@ ungroup <- function(x) {
 # A full matrix takes 8 bytes per cell: at most 512 MB.
 most_cells <- 2^26
 
+# Columns that are worked on at once: 2^22 doubles take 32 MB.
+cells_at_once <- 2^22
+column_blocks <- function(p, n) {
+  each <- max(1, floor(cells_at_once / max(n, 1)))
+  split(seq_len(p), (seq_len(p) - 1) %/% each)
+}
+
 # A sparse or delayed matrix as a full matrix.
 full_matrix <- function(x, what) {
   if (is.matrix(x)) return(x)
+  check_full_size(x, what)
+  as.matrix(x)
+}
+
+# A matrix of another class must not be too large as a full matrix, and its package must be there.
+check_full_size <- function(x, what) {
   size <- as.double(dim(x))
   if (length(size) != 2) fail("`%s` must have rows and columns, not %d dimensions.", what, length(size))
   if (prod(size) > most_cells) {
@@ -42,7 +55,6 @@ full_matrix <- function(x, what) {
               8 * prod(size) / 2^30, size[1], size[2], "choose fewer columns first")
   }
   need_package(if (inherits(x, "Matrix")) "Matrix" else "DelayedArray", class(x)[1])
-  as.matrix(x)
 }
 
 as_data_frame <- function(x) {

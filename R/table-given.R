@@ -334,6 +334,7 @@ relation_pieces <- function(relation, values, template) {
     as.character(relation$values) %in% as.character(values) | (is.na(relation$values) & anyNA(values))
   }
   if (!any(wanted)) fail("`given` asks for a value of \"%s\" that no row of the table has.", name)
+  if (length(relation$from) == 2) return(crossed_pieces(relation, wanted, template))
   if (relation$type == "level") return(level_pieces(source, relation$keys[wanted], template))
   cuts <- c(-Inf, relation$cuts, Inf)
   at <- cumsum(template$dims)[source] - template$dims[source] + 1L
@@ -341,6 +342,16 @@ relation_pieces <- function(relation, values, template) {
     end <- function(k) cut_score(column$state$margin, cuts[k])
     list(at = at, low = if (k == 1) -Inf else end(k), high = if (k == length(cuts) - 1) Inf else end(k + 1))
   }), missing_pieces(source, FALSE, template))
+}
+
+# Pieces for wanted values of a column that two columns of levels determine: one set of levels of the second column for
+# each level of the first one.
+crossed_pieces <- function(relation, wanted, template) {
+  words <- lapply(relation$words, `[`, wanted)
+  unlist(lapply(unique(words[[1]]), function(word) {
+    join_pieces(level_pieces(relation$from[1], word, template),
+                level_pieces(relation$from[2], words[[2]][words[[1]] %in% word], template))
+  }), recursive = FALSE)
 }
 
 # Pieces for words of column j, which a relation names: a column that the user sees, or a hidden one.

@@ -13,11 +13,11 @@ lacks_numbers <- function(x, group) {
   FALSE
 }
 
-# A table of at most this many columns is standardised. A wider one has principal components.
+# A table of at most this many columns is standardised. A wider one has components.
 most_standardised <- 20L
 
 # The names or numbers of the columns of numbers that are codes or mostly zeros. Such values have probabilities, so a
-# row has no density in the unit of these columns. Tables of many columns are left out: their latent rows are principal
+# row has no density in the unit of these columns. Tables of many columns are left out, because their latent rows are
 # components.
 coded_columns <- function(x, group) {
   x <- measured_columns(x, group)

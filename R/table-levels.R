@@ -10,15 +10,17 @@
 # child of the root has the whole line as its second cell.
 
 # One node: all levels in an order. n [L]: the rows of each level. means [L, m] from level_means(), NULL: as they are.
-order_nodes <- function(n, means = NULL) {
-  first <- if (is.null(means)) seq_along(n) else order(drop(means %*% level_axes(n, means, 1L)))
+# lead [L]: NULL, or the first axis, in place of that of the means.
+order_nodes <- function(n, means = NULL, lead = NULL) {
+  place <- if (!is.null(means)) level_places(n, means, lead)
+  first <- if (is.null(means)) seq_along(n) else order(place[, 1], place[, ncol(place)])
   list(new_node(1L, first, as.list(first), n))
 }
 
 # Two floors. The first axis puts the levels into sqrt(L) groups of nearly equal probability; within each group the
 # second axis orders them.
-tree_nodes <- function(n, means) {
-  place <- means %*% level_axes(n, means, 2L)
+tree_nodes <- function(n, means, lead = NULL) {
+  place <- level_places(n, means, lead)
   first <- order(place[, 1])
   share <- (cumsum(n[first]) - n[first] / 2) / sum(n)
   groups <- unname(split(first, floor(share * ceiling(sqrt(length(n))))))
@@ -55,6 +57,22 @@ few_rows <- 5
 
 # The first principal axes of the means (a correspondence analysis): levels whose rows are alike stand side by side.
 level_axes <- function(n, means, k) svd(sqrt(n) * means, nu = 0, nv = min(k, dim(means)))$v
+
+# [L, 2], or [L, 1] if there is only one axis: the places of the levels on two axes, those of the means, or `lead` and
+# that of what the means are beside it.
+level_places <- function(n, means, lead) {
+  if (is.null(lead)) return(means %*% level_axes(n, means, 2L))
+  means <- means - outer(lead, drop(crossprod(n * lead, means)) / max(sum(n * lead^2), 1e-300))
+  cbind(lead, means %*% level_axes(n, means, 1L), deparse.level = 0)
+}
+
+# [L]: the first principal axis of the numbers that the levels determine. They are known exactly, whereas level_means()
+# shrinks the means of rare levels, which would lose the order of these numbers. numbers [n, k]: their normal scores.
+leading_axis <- function(codes, n, numbers) {
+  own <- numbers[match(seq_along(n), codes), , drop = FALSE]
+  own <- sweep(own, 2, colSums(n * own) / sum(n))
+  drop(own %*% level_axes(n, own, 1L))
+}
 
 node_coordinates <- function(nodes) max(vapply(nodes, `[[`, 0L, "at"))
 
@@ -113,7 +131,7 @@ level_boxes <- function(nodes, codes, k = 1L) {
 # of the levels given the other columns, by more than two standard errors. Levels are compared only if those with at
 # least 5 % of the rows have less than half of all: law_trees() gives such levels their probabilities itself, in any
 # order.
-choose_encoding <- function(codes, n, others) {
+choose_encoding <- function(codes, n, others, lead = NULL) {
   if (sum(n[n >= 0.05 * sum(n)]) >= sum(n) / 2) return("order")
   some <- spaced_rows(length(codes), most_compared_rows)
   codes <- codes[some]
@@ -121,8 +139,8 @@ choose_encoding <- function(codes, n, others) {
   fold <- seq_along(codes) %% 2
   gain <- unlist(lapply(0:1, function(out) {
     means <- level_means(ifelse(fold == out, NA, codes), n, others)
-    held_out_levels(tree_nodes(n, means), codes, others, fold == out) -
-      held_out_levels(order_nodes(n, means), codes, others, fold == out)
+    held_out_levels(tree_nodes(n, means, lead), codes, others, fold == out) -
+      held_out_levels(order_nodes(n, means, lead), codes, others, fold == out)
   }))
   if (mean(gain) > 2 * stats::sd(gain) / sqrt(length(gain))) "tree" else "order"
 }

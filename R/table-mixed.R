@@ -1,9 +1,10 @@
 # Tables with columns of every kind and missing values, read as normal scores.
 
 # points [n, sum(dims)]: the scores, NA where a value is missing. low, high: their cells. margin [n]: what is added to
-# the log-density. group, grouped, template: as in read_table(). columns: a named list of kinds that replace those that
-# were found. id: names of columns that get new identifiers. design: NULL, or for whole blocks list(block, added): the
-# block of each row, and the names of the columns of the number of the row and of the size of the block.
+# the log-density. group, grouped, template: as in read_table(); the template also has `open`, the share of the rows in
+# which each score has a cell. columns: a named list of kinds that replace those that were found. id: names of columns
+# that get new identifiers. design: NULL, or for whole blocks list(block, added): the block of each row, and the names
+# of the columns of the number of the row and of the size of the block.
 read_mixed <- function(x, group, columns = list(), id = NULL, constraints = NULL, combine = NULL, design = NULL) {
   x <- plain_table(x, "x", mixed = TRUE)
   check_extent(x, "x", 2L)
@@ -58,8 +59,9 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   flags <- untold_flags(flags, rules, all$columns, kinds)
   models <- model_values(columns, all$hidden)
   read <- function(j, others = NULL) {
+    numbers <- if (!is.null(others)) determined_scores(j, relations, all$columns, kinds)
     read_mixed_column(columns[[j]], column_name(names_of_all, j), kinds[[j]], j, others, j %in% determined, flags[[j]],
-                      missing_as[j], rules[[j]], models[[j]], if (isTRUE(within$constant[j])) within$first)
+                      missing_as[j], rules[[j]], models[[j]], if (isTRUE(within$constant[j])) within$first, numbers)
   }
   found <- lapply(seq_along(kinds), read)
   found <- read_with_others(columns, found, kinds, determined, read)
@@ -67,6 +69,7 @@ read_mixed_columns <- function(x, columns, id, constraints, combine, design = NU
   range <- apply(scores$points, 2, function(z) range(z, na.rm = TRUE))
   template <- new_template(x, names, found, coordinate_counts(found), range)
   template$scores <- TRUE
+  template$open <- colMeans(scores$high > scores$low)
   template$relations <- relations
   template$hidden <- all$hidden
   template[c("constant", "first")] <- within[c("constant", "first")]
@@ -119,9 +122,9 @@ check_kinds <- function(columns) {
 # One column as read_column() returns it. stream: the number of its uniform numbers. determined: whether other columns
 # determine it, so that it has no coordinate. gone: what the indicator says. missing_as: the number of an earlier column
 # that is missing in the same rows, or NA. rule: the rule that tells missing values, or NULL. model, rows: the values to
-# which the kind is fitted, and those of their rows; NULL: all.
+# which the kind is fitted, and those of their rows; NULL: all. numbers: what determined_scores() returns.
 read_mixed_column <- function(values, name, kind, stream, others, determined, gone, missing_as, rule, model,
-                              rows = NULL) {
+                              rows = NULL, numbers = NULL) {
   box <- box_of(values)
   values <- unbox(values)
   model <- unbox(model)
@@ -130,7 +133,8 @@ read_mixed_column <- function(values, name, kind, stream, others, determined, go
   known <- known_values(model, rows)
   same <- kind$name != "identifier" && (length(known) == 0 || is_one_value(known))
   column <- if (same) fit_column(column_constant(), if (length(known)) known else values) else {
-    in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[rows, , drop = FALSE]))
+    in_column(name, "x", fit_column(kind, known, if (!is.null(others)) others[rows, , drop = FALSE],
+                                    if (!is.null(numbers)) numbers[rows, , drop = FALSE]))
   }
   if (determined) {
     column$dim <- 0L
@@ -194,6 +198,20 @@ read_with_others <- function(columns, found, kinds, determined, read) {
   })
   found[again] <- lapply(again, function(j) read(j, do.call(cbind, views[-j])))
   found
+}
+
+# [n, k]: the normal scores of the k numbers that the levels of column j determine, 0 where they are missing. NULL:
+# there are none.
+determined_scores <- function(j, relations, columns, kinds) {
+  at <- unlist(lapply(relations, function(one) {
+    if (one$type == "level" && identical(as.integer(one$from), as.integer(j)) && is_measured(kinds[[one$at]])) one$at
+  }))
+  if (!length(at)) return(NULL)
+  vapply(at, function(i) {
+    x <- kinds[[i]]$number(columns[[i]], kept_attributes_state(columns[[i]]))
+    z <- stats::qnorm((rank(x, na.last = "keep") - 0.5) / sum(!is.na(x)))
+    ifelse(is.na(z), 0, z)
+  }, numeric(length(columns[[j]])))
 }
 
 # One column of 0 and 1 for each of the most frequent levels.

@@ -1,4 +1,5 @@
 /* Random numbers: functions of a key, a stream and the row. */
+#include "core/base/fingerprint.h"
 #include "glue.h"
 
 typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);
@@ -23,6 +24,29 @@ static SEXP pf_draw_normal(SEXP n, SEXP m, SEXP key, SEXP stream, SEXP threads) 
   return fill_matrix(n, m, key, stream, threads, fill_normal);
 }
 
+/* [n, m] uniform numbers that depend on the content of the rows of x [n, k] alone: equal rows get equal numbers. */
+static SEXP pf_draw_of_rows(SEXP x, SEXP m, SEXP key, SEXP stream) {
+  R_CheckUserInterrupt();
+  const size_t columns = (size_t)check_count(m, "m");
+  const rng_key seed = check_key(key);
+  const uint32_t number = (uint32_t)check_count(stream, "stream");
+  const matrix_view view = check_matrix(x, "x");
+  SEXP out = PROTECT(new_matrix(view.n, columns));
+  double *u = REAL(out);
+  for (size_t i = 0; i < view.n; i++) {
+    uint64_t hash = FINGERPRINT_START;
+    for (size_t j = 0; j < view.dim; j++) {
+      const double value = view.x[i + j * view.n] + 0.0; /* -0 becomes 0 */
+      hash = fingerprint_add(hash, &value, 1);
+    }
+    rng_sequence draws;
+    rng_start(&draws, seed, number, hash);
+    for (size_t j = 0; j < columns; j++) u[i + j * view.n] = rng_uniform(&draws);
+  }
+  UNPROTECT(1);
+  return out;
+}
+
 /* One Philox block, for the published known answers: words go in and out as doubles. */
 static SEXP pf_philox(SEXP counter, SEXP key) {
   const double *c = check_vector(counter, 4, "counter"), *k = check_vector(key, 2, "key");
@@ -39,6 +63,7 @@ static SEXP pf_philox(SEXP counter, SEXP key) {
 const R_CallMethodDef random_routines[] = {
     ROUTINE(pf_draw_uniform, 5),
     ROUTINE(pf_draw_normal, 5),
+    ROUTINE(pf_draw_of_rows, 4),
     ROUTINE(pf_philox, 2), /* for tests alone */
     NO_ROUTINE,
 };

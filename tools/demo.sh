@@ -14,30 +14,41 @@ log=$output/install.log
 # shellcheck source=tools/install.sh
 . "$root/tools/install.sh"
 
-# cli, generics and mclust are needed; without the data the example uses R's own iris
+# cli, generics and mclust are needed.
 stage_packages() {
   missing=$(missing_packages Imports)
-  data=$(missing_data)
-  if [ -z "$missing$data" ]; then
-    say "R packages: all there."
-    return
+  if [ -n "$missing" ]; then
+    say "R packages: installing" $missing "..."
+    install_packages Imports
+    missing=$(missing_packages Imports)
   fi
-  say "R packages: installing" $missing $data "..."
-  [ -z "$missing" ] || install_packages Imports
-  missing=$(missing_packages Imports)
   if [ -n "$missing" ]; then
     say "R packages:" $missing "could not be installed." >&2
     log_tail
     exit 1
   fi
-  [ -z "$data" ] || cran_install "$data" || true
-  if [ -n "$(missing_data)" ]; then
-    say "R packages: $data (the data) cannot be had here; going on with R's own iris."
+}
+
+# ISLR2 and SimSeq have the data, and ranger the forest. The example leaves out what it cannot have.
+stage_extras() {
+  extras=$(missing_extras)
+  if [ -n "$extras" ]; then
+    say "R packages for the example: installing" $extras "..."
+    apt_install r-cran-ranger r-cran-fdrtool || true
+    extras=$(missing_extras)
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$extras" ] || cran_install $extras || true
+    extras=$(missing_extras)
+  fi
+  if [ -z "$extras" ]; then
+    say "R packages: all there."
+  else
+    say "R packages:" $extras "cannot be had here; the example goes on without."
   fi
 }
 
-missing_data() {
-  Rscript -e 'if (!requireNamespace("ISLR2", quietly = TRUE)) cat("ISLR2")'
+missing_extras() {
+  Rscript -e 'for (name in c("ISLR2", "SimSeq", "ranger")) if (!requireNamespace(name, quietly = TRUE)) cat(name, "")'
 }
 
 # A build from a copy leaves no object files in the sources.
@@ -59,7 +70,8 @@ set_locale
 set_library
 stage_system r-cran-cli r-cran-generics r-cran-mclust
 stage_packages
+stage_extras
 stage_build
-say "example: inst/examples/khan.R"
+say "example: inst/examples/khan.R, which takes about half a minute"
 say
 Rscript "$root/inst/examples/khan.R" "$output"

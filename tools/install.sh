@@ -1,10 +1,11 @@
 # Shared by demo.sh and check.sh: finds out what is missing and installs it, quietly.
 # The caller sets: root (the package), library (for what comes from CRAN), log (what installers said).
 
-# Not in Debian, so apt is not asked for it.
-CRAN_ONLY="ISLR2"
+# Not in Debian, so apt is not asked for them.
+CRAN_ONLY="ISLR2 SimSeq"
 # Packages of Bioconductor: from Debian, or not at all.
-BIOCONDUCTOR="Biobase bladderbatch DelayedArray S4Vectors SummarizedExperiment"
+BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors SingleCellExperiment\
+ SummarizedExperiment"
 
 say() {
   printf '%s\n' "$*"

@@ -129,7 +129,9 @@ cases$efs_calibrated_blocks <- function() {
 }
 
 # More than twenty columns go through principal components.
-cases$efs_calibrated_wide <- function() efs_parts(efs(wide(40, 100)), wide(46, 100)[41:46, ])
+cases$efs_calibrated_wide <- function() {
+  efs_parts(efs(wide(40, 100), latent = latent_pca(scale = TRUE)), wide(46, 100)[41:46, ])
+}
 
 cases$efs_calibrated_integers <- function() {
   x <- cloud(90, 3)
@@ -220,7 +222,9 @@ cases$efs_latent_maps <- function() {
   )
 }
 
-cases$efs_wide_rule <- function() efs_parts(efs(wide(30, 60), calibrate = FALSE), wide(34, 60)[31:34, ])
+cases$efs_wide_rule <- function() {
+  efs_parts(efs(wide(30, 60), latent = latent_pca(scale = TRUE), calibrate = FALSE), wide(34, 60)[31:34, ])
+}
 
 cases$efs_flow_given <- function() {
   x <- cloud(70, 3)

@@ -190,6 +190,7 @@ routine_examples <- function() {
     pf_draw_shell = list(3L, c(0, 0), 1, "equilibrium", 0, c(1L, 2L), 1L),
     pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L, 1L),
     pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L, 1L),
+    pf_draw_of_rows = list(matrix(c(1, 2, 3, 4), 2), 2L, c(1L, 2L), 0L),
     pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
     pf_memory = list(),
     pf_fingerprint = list(c(1, 2)),

@@ -51,7 +51,7 @@ test_that("ridge regressions know the errors of left-out rows", {
 })
 
 test_that("rows in exchangeable order keep their intraclass correlation", {
-  old <- nested_rows(rep(2:8, 12), 0.5, 3)
+  old <- nested_rows(rep(2:8, 36), 0.5, 3)
   fit <- synthesise(old, blocks = "litter", whole_blocks = TRUE, law = "student", quiet = TRUE)
   new <- simulate(fit, 1500, seed = 1)
   block <- match(new$litter, unique(new$litter))
@@ -169,6 +169,14 @@ test_that("a vector of blocks becomes a column, and tibbles stay tibbles", {
   expect_identical(unique(new$block), 25:27)
 })
 
+test_that("two columns of one name come back with it", {
+  old <- nested_rows(rep(3, 20), 0.5, 15)
+  old <- stats::setNames(data.frame(old, old$y + cos(1:60)), c("litter", "y", "y"))
+  new <- simulate(synthesise(old, blocks = "litter", whole_blocks = TRUE, law = "student", quiet = TRUE), 200, seed = 1)
+  expect_identical(names(new), c("litter", "y", "y"))
+  expect_lt(abs(cor(new[[2]], new[[3]]) - cor(old[[2]], old[[3]])), 0.15)
+})
+
 test_that("blocks need not stand together in the table", {
   old <- nested_rows(rep(3, 20), 0.5, 8)
   mixed <- old[order(sequence(rep(3, 20))), ]
@@ -181,7 +189,8 @@ test_that("without whole_blocks nothing changes", {
   old <- nested_rows(rep(3, 20), 0.5, 9)
   fit <- synthesise(old, blocks = old$litter, law = "student", quiet = TRUE, flow = FALSE)
   expect_identical(class(fit)[1], "synthesis")
-  expect_error(synthesise(old, blocks = "litter"), "not by its name", class = "particleflow_input")
+  expect_error(synthesise(old, blocks = "litter"), "set `whole_blocks = TRUE` to draw these, or give `blocks =",
+               fixed = TRUE, class = "particleflow_input")
 })
 
 test_that("bad blocks are errors of one sentence", {
@@ -204,8 +213,15 @@ test_that("bad blocks are errors of one sentence", {
   expect_error(predict(fit, old), "not available for whole blocks", class = "particleflow_input")
   expect_error(plot(fit), "not available for whole blocks", class = "particleflow_input")
   expect_error(logLik(fit), "not available for whole blocks", class = "particleflow_input")
+  expect_error(interpolate(fit, 1, 2), "not available for whole blocks", class = "particleflow_input")
+  expect_error(as.data.frame(fit), "not available for whole blocks", class = "particleflow_input")
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    expect_error(ggplot2::autoplot(fit), "not available for whole blocks", class = "particleflow_input")
+  }
+  expect_error(fit_with(blocks = c("litter", "y")), "join them first, as in `blocks = interaction(x$litter, x$y)`",
+               fixed = TRUE, class = "particleflow_input")
   expect_error(simulate(fit, 2, given = list(y = 1)), "no argument `given`", class = "particleflow_input")
-  expect_error(simulate(fit, 1e9), class = "particleflow_size")
+  expect_error(simulate(fit, 1e9), "1000000000 blocks of up to 3 rows", class = "particleflow_size")
   fit$sizes <- 1:3
   expect_error(simulate(fit, 2), "was changed", class = "particleflow_input")
 })
@@ -223,6 +239,12 @@ test_that("print() and summary() say what was made of the columns", {
                    c("number", "constant", "rises", "varies"))
   expect_equal(sum(found$sizes), 50)
   expect_output(print(found), "further rows: law student", fixed = TRUE)
+  expect_identical(tidy(fit), found$columns)
+  row <- glance(fit)
+  expect_identical(row[c("blocks", "n", "columns", "least", "largest")],
+                   data.frame(blocks = 50L, n = nrow(visits()), columns = 12L, least = 1L, largest = 6L))
+  expect_identical(c(row$law_first, row$law_further), unname(found$laws))
+  expect_equal(row$log_density_further, fit$laws$step$fit$diagnostics$log_density)
   old <- nested_rows(rep(3, 20), 0.5, 13)
   expect_message(synthesise(old, blocks = "litter", whole_blocks = TRUE, law = "student"), "20 blocks")
 })

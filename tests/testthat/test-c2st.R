@@ -94,3 +94,16 @@ test_that("c2st() prints what it found and names bad arguments", {
   expect_identical(c2st(wide, wide + 2, seed = 1)$terms, "columns")
   expect_gt(c2st(wide, wide + 2, seed = 1)$auc, 0.95)
 })
+
+test_that("an AUC below 0.5 is put in words", {
+  object <- function(auc, half) {
+    structure(list(auc = auc, interval = c(lower = auc - half, upper = auc + half), level = 0.95, classifier = "knn",
+                   folds = 5, n = c(real = 50, synthetic = 50)), class = "c2st")
+  }
+  why <- "because one was made from the other, or by an accident of sampling"
+  expect_match(format(object(0.36, 0.09))[3], why)
+  expect_match(format(object(0.47, 0.09))[3], "below 0.5 whose interval holds 0.5 is an accident of sampling")
+  expect_no_match(format(object(0.53, 0.09))[3], "accident")
+  expect_match(auc_sentence(object(0.36, 0.09), alike = TRUE), why)
+  expect_match(auc_sentence(object(0.47, 0.09), alike = TRUE), "cannot tell the tables apart.$")
+})

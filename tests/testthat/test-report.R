@@ -291,16 +291,16 @@ test_that("the report records its call without the rows, and refuses what it doe
 test_that("a long report foretells its time once in a script, and never if progress is FALSE", {
   now <- 0
   clock <- function() now
-  tick <- telling_tick(identity, 20, NULL, clock)
+  tick <- telling_tick(identity, 20, NULL, "fidelity()", clock)
   now <- 4
   expect_silent(tick())
   now <- 100
   expect_message(tick(), "fidelity(): about 15 minutes are left.", fixed = TRUE) # 50 s for each of 18 units
   expect_silent(tick())
-  quiet <- telling_tick(identity, 20, FALSE, clock)
+  quiet <- telling_tick(identity, 20, FALSE, "fidelity()", clock)
   now <- 300
   expect_silent(quiet())
-  brief <- telling_tick(identity, 20, NULL, clock)
+  brief <- telling_tick(identity, 20, NULL, "fidelity()", clock)
   now <- 310
   expect_silent(brief(15)) # 10 s for 15 of 20 units
 })

@@ -43,8 +43,8 @@ test_that("what was declared is not called computed", {
   x <- data.frame(start = 1:60, site = rep(c("a", "b", "c"), 20), ward = rep(c("u", "v", "u", "w"), 15))
   x$end <- x$start + rep(c(0, 5, 2, 8), 15)
   said <- read_words(x, constraints = ~ start <= end, combine = c("site", "ward"))
-  expect_equal(said[2:4], c("No missing values.", "Kept in order: start <= end.",
-                            "Only combinations that occur: site and ward."))
+  expect_equal(said[2:4], c("No missing values.", "Kept in order: start <= end; computed from the gap: end.",
+                            "Only combinations that occur, drawn as one column: site and ward."))
   expect_length(said, 4)
 })
 
@@ -61,4 +61,11 @@ test_that("what says nothing without a flow is left out, and long lines are wrap
   on.exit(options(old))
   lines <- format(fit)
   expect_true(all(nchar(lines[!startsWith(lines, "Contains")]) < 50))
+})
+
+test_that("a column that a combination computes beside its own is named", {
+  x <- data.frame(from = rep(c("a", "b", "c"), 40), to = rep(c("u", "v", "w", "u", "w"), 24), wait = 1:120 %% 7)
+  x$km <- c(a = 100, b = 250, c = 375)[x$from] + c(u = 11, v = 70, w = 33)[x$to]
+  said <- read_words(x, combine = c("from", "to"))
+  expect_equal(said[4], "Computed from other columns: km from from and to.")
 })

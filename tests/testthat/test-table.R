@@ -339,7 +339,8 @@ test_that("sparse, delayed and Bioconductor tables are read where they are small
                    simulate(efs_by_rule(cbind(small(), k = rep(1:2, 20)), group = "k"), 3, seed = 1))
   skip_if_not_installed("SummarizedExperiment")
   genes <- SummarizedExperiment::SummarizedExperiment(list(logcounts = t(x)))
-  for (call in list(efs, function(d) gpa(d, x), function(d) novelty(x, d))) {
+  expect_error(efs(genes), "whose samples are columns; give it to synthesise")
+  for (call in list(function(d) gpa(d, x), function(d) novelty(x, d))) {
     expect_error(call(genes), "whose samples are columns; give a matrix of samples x genes, such as t(as.matrix(",
                  fixed = TRUE)
   }

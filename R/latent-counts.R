@@ -1,0 +1,119 @@
+# The latent map of counts: negative binomial margins given the library size of the row, then normal scores.
+
+#' @rdname latent_map
+#' @export
+latent_counts <- function() new_latent("counts", fit_counts)
+
+# A fitted map. rate, dispersion, batches, norm: see latent-counts-rates.R. inner: the map of latent_genes() for the
+# scores of the genes [n, p] and, as the last column, the logarithm of the library size.
+fit_counts <- function(x, group = NULL, batch = NULL) {
+  check_counts(x)
+  by_group <- !is.null(group)
+  if (!by_group) group <- factor(rep("all", nrow(x)))
+  size <- rowSums(x)
+  check_sizes(size)
+  model <- if (is.null(batch)) fit_count_rates(x, size, group) else fit_count_batches(x, size, group, batch)
+  cells <- count_cells(model, x, size, as.integer(group), batch)
+  scores <- settle_counts(cells$scores, cells$low, cells$high)
+  inner <- fit_genes(cbind(scores, log(size)), if (by_group) group, batch)
+  new_fitted_latent(
+    "counts", "counts", inner$dim, rate = model$rate, dispersion = model$dispersion, batches = model$batches,
+    norm = model$norm, inner = inner, levels = levels(group), by_group = by_group, columns = colnames(x),
+    trained = inner$trained, sizes = range(size),
+    description = sprintf("counts of %d columns given the library size%s, all %d components", ncol(x),
+                          sub("^ ", ", ", within_what(by_group, !is.null(batch))), inner$dim),
+    explained = inner$explained
+  )
+}
+
+check_counts <- function(x) {
+  bad <- which(x < 0 | x != floor(x))
+  if (!length(bad)) return(invisible())
+  fail("latent_counts() needs counts, which are whole numbers of at least 0, but %d values are not, such as %s.",
+       length(bad), format(x[bad[1]]))
+}
+
+check_sizes <- function(size) {
+  empty <- which(size == 0)
+  if (!length(empty)) return(invisible())
+  fail("The library size, which is the sum of a row, must be above 0, but it is 0 in row %s.", some(empty))
+}
+
+# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), by the upper
+# tail, and scores that are uniform within, Phi^-1(F(x - 1) + U P(x)).
+count_cells <- function(model, x, size, row, batch = NULL) {
+  low <- high <- scores <- matrix(0, nrow(x), ncol(x))
+  blocks <- column_blocks(ncol(x), nrow(x))
+  for (i in seq_along(blocks)) {
+    at <- blocks[[i]]
+    mu <- count_means(model, size, row, batch, at)
+    shape <- rep(1 / model$dispersion[at], each = nrow(x))
+    values <- x[, at, drop = FALSE]
+    uniform <- draw_uniform(nrow(x), length(at), c(count_key, i))
+    above <- 1 - exp(-shape * log1p(mu / shape)) # the probability of more than 0
+    from <- matrix(1, nrow(x), length(at))
+    some <- which(values > 0)
+    above[some] <- stats::pnbinom(values[some], shape[some], mu = mu[some], lower.tail = FALSE)
+    from[some] <- above[some] + stats::dnbinom(values[some], shape[some], mu = mu[some])
+    low[, at] <- upper_score(from)
+    high[, at] <- upper_score(above)
+    scores[, at] <- upper_score(above + (1 - uniform) * (from - above))
+  }
+  list(scores = scores, low = low, high = high)
+}
+
+# The score with this probability above it.
+upper_score <- function(upper) stats::qnorm(pmin(pmax(upper, 1e-15), 1 - 1e-15), lower.tail = FALSE)
+
+count_key <- 2019L
+
+# The counts [m, p] at the scores [m, p]. effect: see each_effect(); here means are multiplied.
+count_values <- function(model, scores, size, row, batch, effect) {
+  counts <- matrix(0, nrow(scores), ncol(scores))
+  for (at in column_blocks(ncol(scores), nrow(scores))) {
+    mu <- count_means(model, size, row, batch, at)
+    if (!is.null(effect)) mu <- each_effect(mu, effect, at, function(mean, change) mean * 2^change)
+    shape <- rep(1 / model$dispersion[at], each = nrow(scores))
+    upper <- stats::pnorm(scores[, at, drop = FALSE], lower.tail = FALSE)
+    part <- matrix(0, nrow(scores), length(at))
+    some <- which(upper < 1 - exp(-shape * log1p(mu / shape)))
+    part[some] <- stats::qnbinom(upper[some], shape[some], mu = mu[some], lower.tail = FALSE)
+    counts[, at] <- part
+  }
+  counts
+}
+
+# The library sizes of the negative binomial laws under which the counts at these scores have the sums `size`. The
+# scores of a row of the table belong to counts with the sum of this row, but drawn scores know it only in the mean.
+nominal_sizes <- function(model, scores, size, row, batch, rounds = 4L) {
+  nominal <- size
+  for (round in seq_len(rounds)) {
+    sums <- rowSums(count_values(model, scores, nominal, row, batch, NULL))
+    nominal <- nominal * pmin(pmax(size / pmax(sums, 1), 0.1), 10)
+  }
+  nominal
+}
+
+#' @export
+latent_encode.latent_counts <- function(map, x, group = NULL, batch = NULL, ...) {
+  check_counts(x)
+  size <- rowSums(x)
+  check_sizes(size)
+  scores <- count_cells(map, unname(x), size, class_row(map, group, nrow(x)), batch)$scores
+  latent_encode(map$inner, cbind(scores, log(size)), group, batch)
+}
+
+# library_size: one number, or one number per row, in place of the sizes of the law.
+#' @export
+latent_decode.latent_counts <- function(map, z, group = NULL, batch = NULL, effect = NULL, library_size = NULL,
+                                        ...) {
+  scores <- latent_decode(map$inner, z, group, batch)
+  last <- ncol(scores)
+  size <- if (is.null(library_size)) round(exp(scores[, last])) else rep_len(library_size, nrow(z))
+  scores <- scores[, -last, drop = FALSE]
+  row <- class_row(map, group, nrow(z))
+  nominal <- nominal_sizes(map, scores, size, row, batch)
+  counts <- count_values(map, scores, nominal, row, batch, effect)
+  if (!is.null(map$columns)) colnames(counts) <- map$columns
+  counts
+}
