@@ -3,8 +3,8 @@
 #' @rdname integrate_data
 #' @param assay For a `SummarizedExperiment`, the name or the number of the assay that is moved. The other assays are
 #'   not changed. `NULL`: the assay on a logarithmic scale. It is found by its name (`logcounts` before `vst`, `rlog`
-#'   and similar names). Without such a name it is the only assay with fractions or negative values. Assays of counts
-#'   are moved only if they are named here. If no assay or several assays qualify, that is an error, which lists them.
+#'   and similar names). Without such a name it is the only assay with fractions or negative values. If all assays are
+#'   counts, it is the assay `counts`, or the only assay. If several assays qualify, that is an error, which lists them.
 #' @export
 integrate_data.SummarizedExperiment <- function(x, batch, reference, label = NULL, assay = NULL, ...) {
   integrate_experiment(x, batch, reference, label, assay, match.call(), ...)
@@ -48,7 +48,6 @@ open_experiment <- function(x, batch, label, what, assay = NULL, new = FALSE) {
       Biobase::exprs(x) <- like_assay(t(moved), values)
       x
     }
-    if (looks_counted(values)) warn_counts(what)
   } else {
     return(NULL)
   }
@@ -57,8 +56,10 @@ open_experiment <- function(x, batch, label, what, assay = NULL, new = FALSE) {
        label = sample_column(label, about, "label", where, new), assay = assay, close = close)
 }
 
-# The vector `value`, or the column of the table of samples that it names.
+# The vector `value`, or the column of the table of samples that it names; a data frame of several columns.
 sample_column <- function(value, about, what, where, new) {
+  about <- as.data.frame(about, optional = TRUE)
+  if (what == "batch" && names_columns(value, about)) return(about[value])
   if (!is.character(value) || length(value) != 1) return(value)
   if (!value %in% names(about)) {
     if (new) return(value)
@@ -89,10 +90,7 @@ choose_assay <- function(x, assay, what) {
   at <- grep("^(log|vst|rlog|variance)", names, ignore.case = TRUE)
   if (length(at) > 1 && "logcounts" %in% names) at <- match("logcounts", names)
   if (!length(at)) at <- which(!vapply(SummarizedExperiment::assays(x), looks_counted, NA))
-  if (!length(at)) {
-    fail("`%s` has counts only (assay%s %s), and counts are to be brought to a logarithmic scale first (%s); %s.", what,
-         if (count > 1) "s" else "", listed, "logNormCounts(), vst()", "name one in `assay` to move it as it is")
-  }
+  if (!length(at)) at <- if ("counts" %in% names) match("counts", names) else seq_len(count)
   if (length(at) > 1) {
     fail("`%s` has several assays that could be moved; name one of %s in `assay`.", what,
          if (is.null(names)) listed else quoted(names[at]))
@@ -102,15 +100,3 @@ choose_assay <- function(x, assay, what) {
 
 # The name of an assay, or its number if it has no name.
 assay_name <- function(names, at) if (is.null(names) || names[at] == "") unname(at) else names[at]
-
-# TRUE if the values look like counts: whole numbers of at least 0, some above 1, in the first 50 samples.
-looks_counted <- function(values) {
-  if (prod(dim(values)) == 0) return(FALSE)
-  seen <- as.matrix(values[, seq_len(min(ncol(values), 50)), drop = FALSE])
-  is.numeric(seen) && all(seen >= 0 & seen == round(seen), na.rm = TRUE) && any(seen > 1, na.rm = TRUE)
-}
-
-warn_counts <- function(what) {
-  warning(sprintf("`%s` holds whole numbers only: if these are counts, bring them to a logarithmic scale first.", what),
-          call. = FALSE)
-}

@@ -1,8 +1,6 @@
-# The flow of one batch and label, the adjustment before it, and the part outside the latent space after it.
+# The flow of one batch and label, and the part outside the latent space after it.
 
-# The least number of rows of a group that is moved, and of its reference rows.
-least_moved <- 2L
-
+# The least number of reference rows of a group that is moved.
 least_goal <- 4L # so that each random half has two rows
 
 # moved: for each batch but the reference, and each label in it, its rows and its reference rows. left: the same for
@@ -41,7 +39,6 @@ group_titles <- function(groups) {
 # Why a group cannot be moved, as words. NULL if it can be moved.
 why_left <- function(group, reference) {
   rows <- function(n) sprintf("%d sample%s", n, if (n == 1) "" else "s")
-  if (length(group$rows) < least_moved) return(rows(length(group$rows)))
   if (length(group$goal) < least_goal) sprintf("%s in the reference \"%s\"", rows(length(group$goal)), reference)
 }
 
@@ -52,11 +49,10 @@ set_aside <- function(groups) {
   left <- groups$moved[has_reason]
   said <- some(sprintf("\"%s\" (%s)", names(left), vapply(left, `[[`, "", "why")))
   if (all(has_reason)) {
-    fail("No batch can be moved: %s. At least %d samples are needed, and %d in the reference.", said, least_moved,
-         least_goal)
+    fail("No batch can be moved: %s. At least %d samples are needed in the reference.", said, least_goal)
   }
-  warning(sprintf("Left as it is, because at least %d samples are needed and %d in the reference that differ: %s.",
-                  least_moved, least_goal, said), call. = FALSE)
+  warning(sprintf("Left as it is, because at least %d samples are needed in the reference that differ: %s.", least_goal,
+                  said), call. = FALSE)
   groups$left <- c(groups$left, left)
   groups$moved <- groups$moved[!has_reason]
   groups
@@ -86,15 +82,21 @@ move_group <- function(z, goal, control, threads, tick) {
   start <- z / unit
   end <- goal / unit
   bar <- halves_distance(limit_spaced(end, most_compared), threads)
+  first <- compare_points(start, end, bar, 0L, 0, threads)
+  if (nrow(z) == 1) {
+    tick(control$n_steps)
+    return(list(moved = z, unit = unit, halves = bar * unit, status = "one sample", steps = 0L, trace = first))
+  }
   run <- start_run(start, end, control)
-  trace <- list(compare_run(run, start, end, bar, control, threads))
+  trace <- list(first)
   status <- stop_reason(trace[[1]], control, first = TRUE)
   while (is.null(status)) {
     before <- run
     run$planned <- min(run$state$step + control$check, control$n_steps)
     run <- go_on(run, FALSE, remember = FALSE)
     tick(run$state$step - before$state$step)
-    now <- compare_run(run, start, end, bar, control, threads)
+    points <- run$latent$decode(run$state$particles)
+    now <- compare_points(points, end, bar, run$state$step, run$control$step, threads)
     status <- if (run$ended == "diverged") "diverged" else stop_reason(now, control)
     if (identical(status, "novelty")) run <- before else trace[[length(trace) + 1]] <- now
   }
@@ -114,11 +116,11 @@ start_run <- function(start, end, control) {
   run
 }
 
-# One comparison: `ratio`, the distance to the goal divided by the distance between halves of the goal, and novelty.
-compare_run <- function(run, start, end, bar, control, threads) {
-  points <- if (run$state$step == 0L) start else run$latent$decode(run$state$particles)
+# One comparison after `step` steps of size `size`: `ratio`, the distance to the goal divided by the distance between
+# halves of the goal, and novelty.
+compare_points <- function(points, end, bar, step, size, threads) {
   distance <- quiet_distance(limit_spaced(points, most_compared), limit_spaced(end, most_compared), threads)
-  data.frame(step = run$state$step, time = run$state$step * run$control$step, ratio = distance / bar,
+  data.frame(step = step, time = step * size, ratio = distance / bar,
              novelty = compare_novelty(points, end, NULL, threads = threads)$ratio)
 }
 
@@ -129,37 +131,6 @@ stop_reason <- function(now, control, first = FALSE) {
     return(if (first) "novelty at the start" else "novelty")
   }
   if (now$step >= control$n_steps) "all steps done"
-}
-
-# The adjustment (x - from) * ratio + to of each column; from, ratio, to: [p]. For n normal rows and m = (n - 1) / 2,
-# the log of a standard deviation has the bias (digamma(m) - log m) / 2 and the variance trigamma(m) / 4. The logs of
-# the ratios are corrected for the bias and shrunk towards their mean, as normal variables with this variance of the
-# noise.
-adjust_to <- function(own, goal, how) {
-  p <- ncol(own)
-  if (how == "none") return(list(from = numeric(p), ratio = rep(1, p), to = numeric(p)))
-  list(from = colMeans(own), ratio = if (how == "mean") rep(1, p) else spread_ratio(own, goal), to = colMeans(goal))
-}
-
-spread_ratio <- function(own, goal) {
-  half <- c(nrow(own), nrow(goal)) / 2 - 0.5
-  off <- (digamma(half) - log(half)) / 2
-  noise <- sum(trigamma(half)) / 4
-  log_own <- log(column_deviations(own)) - off[1]
-  log_goal <- log(column_deviations(goal)) - off[2]
-  raw <- log_goal - log_own
-  known <- is.finite(raw) # the column varies on both sides
-  ratio <- rep(1, ncol(own))
-  if (!any(known)) return(ratio)
-  middle <- mean(raw[known])
-  between <- if (sum(known) > 1) max(0, stats::var(raw[known]) - noise) else 0
-  ratio[known] <- exp(middle + between / (between + noise) * (raw[known] - middle))
-  ratio
-}
-
-apply_adjustment <- function(points, adjustment) {
-  each <- function(values) rep(unname(values), each = nrow(points))
-  (points - each(adjustment$from)) * each(adjustment$ratio) + each(adjustment$to)
 }
 
 # The rows at z [n, k] in latent space, decoded, plus the residual of `points` [n, p] that control$residual asks for.

@@ -11,6 +11,7 @@
 #' * `"novelty"`: further steps would have brought the samples too near to single reference samples.
 #'   `"novelty at the start"`: this was so before the first step.
 #' * `"all steps done"`.
+#' * `"one sample"`: the batch or label has one sample, which was moved by a shift without a flow.
 #' * `"diverged"`: a number left the range of doubles; the samples are where the last good step took them.
 #' * `"left as it is: "` and a reason: the group was not moved, and its scores are `NA`.
 #'
@@ -22,10 +23,10 @@
 #' * `auc`: the AUC of a classifier ([c2st()]) that tells moved samples from reference samples in full space. It is 0.5
 #'   if the classifier cannot tell two independent samples of one law apart. It is `NA` if one side has fewer than 10
 #'   samples. After integration the AUC is often below 0.5, also if the flow took no step. The reason is that the
-#'   adjustment gives the moved samples the mean of the reference samples. The classifier judges each sample by the
-#'   other samples. Without the sample, the mean of its own side lies a little further away from it than the mean of the
-#'   other side, so the classifier tends to choose the wrong side. An AUC below 0.5 is therefore no better than 0.5, and
-#'   it says that the two sides cannot be told apart.
+#'   adjustment gives the moved samples about the mean of the reference samples. The classifier judges each sample by
+#'   the other samples. Without the sample, the mean of its own side lies a little further away from it than the mean of
+#'   the other side, so the classifier tends to choose the wrong side. An AUC below 0.5 is therefore no better than 0.5,
+#'   and it says that the two sides cannot be told apart.
 #' * `silhouette`: the mean silhouette of moved and reference samples as two clusters in latent space. It is 0 if they
 #'   are mixed.
 #'
@@ -59,7 +60,7 @@ format.integration <- function(x, ...) {
             n_columns(x$table), sum(x$batch == x$reference), x$reference,
             if (is.null(x$label)) ", labels not used" else sprintf(", each of %d labels by itself", nlevels(x$label))),
     sprintf("latent: %s", x$latent$description),
-    format_assay(x), format_lower(x), format_left(x),
+    format_assay(x), format_counts(x), format_lower(x), format_alone(x), format_left(x),
     if (is.null(x$report)) "(no report: `compare` was FALSE)" else format_report(x),
     "Contains the samples: think before you share it. Do not test it for differences (see ?integrate_data)."
   )
@@ -77,6 +78,18 @@ format_lower <- function(x) {
   were <- if (x$raised == 1) "was" else "were"
   sprintf("%d value%s of moved samples %s below %s (`lower`) and %s set to it", x$raised,
           if (x$raised == 1) "" else "s", were, as_text(lower), were)
+}
+
+format_counts <- function(x) {
+  if (isTRUE(x$counts)) "counts: moved on the logarithmic scale, and written as counts of about the same library sizes"
+}
+
+# The groups of one sample.
+format_alone <- function(x) {
+  alone <- names(Filter(function(flow) flow$status == "one sample", x$flows))
+  if (length(alone)) {
+    sprintf("one sample only, moved by a shrunk shift with a borrowed scale and without a flow: %s", some(alone))
+  }
 }
 
 format_left <- function(x) {
@@ -183,7 +196,9 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #' Move samples that come later
 #'
 #' Moves new samples of the batches that were moved. The adjustment, the map to latent space and the potentials of the
-#' flow are those of the fit. The result for one sample does not depend on the other new samples. Samples of the
+#' flow are those of the fit. The result for one sample does not depend on the other new samples. Counts are moved as
+#' counts, with the library size of each new sample; their places within the steps are drawn from R's current random
+#' stream. Samples of the
 #' reference are left as they are. So are samples of a batch or label that the fit left as it is; a warning names them.
 #'
 #' @param object An object from [integrate_data()].
@@ -191,8 +206,9 @@ as.data.frame.integration <- function(x, row.names = NULL, optional = FALSE, ...
 #'   `SummarizedExperiment` must have the assay that was moved. Genes are matched by name if both have names, otherwise
 #'   by position. Unknown and missing names are an error.
 #' @param batch,label Batch and label of each new sample: one entry for all, one entry per sample, or the name of a
-#'   column, as in [integrate_data()]. `label` is needed if the fit has labels, because each label has a flow of its
-#'   own. A batch or label that the fit does not know is an error.
+#'   column, as in [integrate_data()]. Several batch variables are a data frame, names of columns, or one value of each
+#'   for all samples, such as `c(lab = "b", run = "2")`. `label` is needed if the fit has labels, because each label has
+#'   a flow of its own. A batch or label that the fit does not know is an error.
 #' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
 #' @param ... Not used.
 #' @return The moved samples in the form of `newdata`.
@@ -217,11 +233,13 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
     return(opened$close(predict(object, opened$x, opened$batch, opened$label, progress)))
   }
   x <- plain_table(newdata, "newdata")
+  parts <- if (names_columns(batch, x)) match(batch, names(x))
+  if (!is.null(object$parts)) batch <- new_batches(batch, object$parts, x)
   found <- lapply(list(batch = batch, label = label), function(value) {
     if (!is_new_column(value, x)) return(list(value = value, position = NA_integer_))
     find_label(value, x, "label", "newdata")
   })
-  named <- c(found$batch$position, found$label$position)
+  named <- c(found$batch$position, found$label$position, parts)
   positions <- setdiff(seq_len(ncol(x)), named)
   points <- read_new_rows(drop_columns(x, named), object$table)
   if (!is.null(object$label) && is.null(label)) {
@@ -229,18 +247,26 @@ predict.integration <- function(object, newdata, batch, label = NULL, progress =
   }
   group <- new_groups(object, found, nrow(points))
   moved <- points
-  least <- lower_ends(object$control$lower, object$table)
   for (name in intersect(names(object$flows), group)) {
     rows <- which(group == name)
-    flow <- object$flows[[name]]
-    own <- points[rows, , drop = FALSE]
-    at <- carry_group(flow, unname(object$latent$encode(apply_adjustment(own, flow$adjustment))), progress)
-    moved[rows, ] <- raise_values(put_residual(at, own, object$latent, object$control, flow), least)$points
+    moved[rows, ] <- carry_points(object, object$flows[[name]], points[rows, , drop = FALSE], progress)
   }
   # where the measured columns of the fit are in newdata
   at <- match_columns(column_names(x)[positions], object$table$names, length(positions), n_columns(object$table),
                       "newdata")
-  replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
+  written <- replace_rows(newdata, object$table, positions[at], moved, which(group %in% names(object$flows)))
+  keep_integer(written, newdata)
+}
+
+# Rows of one group [n, p], as values or as counts, moved by its flow.
+carry_points <- function(fit, flow, points, progress) {
+  size <- if (isTRUE(fit$counts)) library_sizes(points, "newdata")
+  own <- if (is.null(size)) points else log_counts(points, size)
+  adjusted <- apply_adjustment(own, flow$adjustment)
+  at <- carry_group(flow, unname(fit$latent$encode(adjusted)), progress)
+  put <- put_residual(at, own, fit$latent, fit$control, flow)
+  if (!is.null(size)) return(map_counts(points, size, flow$laws, put - adjusted, draw_places(points)))
+  raise_values(put, lower_ends(fit$control$lower, fit$table))$points
 }
 
 # [n]: the name of the flow of each new sample. "" for the reference and for groups that the fit left as they are.

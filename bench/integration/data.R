@@ -60,3 +60,26 @@ simulate_expression <- function(seed, p = 2000, factors = 10, twice = 1, other =
   list(x = rbind(own, draw(size$reference, loading)), batch = rep(c("source", "reference"), vapply(size, sum, 0)),
        label = label, reference = "reference")
 }
+
+# Counts of two labels in two batches, negative binomial with factors. In the source each gene has its own rate and a
+# larger dispersion, and samples are deeper.
+simulate_counts <- function(seed, p = 1000, factors = 5, size = list(source = c(40, 30), reference = c(40, 40))) {
+  set.seed(seed)
+  rate <- exp(stats::rnorm(p, log(20), 1.5))
+  loading <- matrix(stats::rnorm(factors * p, sd = 0.3), factors)
+  between <- stats::rnorm(p, sd = 0.7) * (stats::runif(p) < 0.2)
+  dispersion <- exp(stats::rnorm(p, log(0.1), 0.5))
+  draw <- function(n, depth, shift, times) {
+    label <- rep(0:1, n)
+    mean <- exp(matrix(stats::rnorm(sum(n) * factors), sum(n)) %*% loading + outer(label, between))
+    mean <- sweep(mean, 2, rate * exp(shift), "*") * depth * exp(stats::rnorm(sum(n), sd = 0.3))
+    spread <- rep(times * dispersion, each = sum(n))
+    matrix(as.integer(stats::rnbinom(length(mean), mu = mean, size = 1 / spread)), sum(n))
+  }
+  own <- draw(size$source, 2, stats::rnorm(p, sd = 0.5), exp(stats::rnorm(p, log(2), 0.3)))
+  counts <- rbind(own, draw(size$reference, 1, 0, rep(1, p)))
+  label <- c(rep(c("positive", "negative"), size$source), rep(c("positive", "negative"), size$reference))
+  keep <- colSums(counts) > 0
+  list(x = NULL, counts = counts[, keep], batch = rep(c("source", "reference"), vapply(size, sum, 0)), label = label,
+       reference = "reference")
+}

@@ -45,6 +45,28 @@ particles_to_the_end <- function(x, batch, label, reference, n_steps = 1000) {
             check = n_steps)
 }
 
+# Not a method to use: the result of integrate_data(), narrowed to 0.7 of its width about the mean of each batch and
+# label. It shows what a distance between few rows rewards.
+narrowed <- function(x, batch, label, reference, width = 0.7) {
+  moved <- particles(x, batch, label, reference)
+  group <- if (is.null(label)) batch else paste(batch, label)
+  for (own in unique(group[batch != reference])) {
+    rows <- which(group == own)
+    middle <- colMeans(moved[rows, , drop = FALSE])
+    moved[rows, ] <- sweep(width * sweep(moved[rows, , drop = FALSE], 2, middle), 2, middle, "+")
+  }
+  moved
+}
+
+# ComBat_seq moves the counts of all batches, the reference too.
+combat_seq <- function(x, batch, label) {
+  group <- if (is.null(label)) NULL else label
+  utils::capture.output(out <- suppressMessages(sva::ComBat_seq(t(x), batch, group = group)))
+  t(out)
+}
+
+log_counts <- function(x) log2((x + 0.5) / (rowSums(x) + 1) * 1e6)
+
 methods <- list(
   before = list(run = function(x, batch, label, reference) x, labels = FALSE),
   `mean/sd` = list(run = mean_sd, labels = c(FALSE, TRUE)),
@@ -53,6 +75,9 @@ methods <- list(
   `integrate_data, no flow` = list(run = function(...) particles(..., n_steps = 0), labels = c(FALSE, TRUE)),
   integrate_data = list(run = particles, labels = c(FALSE, TRUE)),
   `integrate_data, from means` = list(run = function(...) particles(..., adjust = "mean"), labels = c(FALSE, TRUE)),
+  `integrate_data, narrowed` = list(run = narrowed, labels = c(FALSE, TRUE)),
+  # on tables of counts only, and with the counts themselves; the others get their logarithms
+  `integrate_data, counts` = list(run = particles, labels = c(FALSE, TRUE), counts = TRUE),
   # on the first split only, because it is slow
   `integrate_data, 1000 steps` = list(run = particles_to_the_end, labels = c(FALSE, TRUE), splits = 1)
 )

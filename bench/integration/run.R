@@ -22,6 +22,8 @@ scoring_space <- function(x, standardise) {
 }
 
 score_split <- function(table, data, split) {
+  counts <- data$counts
+  if (!is.null(counts)) data$x <- log_counts(counts)
   set.seed(split)
   reference <- which(data$batch == data$reference)
   seen <- sort(reference[halve(data$label[reference])])
@@ -31,27 +33,39 @@ score_split <- function(table, data, split) {
   space <- scoring_space(data$x[train, ], standardise = TRUE)
   own <- seq_along(others) + length(seen)
   several <- length(unique(data$label)) > 1
+  before <- unname(space$full(data$x[others, ]))
   score <- function(moved, held_rows, seen_rows, name, used, seconds) {
     z <- lapply(list(moved = moved, seen = seen_rows, held = held_rows), function(y) unname(space$latent(y)))
     full <- lapply(list(moved = moved, seen = seen_rows, held = held_rows), function(y) unname(space$full(y)))
     cbind(data.frame(table = table, split = split, method = name, labels = used), score_table(
-      z, full, data$batch[others], data$label[others], data$label[seen], data$label[held], by_label = TRUE),
+      z, full, data$batch[others], data$label[others], data$label[seen], data$label[held], by_label = TRUE, before),
       seconds = seconds)
   }
   rows <- list()
   for (name in names(methods)) {
     if (!is.null(methods[[name]]$splits) && split > methods[[name]]$splits) next
+    if (isTRUE(methods[[name]]$counts) && is.null(counts)) next
     for (used in methods[[name]]$labels) {
       if (used && !several) next
       if (name == "integrate_data, 1000 steps" && used != several) next
       label <- if (used) data$label[train]
       began <- proc.time()[[3]]
-      moved <- tryCatch(methods[[name]]$run(data$x[train, ], data$batch[train], label, data$reference),
+      given <- if (isTRUE(methods[[name]]$counts)) counts else data$x
+      moved <- tryCatch(methods[[name]]$run(given[train, ], data$batch[train], label, data$reference),
                         error = function(e) { message(table, ", ", name, ": ", conditionMessage(e)); NULL })
       seconds <- proc.time()[[3]] - began
       if (is.null(moved)) next
+      if (isTRUE(methods[[name]]$counts)) moved <- log_counts(moved)
       rows[[length(rows) + 1]] <- score(moved[own, , drop = FALSE], data$x[held, ], data$x[seen, ], name, used, seconds)
       cat(table, split, name, used, round(seconds, 1), "\n")
+    }
+  }
+  if (!is.null(counts)) {
+    for (used in if (several) c(FALSE, TRUE) else FALSE) {
+      began <- proc.time()[[3]]
+      all <- log_counts(combat_seq(counts, data$batch, if (used) data$label))
+      seconds <- proc.time()[[3]] - began
+      rows[[length(rows) + 1]] <- score(all[others, ], all[held, ], all[seen, ], "ComBat_seq", used, seconds)
     }
   }
   if (requireNamespace("harmony", quietly = TRUE)) {
@@ -60,7 +74,8 @@ score_split <- function(table, data, split) {
   do.call(rbind, rows)
 }
 
-# harmony works on latent coordinates and moves the reference too. It is given the held-out rows as well.
+# harmony works on latent coordinates and moves the reference too. It is given the held-out rows as well, and so is
+# ComBat_seq.
 harmony_row <- function(table, data, split, space, seen, held, others) {
   z <- unname(space$latent(data$x))
   began <- proc.time()[[3]]
@@ -70,7 +85,7 @@ harmony_row <- function(table, data, split, space, seen, held, others) {
   at <- list(moved = out[others, ], seen = out[seen, ], held = out[held, ])
   scores <- score_table(at, at, data$batch[others], data$label[others], data$label[seen], data$label[held],
                         by_label = TRUE)
-  scores$w2_full <- NA_real_
+  scores[c("w2_full", "spread", "energy", "full_novelty")] <- NA_real_
   cbind(data.frame(table = table, split = split, method = "harmony", labels = FALSE), scores, seconds = seconds)
 }
 
@@ -79,7 +94,8 @@ tables <- list(
   `simulated, other loadings` = function(split) simulate_expression(split, p = 1000, other = 0.5),
   `stem cells` = function(split) read_stemcells(arguments[2]),
   `cell lines` = function(split) read_cell_lines(),
-  `bladder tumours` = function(split) read_bladder()
+  `bladder tumours` = function(split) read_bladder(),
+  `simulated counts` = function(split) simulate_counts(split)
 )
 if (length(arguments) > 3) tables <- tables[arguments[-(1:3)]]
 found <- list()

@@ -1,7 +1,8 @@
 # Rscript table.R results: writes results/scores.md from results/scores.csv, means over the splits with their range.
 results <- commandArgs(TRUE)[1]
 d <- utils::read.csv(file.path(results, "scores.csv"))
-columns <- c(w2_latent = "W2 latent", w2_full = "W2 full", novelty = "novelty", auc = "AUC",
+columns <- c(w2_latent = "W2 latent", w2_full = "W2 full", spread = "spread", energy = "energy, %", novelty = "novelty",
+             full_novelty = "novelty full", auc = "AUC", pvca = "PVCA batch", agreement = "agreement of t", own = "own",
              batch_silhouette = "batch silhouette", label_silhouette = "label silhouette",
              label_accuracy = "label accuracy", seconds = "seconds")
 cell <- function(v) {
@@ -25,5 +26,6 @@ for (table in unique(d$table)) {
   }
 }
 writeLines(c(paste("Means over splits (range). Distances are divided by that between the two halves of the reference,",
-                   "novelty by that of the held-out half: 1 is right for both."), lines),
+                   "novelty by that of the held-out half: 1 is right for both, and for spread. 0 is right for energy."),
+             lines),
            file.path(results, "scores.md"))
