@@ -10,10 +10,14 @@ fit_classes <- function(law, sample, j, heavy) {
   one <- list(classes = classes, share = tabulate(class, length(classes)) / length(class))
   if (length(classes) == 1 || j == 1) return(one)
   one <- fit_base(one, law, sample, j, class)
-  tried <- lapply(law$min_leaf, function(least) {
-    choose_prior(one, sample, class, grow_classes(law, sample, j, class, one, least))
-  })
-  best_trial(tried)
+  best <- NULL
+  for (least in sort(law$min_leaf, decreasing = TRUE)) {
+    trial <- choose_prior(one, sample, class, grow_classes(law, sample, j, class, one, least))
+    if (is.null(best) || trial$value > best$value) best <- trial
+    if (is.null(trial$forest)) break # smaller leaves hardly ever help where large ones do not
+  }
+  best$value <- NULL
+  best
 }
 
 # The base is a mixture of the shares of all rows, of an ordered probit model and of logistic regressions, weighted by

@@ -95,17 +95,14 @@ fit_values <- function(law, sample, j, rows) {
   one$gap <- gaps_of(one, y)
   bags <- filled_bags(sample$bags[rows, , drop = FALSE])
   order <- order(one$response)
-  tried <- lapply(law$min_leaf, function(least) {
+  best <- NULL
+  for (least in sort(law$min_leaf, decreasing = TRUE)) {
     one$forest <- grow_forest(sample$bins[rows, before, drop = FALSE], one$response, order, bags, least,
                               sample$cuts)$forest
-    choose_smoothing(law, j, sample$points[rows, , drop = FALSE], bags, one)
-  })
-  best_trial(tried)
-}
-
-# The trial with the largest out-of-bag likelihood.
-best_trial <- function(tried) {
-  best <- tried[[which.max(vapply(tried, `[[`, 0, "value"))]]
+    trial <- choose_smoothing(law, j, sample$points[rows, , drop = FALSE], bags, one)
+    if (is.null(best) || trial$value > best$value) best <- trial
+    if (trial$backoff == max(backoff_shares)) break # smaller leaves hardly ever help where large ones do not
+  }
   best$value <- NULL
   best
 }

@@ -65,7 +65,8 @@
 #'
 #' @param trees Number of trees per coordinate, a whole number of at least 2.
 #' @param min_leaf Least number of rows in a leaf: whole numbers of at least 1. Of several numbers each coordinate has
-#'   the one with the largest out-of-bag log-likelihood, for its values and for its shares.
+#'   the one with the largest out-of-bag log-likelihood, for its values and for its shares. Smaller leaves
+#'   are tried only if larger ones are of use: if the trees have more than a tenth of the density, or change the shares.
 #' @param linear `TRUE`: the trees describe the residuals of linear functions and of regressions for the shares;
 #'   `FALSE`: the coordinates and the shares themselves.
 #' @param edges `NULL`, or a list with one entry per coordinate, which says where the data have one value only. An entry
