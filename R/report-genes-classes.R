@@ -23,19 +23,21 @@ gene_test <- function(counts) {
   if (requireNamespace(package, quietly = TRUE)) package else "t tests"
 }
 
-# list(p, change): of each tested gene the p-value of a difference between the two classes, and the difference of the
-# means of the judged values, which are logarithms to the base 2 for counts.
+# The p-value of a difference between the two classes, of each tested gene.
 test_genes <- function(set, two, tables, values, test) {
   set <- set[tables$group[set] %in% two]
   second <- as.numeric(tables$group[set] == two[2])
-  judged <- values$judged[set, values$at$tested, drop = FALSE]
-  change <- colMeans(judged[second == 1, , drop = FALSE]) - colMeans(judged[second == 0, , drop = FALSE])
-  p <- switch(test,
+  switch(test,
     edgeR = edger_p(values$raw[set, values$at$tested, drop = FALSE], second, tables$size[set]),
-    limma = limma_p(judged, second),
-    welch_p(judged, second)
+    limma = limma_p(values$judged[set, values$at$tested, drop = FALSE], second),
+    welch_p(values$judged[set, values$at$tested, drop = FALSE], second)
   )
-  list(p = p, change = change)
+}
+
+# The difference of the means of the judged values, which are logarithms to the base 2 for counts, of each tested gene.
+class_changes <- function(set, two, tables, values) {
+  mean_of <- function(class) colMeans(values$judged[set[tables$group[set] == class], values$at$tested, drop = FALSE])
+  mean_of(two[2]) - mean_of(two[1])
 }
 
 edger_p <- function(counts, second, size) {
@@ -60,7 +62,7 @@ welch_p <- function(x, second) {
   n <- vapply(parts, nrow, 0L)
   error <- lapply(parts, function(part) column_deviations(part)^2 / nrow(part))
   gap <- colMeans(parts[[2]]) - colMeans(parts[[1]])
-  total <- error[[1]] + error[[2]]
+  total <- unname(error[[1]] + error[[2]])
   df <- total^2 / (error[[1]]^2 / (n[1] - 1) + error[[2]]^2 / (n[2] - 1))
   ifelse(total > 0, 2 * stats::pt(-abs(gap) / sqrt(total), ifelse(total > 0, df, 1)), as.numeric(gap == 0))
 }
@@ -98,32 +100,33 @@ rand_index <- function(a, b) {
   (pairs(cells) - expected) / (most - expected)
 }
 
-# A data frame of the analyses, or NULL without classes. Of the halves at most `most_tested_splits` are analysed.
+# list(values, compared, test), or NULL without classes: a data frame of the analyses, the two classes that are
+# compared, and how genes are tested. At most `most_tested_splits` of the halves are analysed.
 judge_classes <- function(tables, sets, values) {
   if (is.null(tables$group) || sum(sets$each > 0) < 2) return(NULL)
   two <- compared_classes(sets$each)
-  test <- gene_test(tables$counts)
-  analyse <- function(set) {
-    found <- if (!is.null(two)) test_genes(set, two, tables, values, test)
-    list(alone = c(if (is.null(two)) NA_real_ else discoveries(found$p), cluster_classes(set, tables, values)),
-         change = found$change)
+  test <- if (!is.null(two)) gene_test(tables$counts)
+  pairs <- lapply(sets[c("new", "halves")], function(pairs) pairs[seq_len(min(length(pairs), most_tested_splits))])
+  alone <- function(pairs, side) {
+    vapply(pairs, function(pair) analyse_set(pair[[side]], two, test, tables, values), numeric(3))
   }
-  of_pairs <- function(pairs) {
-    lapply(pairs[seq_len(min(length(pairs), most_tested_splits))], function(pair) lapply(pair, analyse))
-  }
-  new <- of_pairs(sets$new)
-  halves <- of_pairs(sets$halves)
-  alone <- function(pairs, side) vapply(pairs, function(pair) pair[[side]]$alone, numeric(3))
   effects <- function(pairs) vapply(pairs, function(pair) {
-    if (is.null(two)) NA_real_ else suppressWarnings(stats::cor(pair$a$change, pair$b$change))
+    if (is.null(two)) return(NA_real_)
+    change <- lapply(pair, class_changes, two, tables, values)
+    suppressWarnings(stats::cor(change$a, change$b))
   }, 0)
   order <- c(1, 4, 2, 3) # the effects stand second
-  found <- beside_halves(list(new = rbind(alone(new, "a"), effects(new))[order, , drop = FALSE],
-                              halves = rbind(alone(halves, "a"), effects(halves))[order, , drop = FALSE]))
-  reference <- c(rowMeans(alone(new, "b")), NA_real_)[order]
-  list(values = data.frame(part = "analysis", gene_analyses[c("property", "of")], measure = "value", found,
-                           holdout = reference, ratio = NA_real_),
-       compared = two, test = if (!is.null(two)) test)
+  found <- lapply(pairs, function(pairs) rbind(alone(pairs, "a"), effects(pairs))[order, , drop = FALSE])
+  held <- c(rowMeans(alone(pairs$new, "b")), NA_real_)[order]
+  list(values = data.frame(part = "analysis", gene_analyses[c("property", "of")], measure = "value",
+                           beside_halves(found), holdout = held, ratio = NA_real_),
+       compared = two, test = test)
 }
 
 most_tested_splits <- 5L
+
+# c(differential, silhouette, agreement) of one set.
+analyse_set <- function(set, two, test, tables, values) {
+  share <- if (is.null(two)) NA_real_ else discoveries(test_genes(set, two, tables, values, test))
+  c(share, cluster_classes(set, tables, values))
+}

@@ -7,9 +7,20 @@ gene_moments <- function(tables, sets) {
   member <- vapply(sets, function(set) tabulate(set, n), numeric(n))
   blocks <- column_blocks(tables$p, n)
   parts <- lapply(blocks, function(at) block_moments(gene_block(tables, at), tables, member))
-  bind <- function(name) do.call(cbind, lapply(parts, `[[`, name))
+  bind <- function(name) without_noise(do.call(cbind, lapply(parts, `[[`, name)))
   list(mean = bind("mean"), deviation = bind("deviation"), zeros = bind("zeros"), dispersion = bind("dispersion"))
 }
+
+# Values that are equal but for rounding must be equal, because a Kolmogorov-Smirnov distance sees any difference: all
+# values are rounded to the same number of digits, nine at the largest value.
+without_noise <- function(x) {
+  if (is.null(x)) return(NULL)
+  largest <- max(abs(x[is.finite(x)]), 0)
+  if (largest > 0) round(x, 9 - ceiling(log10(largest))) else x
+}
+
+# Variances below this share of the mean square are rounding.
+variance_noise <- 1e-12
 
 block_moments <- function(block, tables, member) {
   size <- colSums(member)
@@ -18,9 +29,11 @@ block_moments <- function(block, tables, member) {
   judged <- sweep(judged, 2, centre) # because squares of large values would lose digits
   shifted <- crossprod(member, judged) / size
   squares <- crossprod(member, judged^2)
+  apart <- squares - size * shifted^2
+  apart[apart < variance_noise * squares] <- 0
   list(
     mean = sweep(shifted, 2, centre, "+"),
-    deviation = sqrt(pmax(squares - size * shifted^2, 0) / (size - 1)),
+    deviation = sqrt(apart / (size - 1)),
     zeros = if (has_zeros(tables)) crossprod(member, block == 0) / size,
     dispersion = if (tables$counts) block_dispersion(block, tables, member)
   )

@@ -49,7 +49,7 @@ genes_picture <- function(x, col) {
   sets <- x$shown$properties[c("real", "synthetic")]
   of <- function(name) lapply(sets, `[[`, name)
   has <- names(sets$real)
-  gene <- c(variance = "standard deviation of genes against their mean", dispersion = "dispersion against mean",
+  gene <- c(variance = "standard deviation against mean", dispersion = "dispersion against mean",
             zeros_gene = "share of zeros against mean")
   clouds <- lapply(intersect(names(gene), has), function(name) {
     cloud_panel(gene[[name]], of("mean"), of(name), colours)
@@ -79,15 +79,16 @@ cloud_panel <- function(title, x, y, colours) {
   turn <- order(unlist(lapply(sizes, function(n) (seq_len(n) - 0.5) / n)))
   colour <- rep(grDevices::adjustcolor(colours, if (max(sizes) > 400) 0.35 else 0.8), sizes)
   list(title = title, points = sheet_points(on_axis(values$x, axes$x)[turn], on_axis(values$y, axes$y)[turn],
-                                            colour[turn]),
+                                            colour[turn], min(1.8, sqrt(400 / max(sizes, 1)) + 0.6)),
        ticks = rbind(panel_axis(1, axes$x), panel_axis(2, axes$y)))
 }
 
 # Densities of both sets, with one bandwidth.
 curve_panel <- function(title, values, colours) {
   values <- lapply(values, function(v) v[is.finite(v)])
-  axis <- round_axis(unlist(values, use.names = FALSE))
-  width <- max(vapply(values, stats::bw.nrd0, 0), 1e-3 * (axis$to - axis$from))
+  ends <- range(unlist(values, use.names = FALSE))
+  width <- max(vapply(values, stats::bw.nrd0, 0), 1e-3 * diff(ends))
+  axis <- round_axis(ends + c(-2.5, 2.5) * width)
   curves <- lapply(values, function(v) {
     stats::density(v, bw = width, from = axis$from, to = axis$to, n = 128)
   })
@@ -101,7 +102,7 @@ curve_panel <- function(title, values, colours) {
 }
 
 round_axis <- function(values) {
-  ends <- range(values, 0[!length(values)])
+  ends <- if (length(values)) range(values) else c(0, 1)
   if (ends[1] == ends[2]) ends <- ends + c(-0.5, 0.5)
   at <- pretty(ends, 4)
   list(from = ends[1], to = ends[2], at = at[at >= ends[1] & at <= ends[2]])

@@ -26,7 +26,7 @@ gene_handle <- function(x, what, assay, label) {
   handle <- if (inherits(x, "SummarizedExperiment")) {
     need_package("SummarizedExperiment", class(x)[1])
     assay <- name_assay(assay, SummarizedExperiment::assayNames(x))
-    list(values = SummarizedExperiment::assay(x, assay), genes = 1L,
+    list(values = SummarizedExperiment::assay(x, assay, withDimnames = FALSE), genes = 1L, names = rownames(x),
          samples = as_data_frame(SummarizedExperiment::colData(x)))
   } else if (inherits(x, "ExpressionSet")) {
     need_package("Biobase", class(x)[1])
@@ -42,8 +42,8 @@ gene_handle <- function(x, what, assay, label) {
     handle$values <- Matrix::t(handle$values) # columns of a sparse matrix are taken fast
     handle$genes <- 2L
   }
-  names <- dimnames(handle$values)[[handle$genes]]
-  c(handle, list(names = names, p = dim(handle$values)[handle$genes], n = dim(handle$values)[3L - handle$genes]))
+  if (is.null(handle$names)) handle$names <- dimnames(handle$values)[[handle$genes]]
+  c(handle, list(p = dim(handle$values)[handle$genes], n = dim(handle$values)[3L - handle$genes]))
 }
 
 number_columns <- function(x, what, label) {

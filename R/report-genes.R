@@ -25,8 +25,10 @@
 #' number of samples of each class, and at most 1000 samples. So a difference in the shares of classes is not judged. If
 #' all new and all held-out samples are taken, they are compared once. The columns `synthetic` and `real` are means over
 #' the splits; `real_min` and `real_max` are the range over the halves. `ratio` is `synthetic / real`. It is about 1 if
-#' new samples are a sample of the same law, and chance moves it. [print()] marks a property if some ratio is above 1.5
-#' and that distance is also larger than that of each pair of halves.
+#' new samples are a sample of the same law, and chance moves it. [print()] marks a property as beyond if distances are
+#' more than 1.5 times those of halves, and larger than that of each pair of halves: `ks` and `area`, or `each`, or
+#' `energy` (see below). In simulations of 24 and of 60 samples of one law in each table, it marked none in 50 to 88 % of
+#' the cases, and 0.5 to 1.4 of 9 to 14 properties on average.
 #'
 #' A generator learns from samples of which chance is a part, and new samples add chance of their own. So even the best
 #' generator has a ratio of about \eqn{\sqrt{3/2} = 1.22}{sqrt(3/2) = 1.22} for differences of the same gene (`each`)
@@ -55,8 +57,8 @@
 #'
 #' `auc` is the AUC of a random forest of 500 trees on the 2000 most variable genes (package ranger), for the samples
 #' that each tree has not seen, of at most five splits and 300 samples of each set. Without ranger it is that of
-#' [c2st()] with the classifier `"both"`. Values of halves lie somewhat below 0.5 by construction: a sample that is left
-#' out makes its own set the smaller one.
+#' [c2st()] with the classifier `"both"`. In small sets the values of halves lie somewhat below 0.5, because the samples
+#' that a tree has not seen resemble those of their own set a little less.
 #'
 #' @section Novelty:
 #' As in [novelty()], on the judged values of the 2000 most variable genes without units: the median distance of a new
@@ -188,10 +190,14 @@ novelty_row <- function(found) {
              holdout = NA_real_, ratio = NA_real_)
 }
 
-# Properties of which some distance is more than 1.5 times that of halves, and larger than that of each pair of halves.
+# Properties whose distribution, or whose values gene by gene, differ: both distances of the distribution, or that of
+# the same genes, are more than 1.5 times that of halves, and larger than that of each pair of halves.
 beyond_halves <- function(found) {
-  off <- found$part == "distance" & found$ratio > largest_ratio & found$synthetic > found$real_max
-  unique(found$property[which(off)])
+  found <- found[found$part == "distance", ]
+  off <- which(found$ratio > largest_ratio & found$synthetic > found$real_max)
+  with <- function(measure) found$property[off][found$measure[off] == measure]
+  off <- c(intersect(with("ks"), with("area")), with("each"), with("energy"))
+  intersect(unique(found$property), off)
 }
 
 largest_ratio <- 1.5

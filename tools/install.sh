@@ -4,7 +4,8 @@
 # Not in Debian, so apt is not asked for it.
 CRAN_ONLY="ISLR2"
 # Packages of Bioconductor: from Debian, or not at all.
-BIOCONDUCTOR="Biobase bladderbatch DelayedArray HDF5Array S4Vectors SingleCellExperiment SummarizedExperiment"
+BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors"
+BIOCONDUCTOR="$BIOCONDUCTOR SingleCellExperiment SummarizedExperiment"
 
 say() {
   printf '%s\n' "$*"
