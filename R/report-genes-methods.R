@@ -57,6 +57,7 @@ gene_closeness_words <- function(x) {
                               join(property_words(x$beyond[worst[seq_len(min(3, length(worst)))]], "said", x$counts))),
     sprintf(". A classifier (%s) tells new samples with AUC %.2f (halves %.2f).",
             if (x$classifier == "forest") "random forest" else "neighbours and regression", auc$synthetic, auc$real),
+    if (auc$synthetic < auc$real_min) " An AUC below that of halves is a sign of new samples beside the real ones.",
     if (copied) " Closeness says nothing here, because copies are close."
   )
 }
@@ -86,11 +87,13 @@ format_distances <- function(x) {
                  c("", ifelse(properties %in% x$beyond, "beyond", "")))
   lines <- align_cells(cells)
   heads <- ifelse(first$measure == "energy", "two at once (energy distance)", first$of)
-  c(sprintf("New beside %s samples, in sets of %d: Kolmogorov-Smirnov distance, its range between", reference_name(x),
-            sum(x$set)),
-    "halves of the real samples, its ratio to the mean of these (1 is best), and the same",
-    "ratio of the area between distribution functions and of each gene or pair of genes:",
-    lines[1], unlist(lapply(unique(heads), function(head) c(head, lines[-1][heads == head]))))
+  about <- sprintf(paste(
+    "New beside %s samples, in sets of %d: the Kolmogorov-Smirnov distance, its range between halves of the real",
+    "samples, its ratio to the mean of these (1 is best), and the same ratio for the area between the distribution",
+    "functions and for each gene or pair of genes:"
+  ), reference_name(x), sum(x$set))
+  c(strwrap(about, width = 0.95 * getOption("width")), lines[1],
+    unlist(lapply(unique(heads), function(head) c(head, lines[-1][heads == head]))))
 }
 
 # The first and the last column stand on the left.
@@ -111,7 +114,8 @@ format_analyses <- function(x) {
                  c("halves (range)", with_range(v)), "")
   two <- if (is.null(x$compared)) "" else sprintf(" (%s between %s, false discovery rate %.0f %%)", x$test,
                                                   join(paste0("\"", x$compared, "\"")), 100 * discovery_level)
-  c(sprintf("What analyses of the %d classes find%s:", sum(x$set > 0), two), align_cells(cells))
+  about <- sprintf("What analyses of the %d classes find%s:", sum(x$set > 0), two)
+  c(strwrap(about, width = 0.95 * getOption("width")), align_cells(cells))
 }
 
 #' @rdname fidelity-expression

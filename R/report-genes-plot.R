@@ -10,9 +10,10 @@
 #' zeros are judged) against the mean; curves of the density of library sizes (for values of the means of samples), of
 #' the correlations of the most variable genes, of the correlations of samples, and of the distances to the nearest real
 #' sample (held-out samples beside new ones; without held-out samples, real ones among themselves); and the samples on
-#' the two leading components of the real ones. The other samples are the held-out ones if there are any. Only the first
-#' sets that the report compares are drawn, at most 200 samples of each on the components. Means and deviations are
-#' those of the judged values, see [fidelity-expression].
+#' two leading components, which are those of the fitted samples (without held-out samples, of both sets). The new
+#' samples stand beside held-out ones if there are any, otherwise beside real ones. Only the first sets that the report
+#' compares are drawn, at most 200 samples of each on the components. Means and deviations are those of the judged
+#' values, see [fidelity-expression].
 #'
 #' @param x,object A report of class `gene_fidelity` from [fidelity()].
 #' @param col Two colours, for real and new samples. `NULL`: a pair that colour-blind people can tell apart.

@@ -27,8 +27,8 @@
 #' the splits; `real_min` and `real_max` are the range over the halves. `ratio` is `synthetic / real`. It is about 1 if
 #' new samples are a sample of the same law, and chance moves it. [print()] marks a property as beyond if distances are
 #' more than 1.5 times those of halves, and larger than that of each pair of halves: `ks` and `area`, or `each`, or
-#' `energy` (see below). In simulations of 24 and of 60 samples of one law in each table, it marked none in 50 to 88 % of
-#' the cases, and 0.5 to 1.4 of 9 to 14 properties on average.
+#' `energy` (see below). In simulations with 24 and with 60 samples of one law in each table, it marked none in 50 to
+#' 88 % of the cases, and 0.5 to 1.4 of 9 to 14 properties on average.
 #'
 #' A generator learns from samples of which chance is a part, and new samples add chance of their own. So even the best
 #' generator has a ratio of about \eqn{\sqrt{3/2} = 1.22}{sqrt(3/2) = 1.22} for differences of the same gene (`each`)
@@ -58,7 +58,8 @@
 #' `auc` is the AUC of a random forest of 500 trees on the 2000 most variable genes (package ranger), for the samples
 #' that each tree has not seen, of at most five splits and 300 samples of each set. Without ranger it is that of
 #' [c2st()] with the classifier `"both"`. In small sets the values of halves lie somewhat below 0.5, because the samples
-#' that a tree has not seen resemble those of their own set a little less.
+#' that a tree has not seen resemble those of their own set a little less. A value far below that of halves is a sign of
+#' new samples that stand in pairs beside the real ones, as copies do without `holdout`.
 #'
 #' @section Novelty:
 #' As in [novelty()], on the judged values of the 2000 most variable genes without units: the median distance of a new
@@ -158,8 +159,8 @@ judge_genes <- function(real, synthetic, holdout, group, counts, assay, splits, 
     values = found[value_columns], novelty = novelty$compared, beyond = beyond_halves(found), counts = tables$counts,
     n = lengths(tables$rows), n_genes = tables$p, set = sets$each, splits = splits,
     classifier = if (has_forest()) "forest" else "both", compared = analyses$compared, test = analyses$test,
-    grouped = !is.null(tables$group), notes = sets$notes,
-    shown = shown_genes(properties[at], sets$new[[1]], chosen, values, novelty$compared, tables),
+    notes = sets$notes,
+    shown = shown_genes(properties[at], sets$new[[1]], chosen, values, novelty$compared, tables$rows),
     elapsed = seconds_now() - began, call = call
   ), class = "gene_fidelity")
 }
@@ -202,15 +203,16 @@ beyond_halves <- function(found) {
 
 largest_ratio <- 1.5
 
-# What plot() draws. properties: of a set of new samples and of held-out (or real) ones.
-shown_genes <- function(properties, pair, chosen, values, novelty, tables) {
-  names(properties) <- c("synthetic", "real")
-  names(pair) <- names(properties)
+# What plot() draws. properties: of a set of new samples and of held-out (or real) ones, as pair has them. The components
+# are those of the fitted samples, so that neither set is nearer to them by chance; without held-out samples, of both.
+shown_genes <- function(properties, pair, chosen, values, novelty, rows) {
+  names(properties) <- names(pair) <- c("synthetic", "real")
   own <- lapply(pair, fewer_samples, most_paired_samples)
-  x <- values$judged[unlist(own), values$at$top, drop = FALSE]
-  real <- seq_along(own$real) + length(own$synthetic)
-  view <- principal_plane(sweep(x[real, , drop = FALSE], 2, colMeans(x[real, , drop = FALSE])))
-  seen <- sweep(x, 2, colMeans(x[real, , drop = FALSE])) %*% view$loadings
+  basis <- if (is.null(rows$holdout)) unlist(own) else fewer_samples(rows$real, most_set_samples)
+  x <- values$judged[, values$at$top, drop = FALSE]
+  centre <- colMeans(x[basis, , drop = FALSE])
+  view <- principal_plane(sweep(x[basis, , drop = FALSE], 2, centre))
+  seen <- lapply(own, function(set) sweep(x[set, , drop = FALSE], 2, centre) %*% view$loadings)
   kept <- lapply(properties, function(set) {
     gene <- intersect(gene_properties$property[gene_properties$of == "genes"], names(set))
     set[gene] <- lapply(set[gene], `[`, chosen$drawn)
@@ -219,7 +221,5 @@ shown_genes <- function(properties, pair, chosen, values, novelty, tables) {
                                                                names = FALSE))
     set
   })
-  list(properties = kept, samples = list(synthetic = seen[-real, , drop = FALSE], real = seen[real, , drop = FALSE]),
-       share = view$share, novelty = novelty$distance, reference = novelty$reference,
-       class = if (!is.null(tables$group)) lapply(own, function(set) as.character(tables$group[set])))
+  list(properties = kept, samples = seen, share = view$share, novelty = novelty$distance)
 }
