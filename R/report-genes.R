@@ -203,8 +203,9 @@ beyond_halves <- function(found) {
 
 largest_ratio <- 1.5
 
-# What plot() draws. properties: of a set of new samples and of held-out (or real) ones, as pair has them. The components
-# are those of the fitted samples, so that neither set is nearer to them by chance; without held-out samples, of both.
+# What plot() draws. properties: of a set of new samples and of held-out (or real) ones, as pair has them. The
+# components are those of the fitted samples, so that neither set is nearer to them by chance; without held-out
+# samples, of both sets.
 shown_genes <- function(properties, pair, chosen, values, novelty, rows) {
   names(properties) <- names(pair) <- c("synthetic", "real")
   own <- lapply(pair, fewer_samples, most_paired_samples)
