@@ -38,17 +38,17 @@ gene_aucs <- function(sets, values) {
 # pair: two matrices. The AUC of a forest for the samples that each tree has not seen, or without ranger that of c2st().
 # Each tree draws as many samples as there are of each of the two: otherwise a sample that it has not drawn would more
 # often come from the smaller one, and the AUC of 24 and 24 samples of one law would be 0.39 on average, not 0.46.
-gene_auc <- function(pair) {
+gene_auc <- function(pair, forest = has_forest()) {
   n <- vapply(pair, nrow, 0L)
   x <- unname(do.call(rbind, pair))
-  if (!has_forest()) {
-    return(classify(x, c(real = n[[1]], synthetic = n[[2]]), "both", folds = min(5L, min(n) %/% 2L))$auc)
+  if (!forest) {
+    return(classify(x, c(real = n[[1]], synthetic = n[[2]]), "both", NULL, folds = min(5L, min(n) %/% 2L))$auc)
   }
   label <- rep(1:0, n)
   frame <- as.data.frame(x)
   seed <- base::sample.int(.Machine$integer.max, 1)
-  forest <- learn_forest(frame, factor(label, 0:1), seed, thread_count(), fraction = rev(n) / sum(n))
-  score <- forest$predictions[, "1"]
+  grown <- learn_forest(frame, factor(label, 0:1), seed, thread_count(), fraction = rev(n) / sum(n))
+  score <- grown$predictions[, "1"]
   seen <- !is.na(score)
   delong_auc(score[seen & label == 0], score[seen & label == 1])[["auc"]]
 }

@@ -167,6 +167,15 @@ test_that("the tests of genes hold their level on each path", {
   expect_identical(particleflow:::welch_p(cbind(1, second), second), c(1, 0))
 })
 
+test_that("both classifiers tell shifted samples, and not samples of one law", {
+  set.seed(10)
+  for (forest in c(FALSE, if (requireNamespace("ranger", quietly = TRUE)) TRUE)) {
+    expect_gt(particleflow:::gene_auc(list(real + 2, held), forest), 0.9)
+    # the standard deviation is about 0.08 for 40 and 40 samples: four of them
+    expect_lt(abs(particleflow:::gene_auc(list(real, held), forest) - 0.5), 0.32)
+  }
+})
+
 test_that("sparse, delayed and Bioconductor tables give the numbers of the full matrix", {
   skip_if_not_installed("Matrix")
   full <- list(counts[1:20, ], held_counts[1:20, ], held_counts[21:40, ])
