@@ -138,8 +138,8 @@ judge_genes <- function(real, synthetic, holdout, group, counts, assay, splits, 
   began <- seconds_now()
   splits <- check_splits(splits, 10L)
   threads_within(threads)
-  stream_within(seed, fixed = TRUE)
   tables <- read_gene_tables(real, synthetic, holdout, group, counts, assay)
+  stream_within(seed, fixed = TRUE) # after the tables, which an argument may draw
   sets <- gene_sets(tables, splits)
   flat <- c(unlist(c(sets$halves, sets$new), recursive = FALSE), list(all = sets$all))
   moments <- gene_moments(tables, flat)

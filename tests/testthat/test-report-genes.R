@@ -217,6 +217,9 @@ test_that("the report is a function of its arguments, keeps R's stream, and hold
   one <- fidelity(real, held, splits = 2, threads = 1)
   expect_identical(.Random.seed, before)
   expect_identical(one$values, fidelity(real, held, splits = 2, threads = 2)$values)
+  # tables that the arguments draw are drawn from the stream of the user
+  set.seed(1)
+  expect_identical(fidelity(draw_genes(20), draw_genes(20), splits = 2, seed = 1)$novelty$duplicates, 0)
   expect_identical(as.data.frame(one), one$values)
   expect_identical(tidy(one), one$values)
   expect_output(print(summary(one)), "All measures:.*mean_variance")
