@@ -38,7 +38,7 @@ draw_sheet_panel <- function(picture, i, ...) {
   if (NROW(lines)) graphics::segments(lines$x0, lines$y0, lines$x1, lines$y1, col = lines$colour, lwd = lines$width)
   points <- of("points")
   if (NROW(points)) {
-    settings <- utils::modifyList(list(pch = 16, cex = 0.5 * picture$size), list(...))
+    settings <- utils::modifyList(list(pch = 16, cex = 0.5 * picture$size * points$size), list(...))
     do.call(graphics::points, c(list(points$x, points$y, col = points$colour), settings))
   }
   draw_sheet_ticks(of("ticks"), picture)

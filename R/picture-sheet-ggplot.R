@@ -52,7 +52,7 @@ ggplot_segments <- function(lines) {
 
 ggplot_points <- function(points, size, ...) {
   if (is.null(points)) return(NULL)
-  settings <- utils::modifyList(list(size = 0.8 * size, shape = 16), list(...))
+  settings <- utils::modifyList(list(size = 0.8 * size * points$size, shape = 16), list(...))
   do.call(ggplot2::geom_point, c(list(ggplot2::aes(.data$x, .data$y), points, colour = points$colour), settings))
 }
 

@@ -4,7 +4,7 @@
 # A panel is a list of `title` and of data frames, any of which may be NULL:
 #   rects     x0, x1, y0, y1, fill, border (NA: none)
 #   segments  x0, y0, x1, y1, colour, width
-#   points    x, y, colour
+#   points    x, y, colour, size (relative to that of the sheet)
 #   ticks     side (1: below, 2: left), at, label
 sheet_parts <- c("rects", "segments", "points", "ticks")
 
@@ -41,7 +41,7 @@ sheet_segments <- function(x0, y0, x1, y1, colour, width = 1.2) {
   if (length(x0) * length(y0)) data.frame(x0 = x0, y0 = y0, x1 = x1, y1 = y1, colour = colour, width = width)
 }
 
-sheet_points <- function(x, y, colour) if (length(x)) data.frame(x = x, y = y, colour = colour)
+sheet_points <- function(x, y, colour, size = 1) if (length(x)) data.frame(x = x, y = y, colour = colour, size = size)
 
 sheet_ticks <- function(side, at, label) if (length(at)) data.frame(side = side, at = at, label = label)
 

@@ -1,5 +1,14 @@
 # The scores of the report, the halves of the real rows beside them, and the rule by which they are judged.
 
+# usual: the number of splits that NULL means.
+check_splits <- function(splits, usual) {
+  splits <- check_count(if (is.null(splits)) usual else splits, "splits", 2L)
+  if (splits > most_splits) stop_size("`splits` is %d, which would take hours; give at most %d.", splits, most_splits)
+  splits
+}
+
+most_splits <- 1000L
+
 # The level of all scores and of the correlations together.
 closeness_level <- 0.03
 

@@ -39,6 +39,12 @@
 #' Wasserstein distance, 500 for the sliced one, 2500 for the classifier and 1000 for the other scores. Then `dealt`,
 #' the value that is compared with the limit, differs from `all`.
 #'
+#' @section Expression tables:
+#' Matrices and data frames of complete numbers with more than 50 columns and at most as many rows, sparse and delayed
+#' matrices, and objects of Bioconductor that hold such a table have a report of their own, which [fidelity-expression]
+#' describes. It takes `real`, `synthetic`, `holdout`, `splits`, `seed`, `threads` and the last four arguments.
+#' `expression = FALSE` gives the report of this page.
+#'
 #' @section Columns:
 #' The Kolmogorov-Smirnov distance of a column is the largest difference of the two empirical distribution functions,
 #' between 0 and 1. Its limit is that of the two-sample test at level 0.01 over all d columns (Bonferroni),
@@ -108,7 +114,8 @@
 #'   chance, and no score of the held-out rows. Without `holdout`, novelty is set against the distances of each real row
 #'   to its nearest other real row.
 #' @param splits How often the real rows are divided at random into halves for the yardstick: a whole number from 2 to
-#'   1000. More splits make the columns `synthetic` and `real` of the scores less random. The verdict does not use them.
+#'   1000. `NULL`: 5, and 10 for expression tables. More splits make the columns `synthetic` and `real` of the scores
+#'   less random. The verdict does not use them.
 #' @param k The number of neighbours of [prdc()]: a whole number of at least 1 and below the number of rows of a half.
 #' @param max_rows The most rows of each table that any score is computed from: a number of at least 20, or `Inf` for
 #'   all. From larger tables rows are drawn at random. Time grows with the square of this number. The distances of
@@ -130,8 +137,13 @@
 #' @param classifier The classifier of [c2st()]. The default, `"both"`, is quick, because its deals share most of the
 #'   work. `"forest"` sees more differences in tables with factors, but takes some 30 seconds or more: in the deals,
 #'   each of its forests has 100 trees and sees 250 rows of each table.
-#' @return `fidelity()`: an object of class `fidelity`, which holds no rows of the
-#'   tables: a list with
+#' @param group For expression tables, the classes of the samples: the name of a column (of data frames, of `colData()`
+#'   or of `pData()`), a list of vectors with the names `real`, `synthetic` and `holdout`, or a vector for the real
+#'   samples if the other tables have the attribute `"group"`, as those of [simulate()][simulate.gene_synthesis] do.
+#' @param counts,assay.type For expression tables, as in [synthesise()].
+#' @param expression Whether the tables are expression tables. `NULL`: as said in "Expression tables".
+#' @return `fidelity()`: an object of class `gene_fidelity` for expression tables, see [fidelity-expression]. For other
+#'   tables an object of class `fidelity`, which holds no rows of the tables: a list with
 #' * `verdict`: named character vector, `overall` in a few words, then sentences
 #'   `novelty`, `closeness` and `where`;
 #' * `scores`: a data frame with one row per score. `score` is its name, `label` its name in print, and `better` says
@@ -160,7 +172,7 @@
 #' Westfall PH, Young SS (1993). Resampling-based multiple testing. Wiley. (One limit for many statistics.)
 #'
 #' Wei F, Dudley RM (2012). Two-sample Dvoretzky-Kiefer-Wolfowitz inequalities. \doi{10.1016/j.spl.2011.11.012}
-#' @seealso [new_score()], [novelty()], [c2st()], [prdc()]
+#' @seealso [fidelity-expression], [new_score()], [novelty()], [c2st()], [prdc()]
 #' @examples
 #' rows <- seq(1, 150, by = 2)
 #' train <- iris[rows, 1:4]
@@ -172,11 +184,16 @@
 #' plot(report, type = "novelty")
 #' @order 1
 #' @export
-fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_rows = 10000,
+fidelity <- function(real, synthetic, holdout = NULL, splits = NULL, k = 5, max_rows = 10000,
                      half_rows = 2500, w2_rows = 500, n_permutations = 199, scores = NULL, seed = 1,
-                     threads = NULL, progress = NULL, classifier = c("both", "knn", "quadratic", "forest")) {
+                     threads = NULL, progress = NULL, classifier = c("both", "knn", "quadratic", "forest"),
+                     group = NULL, counts = NULL, assay.type = NULL, expression = NULL) {
   began <- proc.time()[[3]]
   call <- record_call(match.call(), "fidelity")
+  if (reads_expression(real, expression, group, counts = counts, assay.type = assay.type)) {
+    refuse_usual(names(call))
+    return(judge_genes(real, synthetic, holdout, group, counts, assay.type, splits, seed, threads, call))
+  }
   classifier <- chosen_classifier(check_choice(classifier, classifiers, "classifier"))
   scores <- fewer_forests(check_scores(scores), classifier)
   tables <- report_tables(real, synthetic, holdout)
@@ -227,7 +244,7 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = 5, k = 5, max_row
 # The arguments of fidelity() that are numbers, checked. half: the rows of a half.
 report_control <- function(tables, splits, k, max_rows, half_rows, w2_rows, n_permutations) {
   control <- list(
-    splits = check_count(splits, "splits", 2L), k = check_count(k, "k", 1L),
+    splits = check_splits(splits, 5L), k = check_count(k, "k", 1L),
     max_rows = check_number(max_rows, "max_rows", lower = 20, finite = FALSE),
     w2_rows = check_number(w2_rows, "w2_rows", lower = 10, finite = FALSE),
     n_permutations = check_count(n_permutations, "n_permutations", 99L)
@@ -235,16 +252,11 @@ report_control <- function(tables, splits, k, max_rows, half_rows, w2_rows, n_pe
   half_rows <- check_number(half_rows, "half_rows", lower = 10, finite = FALSE)
   control$half <- min(nrow(tables$real) %/% 2L, nrow(tables$synthetic), half_rows)
   if (k >= control$half) fail("`k` must be below the %d rows of a half, not %d.", control$half, control$k)
-  if (control$splits > most_splits) {
-    stop_size("`splits` is %d, which would take hours; give at most %d.", control$splits, most_splits)
-  }
   rows <- min(nrow(tables$real), max_rows) + min(nrow(tables$synthetic), max_rows)
   check_memory(4 * 8 * rows * control$n_permutations, sprintf("`n_permutations` = %d", control$n_permutations),
                "give fewer `n_permutations` or a smaller `max_rows`")
   control
 }
-
-most_splits <- 1000L
 
 # Rows come in random order once, so that the first rows are a random part.
 shuffle_tables <- function(tables) {

@@ -6,9 +6,11 @@ forest_trees <- 500L
 
 # A forest that was grown on a data frame of predictors. target: numbers, or a factor, whose probabilities are then
 # learnt. seed: a whole number. ranger gives each tree a seed of its own, so the number of threads does not matter.
-learn_forest <- function(x, target, seed, threads, trees = forest_trees) {
+# fraction: how many rows each tree draws, relative to all rows; or one number per level of the target.
+learn_forest <- function(x, target, seed, threads, trees = forest_trees, fraction = 1) {
   ranger::ranger(x = x, y = target, num.trees = trees, probability = is.factor(target), seed = seed,
-                 num.threads = threads, respect.unordered.factors = "order", verbose = FALSE)
+                 num.threads = threads, respect.unordered.factors = "order", verbose = FALSE,
+                 sample.fraction = fraction)
 }
 
 # [n] for numbers, [n, classes] for a factor.

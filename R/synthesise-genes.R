@@ -15,9 +15,10 @@ is_complete_number <- function(column) is.numeric(column) && !is.object(column) 
 
 # Whether numbers are counts of something that is sampled: whole, not negative, and either many of them are 0, or the
 # largest is far from the least.
-looks_like_counts <- function(x) {
-  all(x >= 0) && all(x == floor(x)) && max(x) > 1 && (max(x) >= 50 || mean(x == 0) > 0.5)
-}
+looks_like_counts <- function(x) all(x >= 0) && all(x == floor(x)) && spreads_like_counts(max(x), mean(x == 0))
+
+# zeros: their share.
+spreads_like_counts <- function(largest, zeros) largest > 1 && (largest >= 50 || zeros > 0.5)
 
 # x as synthesise() was given it. group, batch: a vector, or the name of a column of x or of its data of the samples.
 synthesise_genes <- function(x, group, batch, counts, assay, settings, quiet, call, began, threads, progress) {

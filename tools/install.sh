@@ -4,8 +4,8 @@
 # Not in Debian, so apt is not asked for them.
 CRAN_ONLY="ISLR2 SimSeq"
 # Packages of Bioconductor: from Debian, or not at all.
-BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors SingleCellExperiment\
- SummarizedExperiment"
+BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors"
+BIOCONDUCTOR="$BIOCONDUCTOR SingleCellExperiment SummarizedExperiment"
 
 say() {
   printf '%s\n' "$*"

@@ -777,8 +777,10 @@ fidelity_parts <- function(report) {
 
 cases$fidelity <- function() {
   mixed <- fidelity(flowers[1:100, ], flowers[51:150, ], splits = 2, k = 3, w2_rows = 40, seed = NULL)
+  usual <- if ("expression" %in% names(formals(fidelity))) list(expression = FALSE)
   join_parts(holdout = fidelity_parts(fidelity(cloud(80, 3), cloud(60, 3, 2), cloud(30, 3, 3))),
-             wide = fidelity_parts(fidelity(wide(50, 70), wide(50, 70, 2), splits = 3)), mixed = fidelity_parts(mixed))
+             wide = fidelity_parts(do.call(fidelity, c(list(wide(50, 70), wide(50, 70, 2), splits = 3), usual))),
+             mixed = fidelity_parts(mixed))
 }
 
 # ---- Targets -------------------------------------------------------------------

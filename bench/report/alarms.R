@@ -12,6 +12,7 @@ alarm <- function(shape, seed) {
   set.seed(seed)
   tables <- draw_shape(shape)
   settings <- if (permutes) list(splits = 2, n_permutations = 99) else list()
+  if ("expression" %in% names(formals(fidelity))) settings$expression <- FALSE
   report <- do.call(fidelity, c(tables[lengths(tables) > 0], settings, list(threads = 1, seed = seed)))
   correlated <- is.null(report$correlation) || report$correlation$agrees
   c(verdict = !report$verdict[["overall"]] %in% c("close and new", "close, but novelty unknown"),

@@ -210,7 +210,8 @@ test_that("two samples of one law are called so, in wide tables and tied ones to
     function() matrix(sample(1000, 60, TRUE) + 0, 60), function() matrix(rpois(120, 1.5) + 0, 40)
   )
   alarms <- vapply(rep(draw, 20), function(rows) {
-    report <- fidelity(rows(), rows(), splits = 2, n_permutations = 99, scores = scores, threads = 1)
+    report <- fidelity(rows(), rows(), splits = 2, n_permutations = 99, scores = scores, threads = 1,
+                       expression = FALSE)
     !report$verdict[["overall"]] %in% c("close and new", "close, but novelty unknown")
   }, NA)
   expect_lte(sum(alarms), 12)
@@ -219,7 +220,7 @@ test_that("two samples of one law are called so, in wide tables and tied ones to
 test_that("shuffled columns and copies of wide tables are found", {
   set.seed(23)
   x <- matrix(rnorm(60 * 3), 60) %*% matrix(rnorm(3 * 100), 3) + matrix(rnorm(6000), 60)
-  report <- function(y) fidelity(x, y, splits = 2, n_permutations = 99, threads = 1)
+  report <- function(y) fidelity(x, y, splits = 2, n_permutations = 99, threads = 1, expression = FALSE)
   expect_match(report(apply(x, 2, sample))$verdict[["overall"]], "the joint law is wrong")
   expect_identical(report(x)$verdict[["overall"]], "a copy of the real rows")
   expect_identical(report(x + 0.01 * rnorm(6000))$verdict[["overall"]], "nearly copies of the real rows")
