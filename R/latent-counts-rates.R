@@ -27,7 +27,9 @@ fit_count_batches <- function(x, size, group, batch) {
   dispersion <- count_dispersion(model, x, size, row, batch, spare)
   plain <- by_class / rowSums(sizes)
   expected <- crossprod(sizes, plain)
-  variance <- expected + rep(dispersion, each = nrow(expected)) * crossprod(cells(size^2), plain^2)
+  # the variance is that about the fitted means, because under large factors that about `expected` is far larger
+  fitted <- crossprod(sizes, model$rate) * factors
+  variance <- fitted + rep(dispersion, each = nrow(fitted)) * crossprod(cells(size^2), model$rate^2) * factors^2
   ratio <- colSums(ifelse(variance > 0, (by_batch - expected)^2 / variance, 0)) / (nlevels(batch) - 1)
   model <- with_factors(factors^rep(pmax(0, 1 - 1 / ratio), each = nrow(factors)), by_class, sizes)
   model$dispersion <- count_dispersion(model, x, size, row, batch, spare)

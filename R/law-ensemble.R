@@ -52,8 +52,8 @@
 law_ensemble <- structure(function(borrowed = 0, others = NULL, balanced = TRUE, clusters = 1, prior = 5) {
   settings <- given_settings()
   check_number(borrowed, "borrowed", lower = 0, upper = 1)
-  if (!is.null(others) && !(is.list(others) && length(others) == 1 && is.matrix(others[[1]]))) {
-    fail("`others` must be a list of one matrix, not %s.", describe(others))
+  if (!is.null(others) && !holds_one_matrix(others)) {
+    fail("`others` must be a list of one matrix of finite numbers with at least one row, not %s.", describe(others))
   }
   if (borrowed > 0 && is.null(others)) fail("`borrowed` is %s, so `others` must be given.", format(borrowed))
   check_flag(balanced, "balanced")
@@ -63,6 +63,12 @@ law_ensemble <- structure(function(borrowed = 0, others = NULL, balanced = TRUE,
   new_law_kind("ensemble", ensemble_fit, ensemble_draw, settings = settings)
 }, class = "law_constructor")
 
+holds_one_matrix <- function(others) {
+  if (!is.list(others) || length(others) != 1) return(FALSE)
+  one <- others[[1]]
+  is.matrix(one) && is.numeric(one) && nrow(one) > 0 && all(is.finite(one))
+}
+
 # A list of one part per cluster, see ensemble_part(), and the clusters of the particles.
 ensemble_fit <- function(points, borrowed = 0, others = NULL, balanced = TRUE, clusters = 1, prior = 5) {
   n <- nrow(points)
@@ -71,6 +77,7 @@ ensemble_fit <- function(points, borrowed = 0, others = NULL, balanced = TRUE, c
     fail("`others` must have %d columns, as the particles, not %d.", ncol(points), ncol(others[[1]]))
   }
   points <- unname(points)
+  if (clusters > n) stop_unfit("`clusters` must be at most %d for %d particles, not %d.", n, n, clusters)
   of <- ward_classes(leading_columns(points), clusters)
   rows <- split(seq_len(n), of)
   if (any(lengths(rows) < 2)) return(NULL)

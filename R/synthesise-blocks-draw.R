@@ -10,6 +10,7 @@ draw_blocks <- function(fit, n, threads, progress) {
   block <- list(seq_len(n))
   for (number in seq_len(max(size, 1L))[-1]) {
     kept <- which(size[block[[number - 1L]]] >= number)
+    if (!length(kept)) break # all longer blocks have ended before their size
     history <- lapply(Map(`+`, history, state[c("deviations", "known")]), function(x) x[kept, , drop = FALSE])
     state <- next_rows(fit, state, kept, number, history, other_key(key, 8192L + number), threads)
     block[[number]] <- block[[number - 1L]][kept][state$inside]

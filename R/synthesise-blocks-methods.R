@@ -145,6 +145,9 @@ glance.block_synthesis <- function(x, ...) {
              log_density_further = density(x$laws$step), elapsed = x$elapsed)
 }
 
+#' @export
+nobs.block_synthesis <- function(object, ...) sum(object$sizes)
+
 block_law_name <- function(law) if (is.null(law$fit)) NA_character_ else law$fit$diagnostics$law
 
 #' @export

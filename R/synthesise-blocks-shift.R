@@ -3,6 +3,7 @@
 # The middle of each cell [n, d], by probability. A score without a cell is its own middle; that of a missing value is
 # 0.
 cell_middles <- function(low, high) {
+  if (!length(low)) return(low) # pnorm() would drop the dimensions
   middle <- stats::qnorm((stats::pnorm(low) + stats::pnorm(high)) / 2)
   same <- low == high
   middle[same] <- low[same]

@@ -164,3 +164,16 @@ test_that("values that only first rows have stay there", {
   was <- cor(old$y, old$start, use = "complete.obs")
   expect_lt(abs(cor(new$y[first], new$start[first]) - was), 3 * (1 - was^2) / sqrt(60))
 })
+
+test_that("draws end well if all longer blocks end early, with constraints", {
+  set.seed(4)
+  id <- rep(1:60, sample(c(1, 2, 3, 9), 60, replace = TRUE, prob = c(4, 4, 4, 1)))
+  d <- data.frame(id = id, end = rexp(60, 0.1)[id])
+  d$day <- ave(runif(nrow(d)), d$id, FUN = sort) * d$end
+  d$y <- rnorm(nrow(d))
+  fit <- synthesise(d, blocks = "id", whole_blocks = TRUE, constraints = ~ day <= end, law = "student", quiet = TRUE)
+  for (seed in 1:40) {
+    new <- simulate(fit, 4, seed = seed)
+    expect_true(all(new$day <= new$end))
+  }
+})

@@ -230,3 +230,17 @@ test_that("an ExpressionSet comes back as one", {
   expect_true(Biobase::notes(new)$synthetic)
   expect_error(efs(set), "whose samples are columns; give it to synthesise")
 })
+
+test_that("a strong effect of a batch on counts is hardly shrunk", {
+  set.seed(2)
+  mean <- exp(rnorm(300, 3))
+  batch <- rep(1:3, each = 12)
+  factor <- matrix(1, 3, 300)
+  factor[2, 1:50] <- 4
+  x <- matrix(rnbinom(36 * 300, mu = rep(mean, each = 36) * factor[batch, ], size = 5), 36)
+  found <- synthesise(x, batch = batch, counts = TRUE, quiet = TRUE)$latent$batches
+  ratio <- found[2, ] / found[1, ]
+  # relative to the other genes, because the rates add up to 1; the logarithm of a ratio of two means of 12 counts has a
+  # standard error of sqrt(2 (0.2 + 1/20) / 12) = 0.2, the median of 50 of them 0.04: three of these, and shrinkage
+  expect_lt(abs(log(median(ratio[1:50]) / median(ratio[51:300])) - log(4)), 0.13)
+})

@@ -20,6 +20,10 @@ test_that("the law ensemble has the centre and the covariance of its particles",
   new <- simulate(borrowing, 2e5, seed = 1)
   expect_lt(max(abs(cov(new) - wanted)), 5 * sqrt(2 / 2e5) * max(diag(wanted)))
   expect_error(law_ensemble(0.3), "`others` must be given")
+  for (wrong in list(list(matrix("a", 3, 20)), list(matrix(NA_real_, 3, 20)), list(matrix(0, 0, 20)), x)) {
+    expect_error(law_ensemble(0.3, wrong), "`others` must be a list of one matrix of finite numbers")
+  }
+  expect_error(efs(x, latent = "none", law = law_ensemble(clusters = 9), time = 0), "`clusters` must be at most 8")
   expect_error(law_ensemble(2), "`borrowed` must be one number between 0 and 1")
 })
 
