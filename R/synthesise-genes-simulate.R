@@ -10,9 +10,11 @@
 #'
 #' @section Balanced sets:
 #' New samples of a class are drawn in balanced sets unless there is a `design` or an `effect`: as many new samples as
-#' there are samples of the class in the fit have the mean and the covariance of these, in normal scores, exactly. Fewer
-#' are like a draw from such a set without replacement. So the set looks like the samples of the fit, and tests between
-#' classes give about what they give on the samples of the fit. But its samples are not independent: what is computed
+#' there are samples of the class in the fit have, in normal scores, exactly the mean and the covariance of the law that
+#' was fitted to them. Fewer are like a draw from such a set without replacement. So the set looks like the samples of
+#' the fit. The means of classes are shrunk towards the common mean, gene by gene, see [latent_genes()]: differences
+#' between classes of few samples are smaller than in the samples of the fit, where chance has made them larger.
+#' The samples of a set are not independent: what is computed
 #' from the set lacks the error of sampling. `balanced = FALSE` draws each sample on its own. A set of those differs
 #' from the samples of the fit as a new study would, and half as much again by the error of the fit. Studies of power
 #' need them. See [law_ensemble()] for the equation. New samples of either kind are no more evidence than the samples of

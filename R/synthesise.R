@@ -59,7 +59,8 @@
 #' from its parts, which are not negative. A logarithm is computed from the recorded number. Ends that `columns` gives
 #' for a computed column, also for the upper one of `constraints`, hold only if the columns that determine it keep them;
 #' otherwise a warning says so. `print()` names the relations. A relation is taken if it holds in all rows
-#' and chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
+#' (a determined column with missing values of its own is not computed, so that new rows can break its relation) and
+#' chance alone would let it hold with a probability below 1e-6. A row of other data that breaks a relation has the
 #' log-likelihood `-Inf`.
 #'
 #' Missing values may follow such a rule, too: a column is missing in all rows of a level of another column, or in all
