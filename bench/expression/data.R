@@ -54,7 +54,8 @@ random_halves <- function(group, seed) {
 }
 
 # Counts. pbmc of sctransform (cells) and mouse of metagenomeSeq (bacteria), both of Debian, bci of vegan (trees),
-# kidney of SimSeq (tumours and normal tissue, 5000 of the genes; CRAN), marioni of NOISeq (kidney and liver, repeated runs; Debian).
+# kidney of SimSeq (tumours and normal tissue, 5000 of the genes; CRAN), marioni of NOISeq (kidney and liver, repeated
+# runs; Debian).
 count_sets <- list(
   pbmc = function() {
     counts <- t(as.matrix(stored("pbmc", "sctransform")))
