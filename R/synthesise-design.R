@@ -119,7 +119,14 @@ check_effect <- function(effect) {
   if (!is.numeric(effect$log_fold_change) || !all(is.finite(effect$log_fold_change))) {
     fail("Column `log_fold_change` of `effect` must hold finite numbers.")
   }
+  largest <- max(abs(effect$log_fold_change), 0)
+  if (largest > most_log_fold_change) {
+    fail("Column `log_fold_change` of `effect` must be between -%g and %g, but has a value of size %s.",
+         most_log_fold_change, most_log_fold_change, as_text(largest))
+  }
 }
+
+most_log_fold_change <- 50
 
 # The numbers of genes that are given by names or numbers. Each must vary in the table.
 find_genes <- function(gene, template) {

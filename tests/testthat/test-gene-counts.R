@@ -230,3 +230,27 @@ test_that("an ExpressionSet comes back as one", {
   expect_true(Biobase::notes(new)$synthetic)
   expect_error(efs(set), "whose samples are columns; give it to synthesise")
 })
+
+test_that("counts far above the integers have their means, and sums their library sizes", {
+  set.seed(1)
+  fit <- synthesised(matrix(rpois(600, 200), 10))
+  # Poisson counts with the mean 200 in 10 rows and 50 draws: five standard errors of sqrt(200 / 10 + 200 / 50)
+  new <- simulate(fit, 50, seed = 1, effect = data.frame(gene = 1, log_fold_change = 24))
+  expect_lt(abs(mean(new[, 1]) / 2^24 - 200), 5 * sqrt(200 / 10 + 200 / 50))
+  for (size in c(1e12, 1e15)) expect_equal(rowSums(simulate(fit, 5, seed = 1, library_size = size)) / size, rep(1, 5))
+  expect_error(simulate(fit, 1, library_size = 1e16), "`library_size` must be at most 1e\\+15, not 1e\\+16")
+  expect_error(simulate(fit, 1, effect = data.frame(gene = 1, log_fold_change = -51)), "`effect` must be between -50")
+})
+
+test_that("the gamma law continues the negative binomial law for large means", {
+  mean <- particleflow:::most_exact_mean
+  upper <- seq(0.05, 0.95, by = 0.05)
+  below <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean, 19))
+  above <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean * (1 + 1e-9), 19))
+  expect_equal(above, below, tolerance = 1e-3)
+  # the mean and the variance of a dense set of quantiles
+  upper <- (seq_len(1e5) - 0.5) / 1e5
+  counts <- particleflow:::upper_counts(upper, rep(2, 1e5), rep(1e12, 1e5))
+  expect_equal(mean(counts), 1e12, tolerance = 1e-3)
+  expect_equal(var(counts), 1e12 + 1e24 / 2, tolerance = 1e-2)
+})
