@@ -84,8 +84,9 @@ count_values <- function(model, scores, size, row, batch, effect) {
   counts
 }
 
-# The negative binomial counts with these probabilities above them. Above most_exact_mean they are those of the gamma law
-# with the same mean mu and the same variance mu + mu^2 / shape, because qnbinom() is slow there and ends at 2^31 - 1.
+# The negative binomial counts with these probabilities above them. For means above most_exact_mean they are those of
+# the gamma law with the same mean mu and the same variance mu + mu^2 / shape, rounded, because qnbinom() is slow there
+# and ends at 2^31 - 1.
 upper_counts <- function(upper, shape, mu) {
   counts <- numeric(length(mu))
   large <- mu > most_exact_mean

@@ -188,3 +188,42 @@ test_that("designs that cannot be are refused in a sentence", {
   expect_error(synthesise(planted$x, batch = rep(1, 25), quiet = TRUE), "at least two different values")
   expect_error(synthesise(iris, batch = "Species"), "belong to expression tables")
 })
+
+test_that("designs and effects that can be read in two ways are refused", {
+  planted <- planted_values(5, 60)
+  colnames(planted$x)[2] <- "gene1"
+  fit <- planted_fit(planted)
+  draw <- function(effect) simulate(fit, 2, seed = 1, effect = effect)
+  stated <- function(...) data.frame(..., log_fold_change = 1)
+  expect_error(draw(stated(gene = "gene1")), "the gene gene1, but several columns have this name")
+  expect_identical(attr(draw(stated(gene = 2)), "effect")$log_fold_change, replace(numeric(60), 2, 1))
+  expect_error(draw(stated(gene = TRUE)), "`gene` of `effect` must hold names or numbers of columns")
+  expect_error(draw(stated(gene = c("gene3", NA))), "`gene` of `effect` must not contain NA \\(row 2\\)")
+  expect_error(draw(stated(gene = I(list(1)))), "Column `gene` of `effect` must be a vector")
+  expect_error(draw(data.frame(gene = 1:2, log_fold_change = I(diag(2)))), "Column `log_fold_change` of `effect` must")
+  expect_error(draw(cbind(stated(gene = 3), gene = 4)), "`effect` has the column `gene` twice")
+  cell <- data.frame(group = "a", batch = "1")
+  design <- function(design) simulate(fit, design = design, seed = 1)
+  expect_error(design(cbind(cell, group = "b")), "`design` has the column `group` twice")
+  expect_error(design(data.frame(group = I(list("a")))), "Column `group` of `design` must be a vector")
+  expect_error(design(cbind(cell[rep(1, 1000), ], n = 2e9)), "`sum\\(design\\$n\\)` = 2000000000000 rows")
+  # no samples, with the columns that there are with samples
+  none <- simulate(fit, 0, seed = 1, effect = data.frame(gene = 3, log_fold_change = 1, group = "b"))
+  expect_identical(dim(none), c(0L, 60L))
+})
+
+test_that("columns of an experiment are not overwritten by library sizes and truths", {
+  skip_if_not_installed("SummarizedExperiment")
+  planted <- planted_counts(10)
+  experiment <- SummarizedExperiment::SummarizedExperiment(
+    list(counts = t(planted$x)), colData = S4Vectors::DataFrame(library_size = planted$rows$group),
+    rowData = S4Vectors::DataFrame(log_fold_change = rep("mine", 200))
+  )
+  fit <- synthesise(experiment, group = "library_size", quiet = TRUE)
+  new <- simulate(fit, 4, seed = 1, effect = data.frame(gene = 7, log_fold_change = 2))
+  expect_identical(SummarizedExperiment::colData(new)$library_size, c("a", "a", "b", "b"))
+  expect_identical(SummarizedExperiment::colData(new)$library_size.1,
+                   unname(colSums(SummarizedExperiment::assay(new))))
+  expect_identical(SummarizedExperiment::rowData(new)$log_fold_change, rep("mine", 200))
+  expect_identical(SummarizedExperiment::rowData(new)$log_fold_change.1, replace(numeric(200), 7, 2))
+})
