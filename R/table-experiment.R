@@ -168,6 +168,7 @@ new_summarized_experiment <- function(values, origin, samples, truth, provenance
     taken <- names(SummarizedExperiment::rowData(new))
     SummarizedExperiment::rowData(new)[[free_name(name, taken)]] <- truth[[name]]
   }
-  S4Vectors::metadata(new) <- c(origin$metadata, list(particleflow = provenance))
+  S4Vectors::metadata(new) <- origin$metadata
+  S4Vectors::metadata(new)$particleflow <- provenance # in place of that of a table which is synthetic itself
   new
 }

@@ -186,6 +186,7 @@ test_that("designs that cannot be are refused in a sentence", {
   expect_error(synthesise(planted$x, group = planted$rows$batch, batch = planted$rows$batch, quiet = TRUE),
                "`batch` and `group` are confounded")
   expect_error(synthesise(planted$x, batch = rep(1, 25), quiet = TRUE), "at least two different values")
+  expect_error(synthesise(planted$x[1:2, ], batch = 1:2, quiet = TRUE), "too few for the effects of 1 class and 2")
   expect_error(synthesise(iris, batch = "Species"), "belong to expression tables")
 })
 
@@ -226,4 +227,7 @@ test_that("columns of an experiment are not overwritten by library sizes and tru
                    unname(colSums(SummarizedExperiment::assay(new))))
   expect_identical(SummarizedExperiment::rowData(new)$log_fold_change, rep("mine", 200))
   expect_identical(SummarizedExperiment::rowData(new)$log_fold_change.1, replace(numeric(200), 7, 2))
+  # samples of a fit of these say which fit they come from, not which one their table came from
+  again <- simulate(synthesise(simulate(fit, 30, seed = 1), quiet = TRUE), 2, seed = 7)
+  expect_identical(S4Vectors::metadata(again)$particleflow[c("fitted_to", "seed")], list(fitted_to = 30L, seed = 7))
 })
