@@ -38,8 +38,8 @@ batch_design <- function(group, batch) {
   }
   spare <- nrow(z) - nlevels(group) - nlevels(batch) + 1
   if (spare < 1) {
-    fail("%d samples are too few for the effects of %d classes and %d batches.", nrow(z), nlevels(group),
-         nlevels(batch))
+    fail("%d samples are too few for the effects of %d class%s and %d batches.", nrow(z), nlevels(group),
+         if (nlevels(group) == 1) "" else "es", nlevels(batch))
   }
   vectors <- parts$vectors[, kept, drop = FALSE]
   list(sizes = sizes, shares = colMeans(z), centred = centred, spare = spare,

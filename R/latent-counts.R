@@ -29,8 +29,9 @@ fit_counts <- function(x, group = NULL, batch = NULL) {
 check_counts <- function(x) {
   bad <- which(x < 0 | x != floor(x))
   if (!length(bad)) return(invisible())
-  fail("latent_counts() needs counts, which are whole numbers of at least 0, but %d values are not, such as %s.",
-       length(bad), format(x[bad[1]]))
+  fail("latent_counts() needs counts, which are whole numbers of at least 0, but %s.",
+       if (length(bad) == 1) sprintf("the value %s is not one", format(x[bad]))
+       else sprintf("%d values are not, such as %s", length(bad), format(x[bad[1]])))
 }
 
 check_sizes <- function(size) {
@@ -77,15 +78,29 @@ count_values <- function(model, scores, size, row, batch, effect) {
     upper <- stats::pnorm(scores[, at, drop = FALSE], lower.tail = FALSE)
     part <- matrix(0, nrow(scores), length(at))
     some <- which(upper < 1 - exp(-shape * log1p(mu / shape)))
-    part[some] <- stats::qnbinom(upper[some], shape[some], mu = mu[some], lower.tail = FALSE)
+    part[some] <- upper_counts(upper[some], shape[some], mu[some])
     counts[, at] <- part
   }
   counts
 }
 
+# The negative binomial counts with these probabilities above them. For means above most_exact_mean they are those of
+# the gamma law with the same mean mu and the same variance mu + mu^2 / shape, rounded, because qnbinom() is slow there
+# and ends at 2^31 - 1.
+upper_counts <- function(upper, shape, mu) {
+  counts <- numeric(length(mu))
+  large <- mu > most_exact_mean
+  counts[!large] <- stats::qnbinom(upper[!large], shape[!large], mu = mu[!large], lower.tail = FALSE)
+  spread <- 1 + mu[large] / shape[large]
+  counts[large] <- round(stats::qgamma(upper[large], mu[large] / spread, scale = spread, lower.tail = FALSE))
+  counts
+}
+
+most_exact_mean <- 1e5
+
 # The library sizes of the negative binomial laws under which the counts at these scores have the sums `size`. The
 # scores of a row of the table belong to counts with the sum of this row, but drawn scores know it only in the mean.
-nominal_sizes <- function(model, scores, size, row, batch, rounds = 4L) {
+nominal_sizes <- function(model, scores, size, row, batch, rounds = 2L) {
   nominal <- size
   for (round in seq_len(rounds)) {
     sums <- rowSums(count_values(model, scores, nominal, row, batch, NULL))

@@ -21,7 +21,8 @@
 #'   of the points.
 #' @return `plot()` returns `x` invisibly and leaves [par()] as it was; `autoplot()` returns a ggplot.
 #' @examples
-#' draw <- function(n) matrix(rnbinom(n * 200, mu = rep(exp(seq(0, 5, length.out = 200)), each = n), size = 3), n)
+#' mean <- exp(seq(0, 5, length.out = 200))
+#' draw <- function(n) matrix(rnbinom(n * 200, mu = rep(mean, each = n), size = 3), n)
 #' set.seed(1)
 #' report <- fidelity(draw(30), draw(30), draw(30), splits = 3)
 #' plot(report)

@@ -25,7 +25,7 @@ read_gene_tables <- function(real, synthetic, holdout, group, counts, assay) {
 gene_handle <- function(x, what, assay, label) {
   handle <- if (inherits(x, "SummarizedExperiment")) {
     need_package("SummarizedExperiment", class(x)[1])
-    assay <- name_assay(assay, SummarizedExperiment::assayNames(x))
+    assay <- name_assay(assay, x, what)
     list(values = SummarizedExperiment::assay(x, assay, withDimnames = FALSE), genes = 1L, names = rownames(x),
          samples = as_data_frame(SummarizedExperiment::colData(x)))
   } else if (inherits(x, "ExpressionSet")) {

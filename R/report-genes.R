@@ -101,7 +101,8 @@
 #' sequencing data. Genome Biology 24, 62. \doi{10.1186/s13059-023-02904-1}
 #' @seealso [fidelity()], [novelty()], [plot.gene_fidelity()]
 #' @examples
-#' draw <- function(n) matrix(rnbinom(n * 200, mu = rep(exp(seq(0, 5, length.out = 200)), each = n), size = 3), n)
+#' mean <- exp(seq(0, 5, length.out = 200))
+#' draw <- function(n) matrix(rnbinom(n * 200, mu = rep(mean, each = n), size = 3), n)
 #' set.seed(1)
 #' real <- draw(30)
 #' new <- simulate(synthesise(real, quiet = TRUE), 30, seed = 1)

@@ -9,6 +9,7 @@
 read_design <- function(design, fit) {
   check_design(design, fit)
   n <- if (is.null(design$n)) rep(1L, nrow(design)) else vapply(design$n, check_count, 0L, what = "design$n")
+  check_new_samples(sum(as.double(n)), "sum(design$n)", fit)
   rows <- rep(seq_len(nrow(design)), n)
   if (!length(rows)) fail("`design` asks for no samples: the sum of its column `n` is 0.")
   known <- is_grouped(fit)
@@ -25,6 +26,7 @@ check_design <- function(design, fit) {
   if (!is.data.frame(design) || nrow(design) == 0) {
     fail("`design` must be a data frame with a row per cell, not %s.", describe(design))
   }
+  check_plain_columns(design, "design")
   unknown <- setdiff(names(design), c("group", "batch", "n"))
   if (length(unknown)) fail("`design` has the columns `group`, `batch` and `n`, but not %s.", quoted(unknown))
   if (is_grouped(fit) && is.null(design$group)) fail("`design` needs a column `group`, because the fit has classes.")
@@ -32,6 +34,20 @@ check_design <- function(design, fit) {
     fail("`design` has a column `batch`, but the fit has no batches: give synthesise() a `batch`.")
   }
 }
+
+# A data frame whose columns are vectors, each with a name of its own.
+check_plain_columns <- function(x, what) {
+  twice <- anyDuplicated(names(x))
+  if (twice) fail("`%s` has the column `%s` twice.", what, names(x)[twice])
+  for (name in names(x)) {
+    if (!is.atomic(x[[name]]) || !is.null(dim(x[[name]]))) {
+      fail("Column `%s` of `%s` must be a vector, not %s.", name, what, describe(x[[name]]))
+    }
+  }
+}
+
+# The memory that new samples take. what: how the user asks for as many.
+check_new_samples <- function(n, what, fit) check_table_memory(n, what, fit$latent$dim + n_columns(fit$table))
 
 match_design <- function(values, label, what) {
   keys <- match_label(values, label)
@@ -93,7 +109,7 @@ read_effect <- function(effect, fit, plan) {
   group <- if (is.null(effect$group)) rep("all", nrow(effect)) else label_text(effect$group)
   if (anyDuplicated(data.frame(gene, group))) fail("`effect` has a gene twice for the same group.")
   of <- if (is.null(effect$group)) rep("all", length(plan$class)) else group_texts(fit, plan)
-  if (!all(group %in% of)) {
+  if (length(plan$class) && !all(group %in% of)) {
     fail("`effect` names the group \"%s\", of which there is no new sample.", setdiff(group, of)[1])
   }
   truth <- list()
@@ -116,15 +132,32 @@ check_effect <- function(effect) {
     fail("`effect` must be a data frame with the columns `gene`, `log_fold_change` and perhaps `group`, not %s.",
          if (is.data.frame(effect)) sprintf("one with the columns %s", quoted(names(effect))) else describe(effect))
   }
+  check_plain_columns(effect, "effect")
   if (!is.numeric(effect$log_fold_change) || !all(is.finite(effect$log_fold_change))) {
     fail("Column `log_fold_change` of `effect` must hold finite numbers.")
   }
+  largest <- max(abs(effect$log_fold_change), 0)
+  if (largest > most_log_fold_change) {
+    fail("Column `log_fold_change` of `effect` must be between -%g and %g, but has a value of size %s.",
+         most_log_fold_change, most_log_fold_change, as_text(largest))
+  }
 }
+
+most_log_fold_change <- 50
 
 # The numbers of genes that are given by names or numbers. Each must vary in the table.
 find_genes <- function(gene, template) {
   named <- is.character(gene) || is.factor(gene)
-  at <- if (named) match(as.character(gene), template$names) else match(gene, seq_len(n_columns(template)))
+  if (!named && !is.numeric(gene)) {
+    fail("Column `gene` of `effect` must hold names or numbers of columns, not values of class \"%s\".", class(gene)[1])
+  }
+  if (anyNA(gene)) fail("Column `gene` of `effect` must not contain NA (row %s).", some(which(is.na(gene))))
+  if (named) {
+    gene <- as.character(gene)
+    shared <- gene[gene %in% template$names[duplicated(template$names)]][1]
+    if (!is.na(shared)) fail("`effect` names the gene %s, but several columns have this name; give its number.", shared)
+  }
+  at <- match(gene, if (named) template$names else seq_len(n_columns(template)))
   if (anyNA(at)) fail("`effect` names the gene %s, which the table does not have.", as.character(gene[is.na(at)][1]))
   still <- which(!varying(template)[at])
   if (length(still)) {

@@ -36,8 +36,8 @@
 #' @param object A fit from [synthesise()] of class `"gene_synthesis"`.
 #' @param nsim,seed,threads,progress As in [simulate()][simulate.efs]. With groups `nsim` is the total, or a vector of
 #'   numbers of samples that is named by classes.
-#' @param library_size The sum of the counts of each new sample: one number above 0, or one number per new sample.
-#'   `NULL`: drawn. It is an error if the table was not read as counts.
+#' @param library_size The sum of the counts of each new sample: one number above 0 and up to 1e15, or one number per
+#'   new sample. `NULL`: drawn. It is an error if the table was not read as counts.
 #' @param balanced `TRUE`: new samples come in balanced sets; `FALSE`: they are independent. `NULL`: balanced unless
 #'   `design` or `effect` is given. It is an error to ask for balanced sets of a law other than [law_ensemble()].
 #' @param design A data frame with one row per cell of a design, in place of `nsim`: the columns `group` (a class of the
@@ -48,26 +48,30 @@
 #' @param batch_effect `"estimated"`: each new sample has the effect of its batch. `"removed"`: none has an effect. The
 #'   name of a batch: all have the effect of this one. The same seed gives the same samples but for these effects.
 #' @param effect Stated effects, such as for a study of power: a data frame with the columns `gene` (names, or numbers
-#'   of columns), `log_fold_change` and `group`. Without a column `group`, all new samples have the effects. Logarithms
-#'   are to the base 2: the mean of a count is multiplied by \eqn{2^{lfc}}{2^lfc}, and the library size is that before
-#'   the effect. Expression values, which should then be logarithms to the base 2, are shifted; if the table has no
-#'   negative value, a shifted value does not become negative.
+#'   of columns), `log_fold_change` (from -50 to 50) and `group`. Without a column `group`, all new samples have the
+#'   effects. It is an error if a name is that of several genes: give the number of the column. Logarithms are to the
+#'   base 2: the mean of a count is multiplied by \eqn{2^{lfc}}{2^lfc}, and the library size is that before the effect.
+#'   Expression values, which should then be logarithms to the base 2, are shifted; if the table has no negative value,
+#'   a shifted value does not become negative.
 #' @param ... Not used.
 #' @return New samples in the class that [synthesise()] was given:
 #'
 #'   * A matrix, data frame, tibble or data.table of samples x genes as in [simulate()][simulate.efs]. Counts are
-#'     integers.
-#'   * A sparse matrix of class `dgCMatrix` of samples x genes if a sparse `Matrix` came in, and a `DelayedMatrix` if a
-#'     delayed matrix came in. It has the attribute `"group"` if there are groups.
+#'     integers if all are below 2^31, and otherwise whole numbers of type double.
+#'   * A sparse matrix of class `dgCMatrix` of samples x genes if a sparse `Matrix` came in, a `DelayedMatrix` if a
+#'     delayed matrix came in, and an ordinary R matrix if a dense `Matrix` came in. It has the attribute `"group"` if
+#'     there are groups.
 #'   * A `SummarizedExperiment` or `SingleCellExperiment` of genes x samples with one assay, under the name of the assay
 #'     that was read, sparse or delayed if that one was. It keeps the data of the rows. The data of its columns are the
-#'     class of each new sample and, for counts, its `library_size`, the sum of its counts. `metadata()` has an
-#'     element `particleflow` that says which fit the samples come from.
+#'     class of each new sample and, for counts, its `library_size`, the sum of its counts. The name is
+#'     `library_size.1` if the column of the class or of the batch is `library_size`. `metadata()` has an element
+#'     `particleflow` that says which fit the samples come from.
 #'   * An `ExpressionSet` likewise. `notes()` says which fit the samples come from.
 #'
 #'   The batches of new samples are a column in the data of the samples, and otherwise the attribute `"batch"`. Stated
 #'   effects come back as columns `log_fold_change.<group>` of the data of the genes, one per group of `effect`, or as
-#'   the attribute `"effect"`, a data frame with one row per gene.
+#'   the attribute `"effect"`, a data frame with one row per gene. A column gets the end `.1` if the data of the genes
+#'   have one of its name.
 #'
 #'   A `DelayedMatrix` of new samples is in memory, also if that of the table was in a file:
 #'   `HDF5Array::writeHDF5Array()` puts it there.
@@ -91,8 +95,8 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   balanced <- choose_balance(balanced, object, is.null(design) && is.null(effect))
   if (!is.null(design) && !missing(nsim)) fail("`nsim` and `design` both say how many new samples there are; give one.")
   plan <- if (!is.null(design)) read_design(design, object)
-  counts <- if (is.null(design)) class_counts(object, nsim) else length(plan$class)
-  check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
+  counts <- if (is.null(design)) class_counts(object, nsim)
+  if (is.null(design)) check_new_samples(round(sum(counts)), "nsim", object)
   effects_of_batches(object, NULL, batch_effect)
   threads <- threads_within(threads)
   state <- stream_within(seed)
@@ -101,7 +105,7 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   stated <- read_effect(effect, object, plan)
   plan <- draw_plan(with_balance(object, balanced), plan, threads, progress)
   points <- decode_plan(object, plan, effects_of_batches(object, plan$batch, batch_effect), stated$parts, library_size)
-  rows <- write_table(points, object$table, plan$group)
+  rows <- write_table(points, wide_enough(object$table, points), plan$group)
   if (object$counts && is.matrix(rows)) rows <- as_integers(rows)
   labels <- sample_labels(object, plan)
   if (object$origin$kind == "table") return(mark_seed(mark_samples(rows, plan, labels, stated$truth), state))
@@ -158,9 +162,23 @@ mark_samples <- function(rows, plan, labels, truth, group = !is.null(plan$label)
 check_library_size <- function(size, n, counts) {
   if (is.null(size)) return(NULL)
   if (!counts) fail("`library_size` belongs to a fit of counts, and this fit is one of expression values.")
-  if (is.numeric(size) && length(size) %in% c(1L, n) && all(is.finite(size)) && all(size > 0)) return(as.double(size))
+  if (is.numeric(size) && length(size) %in% c(1L, n) && all(is.finite(size)) && all(size > 0)) {
+    if (all(size <= most_library_size)) return(as.double(size))
+    fail("`library_size` must be at most %g, not %s.", most_library_size, as_text(max(size)))
+  }
   fail("`library_size` must be one number above 0, or one per new sample, which are %d, not %s.", as.integer(n),
        describe(size))
+}
+
+# Above about this number doubles do not hold all whole numbers.
+most_library_size <- 1e15
+
+# The template of the table, where columns of integers become doubles if a value is no integer of R.
+wide_enough <- function(template, points) {
+  if (!length(points) || max(points) <= .Machine$integer.max) return(template)
+  whole <- vapply(template$columns, function(column) column$kind == "integer", NA)
+  template$columns[whole] <- lapply(template$columns[whole], function(column) replace(column, "kind", "number"))
+  template
 }
 
 # Counts of type integer, where they fit.
@@ -178,7 +196,7 @@ plain_rows <- function(rows) {
 sample_data <- function(fit, rows, labels) {
   data <- data.frame(row.names = seq_len(nrow(rows)))
   for (name in names(labels)) data[[name]] <- labels[[name]]
-  if (fit$counts) data$library_size <- rowSums(rows)
+  if (fit$counts) data[[free_name("library_size", names(data))]] <- rowSums(rows)
   data
 }
 

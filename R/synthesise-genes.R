@@ -11,6 +11,18 @@ is_gene_table <- function(x, labels) {
   mean(vapply(x, is_complete_number, NA)) == 1
 }
 
+# For a table that is no expression table, although the user gives arguments of one.
+refuse_gene_arguments <- function(x) {
+  wanted <- "complete numbers in more than 50 columns, and no more rows than columns"
+  if ((is.matrix(x) || is.data.frame(x)) && ncol(x) > most_narrow && nrow(x) <= ncol(x) && anyNA(as.matrix(x))) {
+    hole <- which(is.na(as.matrix(x)), arr.ind = TRUE)[1, ]
+    name <- colnames(x)[hole[2]]
+    wanted <- sprintf("%s, but `x` has a missing value in row %d of column %s", wanted, hole[1],
+                      if (is.null(name)) hole[2] else quoted(name))
+  }
+  fail("`counts`, `assay.type` and `batch` belong to expression tables: %s.", wanted)
+}
+
 is_complete_number <- function(column) is.numeric(column) && !is.object(column) && !anyNA(column)
 
 # Whether numbers are counts of something that is sampled: whole, not negative, and either many of them are 0, or the
@@ -25,6 +37,9 @@ synthesise_genes <- function(x, group, batch, counts, assay, settings, quiet, ca
   if (is.null(settings$law) && settings$density_floor > 0) {
     fail("`density_floor` is %s, but the law of an expression table has no density; leave it out, or name a `law`.",
          format(settings$density_floor))
+  }
+  if (is.character(group) && length(group) == 1 && identical(group, batch)) {
+    fail("`group` and `batch` both name the column \"%s\"; give two different columns.", group)
   }
   read <- read_experiment(x, assay)
   found <- sample_group(group, read$samples, "group")
@@ -65,7 +80,8 @@ read_batch <- function(batch, read) {
 
 describe_genes <- function(table, counts) {
   what <- if (counts) "genes, read as counts given the library size" else "columns, read as expression values"
+  classes <- nlevels(table$group)
   sprintf("%d samples of %d %s%s%s", nrow(table$points), n_columns(table$template), what,
-          if (table$grouped) sprintf(", in %d classes", nlevels(table$group)) else "",
+          if (table$grouped) sprintf(", in %d class%s", classes, if (classes == 1) "" else "es") else "",
           if (is.null(table$batch)) "" else sprintf(", in %d batches", nlevels(table$batch)))
 }

@@ -121,8 +121,8 @@
 #' @param quiet `TRUE` does not say what was read.
 #' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and either
 #'   more than half of them are 0 or the largest is at least 50.
-#' @param assay.type Name of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one, otherwise the
-#'   first assay.
+#' @param assay.type Name or number of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one,
+#'   otherwise the first assay.
 #' @param batch The batch of each sample of an expression table: a vector, or the name of a column of `x` or of its data
 #'   of the samples. The effects of batches are estimated beside those of classes, see
 #'   [simulate()][simulate.gene_synthesis].
@@ -181,10 +181,7 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
     call <- record_call(match.call(), "synthesise")
     return(synthesise_genes(x, group, batch, counts, assay.type, settings, quiet, call, began, threads, progress))
   }
-  if (!is.null(counts) || !is.null(assay.type) || !is.null(batch)) {
-    fail("`counts`, `assay.type` and `batch` belong to expression tables: %s.",
-         "numbers in more than 50 columns, and no more rows than columns")
-  }
+  if (!is.null(counts) || !is.null(assay.type) || !is.null(batch)) refuse_gene_arguments(x)
   check_no_name(blocks, x)
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))

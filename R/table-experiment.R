@@ -23,30 +23,32 @@ refuse_for_experiments <- function(columns, id, constraints, combine, blocks, wh
 # points [samples, genes]; origin: what is needed to write new samples; samples: a data frame of the samples, or NULL.
 # A sparse or delayed matrix stays one sample per row.
 read_experiment <- function(x, assay) {
-  if (inherits(x, "SummarizedExperiment")) return(read_summarized_experiment(x, assay))
+  if (inherits(x, "SummarizedExperiment")) return(check_experiment_size(read_summarized_experiment(x, assay)))
   if (!is.null(assay)) fail("`assay.type` belongs to a SummarizedExperiment, not to an object of class \"%s\".",
                             class(x)[1])
   if (is.matrix(x) || is.data.frame(x)) return(list(points = x, origin = list(kind = "table")))
   if (!inherits(x, "ExpressionSet")) {
-    return(list(points = full_samples(x, genes = 2), origin = c(kind = "matrix", storage_of(x)), samples = NULL))
+    return(check_experiment_size(list(points = full_samples(x, genes = 2), origin = c(kind = "matrix", storage_of(x)))))
   }
   need_package("Biobase", class(x)[1])
-  list(points = full_samples(Biobase::exprs(x), genes = 1), samples = Biobase::pData(x),
-       origin = list(kind = "ExpressionSet", shell = x[, 0]))
+  check_experiment_size(list(points = full_samples(Biobase::exprs(x), genes = 1), samples = Biobase::pData(x),
+                    origin = list(kind = "ExpressionSet", shell = x[, 0])))
 }
 
 # origin has no assay, because a delayed one would hold all values.
 read_summarized_experiment <- function(x, assay) {
   need_package("SummarizedExperiment", class(x)[1])
-  assay <- name_assay(assay, SummarizedExperiment::assayNames(x))
-  values <- SummarizedExperiment::assay(x, assay)
+  assay <- name_assay(assay, x, "x")
+  values <- SummarizedExperiment::assay(x, assay, withDimnames = FALSE)
   ranges <- inherits(x, "RangedSummarizedExperiment")
   origin <- list(
     kind = "SummarizedExperiment", assay = assay, names = rownames(x), ranges = ranges,
     single = inherits(x, "SingleCellExperiment"), metadata = S4Vectors::metadata(x),
     genes = if (ranges) SummarizedExperiment::rowRanges(x) else SummarizedExperiment::rowData(x)
   )
-  list(points = full_samples(values, genes = 1), origin = c(origin, storage_of(values)),
+  points <- full_samples(values, genes = 1)
+  colnames(points) <- rownames(x)
+  list(points = points, origin = c(origin, storage_of(values)),
        samples = as_data_frame(SummarizedExperiment::colData(x)))
 }
 
@@ -75,8 +77,14 @@ full_samples <- function(values, genes) {
 }
 
 check_numbers <- function(values) {
-  if (!is.numeric(values)) fail("`x` must hold numbers, not %s.", describe(values))
-  values
+  if (is.numeric(values)) return(values)
+  held <- c(logical = "logical values", character = "texts", complex = "complex numbers")[typeof(values)]
+  fail("`x` must hold numbers, not %s.", if (is.na(held)) sprintf("values of type \"%s\"", typeof(values)) else held)
+}
+
+check_experiment_size <- function(read) {
+  if (nrow(read$points) >= 2 && ncol(read$points) >= 1) return(read)
+  fail("`x` must have at least 2 samples and 1 gene, but it has %d and %d.", nrow(read$points), ncol(read$points))
 }
 
 # The samples have names of their own, which new samples do not have.
@@ -85,15 +93,23 @@ unname_rows <- function(x) {
   x
 }
 
-# The name of the assay, or 1 if the assays have no names. NULL: "counts" if there is one, otherwise the first.
-name_assay <- function(assay, names) {
-  if (is.null(names)) {
-    if (is.null(assay)) return(1L)
-    fail("`assay.type` is \"%s\", but the assays of `x` have no names.", assay)
+# The name of the assay of x, or its number if it has no name of its own. NULL: "counts" if there is one, otherwise the
+# first.
+name_assay <- function(assay, x, what) {
+  count <- length(SummarizedExperiment::assays(x, withDimnames = FALSE))
+  if (count == 0) fail("`%s` has no assay.", what)
+  names <- SummarizedExperiment::assayNames(x)
+  if (is.null(names)) names <- character(count)
+  if (is.null(assay)) assay <- if ("counts" %in% names) "counts" else 1L
+  one <- length(assay) == 1
+  if (one && is.character(assay) && assay %in% names[nzchar(names)]) return(assay)
+  if (one && is.numeric(assay) && assay %in% seq_len(count)) {
+    named <- nzchar(names[assay]) && sum(names == names[assay]) == 1
+    return(if (named) names[assay] else as.integer(assay))
   }
-  if (is.null(assay)) return(if ("counts" %in% names) "counts" else names[1])
-  if (is.character(assay) && length(assay) == 1 && assay %in% names) return(assay)
-  fail("`assay.type` must be one of the assays %s, not %s.", quoted(names), describe(assay))
+  fail("`assay.type` must be one of the assays %s or a number from 1 to %d, not %s.",
+       if (any(nzchar(names))) quoted(names) else sprintf("of `%s`, which have no names,", what), count,
+       describe(assay))
 }
 
 # New samples in the class that came in. points [m, genes]; samples: a data frame of the new samples; provenance: a list
@@ -128,7 +144,7 @@ new_expression_set <- function(values, shell, samples, truth, provenance) {
     assayData = values, phenoData = Biobase::AnnotatedDataFrame(samples), featureData = Biobase::featureData(shell),
     annotation = Biobase::annotation(shell)
   )
-  for (name in names(truth)) Biobase::fData(set)[[name]] <- truth[[name]]
+  for (name in names(truth)) Biobase::fData(set)[[free_name(name, Biobase::fvarLabels(set))]] <- truth[[name]]
   Biobase::notes(set) <- provenance
   set
 }
@@ -148,7 +164,11 @@ new_summarized_experiment <- function(values, origin, samples, truth, provenance
   } else {
     SummarizedExperiment::rowData(new) <- origin$genes
   }
-  for (name in names(truth)) SummarizedExperiment::rowData(new)[[name]] <- truth[[name]]
-  S4Vectors::metadata(new) <- c(origin$metadata, list(particleflow = provenance))
+  for (name in names(truth)) {
+    taken <- names(SummarizedExperiment::rowData(new))
+    SummarizedExperiment::rowData(new)[[free_name(name, taken)]] <- truth[[name]]
+  }
+  S4Vectors::metadata(new) <- origin$metadata
+  S4Vectors::metadata(new)$particleflow <- provenance # in place of that of a table which is synthetic itself
   new
 }

@@ -243,4 +243,68 @@ test_that("a strong effect of a batch on counts is hardly shrunk", {
   # relative to the other genes, because the rates add up to 1; the logarithm of a ratio of two means of 12 counts has a
   # standard error of sqrt(2 (0.2 + 1/20) / 12) = 0.2, the median of 50 of them 0.04: three of these, and shrinkage
   expect_lt(abs(log(median(ratio[1:50]) / median(ratio[51:300])) - log(4)), 0.13)
+
+test_that("counts far above the integers have their means, and sums their library sizes", {
+  set.seed(1)
+  fit <- synthesised(matrix(rpois(600, 200), 10))
+  # Poisson counts with the mean 200 in 10 rows and 50 draws: five standard errors of sqrt(200 / 10 + 200 / 50)
+  new <- simulate(fit, 50, seed = 1, effect = data.frame(gene = 1, log_fold_change = 24))
+  expect_lt(abs(mean(new[, 1]) / 2^24 - 200), 5 * sqrt(200 / 10 + 200 / 50))
+  for (size in c(1e12, 1e15)) expect_equal(rowSums(simulate(fit, 5, seed = 1, library_size = size)) / size, rep(1, 5))
+  expect_error(simulate(fit, 1, library_size = 1e16), "`library_size` must be at most 1e\\+15, not 1e\\+16")
+  expect_error(simulate(fit, 1, effect = data.frame(gene = 1, log_fold_change = -51)), "`effect` must be between -50")
+})
+
+test_that("the gamma law continues the negative binomial law for large means", {
+  mean <- particleflow:::most_exact_mean
+  upper <- seq(0.05, 0.95, by = 0.05)
+  below <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean, 19))
+  above <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean * (1 + 1e-9), 19))
+  expect_equal(above, below, tolerance = 1e-3)
+  # the mean and the variance of a dense set of quantiles
+  upper <- (seq_len(1e5) - 0.5) / 1e5
+  counts <- particleflow:::upper_counts(upper, rep(2, 1e5), rep(1e12, 1e5))
+  expect_equal(mean(counts), 1e12, tolerance = 1e-3)
+  expect_equal(var(counts), 1e12 + 1e24 / 2, tolerance = 1e-2)
+})
+
+test_that("assays are read by name or number, with or without dimnames", {
+  skip_if_not_installed("SingleCellExperiment")
+  skip_if_not_installed("Matrix")
+  counts <- t(known_counts(30)$counts)
+  sparse <- methods::as(counts * 1, "CsparseMatrix")
+  dimnames(sparse) <- list(NULL, NULL)
+  experiment <- SingleCellExperiment::SingleCellExperiment(list(counts = sparse, double = 2 * sparse))
+  expect_silent(fit <- synthesised(experiment))
+  expect_silent(new <- simulate(fit, 2, seed = 1))
+  two <- simulate(synthesised(experiment, assay.type = 2), 2, seed = 1)
+  expect_identical(SummarizedExperiment::assayNames(two), "double")
+  expect_error(synthesised(experiment, assay.type = 3), "\"counts\", \"double\" or a number from 1 to 2, not 3")
+  bare <- SummarizedExperiment::SummarizedExperiment(list(counts))
+  expect_equal(as.matrix(SummarizedExperiment::assay(simulate(synthesised(bare, assay.type = 1), 2, seed = 1))),
+               as.matrix(SummarizedExperiment::assay(new)), ignore_attr = TRUE)
+  expect_error(synthesised(bare, assay.type = "counts"), "which have no names, or a number from 1 to 1")
+  rownames(experiment) <- paste0("g", 1:200)
+  expect_identical(rownames(simulate(synthesised(experiment), 1)), rownames(experiment))
+  nothing <- SummarizedExperiment::SummarizedExperiment(colData = S4Vectors::DataFrame(a = 1:3))
+  expect_error(synthesised(nothing), "`x` has no assay")
+  expect_error(synthesised(experiment[, 1]), "at least 2 samples and 1 gene, but it has 1 and 200")
+  expect_error(synthesised(experiment[0, ]), "at least 2 samples and 1 gene, but it has 30 and 0")
+})
+
+test_that("what is wrong with a table is said", {
+  counts <- known_counts(30)$counts
+  expect_error(synthesised(replace(counts, 1, 0.5), counts = TRUE), "but the value 0.5 is not one")
+  expect_error(synthesised(replace(counts, 1:2, 0.5), counts = TRUE), "but 2 values are not, such as 0.5")
+  frame <- as.data.frame(counts)
+  frame$b <- rep(c("u", "v"), 15)
+  expect_error(synthesised(frame, group = "b", batch = "b"), "`group` and `batch` both name the column \"b\"")
+  frame[3, "V7"] <- NA
+  expect_error(synthesised(frame, group = "b", counts = TRUE), "missing value in row 3 of column \"V7\"")
+  expect_error(synthesised(replace(counts, 31, NA), counts = TRUE), "missing value in row 1 of column 2")
+  expect_message(synthesise(counts, group = rep("a", 30)), "in 1 class\n$")
+  skip_if_not_installed("Matrix")
+  expect_error(synthesised(methods::as(counts > 0, "CsparseMatrix")), "`x` must hold numbers, not logical values")
+  dense <- simulate(synthesised(methods::as(methods::as(counts * 1, "unpackedMatrix"), "generalMatrix")), 2, seed = 1)
+  expect_true(is.matrix(dense))
 })

@@ -120,7 +120,7 @@ test_that("stated effects are found again: values are shifted, means of counts m
   expect_identical(attr(new, "effect")$log_fold_change.b[c(1, 3, 5)], c(0, 1, -0.5))
   # in a table without negative values the shift is the stated one as far as 0
   positive <- synthesise(planted$x + 10, quiet = TRUE)
-  effect <- data.frame(gene = 1:2, log_fold_change = c(-2, -100))
+  effect <- data.frame(gene = 1:2, log_fold_change = c(-2, -50))
   shift <- simulate(positive, 50, seed = 1, effect = effect) - simulate(positive, 50, seed = 1, balanced = FALSE)
   expect_equal(unname(shift[, 1]), rep(-2, 50), tolerance = 1e-10)
   expect_true(all(simulate(positive, 50, seed = 1, effect = effect)[, 2] == 0))
@@ -186,5 +186,48 @@ test_that("designs that cannot be are refused in a sentence", {
   expect_error(synthesise(planted$x, group = planted$rows$batch, batch = planted$rows$batch, quiet = TRUE),
                "`batch` and `group` are confounded")
   expect_error(synthesise(planted$x, batch = rep(1, 25), quiet = TRUE), "at least two different values")
+  expect_error(synthesise(planted$x[1:2, ], batch = 1:2, quiet = TRUE), "too few for the effects of 1 class and 2")
   expect_error(synthesise(iris, batch = "Species"), "belong to expression tables")
+})
+
+test_that("designs and effects that can be read in two ways are refused", {
+  planted <- planted_values(5, 60)
+  colnames(planted$x)[2] <- "gene1"
+  fit <- planted_fit(planted)
+  draw <- function(effect) simulate(fit, 2, seed = 1, effect = effect)
+  stated <- function(...) data.frame(..., log_fold_change = 1)
+  expect_error(draw(stated(gene = "gene1")), "the gene gene1, but several columns have this name")
+  expect_identical(attr(draw(stated(gene = 2)), "effect")$log_fold_change, replace(numeric(60), 2, 1))
+  expect_error(draw(stated(gene = TRUE)), "`gene` of `effect` must hold names or numbers of columns")
+  expect_error(draw(stated(gene = c("gene3", NA))), "`gene` of `effect` must not contain NA \\(row 2\\)")
+  expect_error(draw(stated(gene = I(list(1)))), "Column `gene` of `effect` must be a vector")
+  expect_error(draw(data.frame(gene = 1:2, log_fold_change = I(diag(2)))), "Column `log_fold_change` of `effect` must")
+  expect_error(draw(cbind(stated(gene = 3), gene = 4)), "`effect` has the column `gene` twice")
+  cell <- data.frame(group = "a", batch = "1")
+  design <- function(design) simulate(fit, design = design, seed = 1)
+  expect_error(design(cbind(cell, group = "b")), "`design` has the column `group` twice")
+  expect_error(design(data.frame(group = I(list("a")))), "Column `group` of `design` must be a vector")
+  expect_error(design(cbind(cell[rep(1, 1000), ], n = 2e9)), "`sum\\(design\\$n\\)` = 2000000000000 rows")
+  # no samples, with the columns that there are with samples
+  none <- simulate(fit, 0, seed = 1, effect = data.frame(gene = 3, log_fold_change = 1, group = "b"))
+  expect_identical(dim(none), c(0L, 60L))
+})
+
+test_that("columns of an experiment are not overwritten by library sizes and truths", {
+  skip_if_not_installed("SummarizedExperiment")
+  planted <- planted_counts(10)
+  experiment <- SummarizedExperiment::SummarizedExperiment(
+    list(counts = t(planted$x)), colData = S4Vectors::DataFrame(library_size = planted$rows$group),
+    rowData = S4Vectors::DataFrame(log_fold_change = rep("mine", 200))
+  )
+  fit <- synthesise(experiment, group = "library_size", quiet = TRUE)
+  new <- simulate(fit, 4, seed = 1, effect = data.frame(gene = 7, log_fold_change = 2))
+  expect_identical(SummarizedExperiment::colData(new)$library_size, c("a", "a", "b", "b"))
+  expect_identical(SummarizedExperiment::colData(new)$library_size.1,
+                   unname(colSums(SummarizedExperiment::assay(new))))
+  expect_identical(SummarizedExperiment::rowData(new)$log_fold_change, rep("mine", 200))
+  expect_identical(SummarizedExperiment::rowData(new)$log_fold_change.1, replace(numeric(200), 7, 2))
+  # samples of a fit of these say which fit they come from, not which one their table came from
+  again <- simulate(synthesise(simulate(fit, 30, seed = 1), quiet = TRUE), 2, seed = 7)
+  expect_identical(S4Vectors::metadata(again)$particleflow[c("fitted_to", "seed")], list(fitted_to = 30L, seed = 7))
 })
