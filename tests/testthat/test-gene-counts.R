@@ -243,6 +243,7 @@ test_that("a strong effect of a batch on counts is hardly shrunk", {
   # relative to the other genes, because the rates add up to 1; the logarithm of a ratio of two means of 12 counts has a
   # standard error of sqrt(2 (0.2 + 1/20) / 12) = 0.2, the median of 50 of them 0.04: three of these, and shrinkage
   expect_lt(abs(log(median(ratio[1:50]) / median(ratio[51:300])) - log(4)), 0.13)
+})
 
 test_that("counts far above the integers have their means, and sums their library sizes", {
   set.seed(1)
