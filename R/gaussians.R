@@ -93,26 +93,32 @@ mixture_weights <- function(each, steps, weights = rep(1 / ncol(each), ncol(each
   weights
 }
 
-# The same weights to a thousandth, also where densities are nearly alike and plain EM needs thousands of steps. Each
-# round goes on along two steps as far as their curvature says (Varadhan and Roland 2008), if that is no worse.
-converged_weights <- function(each, rounds = 30L, tolerance = 1e-4) {
+# The same weights where densities are nearly alike, so that plain EM needs thousands of steps. Each round goes on along
+# two steps of the logarithms as far as their curvature says (Varadhan and Roland 2008), if that is no worse. In
+# logarithms a weight near 0 can grow again.
+converged_weights <- function(each, rounds = 100L) {
   density <- over_largest(each)
   value <- function(weights) mean(log(drop(density %*% weights)))
   weights <- rep(1 / ncol(each), ncol(each))
   for (round in seq_len(rounds)) {
     first <- weight_step(density, weights)
     second <- weight_step(density, first)
-    change <- first - weights
-    bend <- second - first - change
+    start <- log(weights)
+    change <- log(first) - start
+    bend <- log(second) - log(first) - change
     weights <- second
-    if (max(abs(change)) < tolerance * 1e-2 || !any(bend != 0)) break
-    length <- sqrt(sum(change^2) / sum(bend^2))
-    ahead <- pmax(first - change + 2 * length * change + length^2 * bend, 1e-6)
+    if (max(abs(second - first)) < 1e-6) break
+    length <- min(sqrt(sum(change^2) / sum(bend^2)), longest_step)
+    ahead <- start + 2 * length * change + length^2 * bend
+    ahead <- exp(pmax(ahead - max(ahead), -25)) # above 1e-11 of the largest weight
     ahead <- weight_step(density, ahead / sum(ahead))
-    if (value(ahead) >= value(second)) weights <- ahead
+    if (isTRUE(value(ahead) >= value(second))) weights <- ahead
   }
   weights
 }
+
+# A step of converged_weights() is at most so many steps of EM.
+longest_step <- 100
 
 over_largest <- function(each) exp(each - each[cbind(seq_len(nrow(each)), max.col(each, "first"))])
 

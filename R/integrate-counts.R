@@ -1,8 +1,7 @@
 # Tables of counts: the log counts are moved, and each count then takes the place in the negative binomial law of the
 # reference samples that it had in the law of its own batch.
 
-# TRUE if the values look like counts: whole numbers of at least 0, some above 1, in the first 50
-# columns.
+# TRUE if the values look like counts: whole numbers of at least 0, some above 1, in the first 50 columns.
 looks_counted <- function(values) {
   if (prod(dim(values)) == 0) return(FALSE)
   seen <- as.matrix(values[, seq_len(min(ncol(values), 50)), drop = FALSE])
@@ -20,8 +19,7 @@ are_counts <- function(values, counts) {
 
 # The moved table of a matrix of type integer has this type, too.
 keep_integer <- function(moved, x) {
-  if (is.matrix(x) && is.integer(x)) storage.mode(moved) <- "integer"
-  moved
+  if (is.matrix(x) && is.integer(x)) as_integers(moved) else moved
 }
 
 # The numbers of counts of the samples [n].
@@ -100,8 +98,9 @@ map_counts <- function(counts, size, laws, extra, place) {
   part <- stats::dnbinom(old, from, mu = mu) * place
   upper <- stats::pnbinom(old, from, mu = mu, lower.tail = FALSE) + part
   lower <- stats::pnbinom(old - 1, from, mu = mu) + part
-  new <- ifelse(high, stats::qnbinom(pmin(upper, 1), to, mu = goal, lower.tail = FALSE),
-                stats::qnbinom(pmin(lower, 1), to, mu = goal))
+  new <- old
+  new[high] <- count_quantiles(pmin(upper, 1)[high], to[high], goal[high], FALSE)
+  new[!high] <- count_quantiles(pmin(lower, 1)[!high], to[!high], goal[!high], TRUE)
   far <- !is.finite(new)
   new[far] <- round(old * goal / mu)[far]
   counts[, known] <- new

@@ -78,21 +78,21 @@ count_values <- function(model, scores, size, row, batch, effect) {
     upper <- stats::pnorm(scores[, at, drop = FALSE], lower.tail = FALSE)
     part <- matrix(0, nrow(scores), length(at))
     some <- which(upper < 1 - exp(-shape * log1p(mu / shape)))
-    part[some] <- upper_counts(upper[some], shape[some], mu[some])
+    part[some] <- count_quantiles(upper[some], shape[some], mu[some], FALSE)
     counts[, at] <- part
   }
   counts
 }
 
-# The negative binomial counts with these probabilities above them. For means above most_exact_mean they are those of
-# the gamma law with the same mean mu and the same variance mu + mu^2 / shape, rounded, because qnbinom() is slow there
-# and ends at 2^31 - 1.
-upper_counts <- function(upper, shape, mu) {
+# The negative binomial counts with the probabilities p up to them (lower), or above them. For means above
+# most_exact_mean they are those of the gamma law with the same mean mu and the same variance mu + mu^2 / shape,
+# rounded, because qnbinom() is slow there and ends at 2^31 - 1.
+count_quantiles <- function(p, shape, mu, lower) {
   counts <- numeric(length(mu))
   large <- mu > most_exact_mean
-  counts[!large] <- stats::qnbinom(upper[!large], shape[!large], mu = mu[!large], lower.tail = FALSE)
+  counts[!large] <- stats::qnbinom(p[!large], shape[!large], mu = mu[!large], lower.tail = lower)
   spread <- 1 + mu[large] / shape[large]
-  counts[large] <- round(stats::qgamma(upper[large], mu[large] / spread, scale = spread, lower.tail = FALSE))
+  counts[large] <- round(stats::qgamma(p[large], mu[large] / spread, scale = spread, lower.tail = lower))
   counts
 }
 

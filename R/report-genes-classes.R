@@ -75,17 +75,11 @@ cluster_classes <- function(set, tables, values) {
   class <- droplevels(tables$group[set])
   if (nlevels(class) < 2) return(c(NA_real_, NA_real_))
   x <- values$judged[set, values$at$top, drop = FALSE]
-  scores <- component_scores(sweep(x, 2, colMeans(x)), 10L)
+  scores <- score_basis(sweep(x, 2, colMeans(x)))$trained
+  scores <- scores[, seq_len(min(10L, ncol(scores))), drop = FALSE]
   apart <- stats::dist(scores)
   clusters <- stats::cutree(stats::hclust(apart, "ward.D2"), nlevels(class))
   c(mean_silhouette(scores, class), rand_index(clusters, class))
-}
-
-# [n, most]: the coordinates of the rows on the leading principal components, from the inner products of the rows.
-component_scores <- function(centred, most) {
-  inner <- eigen(tcrossprod(centred), symmetric = TRUE)
-  kept <- seq_len(min(most, nrow(centred) - 1L))
-  sweep(inner$vectors[, kept, drop = FALSE], 2, sqrt(pmax(inner$values[kept], 0)), "*")
 }
 
 # The Rand index of two partitions, adjusted for chance (Hubert and Arabie 1985).

@@ -75,7 +75,7 @@ draw_plan <- function(fit, plan, threads, progress) {
     for (class in names(fit$rows)) {
       of <- fit$batch$row[fit$rows[[class]]]
       at <- which(plan$class == class)
-      plan$batch[at] <- of[pmin(floor(uniform[at] * length(of)) + 1, length(of))]
+      plan$batch[at] <- of[pick(uniform[at], length(of))]
     }
   }
   plan

@@ -259,12 +259,13 @@ test_that("counts far above the integers have their means, and sums their librar
 test_that("the gamma law continues the negative binomial law for large means", {
   mean <- particleflow:::most_exact_mean
   upper <- seq(0.05, 0.95, by = 0.05)
-  below <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean, 19))
-  above <- particleflow:::upper_counts(upper, rep(2, 19), rep(mean * (1 + 1e-9), 19))
+  below <- particleflow:::count_quantiles(upper, rep(2, 19), rep(mean, 19), FALSE)
+  above <- particleflow:::count_quantiles(upper, rep(2, 19), rep(mean * (1 + 1e-9), 19), FALSE)
   expect_equal(above, below, tolerance = 1e-3)
   # the mean and the variance of a dense set of quantiles
   upper <- (seq_len(1e5) - 0.5) / 1e5
-  counts <- particleflow:::upper_counts(upper, rep(2, 1e5), rep(1e12, 1e5))
+  counts <- particleflow:::count_quantiles(upper, rep(2, 1e5), rep(1e12, 1e5), FALSE)
+  expect_equal(rev(particleflow:::count_quantiles(upper, rep(2, 1e5), rep(1e12, 1e5), TRUE)), counts, tolerance = 1e-9)
   expect_equal(mean(counts), 1e12, tolerance = 1e-3)
   expect_equal(var(counts), 1e12 + 1e24 / 2, tolerance = 1e-2)
 })

@@ -121,3 +121,15 @@ test_that("counts come back in their class", {
   plain <- integrate_data(d$x, d$batch, "a", n_steps = 2, seed = 1, compare = FALSE)$data
   expect_identical(as.matrix(found), t(plain) + 0)
 })
+
+test_that("counts beyond 2^31 are mapped to the right size, and integers stay integers only where they fit", {
+  set.seed(7)
+  own <- matrix(rpois(20 * 3, 1e6), 20)
+  laws <- list(from = list(rate = rep(1, 3), dispersion = rep(0.01, 3)),
+               to = list(rate = rep(1e4, 3), dispersion = rep(0.01, 3)))
+  moved <- particleflow:::map_counts(own, rep(1e6, 20), laws, matrix(0, 20, 3), matrix(0.5, 20, 3))
+  # the same place in a law of the same dispersion and 10000 times the mean
+  expect_equal(moved / own, matrix(1e4, 20, 3), tolerance = 1e-3)
+  expect_type(particleflow:::keep_integer(moved, matrix(1L)), "double")
+  expect_type(particleflow:::keep_integer(own, matrix(1L)), "integer")
+})
