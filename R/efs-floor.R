@@ -14,9 +14,11 @@ floor_densities <- function(flow, control, threads) {
   if (!trusted) return(NULL)
   own <- if (length(flow$held_out)) {
     flow$held_out - flow_log_volume(flow)
-  } else {
+  } else if (is.null(flow$own)) {
     carried <- carry_forward(flow$trajectory, NULL, threads)
     own_density(flow, carried$points, threads) + carried$log_det
+  } else {
+    as.vector(flow_log_density(flow, flow$own, threads)) - flow_log_volume(flow)
   }
   y <- draw_law(flow$law, floor_draws, floor_key, threads)
   back <- run_backward(flow$trajectory, y, control, threads, FALSE, log_det = TRUE)

@@ -37,6 +37,10 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   n <- nrow(z)
   dim <- ncol(z)
   reason <- no_flow_reason(n, dim, control$min_rows)
+  count <- if (nzchar(reason)) 0L else particle_count(control, z)
+  asked <- control
+  # with particles, what is searched is the law of the rows
+  if (count > 0) control[c("s", "epsilon", "time", "n_steps")] <- list(0, NULL, 0, NULL)
   found <- search_class(z, blocks, control, by_column, threads, progress)
   control <- rule_of_thumb(with_choice(control, found, n, dim, reason), n, dim)
   repeated <- sum(duplicated(first_equal(z)))
@@ -51,6 +55,10 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
     kind = list(law = law_reference(kind), settings = kind$settings),
     calibration = new_calibration(found), held_out = held_out_densities(found, control$cells), repeated = repeated
   )
+  if (count > 0) {
+    asked$place <- control$place
+    flow <- with_particles(flow, z, count, asked, by_column, threads, progress)
+  }
   if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
   flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)
   flow
@@ -74,20 +82,25 @@ flow_of_class <- function(points, control, reason, threads, progress) {
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
-# One row: the settings of the flow, how well it can be undone, and the scores of the search.
+# One row: the settings of the flow, how well it can be undone, the scores of the search, and what the flow adds.
 flow_diagnostics <- function(flow, place, label, n, found, reason) {
   trajectory <- flow$trajectory
   k <- n_steps(trajectory)
+  cost <- flow$cost
+  gain <- if (!is.null(cost)) -cost$cost else if (is.null(found)) NA_real_ else found$gain
   data.frame(
     group = if (is.null(label)) NA_character_ else label,
-    n = n, dim = ncol(trajectory$frames), place = place, s = trajectory$s, epsilon = trajectory$epsilon, steps = k,
+    n = n, particles = nrow(trajectory$frames), dim = ncol(trajectory$frames),
+    place = if (!is.null(cost) && place == "as_is") "scaled" else place,
+    s = trajectory$s, epsilon = trajectory$epsilon, steps = k,
     time = trajectory$times[k + 1],
     largest_bound = summary(trajectory)$largest_bound,
     inverse_growth = inverse_growth(trajectory),
-    law = format(flow$law),
-    log_density = if (is.null(found)) NA_real_ else found$log_density,
-    gain = if (is.null(found)) NA_real_ else found$gain,
-    gain_se = if (is.null(found)) NA_real_ else found$gain_se,
+    law = format(if (is.null(cost)) flow$law else flow$source$law),
+    log_density = if (is.null(found)) NA_real_ else found$log_density + if (is.null(cost)) 0 else gain,
+    gain = gain,
+    gain_se = if (!is.null(cost)) cost$se else if (is.null(found)) NA_real_ else found$gain_se,
+    bent = if (is.null(cost)) bent_share(frame(trajectory, 1L), last_frame(trajectory)) else cost$bent,
     note = reason
   )
 }

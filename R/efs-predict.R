@@ -39,7 +39,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
       "`newdata` must give the rows: the likelihood of the training rows says nothing about new ones."
     )
     out <- matrix(0, sum(lengths(object$rows)), object$latent$dim)
-    for (flow in flows) out[flow$rows, ] <- last_frame(flow$trajectory)
+    for (flow in flows) out[flow$rows, ] <- if (is.null(flow$ends)) last_frame(flow$trajectory) else flow$ends
     return(out)
   }
   if (type == "log_density") return(log_density_rows(object, newdata, group, flows, threads))

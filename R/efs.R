@@ -164,7 +164,8 @@ efs <- function(x, ...) UseMethod("efs")
 efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks = NULL, s = NULL, epsilon = NULL,
                         step = 0.1, n_steps = NULL, time = NULL, max_bound = 0.5,
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
-                        control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL, ...) {
+                        control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL,
+                        particles = NULL, ...) {
   began <- proc.time()[[3]]
   refuse_experiment(x, "efs()")
   x <- plain_table(x, "x", mixed = TRUE)
@@ -182,11 +183,12 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
     )
   )
   control$laws <- check_laws(law, law_settings)
+  control$particles <- check_particles(particles, control, scores)
+  control$always <- TRUE
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))
   call <- record_call(match.call(), "efs")
   if (scores) {
-    control$always <- TRUE
     return(fit_scores(table, x, blocks, control, call, "efs", began, threads, progress))
   }
   wide <- is.null(latent) && is_wide(table) && leaves_law_open(control, blocks)

@@ -39,7 +39,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 }
 
 # The parts of each flow that a fit stores beside the trajectory.
-stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor")
+stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor", "own", "ends", "source")
 
 # The parts of `control` that only the search needs.
 settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows")

@@ -165,9 +165,9 @@ replay.riesz_trajectory <- function(traj, points, first, last, threads) {
 carry.riesz_trajectory <- function(traj, points, threads = thread_count(), ...) push_forward(traj, points, threads)
 
 # New points [m, d] carried through the stored flow, which they do not change. efs_backward() inverts this map.
-push_forward <- function(traj, points, threads) {
+push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
   frame_at <- frame_reader(traj, threads)
-  for (j in seq_along(traj$gamma)) {
+  for (j in seq_len(steps)) {
     field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
     points <- check_carried(points - traj$gamma[j] * field$gradient, traj)
   }

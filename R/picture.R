@@ -64,12 +64,12 @@ distinct_format <- function(values) {
 }
 
 # All particles at a time, in the common latent space [n, d]: of each flow the last frame at or before that time.
-# (Times of flows may differ by rounding.)
+# (Times of flows may differ by rounding.) Of a flow that has particles of its own, the rows that are carried along.
 common_points <- function(flows, time) {
   points <- matrix(0, sum(lengths(lapply(flows, `[[`, "rows"))), length(flows[[1]]$centre))
   for (flow in flows) {
     at <- findInterval(time + 1e-9 * max(time, 0), flow$trajectory$times)
-    points[flow$rows, ] <- from_flow(frame(flow$trajectory, at), flow)
+    points[flow$rows, ] <- from_flow(rows_at(flow, at), flow)
   }
   points
 }
