@@ -156,7 +156,8 @@
 #' * `control`: the settings; `elapsed`: seconds.
 #'
 #' Methods: `print()`, [summary()][summary.integration], [plot()][plot.integration],
-#' [predict()][predict.integration] for samples that come later, `as.data.frame()`.
+#' [predict()][predict.integration] for samples that come later, `as.data.frame()`. Users of \pkg{batchelor} can call
+#' `batchCorrect()`, see [ParticleFlowParam()].
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4),

@@ -158,7 +158,7 @@ note_allowed() {
     BEGIN {
       debian = "-(Wformat|Wformat-security|Werror=format-security|Wdate-time|mno-omit-leaf-frame-pointer|" \
         "f[a-z]*-prefix-map=[^ ]*)"
-      suggested = "(ISLR2|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
+      suggested = "(ISLR2|batchelor|mirai|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
         "SummarizedExperiment|bit64|data.table|tibble|units)"
       missing = "suggested but not available|^[^A-Za-z]*" suggested "([^A-Za-z]+" suggested ")*[^A-Za-z]*$"
     }
