@@ -137,8 +137,10 @@ offline() {
   _R_CHECK_SYSTEM_CLOCK_=false
   _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_=false
   _R_CHECK_FORCE_SUGGESTS_=false
+  # asks CRAN about each suggested package that is not installed
+  _R_CHECK_ORPHANED_=false
   export _R_CHECK_CRAN_INCOMING_REMOTE_ _R_CHECK_CRAN_INCOMING_USE_ASPELL_ _R_CHECK_SYSTEM_CLOCK_ \
-    _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_ _R_CHECK_FORCE_SUGGESTS_
+    _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_ _R_CHECK_FORCE_SUGGESTS_ _R_CHECK_ORPHANED_
   # testthat runs the tests that it would skip on CRAN
   NOT_CRAN=true
   export NOT_CRAN
