@@ -14,13 +14,13 @@
 #'
 #' @section Expression tables:
 #' If `train` is an expression table (see [fidelity-expression]), each table is judged by the report on expression
-#' tables. The first row, `"real halves"`, is that of random halves of all real samples. The columns are then `table`; `auc`, that of a
-#' random forest; `novelty` and `duplicates`; `genes`, `gene_pairs` and `samples`, the means of the ratios of the
-#' distances to those of halves (1 is as near as halves are to each other), over the properties of genes, of pairs of
-#' genes, and of samples and their pairs; `beyond`, the number of properties by which the table is farther than halves;
-#' and `rows`. `target` and `classifier` are then an error. Name a column of classes by `group`: a table with another
-#' column that is not a number is none of expression. The usual comparison of hundreds of columns takes minutes, because
-#' usefulness takes each in turn; `target = FALSE` leaves it out.
+#' tables. The first row, `"real halves"`, is that of random halves of all real samples. The columns are then `table`;
+#' `auc`, that of a random forest; `novelty` and `duplicates`; `genes`, `gene_pairs` and `samples`, the means of the
+#' ratios of the distances to those of halves (1 is as near as halves are to each other), over the properties of genes,
+#' of pairs of genes, and of samples and their pairs; `beyond`, the number of properties by which the table is farther
+#' than halves; and `rows`. `target` and `classifier` are then an error. Name a column of classes by `group`: a table
+#' with another column that is not a number is no expression table. The usual comparison of hundreds of columns takes
+#' minutes, because usefulness takes each in turn; `target = FALSE` leaves it out.
 #'
 #' @param train The real rows that the generators have seen: a matrix or a data frame with columns of every kind (see
 #'   [mixed_tables]), at least 20 rows.

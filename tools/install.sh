@@ -4,7 +4,7 @@
 # Not in Debian, so apt is not asked for them.
 CRAN_ONLY="ISLR2 mirai SimSeq"
 # Packages of Bioconductor: from Debian, or not at all.
-BIOCONDUCTOR="batchelor Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors"
+BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors"
 BIOCONDUCTOR="$BIOCONDUCTOR SingleCellExperiment SummarizedExperiment"
 
 say() {
