@@ -22,6 +22,14 @@ class_control <- function(control, z, rows, class, prior) {
   control
 }
 
+# What the setting `borrowed` of the laws of classes means, as a line of print(). NULL: no class borrows.
+borrowed_line <- function(fit) {
+  if (!holds_all_components(fit$latent) || !is.null(fit$control$law)) return(NULL)
+  if (any(grepl("borrowed = ", fit$diagnostics$law, fixed = TRUE))) {
+    "borrowed: the share of the covariance that comes from the other classes"
+  }
+}
+
 holds_all_components <- function(latent) latent$name %in% c("genes", "counts")
 
 # Whether the user asks for no law, no setting of a flow, and nothing that only a search needs. Only then a wide table

@@ -35,15 +35,19 @@ format.efs <- function(x, ...) {
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
-    lines <- c(lines, classes_line(flows))
+    lines <- c(lines, classes_line(flows, x$control$min_rows))
   }
+  none <- is_grouped(x) && all(flows$steps == 0)
   width <- max(nchar(flows$group), 0, na.rm = TRUE)
   for (i in seq_len(nrow(flows))) {
     flow <- flows[i, ]
-    what <- if (nzchar(flow$note)) {
-      sprintf("without a flow (%s), %s", flow$note, called_law(flow$law))
-    } else if (flow$steps == 0) {
-      sprintf("without a flow, %s%s", if (flow$place == "whitened") "whitened, " else "", called_law(flow$law))
+    what <- if (flow$steps == 0) {
+      without <- if (none) "" else if (nzchar(flow$note) && !is_grouped(x)) {
+        sprintf("without a flow (%s), ", flow$note)
+      } else {
+        "without a flow, "
+      }
+      paste0(without, if (flow$place == "whitened" && !nzchar(flow$note)) "whitened, ", called_law(flow$law))
     } else {
       sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s",
               if (flow$place == "whitened") "whitened, " else "", format(flow$s),
@@ -58,7 +62,8 @@ format.efs <- function(x, ...) {
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
                calibration_line(flow, if (is_grouped(x)) "    " else ""))
   }
-  lines <- c(lines, repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
+  lines <- c(lines, borrowed_line(x), shrinkage_line(x$latent),
+             repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
     lines <- c(lines, sprintf("largest inverse-step bound %s: some steps may have no unique inverse",
@@ -104,15 +109,23 @@ print.efs_calibration <- function(x, ...) {
   invisible(x)
 }
 
-# How many classes there are, and how many of them have a flow.
-classes_line <- function(flows) {
+# How many classes there are, how many of them have a flow, and how many rows a flow needs if some have too few.
+classes_line <- function(flows, min_rows) {
   count <- nrow(flows)
   with <- sum(flows$steps > 0)
   classes <- if (count == 1) "1 class" else sprintf("%d classes", count)
-  if (with == 0) return(sprintf("%s, none with a flow:", classes))
   if (with == count) return(sprintf("%s, one flow%s:", classes, if (count == 1) "" else " per class"))
-  sprintf("%s, %d with a flow of %s own:", classes, with, if (with == 1) "its" else "their")
+  have <- if (with == 0) "none with a flow" else {
+    sprintf("%d with a flow of %s own", with, if (with == 1) "its" else "their")
+  }
+  sprintf("%s, %s%s:", classes, have, if (any(nzchar(flows$note))) flow_needs(flows, min_rows) else "")
 }
+
+flow_needs <- function(flows, min_rows) {
+  least <- least_flow_rows(flows$dim[1], min_rows)
+  if (least > sum(flows$n)) ", which needs more rows than dimensions" else sprintf("; a flow needs %d rows", least)
+}
+
 
 # Nats with three decimals, without "-0.000".
 nats <- function(value) sub("^-(0[.]0+)$", "\\1", sprintf("%.3f", value))
@@ -175,6 +188,7 @@ print.summary.efs <- function(x, ...) {
   if (!x$grouped) shown$group <- NULL
   if (!any(nzchar(shown$note))) shown$note <- NULL
   if (!any(shown$steps > 0)) shown[c("s", "epsilon", "steps", "time", "largest_bound", "inverse_growth")] <- NULL
+  if (all(is.na(shown$log_density))) shown$log_density <- NULL
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
@@ -185,7 +199,7 @@ print.summary.efs <- function(x, ...) {
 
 # What the likelihoods of the table are.
 diagnostic_words <- function(shown) {
-  if (all(is.na(shown$log_density))) return(NULL)
+  if (is.null(shown$log_density)) return(NULL)
   first <- any(!is.na(shown$gain) & is.na(shown$gain_se))
   c("log_density: held-out log-likelihood, nats per row",
     if (!is.null(shown$gain)) "gain: the log-likelihood with the flow less that without one, nats per row",

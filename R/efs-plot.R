@@ -14,8 +14,11 @@
 #' class without a flow stays where it is.
 #'
 #' The data side of `"latent"` shows the decoded columns, each in its own unit, if at most two columns of the table
-#' vary. Otherwise it shows the encoded rows. Each side has its own limits. A new row is drawn where
-#' [simulate()][simulate.efs] would return it. After the same [set.seed()] both give the same rows.
+#' vary. Otherwise it shows the encoded rows. If the latent map is fitted within classes, as [latent_genes()] and
+#' [latent_counts()] are, encoded rows lack the means of the classes. The data side then shows the decoded columns,
+#' divided by their standard deviations; counts become logarithms of counts per million before. Each side has its own
+#' limits. A new row is drawn where [simulate()][simulate.efs] would return it. After the same [set.seed()] both give
+#' the same rows.
 #'
 #' The curves of `"energy"` are in the unit of each flow. Classes without a flow have none. If no class has a flow,
 #' `"energy"` is an error, and the titles of the other types say so.
@@ -80,10 +83,13 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   flows <- class_flows(fit)
   rows <- common_points(flows, 0)
   latent_view <- projection(rows, latent_columns(fit$latent$dim))
-  plain <- sum(fit$table$dims) <= 2
-  data_view <- latent_view
+  # latent rows within classes lack the means of the classes, which the data side shows
+  within <- isTRUE(fit$latent$by_group)
+  plain <- within || sum(fit$table$dims) <= 2
   data <- if (plain) decode_points(fit, rows, row_class(fit)) else rows
-  if (plain) data_view <- projection(data, varying_columns(fit), square = FALSE)
+  unit <- if (within) decoded_unit(fit, data) else identity
+  data <- unit(data)
+  data_view <- if (plain) projection(data, varying_columns(fit), square = FALSE) else latent_view
   moved <- any(vapply(flows, function(flow) n_steps(flow$trajectory) > 0, NA))
   on_both <- function(data, latent, kind, group) {
     list(new_layer("data", data_view$see(data), kind, group),
@@ -93,7 +99,7 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   on_data <- function(table, class, scores = NULL) {
     points <- if (isTRUE(fit$table$scores) && !is.null(scores)) scores else read_new_rows(table, fit$table)
     if (fit$control$bounds) points <- reflect_into(points, fit$table$range)
-    if (plain) unname(points) else encode_points(fit$latent, points, class)
+    if (plain) unit(unname(points)) else encode_points(fit$latent, points, class)
   }
 
   layers <- on_both(data, common_points(flows, Inf), "rows", group)
@@ -111,6 +117,15 @@ sides_picture <- function(fit, new, path, group, own_group, col) {
   }
   # a flow can draw the rows together or spread them, so each side has its own limits
   panels_picture(layers, list(data_view, latent_view), group, col, shared = FALSE)
+}
+
+# A function that brings rows [m, p] to the unit of the columns of `data` [n, p]: their standard deviations. Counts are
+# logarithms of counts per million before.
+decoded_unit <- function(fit, data) {
+  logs <- if (fit$latent$name == "counts") function(x) log_counts(x, rowSums(x)) else identity
+  spread <- apply(logs(data), 2, stats::sd)
+  spread[!(spread > 0)] <- 1
+  function(x) logs(x) / rep(spread, each = nrow(x))
 }
 
 varying_columns <- function(fit) {

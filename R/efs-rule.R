@@ -41,3 +41,6 @@ no_flow_reason <- function(n, dim, min_rows) {
     ""
   }
 }
+
+# The least number of rows with which a class can have a flow.
+least_flow_rows <- function(dim, min_rows) max(min_rows, dim + 2L)

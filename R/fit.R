@@ -9,12 +9,8 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
   control <- with_ensemble(control, latent)
   foretell_fit(rows, latent$dim, control, threads)
   prior <- borrowed_rows(control, z, rows)
-  flows <- lapply(names(rows), function(class) {
-    control <- class_control(control, z, rows, class, prior)
-    control$gaps <- pick_gaps(control$gaps, rows[[class]])
-    make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, latent$name == "standardise",
-              if (table$grouped) class, threads, progress)
-  })
+  flows <- shard_map(names(rows), fit_class, z, rows, blocks, control, prior, latent$name == "standardise",
+                     table$grouped, progress)
   names(flows) <- names(rows)
   diagnostics <- do.call(rbind, unname(lapply(flows, `[[`, "diagnostics")))
   diagnostics$log_density <- diagnostics$log_density + class_volumes(latent, table$points, rows) +
@@ -36,6 +32,14 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
     ),
     class = c(class, "particle_flow")
   ))
+}
+
+# The flow of one class. z [n, d]: the latent rows of all classes.
+fit_class <- function(class, z, rows, blocks, control, prior, by_column, grouped, progress) {
+  control <- class_control(control, z, rows, class, prior)
+  control$gaps <- pick_gaps(control$gaps, rows[[class]])
+  make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, by_column, if (grouped) class,
+            thread_count(), progress)
 }
 
 # The parts of each flow that a fit stores beside the trajectory.

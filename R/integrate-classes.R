@@ -89,7 +89,7 @@ choose_assay <- function(x, assay, what) {
   }
   at <- grep("^(log|vst|rlog|variance)", names, ignore.case = TRUE)
   if (length(at) > 1 && "logcounts" %in% names) at <- match("logcounts", names)
-  if (!length(at)) at <- which(!vapply(SummarizedExperiment::assays(x), looks_counted, NA))
+  if (!length(at)) at <- which(!vapply(SummarizedExperiment::assays(x), holds_whole_numbers, NA))
   if (!length(at)) at <- if ("counts" %in% names) match("counts", names) else seq_len(count)
   if (length(at) > 1) {
     fail("`%s` has several assays that could be moved; name one of %s in `assay`.", what,

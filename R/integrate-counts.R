@@ -1,8 +1,8 @@
 # Tables of counts: the log counts are moved, and each count then takes the place in the negative binomial law of the
 # reference samples that it had in the law of its own batch.
 
-# TRUE if the values look like counts: whole numbers of at least 0, some above 1, in the first 50 columns.
-looks_counted <- function(values) {
+# TRUE if the values are whole numbers of at least 0, some above 1, in the first 50 columns.
+holds_whole_numbers <- function(values) {
   if (prod(dim(values)) == 0) return(FALSE)
   seen <- as.matrix(values[, seq_len(min(ncol(values), 50)), drop = FALSE])
   is.numeric(seen) && all(seen >= 0 & seen == round(seen), na.rm = TRUE) && any(seen > 1, na.rm = TRUE)
@@ -10,7 +10,7 @@ looks_counted <- function(values) {
 
 # TRUE if the values [n, p] are moved as counts. counts: what the user says; NULL leaves it to the values.
 are_counts <- function(values, counts) {
-  if (is.null(counts)) return(looks_counted(values))
+  if (is.null(counts)) return(looks_like_counts(values))
   if (counts && !all(values >= 0 & values == round(values))) {
     fail("`counts` is TRUE, but `x` has negative values or fractions.")
   }

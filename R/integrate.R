@@ -132,8 +132,9 @@
 #'   first, and the stream is restored afterwards.
 #' @param threads As in [efs_forward()].
 #' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
-#' @param counts Whether the values are counts, see that section. `NULL`: they are if all columns that vary hold whole
-#'   numbers of at least 0, some of them above 1. `FALSE` moves such numbers as they are.
+#' @param counts Whether the values are counts, see that section. `NULL`: they are, as in [synthesise()], if they are
+#'   whole, not negative, and either more than half of them are 0 or the largest is at least 50, in the columns that
+#'   vary. `FALSE` moves such numbers as they are.
 #' @param ... Settings of the flow: `divergence`, `alpha`, `lipschitz`, `step`, `solver`, `hidden`, `smoothing`,
 #'   `normalisation`, `updates`, `rate` and `keep` of [gpa()]. Other arguments are an error.
 #' @return An object of class `integration`, a list with
@@ -155,7 +156,8 @@
 #' * `control`: the settings; `elapsed`: seconds.
 #'
 #' Methods: `print()`, [summary()][summary.integration], [plot()][plot.integration],
-#' [predict()][predict.integration] for samples that come later, `as.data.frame()`.
+#' [predict()][predict.integration] for samples that come later, `as.data.frame()`. Users of \pkg{batchelor} can call
+#' `batchCorrect()`, see [ParticleFlowParam()].
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science 6(4),

@@ -5,8 +5,9 @@
 latent_genes <- function() new_latent("genes", fit_genes)
 
 # A fitted map.
-#   location: centre [K, p], which is subtracted from the rows of each class, and stretch [K, p], by which they are then
-#   divided; K = 1 without classes, and there is no stretch
+#   location: centre [K, p], which is subtracted from the rows of each class, stretch [K, p], by which they are then
+#   divided, and kept [p], the share of the observed differences between classes that is kept (NA: there are none);
+#   K = 1 without classes, and there is neither stretch nor kept
 #   sorted [n, p]: the sorted values of each column after that; weights [g, n]: see quantile_weights()
 #   scores [n, p]: the normal scores of the rows, minus `centre` [p]; basis [n, r]: see score_basis()
 #   batches [B + 1, p]: the effects of batches, see adjust_batches(); NULL without batches
@@ -46,9 +47,18 @@ class_locations <- function(x, group) {
   between <- colSums(n * centred^2) / (length(n) - 1)
   within <- (colSums(x^2) - colSums(n * means^2)) / (sum(n) - length(n))
   kept <- pmax(0, 1 - pmax(within, 0) / between)
+  none <- is.nan(kept)
   kept[!is.finite(kept)] <- 0
   list(centre = rep(total, each = length(n)) + centred * rep(kept, each = length(n)),
-       stretch = sqrt(1 + outer(1 / n, kept)))
+       stretch = sqrt(1 + outer(1 / n, kept)), kept = replace(kept, none, NA))
+}
+
+# What was done to the means of the classes, as a line of print(). NULL: nothing.
+shrinkage_line <- function(map) {
+  kept <- map$location$kept
+  if (is.null(kept) || all(is.na(kept))) return(NULL)
+  sprintf("means of classes are shrunk to the common mean: the median column keeps %.0f %% of the observed differences",
+          100 * stats::median(kept, na.rm = TRUE))
 }
 
 # Residuals [n, b] of some columns about the means of the classes, with the variance of the values about the true

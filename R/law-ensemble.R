@@ -91,6 +91,16 @@ ensemble_fit <- function(points, borrowed = 0, others = NULL, balanced = TRUE, c
   list(parts = parts, of = of, balanced = balanced)
 }
 
+# Only the settings that matter: one cluster has no prior, and several borrow by their prior.
+#' @export
+format.law_ensemble <- function(x, ...) {
+  check_dots("format()", ...)
+  used <- used_settings(x)
+  shown <- c("borrowed"[isTRUE(used$borrowed > 0)], if (isTRUE(used$clusters > 1)) c("clusters", "prior"),
+             "balanced"[isFALSE(used$balanced)])
+  law_words(x$name, used[shown])
+}
+
 # centre [d]; own [n, d], others [k, d]: rows whose combinations with normal weights of variance 1 have the covariance.
 ensemble_part <- function(points, borrowed, others) {
   centre <- colMeans(points)

@@ -12,6 +12,16 @@
 #' smaller than the interval of the AUC are mostly chance: one synthetic table of each generator is compared, not the
 #' generator.
 #'
+#' @section Expression tables:
+#' If `train` is an expression table (see [fidelity-expression]), each table is judged by the report on expression
+#' tables. The first row, `"real halves"`, is that of random halves of all real samples. The columns are then `table`;
+#' `auc`, that of a random forest; `novelty` and `duplicates`; `genes`, `gene_pairs` and `samples`, the means of the
+#' ratios of the distances to those of halves (1 is as near as halves are to each other), over the properties of genes,
+#' of pairs of genes, and of samples and their pairs; `beyond`, the number of properties by which the table is farther
+#' than halves; and `rows`. `target` and `classifier` are then an error. Name a column of classes by `group`: a table
+#' with another column that is not a number is no expression table. The usual comparison of hundreds of columns takes
+#' minutes, because usefulness takes each in turn; `target = FALSE` leaves it out.
+#'
 #' @param train The real rows that the generators have seen: a matrix or a data frame with columns of every kind (see
 #'   [mixed_tables]), at least 20 rows.
 #' @param tables A named list of synthetic tables with the same columns, each of at least 20 rows.
@@ -21,7 +31,8 @@
 #' @param classifier The classifier of [c2st()].
 #' @param seed Governs folds, splits and forests, so that the result is a function of the arguments: a whole number.
 #' @param threads As in [efs_forward()].
-#' @param ... Not used. If `train` is no table, the whole call goes to the `compare()` of another attached package that
+#' @param ... For expression tables: `group`, `counts`, `assay.type`, `splits` (5 by default) and `expression` of
+#'   [fidelity()]. If `train` is no table, the whole call goes to the `compare()` of another attached package that
 #'   this function masks, such as testthat.
 #' @return A data frame of class `compared_tables` with one row per table, and the columns
 #' * `table`: the name, `"held-out rows"` for `holdout`;
@@ -48,9 +59,13 @@
 compare <- function(train, tables, holdout = NULL, target = NULL, classifier = NULL, seed = 1, threads = NULL, ...) {
   masked <- if (missing(train) || length(dim(train)) != 2) masked_function("compare")
   if (!is.null(masked)) return(eval_call(masked, sys.call(), parent.frame()))
-  check_dots("compare()", ...)
+  check_dots("compare()", ..., allowed = gene_arguments)
   check_compared(tables)
   seed <- check_count(seed, "seed", 0L)
+  given <- list(...)
+  genes <- reads_expression(train, given$expression, given$group, counts = given$counts, assay.type = given$assay.type,
+                            splits = given$splits)
+  if (genes) return(compare_genes(train, tables, holdout, target, classifier, seed, threads, given))
   threads <- thread_count(threads)
   useful <- !is.null(holdout) && !identical(target, FALSE)
   judge <- function(name, table, fresh = holdout) {
@@ -69,9 +84,7 @@ check_compared <- function(tables) {
 
 # One row. target: NULL for no usefulness, otherwise list(target).
 compare_one <- function(train, table, name, holdout, target, classifier, seed, threads) {
-  said <- function(value) {
-    tryCatch(value, particleflow_input = function(e) fail("Table \"%s\": %s", name, conditionMessage(e)))
-  }
+  said <- function(value) in_table(name, value)
   told <- said(c2st(train, table, classifier, seed = seed, threads = threads))
   suppressMessages({
     new <- said(novelty(table, train, holdout, threads = threads))
@@ -101,13 +114,16 @@ scaled_tables <- function(train, table) {
 #' @export
 print.compared_tables <- function(x, ...) {
   check_dots("print()", ...)
-  count <- sum(x$table != held_out_name)
-  cat(sprintf("<compared_tables> %d table%s beside %s training rows\n", count, if (count == 1) "" else "s",
-              format(attr(x, "train"))))
-  shown <- as.data.frame(unclass(x)[intersect(names(x), c("table", comparison_columns, "duplicates", "rows"))])
+  genes <- halves_name %in% x$table
+  count <- sum(!x$table %in% c(held_out_name, halves_name))
+  cat(sprintf("<compared_tables> %d table%s beside %s training %s\n", count, if (count == 1) "" else "s",
+              format(attr(x, "train")), if (genes) "samples" else "rows"))
+  columns <- c("table", comparison_columns, "beyond", "duplicates", "rows")
+  shown <- as.data.frame(unclass(x)[intersect(names(x), columns)])
   shown <- shown[vapply(shown, function(values) !all(is.na(values)), NA)]
   print(shown, digits = 3, row.names = FALSE)
-  cat(wrap_lines(c(best_words(names(shown)), if (!held_out_name %in% x$table) no_holdout_words)), sep = "\n")
+  more <- if (genes) halves_words else if (!held_out_name %in% x$table) no_holdout_words
+  cat(wrap_lines(c(best_words(names(shown)), more)), sep = "\n")
   invisible(x)
 }
 
@@ -115,8 +131,10 @@ print.compared_tables <- function(x, ...) {
 best_words <- function(shown) {
   zero <- intersect(c("energy", "margins", "associations", "usefulness"), shown)
   zero[zero == "usefulness"] <- "usefulness (mean loss)"
-  words <- c("auc 0.5", "novelty 1 (0 is a copy)", paste(enumerated(zero), 0))
-  sprintf("Best: %s.", paste(words[c("auc" %in% shown, "novelty" %in% shown, length(zero) > 0)], collapse = "; "))
+  one <- intersect(c("genes", "gene_pairs", "samples"), shown)
+  words <- c("auc 0.5", "novelty 1 (0 is a copy)", paste(enumerated(zero), 0), paste(enumerated(one), 1))
+  there <- c("auc" %in% shown, "novelty" %in% shown, length(zero) > 0, length(one) > 0)
+  sprintf("Best: %s.", paste(words[there], collapse = "; "))
 }
 
 enumerated <- function(words) sub(", ([^,]*)$", " and \\1", paste(words, collapse = ", "))
@@ -126,7 +144,12 @@ held_out_name <- "held-out rows"
 no_holdout_words <- paste("Without `holdout`, usefulness is left out, and no row shows what another sample of real",
                           "rows reaches.")
 
-comparison_columns <- c("auc", "novelty", "energy", "margins", "associations", "usefulness")
+halves_words <- paste("Distances of genes, of pairs of genes and of samples are ratios to those of halves of the real",
+                      "samples; beyond: by how many properties the table is farther than these.")
+
+comparison_columns <- c("auc", "novelty", "energy", "margins", "associations", "usefulness", "genes", "gene_pairs",
+                        "samples")
 
 # What a perfect table has in each column.
-comparison_best <- c(auc = 0.5, novelty = 1, energy = 0, margins = 0, associations = 0, usefulness = 0)
+comparison_best <- c(auc = 0.5, novelty = 1, energy = 0, margins = 0, associations = 0, usefulness = 0,
+                     genes = 1, gene_pairs = 1, samples = 1)

@@ -137,8 +137,10 @@ offline() {
   _R_CHECK_SYSTEM_CLOCK_=false
   _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_=false
   _R_CHECK_FORCE_SUGGESTS_=false
+  # batchelor is in neither Debian nor CRAN
+  _R_CHECK_PACKAGE_DEPENDS_IGNORE_MISSING_ENHANCES_=true
   export _R_CHECK_CRAN_INCOMING_REMOTE_ _R_CHECK_CRAN_INCOMING_USE_ASPELL_ _R_CHECK_SYSTEM_CLOCK_ \
-    _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_ _R_CHECK_FORCE_SUGGESTS_
+    _R_CHECK_XREFS_USE_ALIASES_FROM_CRAN_ _R_CHECK_FORCE_SUGGESTS_ _R_CHECK_PACKAGE_DEPENDS_IGNORE_MISSING_ENHANCES_
   # testthat runs the tests that it would skip on CRAN
   NOT_CRAN=true
   export NOT_CRAN
@@ -158,7 +160,7 @@ note_allowed() {
     BEGIN {
       debian = "-(Wformat|Wformat-security|Werror=format-security|Wdate-time|mno-omit-leaf-frame-pointer|" \
         "f[a-z]*-prefix-map=[^ ]*)"
-      suggested = "(ISLR2|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
+      suggested = "(ISLR2|mirai|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
         "SummarizedExperiment|bit64|data.table|tibble|units)"
       missing = "suggested but not available|^[^A-Za-z]*" suggested "([^A-Za-z]+" suggested ")*[^A-Za-z]*$"
     }

@@ -15,7 +15,7 @@
 # From the ground up. A regular expression stands for the names of files without ".R".
 floors <- list(
   ground = c("particleflow-package", "conditions", "checks", "threads", "progress", "random", "memo", "call",
-             "fingerprint", "powers"),
+             "fingerprint", "powers", "shards"),
   table = c("margin", "margin-.*", "relations", "relations-.*", "column", "column-.*", "table", "table-.*"),
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians", "cells"),

@@ -2,7 +2,7 @@
 # The caller sets: root (the package), library (for what comes from CRAN), log (what installers said).
 
 # Not in Debian, so apt is not asked for them.
-CRAN_ONLY="ISLR2 SimSeq"
+CRAN_ONLY="ISLR2 mirai SimSeq"
 # Packages of Bioconductor: from Debian, or not at all.
 BIOCONDUCTOR="Biobase bladderbatch DelayedArray edgeR HDF5Array limma S4Vectors"
 BIOCONDUCTOR="$BIOCONDUCTOR SingleCellExperiment SummarizedExperiment"

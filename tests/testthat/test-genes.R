@@ -144,3 +144,41 @@ test_that("a table that is not wide, or whose law or flow is asked for, keeps it
   expect_identical(efs(x, law = "local", calibrate = FALSE)$latent$name, "pca")
   expect_identical(efs(x[, 1:10], latent = latent_genes())$latent$name, "genes")
 })
+
+test_that("print() of fits with classes says once what holds for all, and how far means are shrunk", {
+  set.seed(3)
+  class <- rep(c("a", "b", "c"), c(20, 15, 6))
+  shift <- rbind(0, rnorm(200, sd = 3), rnorm(200, sd = 3))
+  x <- matrix(rnorm(41 * 200), 41) + shift[match(class, c("a", "b", "c")), ]
+  fit <- synthesise(x, group = class, quiet = TRUE)
+  said <- format(fit)
+  expect_identical(sum(grepl("flow", said)), 1L)
+  expect_match(said, "3 classes, none with a flow, which needs more rows than dimensions:", fixed = TRUE, all = FALSE)
+  expect_no_match(said, "clusters|prior|balanced")
+  expect_match(said, "^  a +20 rows: law ensemble \\(borrowed = 0\\.[0-9]+\\)$", all = FALSE)
+  # 1 - 1/F of each column, by the analysis of variance
+  kept <- apply(x, 2, function(value) max(0, 1 - 1 / stats::anova(stats::lm(value ~ class))[["F value"]][1]))
+  share <- sprintf("the median column keeps %.0f %% of the observed differences", 100 * median(kept))
+  expect_match(paste(said, collapse = " "), gsub(" ", " +", share), all = FALSE)
+  expect_no_match(format(synthesise(x, quiet = TRUE)), "shrunk|other classes")
+  expect_match(format(efs(x, latent = latent_genes(), law = law_ensemble(clusters = 2, balanced = FALSE), time = 0)),
+               "ensemble (clusters = 2, prior = 5, balanced = FALSE)", fixed = TRUE, all = FALSE)
+})
+
+test_that("the data side of a plot shows the means of classes, where latent rows lack them", {
+  set.seed(4)
+  class <- rep(c("a", "b"), each = 20)
+  far <- matrix(rnorm(40 * 100), 40) + 4 * (class == "b")
+  counts <- matrix(rnbinom(40 * 100, mu = 20 * 8^outer(class == "b", rep(0:1, 50)), size = 5), 40)
+  for (x in list(far, counts)) {
+    fit <- synthesise(x, group = class, quiet = TRUE)
+    points <- particleflow:::efs_picture(fit, "latent", NULL, 20, c(1, 3), NULL, NULL)$points
+    gap <- function(panel) {
+      at <- points[points$panel == panel & points$kind %in% c("rows", "new"), ]
+      abs(diff(tapply(at$x, at$group, mean))) / sd(at$x)
+    }
+    # two clouds that do not meet: their means are two standard deviations of the whole apart, but for their width
+    expect_gt(gap("data"), 1.7)
+    expect_lt(gap("latent (no flow)"), 0.7)
+  }
+})

@@ -98,6 +98,19 @@ test_that("genes that are zero in a batch, constant or seen once do no harm", {
                    "one sample")
 })
 
+test_that("integrate_data() and synthesise() take the same whole numbers as counts", {
+  set.seed(1)
+  lab <- rep(c("a", "b"), each = 20)
+  scores <- matrix(sample.int(9, 40 * 60, TRUE), 40) # such as marks from 1 to 9
+  rare <- matrix(rpois(40 * 60, 0.4), 40)
+  deep <- matrix(rpois(40 * 60, 60), 40)
+  for (x in list(scores, rare, deep)) {
+    moved <- integrate_data(x, lab, "a", n_steps = 0, compare = FALSE)$counts
+    expect_identical(moved, synthesise(x, quiet = TRUE)$counts)
+    expect_identical(moved, !identical(x, scores))
+  }
+})
+
 test_that("later counts are moved as the counts of their batch", {
   d <- count_batches(5)
   own <- which(d$batch == "b")

@@ -242,3 +242,36 @@ test_that("wrong arguments are told", {
   expect_s3_class(fidelity(real, held, expression = FALSE, n_permutations = 99, splits = 2,
                            scores = fidelity_scores()["energy_distance"]), "fidelity")
 })
+
+test_that("compare() judges expression tables by their report, beside halves of the real samples", {
+  set.seed(1)
+  draw <- function(n) {
+    class <- rep(c("u", "v"), length.out = n)
+    list(x = 1.5 * rnorm(n) %o% sin(1:120) + (class == "v") %o% cos(1:120) + matrix(rnorm(n * 120), n), class = class)
+  }
+  train <- draw(40)
+  fresh <- draw(40)
+  noise <- matrix(rnorm(40 * 120, sd = 2), 40)
+  found <- compare(train$x, list(fresh = fresh$x, copy = train$x, noise = noise), splits = 2)
+  expect_identical(found$table, c("real halves", "fresh", "copy", "noise"))
+  expect_identical(found$novelty[3], 0)
+  expect_identical(found$duplicates, c(0, 0, 1, 0))
+  report <- fidelity(train$x, noise, splits = 2)
+  distances <- report$values[report$values$part == "distance" & report$values$of == "pairs of genes", ]
+  expect_equal(found$gene_pairs[4], mean(distances$ratio), tolerance = 1e-12)
+  expect_identical(found$beyond[4], length(report$beyond))
+  # noise has no correlations and no classes; draws of the same law are about as near as halves
+  expect_gt(found$gene_pairs[4], 2 * found$gene_pairs[2])
+  expect_gt(found$auc[4], 0.8)
+  expect_output(print(found), "3 tables beside 40 training samples.*genes, gene_pairs and samples 1")
+  drawn <- particleflow:::compared_picture(found, NULL)
+  expect_identical(drawn$legend$label, c("real halves", "synthetic tables"))
+  frame <- function(one) data.frame(one$x, class = one$class)
+  grouped <- compare(frame(train), list(fresh = frame(fresh)), frame(draw(20)), group = "class", splits = 2)
+  expect_identical(grouped$rows, c(60L, 40L))
+  expect_error(compare(train$x, list(a = noise), target = FALSE), "`target` has no meaning for expression tables")
+  expect_error(compare(train$x, list(a = noise[, -1])), "Table \"a\": `synthetic` has 119 columns", fixed = TRUE)
+  expect_error(compare(iris, list(a = iris), group = "Species"), "`group` belongs to expression tables")
+  usual <- compare(train$x, list(a = noise), target = FALSE, classifier = "knn", expression = FALSE)
+  expect_named(usual[c("energy", "margins")], c("energy", "margins"))
+})
