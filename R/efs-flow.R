@@ -61,7 +61,7 @@ make_flow <- function(z, blocks, control, by_column, label, threads, progress) {
   }
   if (control$density_floor > 0) flow$floor <- floor_densities(flow, control$backward, threads)
   flow$diagnostics <- flow_diagnostics(flow, control$place, label, n, found, reason)
-  flow
+  if (isTRUE(control$strip)) strip_flow(flow) else flow
 }
 
 # The held-out log-densities of the latent rows. NULL: they are not known, because the search integrated over cells.

@@ -49,9 +49,11 @@ format.efs <- function(x, ...) {
       }
       paste0(without, if (flow$place == "whitened" && !nzchar(flow$note)) "whitened, ", called_law(flow$law))
     } else {
-      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s",
+      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s%s",
               if (flow$place == "whitened") "whitened, " else "", format(flow$s),
-              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3), called_law(flow$law))
+              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3),
+              if (has_particles(flow)) sprintf("%d particles that follow the ", flow$particles) else "",
+              called_law(flow$law))
     }
     if (is_grouped(x)) {
       what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
@@ -60,7 +62,9 @@ format.efs <- function(x, ...) {
     }
     short <- short_line(class_flows(x)[[i]]$trajectory)
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
-               calibration_line(flow, if (is_grouped(x)) "    " else ""))
+               particles_line(flow, if (is_grouped(x)) "    " else ""),
+               calibration_line(flow, if (is_grouped(x)) "    " else ""),
+               bent_line(flow, if (is_grouped(x)) "    " else ""))
   }
   lines <- c(lines, borrowed_line(x), shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
@@ -69,7 +73,27 @@ format.efs <- function(x, ...) {
     lines <- c(lines, sprintf("largest inverse-step bound %s: some steps may have no unique inverse",
                               format(worst, digits = 2)))
   }
-  c(lines[1:2], wrap_lines(lines[-(1:2)]), "Contains the training rows: think before you share it.")
+  c(lines[1:2], wrap_lines(lines[-(1:2)]), sharing_line(x))
+}
+
+# Whether the particles of a flow, a row of the diagnostics, are not the rows.
+has_particles <- function(flow) flow$steps > 0 && flow$particles != flow$n
+
+particles_line <- function(flow, indent) {
+  if (!has_particles(flow)) return(NULL)
+  sprintf("%snew rows start from a uniform direction at the radii of the law, and come back", indent)
+}
+
+# How far the flow is from an affine map.
+bent_line <- function(flow, indent) {
+  if (flow$steps == 0) return(NULL)
+  sprintf("%s%.0f %% of the movement is not affine", indent, 100 * flow$bent)
+}
+
+sharing_line <- function(fit) {
+  if (!isTRUE(fit$control$strip)) return("Contains the training rows: think before you share it.")
+  wrap_lines(paste("Does not contain the training rows. It knows the ranges of the columns, the sizes of classes,",
+                   "log-densities of the rows, and particles that follow a law fitted to the rows."))
 }
 
 # Lines that are wider than the console, wrapped. What follows is indented by two more. There is no break within
@@ -233,7 +257,8 @@ as.data.frame.efs <- function(x, row.names = NULL, optional = FALSE, ...) {
   check_dots("as.data.frame()", ..., allowed = frame_settings)
   over_classes(x, function(flow) {
     long <- as.data.frame(flow$trajectory)
-    long$particle <- flow$rows[long$particle]
+    # particles that are not rows have no row number
+    if (is.null(flow$source)) long$particle <- flow$rows[long$particle]
     long
   })
 }

@@ -119,6 +119,57 @@ bent_share <- function(start, end) {
   sum(qr.resid(qr(cbind(1, start)), centred)^2) / total
 }
 
+# ---- ranks ---------------------------------------------------------------------------------------------------
+
+check_ranked <- function(flows) {
+  ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
+  if (all(ranked)) return(invisible())
+  fail("Ranks need a flow to a round law%s; fit with `particles`, such as `particles = 8000`.",
+       if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
+}
+
+# [n, 1 + d]: the rank of each point at the end of the flow of its class, and its direction.
+rank_points <- function(flows, points, label) {
+  d <- ncol(points)
+  out <- matrix(0, nrow(points), d + 1L, dimnames = list(NULL, c("rank", paste0("direction", seq_len(d)))))
+  for (class in names(flows)) {
+    rows <- which(label == class)
+    law <- flows[[class]]$law
+    at <- points[rows, , drop = FALSE]
+    away <- sweep(at, 2, law$centre)
+    out[rows, ] <- cbind(radial_rank(law, at), away / pmax(sqrt(rowSums(away^2)), .Machine$double.xmin))
+  }
+  out
+}
+
+# ---- without the rows ------------------------------------------------------------------------------------------
+
+check_strip <- function(strip, control) {
+  if (!check_flag(strip, "strip")) return(FALSE)
+  if (identical(control$particles, 0L)) {
+    fail("`strip = TRUE` needs particles that are not the rows: give `particles`, such as `particles = 8000`.")
+  }
+  TRUE
+}
+
+# A flow without the rows and without the law that was fitted to them. The particles keep what they tell of the law.
+strip_flow <- function(flow) {
+  if (is.null(flow$own)) {
+    fail(paste("`strip = TRUE` needs particles that are not the rows, but a class has none, because it has too few",
+               "rows or too many dimensions; give `particles` and larger classes."))
+  }
+  flow[c("own", "ends", "held_out")] <- list(NULL)
+  flow$source <- flow$source["scale"][0]
+  flow$floor$own <- sort(flow$floor$own)
+  flow$stripped <- TRUE
+  flow
+}
+
+check_not_stripped <- function(flow) {
+  if (!isTRUE(flow$stripped)) return(invisible())
+  fail("The fit was made with `strip = TRUE` and has no training rows; give `newdata`.")
+}
+
 # ---- particles on a lattice ----------------------------------------------------------------------------------
 
 # A coarse flow of independent draws carries the law near to a round one. There, a lattice is bent such that the

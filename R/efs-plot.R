@@ -55,7 +55,7 @@
 #' ggplot2::autoplot(fit, type = "latent", new = 30)
 #' @order 1
 #' @export
-plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
+plot.efs <- function(x, type = c("trajectory", "latent", "energy", "rank"), times = NULL, new = NULL,
                      path = NULL, group = NULL, col = NULL, ...) {
   draw_base(efs_picture(x, type, times, new, path, group, col), ...)
   invisible(x)
@@ -63,10 +63,10 @@ plot.efs <- function(x, type = c("trajectory", "latent", "energy"), times = NULL
 
 efs_picture <- function(fit, type, times, new, path, group, col) {
   check_fit(fit, "x")
-  type <- check_choice(type, c("trajectory", "latent", "energy"), "type")
+  type <- check_choice(type, c("trajectory", "latent", "energy", "rank"), "type")
   check_belongs(type, "trajectory", times = times)
   check_belongs(type, "latent", new = new, path = path)
-  check_belongs(type, c("trajectory", "latent"), group = group)
+  check_belongs(type, c("trajectory", "latent", "rank"), group = group)
   flows <- class_flows(fit)
   moved <- vapply(flows, function(flow) n_steps(flow$trajectory) > 0, NA)
   if (type == "energy") {
@@ -76,6 +76,7 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
   own_group <- is.null(group) && is_grouped(fit)
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
+  if (type == "rank") return(ranks_picture(fit, flows, group, col))
   frames_picture(flows, times, group, latent_columns(fit$latent$dim), col, if (!any(moved)) " (no flow)")
 }
 
@@ -128,6 +129,42 @@ decoded_unit <- function(fit, data) {
   function(x) logs(x) / rep(spread, each = nrow(x))
 }
 
+# The ranks whose contours are drawn.
+contour_ranks <- c(0.1, 0.25, 0.5, 0.75, 0.9)
+contour_points <- 241L
+
+# The rows, and the curves within which each class has the probabilities contour_ranks.
+ranks_picture <- function(fit, flows, group, col) {
+  check_ranked(flows)
+  if (fit$latent$dim != 2 || sum(fit$table$dims) != 2) {
+    fail("`type = \"rank\"` draws curves in the plane of two columns; the fit has %d columns and %d latent dimensions.",
+         n_columns(fit$table), fit$latent$dim)
+  }
+  rows <- common_points(flows, 0)
+  data <- if (nrow(rows)) decode_points(fit, rows, row_class(fit)) else rows
+  curves <- do.call(rbind, lapply(names(flows), function(class) rank_curves(fit, flows[[class]], class)))
+  view <- projection(rbind(data, curves[!is.na(curves[, 1]), ]), varying_columns(fit), square = FALSE)
+  panel <- paste0("ranks ", paste(contour_ranks, collapse = ", "))
+  seen <- matrix(NA_real_, nrow(curves), 2)
+  seen[!is.na(curves[, 1]), ] <- view$see(curves[!is.na(curves[, 1]), , drop = FALSE])
+  layers <- list(new_layer(panel, view$see(data), "rows", if (nrow(rows)) group), new_layer(panel, seen, "line", NULL))
+  panels_picture(layers, list(view), group, col, shared = FALSE)
+}
+
+# One closed curve for each of contour_ranks, divided by rows of NA, in columns of the table.
+rank_curves <- function(fit, flow, class) {
+  angle <- seq(0, 2 * pi, length.out = contour_points)
+  radius <- radial_radius(flow$law, contour_ranks)
+  circles <- do.call(rbind, lapply(radius, function(r) r * cbind(cos(angle), sin(angle))))
+  latent <- sweep(circles, 2, flow$law$centre, "+")
+  back <- run_backward(flow$trajectory, latent, fit$control$backward, thread_count(), FALSE)
+  label <- factor(rep(class, nrow(latent)), levels = names(fit$rows))
+  points <- unname(decode_points(fit, from_flow(back$points, flow), label))
+  do.call(rbind, lapply(seq_along(radius), function(k) {
+    rbind(points[(k - 1) * contour_points + seq_len(contour_points), ], NA)
+  }))
+}
+
 varying_columns <- function(fit) {
   columns <- fit$table$names
   if (is.null(columns)) columns <- paste("column", seq_len(n_columns(fit$table)))
@@ -172,7 +209,7 @@ draw_path <- function(fit, path) {
 #' @method autoplot efs
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, efs)
-autoplot.efs <- function(object, type = c("trajectory", "latent", "energy"), times = NULL, new = NULL,
+autoplot.efs <- function(object, type = c("trajectory", "latent", "energy", "rank"), times = NULL, new = NULL,
                          path = NULL, group = NULL, col = NULL, ...) {
   draw_ggplot(efs_picture(object, type, times, new, path, group, col), ...)
 }

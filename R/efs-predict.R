@@ -26,24 +26,28 @@
 #' z <- predict(fit, iris[1:3, 1:4])
 #' predict(fit, z, type = "data")
 #' @export
-predict.efs <- function(object, newdata, type = c("latent", "data", "log_density"), group = NULL,
+predict.efs <- function(object, newdata, type = c("latent", "data", "log_density", "rank"), group = NULL,
                         threads = NULL, ...) {
   check_dots("predict()", ...)
   check_fit(object)
-  type <- check_choice(type, c("latent", "data", "log_density"), "type")
+  type <- check_choice(type, c("latent", "data", "log_density", "rank"), "type")
   threads <- threads_within(threads)
   flows <- class_flows(object)
+  if (type == "rank") check_ranked(flows)
   if (missing(newdata)) {
     if (type == "data") fail("`newdata` must give the latent points to carry back.")
     if (type == "log_density") fail(
       "`newdata` must give the rows: the likelihood of the training rows says nothing about new ones."
     )
     out <- matrix(0, sum(lengths(object$rows)), object$latent$dim)
-    for (flow in flows) out[flow$rows, ] <- if (is.null(flow$ends)) last_frame(flow$trajectory) else flow$ends
-    return(out)
+    for (flow in flows) {
+      check_not_stripped(flow)
+      out[flow$rows, ] <- if (is.null(flow$ends)) last_frame(flow$trajectory) else flow$ends
+    }
+    return(if (type == "rank") rank_points(flows, out, row_class(object)) else out)
   }
   if (type == "log_density") return(log_density_rows(object, newdata, group, flows, threads))
-  if (type == "latent") {
+  if (type != "data") {
     points <- read_new_rows(newdata, object$table)
     label <- new_group(object, newdata, group, nrow(points))
     points <- encode_points(object$latent, points, label)
@@ -55,7 +59,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
     rows <- which(label == class)
     flow <- flows[[class]]
     part <- points[rows, , drop = FALSE]
-    points[rows, ] <- if (type == "latent") {
+    points[rows, ] <- if (type != "data") {
       push_forward(flow$trajectory, to_flow(part, flow), threads)
     } else {
       back <- run_backward(flow$trajectory, part, object$control$backward, threads, FALSE)
@@ -64,6 +68,7 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
     }
   }
   if (type == "latent") return(points)
+  if (type == "rank") return(rank_points(flows, points, label))
   write_table(decode_points(object, points, label), object$table, if (is_grouped(object)) label)
 }
 

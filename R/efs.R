@@ -165,7 +165,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         step = 0.1, n_steps = NULL, time = NULL, max_bound = 0.5,
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL,
-                        particles = NULL, ...) {
+                        particles = NULL, strip = FALSE, ...) {
   began <- proc.time()[[3]]
   refuse_experiment(x, "efs()")
   x <- plain_table(x, "x", mixed = TRUE)
@@ -184,6 +184,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   )
   control$laws <- check_laws(law, law_settings)
   control$particles <- check_particles(particles, control, scores)
+  control$strip <- check_strip(strip, control)
   control$always <- TRUE
   if (!is.null(progress)) check_flag(progress, "progress")
   blocks <- check_blocks(blocks, nrow(table$points))

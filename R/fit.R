@@ -43,7 +43,8 @@ fit_class <- function(class, z, rows, blocks, control, prior, by_column, grouped
 }
 
 # The parts of each flow that a fit stores beside the trajectory.
-stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor", "own", "ends", "source")
+stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repeated", "floor", "own", "ends", "source",
+                    "stripped")
 
 # The parts of `control` that only the search needs.
 settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows")

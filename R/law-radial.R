@@ -24,7 +24,7 @@ law_radial <- structure(function() {
 
 # The number of quantiles follows the number of points. Between two of them lie at least so many points.
 points_between <- 50
-most_quantiles <- 40
+most_quantiles <- 16
 
 # knots: quantiles of r^d with the probabilities `levels`; tail: the mean excess over the last one.
 radial_fit <- function(points) {

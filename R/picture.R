@@ -103,7 +103,7 @@ principal_plane <- function(centred) {
 }
 
 # Points [n, 1 or 2] of one kind for one panel. The kinds are "rows", "new", "path" (its stars) and "line" (the line
-# through the stars).
+# through the stars, or curves that rows of NA divide).
 new_layer <- function(panel, points, kind, group) {
   data.frame(
     panel = panel, x = points[, 1], y = if (ncol(points) > 1) points[, 2] else 0,
@@ -124,7 +124,7 @@ panels_picture <- function(layers, views, group, col, shared) {
     if (strip[as.integer(points$panel[rows[1]])]) points$y[rows] <- stack_dots(points[rows, ])
   }
   limits <- lapply(seq_along(views), function(j) {
-    seen <- points[if (shared) TRUE else as.integer(points$panel) == j, ]
+    seen <- points[(shared | as.integer(points$panel) == j) & !is.na(points$x), ]
     panel_limits(seen$x, seen$y, views[[j]]$square)
   })
   labels <- do.call(rbind, lapply(views, `[[`, "labels"))

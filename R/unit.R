@@ -54,6 +54,7 @@ flow_log_volume <- function(flow) {
 # particles are others, and where they end.
 rows_at <- function(flow, at, threads = thread_count()) {
   traj <- flow$trajectory
+  if (isTRUE(flow$stripped)) return(matrix(0, 0, ncol(traj$frames)))
   if (is.null(flow$own)) return(frame(traj, at))
   if (at == n_steps(traj) + 1L) return(flow$ends)
   push_forward(traj, to_flow(flow$own, flow), threads, at - 1L)

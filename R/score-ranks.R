@@ -1,0 +1,46 @@
+#' Test of two samples by ranks
+#'
+#' Tests whether two samples have the same law, by their *center-outward ranks*. The pooled rows are carried to a round
+#' law by a flow of many particles (see [efs()] and [predict()][predict.efs] with `type = "rank"`). A row with rank
+#' \eqn{r} and direction \eqn{u} becomes the vector \eqn{r u} of the unit ball. The statistic is the energy distance
+#' between the vectors of the two samples, and its p-value comes from random divisions of the pooled rows.
+#'
+#' The flow depends on the pooled rows alone and not on which sample they come from. If both samples are independent
+#' draws of one law, all divisions are equally likely, and the test has its level exactly. The ranks are bounded, so
+#' that a few rows far away have little weight, and they hardly change if columns are given in other units.
+#'
+#' @param x,y Two tables of numbers with the same columns, one row per observation, with at least 20 rows together and
+#'   one to three columns.
+#' @inheritParams efs
+#' @inheritParams energy_test
+#' @return An object of class `htest` with the energy distance of the ranks (`estimate`), `statistic`
+#'   \eqn{T = nm/(n+m)} times this distance, and the p-value.
+#' @references Deb N, Sen B (2023). Multivariate rank-based distribution-free nonparametric testing using measure
+#'   transportation. \doi{10.1080/01621459.2021.1923508}
+#' @seealso [energy_test()], which takes the rows as they are.
+#' @examples
+#' \donttest{
+#' rank_test(faithful[1:60, ], faithful[61:120, ], n_permutations = 199, seed = 1, particles = 500)
+#' }
+#' @export
+rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL, threads = NULL) {
+  names <- paste(deparse1(substitute(x)), "and", deparse1(substitute(y)))
+  tables <- check_two_samples(x, y, 2L)
+  n <- nrow(tables$x)
+  pooled <- rbind(tables$x, tables$y)
+  if (is.null(particles)) {
+    if (ncol(pooled) > length(usual_particles)) {
+      fail("`x` has %d columns; ranks need at most %d, or a number of `particles`.", ncol(pooled),
+           length(usual_particles))
+    }
+    particles <- usual_particles[ncol(pooled)]
+  }
+  fit <- efs(pooled, particles = particles, threads = threads, progress = FALSE)
+  ranks <- predict(fit, type = "rank")
+  vectors <- ranks[, 1] * ranks[, -1, drop = FALSE]
+  out <- energy_test(vectors[seq_len(n), , drop = FALSE], vectors[-seq_len(n), , drop = FALSE], n_permutations, seed,
+                     threads)
+  out$method <- "Permutation test of equal laws by energy distance of center-outward ranks"
+  out$data.name <- names
+  out
+}
