@@ -40,8 +40,9 @@ check_sizes <- function(size) {
   fail("The library size, which is the sum of a row, must be above 0, but it is 0 in row %s.", some(empty))
 }
 
-# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), by the upper
-# tail, and scores that are uniform within, Phi^-1(F(x - 1) + U P(x)).
+# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), and scores that
+# are uniform within, Phi^-1(F(x - 1) + U P(x)). Counts below their mean are scored by the lower tail, and the others by
+# the upper tail, because the smaller tail has all its digits.
 count_cells <- function(model, x, size, row, batch = NULL) {
   low <- high <- scores <- matrix(0, nrow(x), ncol(x))
   blocks <- column_blocks(ncol(x), nrow(x))
@@ -51,20 +52,39 @@ count_cells <- function(model, x, size, row, batch = NULL) {
     shape <- rep(1 / model$dispersion[at], each = nrow(x))
     values <- x[, at, drop = FALSE]
     uniform <- draw_uniform(nrow(x), length(at), c(count_key, i))
-    above <- 1 - exp(-shape * log1p(mu / shape)) # the probability of more than 0
-    from <- matrix(1, nrow(x), length(at))
-    some <- which(values > 0)
-    above[some] <- stats::pnbinom(values[some], shape[some], mu = mu[some], lower.tail = FALSE)
-    from[some] <- above[some] + stats::dnbinom(values[some], shape[some], mu = mu[some])
-    low[, at] <- upper_score(from)
-    high[, at] <- upper_score(above)
-    scores[, at] <- upper_score(above + (1 - uniform) * (from - above))
+    parts <- list(low = mu, high = mu, scores = mu)
+    for (lower in c(TRUE, FALSE)) {
+      some <- which((values < mu) == lower)
+      found <- tail_scores(values[some], shape[some], mu[some], uniform[some], lower)
+      for (name in names(parts)) parts[[name]][some] <- found[[name]]
+    }
+    low[, at] <- parts$low
+    high[, at] <- parts$high
+    scores[, at] <- parts$scores
   }
   list(scores = scores, low = low, high = high)
 }
 
-# The score with this probability above it.
-upper_score <- function(upper) stats::qnorm(pmin(pmax(upper, 1e-15), 1 - 1e-15), lower.tail = FALSE)
+# The same for vectors of counts, by their lower or their upper tails.
+tail_scores <- function(x, shape, mu, uniform, lower) {
+  tail <- log_zero(mu, shape) # of F(0)
+  tail <- if (lower) exp(tail) else -expm1(tail)
+  mass <- if (lower) tail else 1 - tail
+  some <- which(x > 0)
+  tail[some] <- stats::pnbinom(x[some], shape[some], mu = mu[some], lower.tail = lower)
+  mass[some] <- stats::dnbinom(x[some], shape[some], mu = mu[some])
+  score <- function(part) stats::qnorm(pmin(pmax(tail + part * mass, least_tail), 1), lower.tail = lower)
+  ends <- if (lower) list(low = -1, high = 0, scores = uniform - 1) else list(low = 1, high = 0, scores = 1 - uniform)
+  found <- lapply(ends, score)
+  lapply(found, function(z) pmin(pmax(z, -most_score), most_score))
+}
+
+# The logarithm of the probability of the count 0.
+log_zero <- function(mu, shape) -shape * log1p(mu / shape)
+
+# The least probability of a tail, and its score.
+least_tail <- 1e-300
+most_score <- -stats::qnorm(least_tail)
 
 count_key <- 2019L
 
@@ -75,10 +95,14 @@ count_values <- function(model, scores, size, row, batch, effect) {
     mu <- count_means(model, size, row, batch, at)
     if (!is.null(effect)) mu <- each_effect(mu, effect, at, function(mean, change) mean * 2^change)
     shape <- rep(1 / model$dispersion[at], each = nrow(scores))
-    upper <- stats::pnorm(scores[, at, drop = FALSE], lower.tail = FALSE)
+    z <- scores[, at, drop = FALSE]
     part <- matrix(0, nrow(scores), length(at))
-    some <- which(upper < 1 - exp(-shape * log1p(mu / shape)))
-    part[some] <- count_quantiles(upper[some], shape[some], mu[some], FALSE)
+    for (lower in c(TRUE, FALSE)) {
+      tail <- pmax(stats::pnorm(z, lower.tail = lower), least_tail)
+      zero <- exp(log_zero(mu, shape))
+      some <- which((z < 0) == lower & if (lower) tail > zero else tail < 1 - zero)
+      part[some] <- count_quantiles(tail[some], shape[some], mu[some], lower)
+    }
     counts[, at] <- part
   }
   counts
