@@ -142,11 +142,11 @@ latent_encode.latent_counts <- function(map, x, group = NULL, batch = NULL, ...)
   latent_encode(map$inner, cbind(scores, log(size)), group, batch)
 }
 
-# library_size: one number, or one number per row, in place of the sizes of the law.
+# library_size: one number, or one number per row, in place of the sizes of the law. sets: see margins_of_sets().
 #' @export
 latent_decode.latent_counts <- function(map, z, group = NULL, batch = NULL, effect = NULL, library_size = NULL,
-                                        ...) {
-  scores <- latent_decode(map$inner, z, group, batch)
+                                        sets = NULL, ...) {
+  scores <- latent_decode(map$inner, z, group, batch, sets = sets)
   last <- ncol(scores)
   size <- if (is.null(library_size)) round(exp(scores[, last])) else rep_len(library_size, nrow(z))
   scores <- scores[, -last, drop = FALSE]

@@ -103,7 +103,7 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   if (is.null(design)) plan <- plan_of_counts(whole_counts(counts))
   library_size <- check_library_size(library_size, length(plan$class), object$counts)
   stated <- read_effect(effect, object, plan)
-  plan <- draw_plan(with_balance(object, balanced), plan, threads, progress)
+  plan <- draw_plan(with_balance(object, balanced), plan, balanced && object$counts, threads, progress)
   points <- decode_plan(object, plan, effects_of_batches(object, plan$batch, batch_effect), stated$parts, library_size)
   rows <- write_table(points, wide_enough(object$table, points), plan$group)
   if (object$counts && is.matrix(rows)) rows <- as_integers(rows)
@@ -133,7 +133,8 @@ with_balance <- function(fit, balanced) {
 
 decode_plan <- function(fit, plan, batch, effect, library_size) {
   if (fit$counts) {
-    decode_points(fit, plan$points, plan$group, batch = batch, effect = effect, library_size = library_size)
+    decode_points(fit, plan$points, plan$group, batch = batch, effect = effect, library_size = library_size,
+                  sets = plan$sets)
   } else {
     decode_points(fit, plan$points, plan$group, batch = batch, effect = effect)
   }
