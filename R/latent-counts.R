@@ -110,14 +110,38 @@ count_values <- function(model, scores, size, row, batch, effect) {
 
 # The negative binomial counts with the probabilities p up to them (lower), or above them. For means above
 # most_exact_mean they are those of the gamma law with the same mean mu and the same variance mu + mu^2 / shape,
-# rounded, because qnbinom() is slow there and ends at 2^31 - 1.
+# rounded, because qnbinom() ends at 2^31 - 1.
 count_quantiles <- function(p, shape, mu, lower) {
   counts <- numeric(length(mu))
   large <- mu > most_exact_mean
-  counts[!large] <- stats::qnbinom(p[!large], shape[!large], mu = mu[!large], lower.tail = lower)
-  spread <- 1 + mu[large] / shape[large]
-  counts[large] <- round(stats::qgamma(p[large], mu[large] / spread, scale = spread, lower.tail = lower))
+  wide <- large | mu > most_searched * shape
+  counts[!wide] <- stats::qnbinom(p[!wide], shape[!wide], mu = mu[!wide], lower.tail = lower)
+  spread <- 1 + mu[wide] / shape[wide]
+  counts[wide] <- round(stats::qgamma(p[wide], mu[wide] / spread, scale = spread, lower.tail = lower))
+  near <- wide & !large
+  counts[near] <- corrected_quantiles(counts[near], p[near], shape[near], mu[near], lower)
   counts
+}
+
+# qnbinom() searches step by step from a normal quantile. Where the mean is more than this many times the shape, the
+# quantile of the gamma law is so much nearer that corrected_quantiles() takes a tenth of the time.
+most_searched <- 20
+
+# The exact quantiles from near ones x, by steps of (p - F(x)) / P(x), rounded up. A count is right if the step is in
+# (-1, 0]. What is not right after ten steps is left to qnbinom().
+corrected_quantiles <- function(x, p, shape, mu, lower) {
+  left <- seq_along(x)
+  for (round in 1:10) {
+    tail <- stats::pnbinom(x[left], shape[left], mu = mu[left], lower.tail = lower)
+    gap <- if (lower) p[left] - tail else tail - p[left]
+    step <- ceiling(gap / stats::dnbinom(x[left], shape[left], mu = mu[left]))
+    known <- is.finite(step)
+    x[left[known]] <- pmax(x[left[known]] + step[known], 0)
+    left <- left[!known | step != 0]
+    if (!length(left)) return(x)
+  }
+  x[left] <- stats::qnbinom(p[left], shape[left], mu = mu[left], lower.tail = lower)
+  x
 }
 
 most_exact_mean <- 1e5
