@@ -29,6 +29,6 @@ ranked_values <- function(z, own, u) {
   sorted <- rbind(2 * sorted[1, ] - sorted[2, ], sorted, 2 * sorted[k, ] - sorted[k - 1, ])
   place <- (rank - 1 + u) / n * k + 0.5
   below <- floor(place)
-  at <- below + 1 + (col(z) - 1) * (k + 2)
+  at <- as.vector(below + 1 + (col(z) - 1) * (k + 2)) # a matrix of two columns would mean rows and columns
   sorted[at] + (place - below) * (sorted[at + 1] - sorted[at])
 }

@@ -144,3 +144,16 @@ test_that("a table that is not wide, or whose law or flow is asked for, keeps it
   expect_identical(efs(x, law = "local", calibrate = FALSE)$latent$name, "pca")
   expect_identical(efs(x[, 1:10], latent = latent_genes())$latent$name, "genes")
 })
+
+test_that("two columns have the quantiles of each of them", {
+  set.seed(8)
+  sorted <- apply(matrix(rnorm(40), 20), 2, sort)
+  weights <- particleflow:::quantile_weights(20)
+  z <- matrix(rnorm(10), 5)
+  values <- function(j) particleflow:::quantile_values(sorted[, j, drop = FALSE], weights, z[, j, drop = FALSE])
+  expect_identical(values(1:2), cbind(values(1), values(2)))
+  # 30 samples of two genes pass through the whole machine
+  x <- matrix(rnorm(60), 30)
+  expect_equal(unname(colMeans(simulate(efs(x, latent = latent_genes(), law = law_ensemble(), time = 0), 30, seed = 1))),
+               colMeans(x), tolerance = 0.3)
+})
