@@ -40,9 +40,9 @@ check_sizes <- function(size) {
   fail("The library size, which is the sum of a row, must be above 0, but it is 0 in row %s.", some(empty))
 }
 
-# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), and scores that
-# are uniform within, Phi^-1(F(x - 1) + U P(x)). Counts below their mean are scored by the lower tail, and the others by
-# the upper tail, because the smaller tail has all its digits.
+# Of counts [n, p], each [n, p]: the ends of their cells, low = Phi^-1(F(x - 1)) and high = Phi^-1(F(x)), and scores
+# that are uniform within, Phi^-1(F(x - 1) + U P(x)). Counts below their mean are scored by the lower tail, and the
+# others by the upper tail, because the smaller tail has all its digits.
 count_cells <- function(model, x, size, row, batch = NULL) {
   low <- high <- scores <- matrix(0, nrow(x), ncol(x))
   blocks <- column_blocks(ncol(x), nrow(x))

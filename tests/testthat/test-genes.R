@@ -154,6 +154,6 @@ test_that("two columns have the quantiles of each of them", {
   expect_identical(values(1:2), cbind(values(1), values(2)))
   # 30 samples of two genes pass through the whole machine
   x <- matrix(rnorm(60), 30)
-  expect_equal(unname(colMeans(simulate(efs(x, latent = latent_genes(), law = law_ensemble(), time = 0), 30, seed = 1))),
-               colMeans(x), tolerance = 0.3)
+  new <- simulate(efs(x, latent = latent_genes(), law = law_ensemble(), time = 0), 30, seed = 1)
+  expect_lt(max(abs(colMeans(new) - colMeans(x))), 0.1)
 })
