@@ -63,7 +63,7 @@ quantile_values <- function(sorted, weights, z) {
   last <- length(score_grid)
   place <- (pmin(pmax(z, score_grid[1]), score_grid[last]) - score_grid[1]) / grid_step + 1
   below <- pmin(floor(place), last - 1)
-  at <- below + (col(z) - 1) * last
+  at <- as.vector(below + (col(z) - 1) * last) # a matrix of two columns would mean rows and columns
   low <- grid[at]
   low + (place - below) * (grid[at + 1] - low)
 }

@@ -134,15 +134,17 @@ latent_encode.latent_genes <- function(map, x, group = NULL, batch = NULL, ...) 
   products %*% map$basis
 }
 
-# effect: see each_effect(); here values are shifted.
+# effect: see each_effect(); here values are shifted. sets: see margins_of_sets().
 #' @export
-latent_decode.latent_genes <- function(map, z, group = NULL, batch = NULL, effect = NULL, ...) {
+latent_decode.latent_genes <- function(map, z, group = NULL, batch = NULL, effect = NULL, sets = NULL, ...) {
   weights <- tcrossprod(z, map$basis)
   row <- class_row(map, group, nrow(z))
   from <- if (!is.null(map$batches)) batch_row(map$batches, batch, nrow(z))
   x <- matrix(0, nrow(z), ncol(map$scores), dimnames = if (!is.null(map$columns)) list(NULL, map$columns))
-  for (at in column_blocks(ncol(x), max(nrow(z), length(score_grid)))) {
+  rows <- max(nrow(z), length(score_grid), vapply(sets, function(set) nrow(set$latent), 0L))
+  for (at in column_blocks(ncol(x), rows)) {
     scores <- weights %*% map$scores[, at, drop = FALSE] + rep(map$centre[at], each = nrow(z))
+    scores <- margins_of_sets(map, scores, sets, at)
     rest <- quantile_values(map$sorted[, at, drop = FALSE], map$weights, scores)
     if (map$by_group) rest <- rest * map$location$stretch[row, at, drop = FALSE]
     x[, at] <- map$location$centre[row, at, drop = FALSE] + rest

@@ -122,13 +122,15 @@ other_deviations <- function(z, rows, class) {
   found * sqrt(nrow(found) / (nrow(found) - length(others)))
 }
 
-# A batch has as many rows as there are particles. Of two particles a batch has ten, see the help.
+# The number of rows of a batch: as many as there are particles, but ten of two particles, see the help.
+set_size <- function(particles) ifelse(particles > 2, particles, batch_of_two)
+
 batch_of_two <- 10L
 
 # Row i depends on (key, i) and, if balanced, on the other rows of its batch, whatever n is.
 ensemble_draw <- function(law, n, key, threads) {
   particles <- length(law$of)
-  size <- if (particles > 2) particles else batch_of_two
+  size <- set_size(particles)
   batches <- ceiling(n / size)
   total <- if (law$balanced) size * batches else n
   places <- draw_uniform(total, 1L, other_key(key, 0L))[, 1]

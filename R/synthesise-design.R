@@ -60,15 +60,17 @@ match_design <- function(values, label, what) {
 plan_of_counts <- function(counts) list(class = rep(names(counts), counts))
 
 # Latent rows [m, d] in the order of the plan, and the plan with its batches. Batches that are not named are those of
-# rows of the class, drawn at random.
-draw_plan <- function(fit, plan, threads, progress) {
+# rows of the class, drawn at random. sets: whether the plan shall have the whole balanced sets of its rows.
+draw_plan <- function(fit, plan, sets, threads, progress) {
   counts <- table(factor(plan$class, levels = names(fit$rows)))
   counts <- stats::setNames(as.integer(counts), names(counts))
-  drawn <- free_draws(fit, counts, 0, threads, progress)
+  whole <- if (sets) whole_sets(counts, lengths(fit$rows)) else counts
+  points <- free_draws(fit, whole, 0, threads, progress)$points
   order <- order(match(plan$class, names(counts)))
-  plan$points <- drawn$points
-  plan$points[order, ] <- drawn$points
+  plan$points <- points[seq_along(order), , drop = FALSE]
+  plan$points[order, ] <- points[sequence(whole) <= rep(counts, whole), , drop = FALSE]
   plan$group <- row_groups(fit, plan$class)
+  if (sets) plan$sets <- plan_sets(fit, plan, points, whole, draw_key())
   if (!is.null(fit$batch) && is.null(plan$batch)) {
     uniform <- draw_uniform(length(plan$class), 1L, draw_key())
     plan$batch <- integer(length(plan$class))
@@ -79,6 +81,25 @@ draw_plan <- function(fit, plan, threads, progress) {
     }
   }
   plan
+}
+
+# The numbers of rows of as many whole balanced sets as hold the rows that are wanted.
+whole_sets <- function(counts, sizes) set_size(sizes) * ceiling(counts / set_size(sizes))
+
+# The balanced sets of the rows of a plan, see margins_of_sets(). points: the latent rows of all sets, class by class.
+plan_sets <- function(fit, plan, points, whole, key) {
+  start <- cumsum(whole) - whole
+  of_class <- lapply(names(whole), function(class) {
+    own <- fit$rows[[class]]
+    size <- set_size(length(own))
+    new <- which(plan$class == class)
+    lapply(seq_len(ceiling(length(new) / size)), function(i) {
+      place <- seq_len(min(size, length(new) - (i - 1) * size))
+      list(latent = points[start[[class]] + (i - 1) * size + seq_len(size), , drop = FALSE], class = own,
+           new = new[(i - 1) * size + place], place = place, key = other_key(key, match(class, names(whole)), i))
+    })
+  })
+  unlist(of_class, recursive = FALSE)
 }
 
 # The row of the effects of batches for each new sample, or NULL.

@@ -12,9 +12,12 @@
 #' New samples of a class are drawn in balanced sets unless there is a `design` or an `effect`: as many new samples as
 #' there are samples of the class in the fit have, in normal scores, exactly the mean of the law that was fitted to
 #' them, and exactly its covariance as far as it is not borrowed from other classes. Fewer are like a draw from such a
-#' set without replacement. So the set looks like the samples of the fit. The means of classes are shrunk towards the
-#' common mean, gene by gene, see [latent_genes()]: differences between classes of few samples are smaller than in the
-#' samples of the fit, where chance has made them larger. The samples of a set are not independent: what is computed
+#' set without replacement. So the set looks like the samples of the fit. A set of counts also has the margins of its
+#' class: the score of rank \eqn{i} of a gene among the \eqn{n} new samples becomes the quantile at \eqn{(i-1+u)/n} of
+#' the scores of this gene in the class, with \eqn{u} uniform. Otherwise the share of zeros of each gene would have an
+#' error of sampling of its own. One new sample takes as long as its whole set. The means of classes are shrunk towards
+#' the common mean, gene by gene, see [latent_genes()]: differences between classes of few samples are smaller than in
+#' the samples of the fit, where chance has made them larger. The samples of a set are not independent: what is computed
 #' from the set lacks the error of sampling. `balanced = FALSE` draws each sample on its own. A set of those is farther
 #' from other real samples than a second study is, because it has an error of sampling of its own beside that of the
 #' fit. Studies of power need it. See [law_ensemble()] for the equation. New samples of either kind are no more evidence
@@ -103,7 +106,7 @@ simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size 
   if (is.null(design)) plan <- plan_of_counts(whole_counts(counts))
   library_size <- check_library_size(library_size, length(plan$class), object$counts)
   stated <- read_effect(effect, object, plan)
-  plan <- draw_plan(with_balance(object, balanced), plan, threads, progress)
+  plan <- draw_plan(with_balance(object, balanced), plan, balanced && object$counts, threads, progress)
   points <- decode_plan(object, plan, effects_of_batches(object, plan$batch, batch_effect), stated$parts, library_size)
   rows <- write_table(points, wide_enough(object$table, points), plan$group)
   if (object$counts && is.matrix(rows)) rows <- as_integers(rows)
@@ -133,7 +136,8 @@ with_balance <- function(fit, balanced) {
 
 decode_plan <- function(fit, plan, batch, effect, library_size) {
   if (fit$counts) {
-    decode_points(fit, plan$points, plan$group, batch = batch, effect = effect, library_size = library_size)
+    decode_points(fit, plan$points, plan$group, batch = batch, effect = effect, library_size = library_size,
+                  sets = plan$sets)
   } else {
     decode_points(fit, plan$points, plan$group, batch = batch, effect = effect)
   }

@@ -47,12 +47,19 @@ subsampled <- function(x, group, wanted, seed) {
   new
 }
 
+# seqgendiff (Gerard 2020) keeps each count of real samples with a probability, here 2^(-1/2).
+thinned <- function(x, n) {
+  rows <- sample.int(nrow(x), n, replace = n > nrow(x))
+  t(seqgendiff::thin_all(t(x[rows, , drop = FALSE]), thinlog2 = 0.5)$mat)
+}
+
 simulators <- list(
   particleflow = ours(TRUE),
   independent = ours(FALSE),
   negative_binomial = function(x, group, wanted, seed) by_class(x, group, wanted, seed, negative_binomial),
   gaussian = function(x, group, wanted, seed) by_class(x, group, wanted, seed, gaussian_logs),
   simseq = subsampled,
+  seqgendiff = function(x, group, wanted, seed) by_class(x, group, wanted, seed, thinned),
   copies = function(x, group, wanted, seed) {
     by_class(x, group, wanted, seed, function(x, n) x[sample.int(nrow(x), n, replace = n > nrow(x)), , drop = FALSE])
   }

@@ -88,6 +88,80 @@ test_that("draws within cells follow the truncated normal law", {
   }
 })
 
+test_that("counts far below their mean keep their scores, and do not become zeros", {
+  # negative binomial counts with the mean 4000 and the variance 4000 + 0.06 * 4000^2: 20 has a probability of 2e-33
+  model <- list(rate = matrix(1), dispersion = 0.06)
+  counts <- matrix(c(0, 20, 150, 4000, 40000))
+  cells <- particleflow:::count_cells(model, counts, rep(4000, 5), rep(1L, 5))
+  high <- qnorm(pnbinom(counts, 1 / 0.06, mu = 4000, log.p = TRUE), log.p = TRUE)
+  expect_equal(cells$high, high, tolerance = 1e-8)
+  expect_true(all(cells$scores > cells$low & cells$scores < cells$high))
+  back <- particleflow:::count_values(model, cells$scores, rep(4000, 5), rep(1L, 5), NULL, NULL)
+  expect_identical(back, counts)
+  # whatever a law draws, counts are finite
+  far <- particleflow:::count_values(model, matrix(c(-60, 60)), rep(4000, 2), rep(1L, 2), NULL, NULL)
+  expect_identical(far[1], 0)
+  expect_true(is.finite(far[2]) && far[2] > 40000)
+})
+
+test_that("quantiles of counts are those of qnbinom() at small and at large means", {
+  set.seed(3)
+  n <- 4000
+  mu <- 10^runif(n, -1, 5)
+  shape <- 10^runif(n, -1, 4)
+  for (lower in c(TRUE, FALSE)) {
+    p <- pnorm(runif(n, -5, 5), lower.tail = lower)
+    wanted <- qnbinom(p, shape, mu = mu, lower.tail = lower)
+    found <- particleflow:::count_quantiles(p, shape, mu, lower)
+    # qnbinom() takes probabilities as equal that differ by 1e-14 of their value, so that few differ, and by little
+    expect_gt(mean(found == wanted), 0.995)
+    expect_equal(found, wanted, tolerance = 1e-3)
+  }
+})
+
+test_that("a balanced set has the scores of its class, rank by rank", {
+  own <- matrix(c(3, 1, 2, -5, 0, 40), 3)
+  z <- matrix(c(0.1, 0.3, 0.2, 7, 8, -9), 3)
+  ranked <- particleflow:::ranked_values
+  expect_equal(ranked(z, own, matrix(0.5, 3, 2)), matrix(c(1, 3, 2, 0, 40, -5), 3))
+  # half a step beside the sorted values is in the middle between them, and beyond the ends as far
+  expect_equal(ranked(z, own, matrix(1, 3, 2))[, 1], c(1.5, 3.5, 2.5))
+  expect_equal(ranked(z, own, matrix(0, 3, 2))[, 2], c(-2.5, 20, -7.5))
+  # ten values from two: in equal steps
+  expect_equal(ranked(matrix(1:10), matrix(c(0, 1)), matrix(0.5, 10, 1))[, 1], seq(-0.4, 1.4, by = 0.2))
+})
+
+test_that("a balanced set of counts has the shares of zeros of each class, and its rows do not depend on nsim", {
+  set.seed(6)
+  group <- rep(c("a", "b"), c(20, 30))
+  mu <- exp(rnorm(150, 0.7, 1.2)) # one gene in four is 0 in most samples
+  counts <- matrix(rnbinom(50 * 150, mu = rep(mu, each = 50), size = ifelse(group == "a", 0.7, 3)), 50)
+  fit <- synthesised(counts, group = group)
+  new <- simulate(fit, c(a = 20, b = 30), seed = 1)
+  free <- simulate(fit, c(a = 20, b = 30), seed = 1, balanced = FALSE)
+  away <- function(new) {
+    of <- attr(new, "group")
+    mean(vapply(c("a", "b"), function(g) mean(abs(colMeans(new[of == g, ] == 0) - colMeans(counts[group == g, ] == 0))),
+                0))
+  }
+  # two shares of zeros among 20 and 30 samples differ by 0.09 in the mean, as for independent draws
+  expect_gt(away(free), 0.06)
+  expect_lt(away(new), 0.5 * away(free))
+  some <- simulate(fit, c(a = 3, b = 40), seed = 1)
+  expect_identical(some[1:3, ], new[1:3, ])
+  expect_identical(some[4:33, ], new[21:50, ])
+  # rows of a set are given their values wherever the design puts them
+  design <- data.frame(group = c("b", "a", "b"), n = c(2, 1, 3))
+  planned <- simulate(fit, design = design, seed = 1, balanced = TRUE)
+  expect_identical(planned[c(1, 2, 4:6), ], new[21:25, ])
+  expect_identical(planned[3, ], new[1, ])
+  # no copies
+  expect_false(any(duplicated(rbind(counts, new[, ]))))
+  # of two samples a set has ten
+  two <- simulate(synthesised(counts[c(1:2, 21:40), ], group = group[c(1:2, 21:40)]), c(a = 25, b = 1), seed = 1)
+  expect_identical(dim(two), c(26L, 150L))
+})
+
 test_that("genes that are zero in a class, constant, or seen once do no harm", {
   counts <- known_counts(60)$counts
   group <- rep(c("a", "b", "c"), c(40, 16, 4))

@@ -182,3 +182,16 @@ test_that("the data side of a plot shows the means of classes, where latent rows
     expect_lt(gap("latent (no flow)"), 0.7)
   }
 })
+
+test_that("two columns have the quantiles of each of them", {
+  set.seed(8)
+  sorted <- apply(matrix(rnorm(40), 20), 2, sort)
+  weights <- particleflow:::quantile_weights(20)
+  z <- matrix(rnorm(10), 5)
+  values <- function(j) particleflow:::quantile_values(sorted[, j, drop = FALSE], weights, z[, j, drop = FALSE])
+  expect_identical(values(1:2), cbind(values(1), values(2)))
+  # 30 samples of two genes pass through the whole machine
+  x <- matrix(rnorm(60), 30)
+  new <- simulate(efs(x, latent = latent_genes(), law = law_ensemble(), time = 0), 30, seed = 1)
+  expect_lt(max(abs(colMeans(new) - colMeans(x))), 0.1)
+})
