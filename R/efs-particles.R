@@ -12,11 +12,18 @@ particle_time <- 4
 # Fewer particles say nothing about a law.
 least_particles <- 100L
 
-# The keys of the particles, of the draws that measure the flow, and of the coarse flow.
-particle_keys <- list(particles = c(21L, 1L), judges = c(22L, 1L), coarse = c(23L, 1L))
+# The keys of the particles, of the points and draws that measure the flow, and of the coarse flow.
+particle_keys <- list(particles = c(21L, 1L), judges = c(22L, 1L), draws = c(24L, 1L), coarse = c(23L, 1L))
 
-# Draws of the law of the rows that are carried along. They give the radii at the end, and what the flow costs.
-judging_draws <- 2000L
+# Points that follow the law of the rows and are carried along. They give the radii at the end. Their number is no
+# divisor of that of the particles, so that they are no particles.
+judging_points <- 4999L
+
+# Independent draws of the law of the rows, which tell what the flow costs.
+judging_draws <- 1500L
+
+# Draws that give the unit of the flow.
+placing_draws <- 20000L
 
 check_particles <- function(particles, control, scores) {
   if (is.null(particles)) {
@@ -51,9 +58,9 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   d <- ncol(z)
   source <- flow[c("law", "centre", "scale", "turn")]
   s <- if (is.null(control$s)) d - 2 else control$s
-  draws <- from_flow(draw_law(source$law, count, particle_keys$particles, threads), source)
   place <- if (identical(control$place, "whitened")) "whitened" else "scaled"
-  placed <- place_rows(draws, place, by_column)
+  placed <- place_rows(from_flow(draw_law(source$law, placing_draws, particle_keys$coarse, threads), source), place,
+                       by_column)
   # the log-density of points in the unit of the flow
   density <- if (has_density(source$law)) function(points) {
     law_density(source$law, to_flow(from_flow(points, placed), source), threads)[, 1] + flow_log_volume(source) -
@@ -61,10 +68,11 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   }
   draw <- function(n, key) to_flow(from_flow(draw_law(source$law, n, key, threads), source), placed)
   regular <- d <= length(usual_particles) && !is.null(density)
-  points <- if (regular) lattice_particles(draw, density, count, d, s, threads) else to_flow(draws, placed)
-  moved <- particle_flow(points, s, control, particle_softening[[if (regular) "lattice" else "draws"]], threads,
-                         progress)
-  judged <- judge_particles(moved, draw(judging_draws, particle_keys$judges), density, threads)
+  particles <- if (regular) lattice_maker(draw, density, d, s, threads) else function(n, key) draw(n, key)
+  moved <- particle_flow(particles(count, particle_keys$particles), s, control,
+                         particle_softening[[if (regular) "lattice" else "draws"]], threads, progress)
+  judged <- judge_particles(moved, particles(judging_points, particle_keys$judges),
+                            draw(judging_draws, particle_keys$draws), density, threads)
   flow[names(placed)] <- placed
   flow["turn"] <- list(placed$turn)
   flow$trajectory <- moved
@@ -87,26 +95,18 @@ particle_flow <- function(points, s, control, softening, threads, progress) {
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
-# draws: draws of the law of the rows. law: that of their radii at the end. cost, se: the mean of log q - log p over
-# the draws and its standard error, where q is the density of the law and p that of the flow. Each half of the draws is
-# judged by the radii of the other. bent: see bent_share().
-judge_particles <- function(traj, draws, density, threads) {
-  carried <- if (is.null(density)) {
-    list(points = push_forward(traj, draws, threads), log_det = NULL)
-  } else {
-    carry_forward(traj, draws, threads)
+# judges: points that follow the law of the rows. law: that of their radii at the end. draws: independent draws of the
+# law of the rows. cost, se: the mean of log q - log p over the draws and its standard error, where q is the density of
+# the law of the rows and p that of the flow. bent: see bent_share().
+judge_particles <- function(traj, judges, draws, density, threads) {
+  ends <- push_forward(traj, judges, threads)
+  law <- fit_law(law_radial(centre = colMeans(last_frame(traj))), ends, traj$s)
+  each <- NA_real_
+  if (!is.null(density)) {
+    carried <- carry_forward(traj, draws, threads)
+    each <- density(draws) - carried$log_det - law_density(law, carried$points, threads)[, 1]
   }
-  law <- fit_law(law_radial(), carried$points, traj$s)
-  out <- list(law = law, cost = NA_real_, se = NA_real_, bent = bent_share(draws, carried$points))
-  if (is.null(density)) return(out)
-  first <- seq_len(nrow(draws)) <= nrow(draws) / 2
-  each <- density(draws) - carried$log_det
-  for (half in list(first, !first)) {
-    other <- fit_law(law_radial(), carried$points[!half, , drop = FALSE], traj$s)
-    each[half] <- each[half] - law_density(other, carried$points[half, , drop = FALSE], threads)[, 1]
-  }
-  out[c("cost", "se")] <- list(mean(each), stats::sd(each) / sqrt(length(each)))
-  out
+  list(law = law, cost = mean(each), se = stats::sd(each) / sqrt(length(each)), bent = bent_share(judges, ends))
 }
 
 # The share of the movement from `start` to `end` that no affine map explains: residual over total sum of squares of
@@ -181,12 +181,12 @@ coarse_time <- 2
 # Cells along each coordinate of the cube, in 1, 2 and 3 dimensions.
 cube_cells <- c(2048L, 96L, 24L)
 
-# points [count, d], d at most 3, that follow the density: draw(n, key), density(points).
-lattice_particles <- function(draw, density, count, d, s, threads) {
+# A function of n that gives n points [n, d], d at most 3, that follow the density: draw(n, key), density(points).
+lattice_maker <- function(draw, density, d, s, threads) {
   coarse <- suppressWarnings(forward_flow(draw(coarse_particles, particle_keys$coarse), s,
                                           softening_of(coarse_softening, coarse_particles, d), 0.1,
                                           time = coarse_time, threads = threads, progress = FALSE))
-  radial <- fit_law(law_radial(), push_forward(coarse, draw(judging_draws, particle_keys$judges), threads), s)
+  radial <- fit_law(law_radial(), push_forward(coarse, draw(judging_points, particle_keys$judges), threads), s)
   pull <- function(cube) {
     ball <- ball_of_cube(cube, radial)
     back <- run_backward(coarse, ball, efs_control(tolerance = 1e-6), threads, FALSE, log_det = TRUE)
@@ -194,10 +194,9 @@ lattice_particles <- function(draw, density, count, d, s, threads) {
     back
   }
   cells <- cube_cells[d]
-  middle <- (seq_len(cells) - 0.5) / cells
-  back <- pull(as.matrix(expand.grid(rep(list(middle), d))))
-  weights <- exp(pmin(density(back$points) - back$log_density, most_weight))
-  pull(bend_cube(lattice_cube(count, d), array(weights, rep(cells, d))))$points
+  back <- pull(as.matrix(expand.grid(rep(list((seq_len(cells) - 0.5) / cells), d))))
+  weights <- array(exp(pmin(density(back$points) - back$log_density, most_weight)), rep(cells, d))
+  function(n, key) pull(bend_cube(lattice_cube(n, d), weights))$points
 }
 
 # The logarithm of the largest ratio of densities that is believed.

@@ -2,15 +2,16 @@
 #'
 #' A law about the mean of the points. The direction is uniform on the sphere and independent of the radius \eqn{r}.
 #' The distribution function \eqn{G} of \eqn{t = r^d} is the line through sample quantiles of the points, so that the
-#' density of \eqn{t} is constant between two neighbouring quantiles. Beyond the last quantile, which about 1 % of the
+#' density of \eqn{t} is constant between two neighbouring quantiles. Beyond the last quantile, which 1 % of the
 #' points exceed, \eqn{t} has an exponential tail with their mean excess. With the volume \eqn{v_d} of the unit ball,
 #' the log-density at a point is \eqn{\log G'(r^d) - \log v_d}{log G'(r^d) - log v_d}.
 #'
-#' This is the law of the particles at the end of a flow that has brought them to a round shape, where [law_equilibrium()]
-#' gives their radii in the limit of infinitely many particles and of infinite time. [efs()] takes it with
-#' `particles`, and [predict()][predict.efs] with `type = "rank"` returns \eqn{G} of each row. The law has no settings. [efs()]
-#' searches it only if you ask for it.
+#' This is the law of particles that a flow has brought to a round shape. [law_equilibrium()] gives their radii in the
+#' limit of infinitely many particles and of infinite time. [efs()] takes this law with `particles`, and
+#' [predict()][predict.efs] with `type = "rank"` returns \eqn{G} of each row. [efs()] searches it only if you ask for
+#' it.
 #'
+#' @param centre The centre, one number per coordinate. `NULL`: the mean of the points.
 #' @inherit law_local_covariance return
 #' @examples
 #' traj <- efs_forward(matrix(rnorm(400), ncol = 2), n_steps = 30)
@@ -18,21 +19,30 @@
 #' y <- efs_augment(traj, 100, law_radial())
 #' @family latent laws
 #' @export
-law_radial <- structure(function() {
-  new_law_kind("radial", radial_fit, radial_draw, radial_density, spherical = FALSE)
+law_radial <- structure(function(centre = NULL) {
+  if (!is.null(centre)) {
+    good <- is.numeric(centre) && length(centre) > 0 && all(is.finite(centre))
+    if (!good) fail("`centre` must be NULL or one number per coordinate, not %s.", describe(centre))
+  }
+  new_law_kind("radial", radial_fit, radial_draw, radial_density, settings = given_settings(), spherical = FALSE)
 }, class = "law_constructor")
 
-# The number of quantiles follows the number of points. Between two of them lie at least so many points.
-points_between <- 50
-most_quantiles <- 16
+# The number of quantiles follows the number of points. Between two of them lie at least so many points, but in the
+# last tenth, which is near the edge of a round law.
+points_between <- 40
+most_quantiles <- 19
 
 # knots: quantiles of r^d with the probabilities `levels`; tail: the mean excess over the last one.
-radial_fit <- function(points) {
-  centre <- colMeans(points)
+radial_fit <- function(points, centre = NULL) {
+  if (is.null(centre)) centre <- colMeans(points)
+  if (length(centre) != ncol(points)) {
+    fail("`centre` has length %d, but the points have %d coordinates.", length(centre), ncol(points))
+  }
   grown <- distance_to(points, centre)^ncol(points)
   if (!any(grown > 0)) return(NULL)
   count <- max(2, min(most_quantiles, length(grown) %/% points_between))
-  levels <- unique(c(seq(0, 0.95, length.out = count), 0.975, 0.99))
+  near_edge <- if (length(grown) >= 100 * points_between) seq(0.91, 0.99, by = 0.01) else c(0.95, 0.99)
+  levels <- c(seq(0, 0.9, length.out = count), near_edge)
   knots <- c(0, stats::quantile(grown, levels[-1], names = FALSE))
   kept <- c(TRUE, diff(knots) > 0)
   knots <- knots[kept]
