@@ -174,6 +174,16 @@ push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
   points
 }
 
+# The rows of a class at frame `at` of its flow, in the unit of the flow. `own`, `ends`: the latent rows of a flow whose
+# particles are others, and where they end.
+rows_at <- function(flow, at, threads = thread_count()) {
+  traj <- flow$trajectory
+  if (isTRUE(flow$stripped)) return(matrix(0, 0, ncol(traj$frames)))
+  if (is.null(flow$own)) return(frame(traj, at))
+  if (at == n_steps(traj) + 1L) return(flow$ends)
+  push_forward(traj, to_flow(flow$own, flow), threads, at - 1L)
+}
+
 # Points after a step of a flow that they do not move.
 check_carried <- function(points, traj) {
   if (all(is.finite(points))) return(points)

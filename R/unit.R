@@ -49,13 +49,3 @@ flow_log_volume <- function(flow) {
   if (!is.null(flow$turn)) return(-sum(log(diag(flow$turn))))
   -sum(log(flow$scale[flow$scale > 0]))
 }
-
-# The rows of a class at frame `at` of its flow, in the unit of the flow. `own`, `ends`: the latent rows of a flow whose
-# particles are others, and where they end.
-rows_at <- function(flow, at, threads = thread_count()) {
-  traj <- flow$trajectory
-  if (isTRUE(flow$stripped)) return(matrix(0, 0, ncol(traj$frames)))
-  if (is.null(flow$own)) return(frame(traj, at))
-  if (at == n_steps(traj) + 1L) return(flow$ends)
-  push_forward(traj, to_flow(flow$own, flow), threads, at - 1L)
-}
