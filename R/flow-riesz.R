@@ -178,7 +178,6 @@ push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
 # particles are others, and where they end.
 rows_at <- function(flow, at, threads = thread_count()) {
   traj <- flow$trajectory
-  if (isTRUE(flow$stripped)) return(matrix(0, 0, ncol(traj$frames)))
   if (is.null(flow$own)) return(frame(traj, at))
   if (at == n_steps(traj) + 1L) return(flow$ends)
   push_forward(traj, to_flow(flow$own, flow), threads, at - 1L)
