@@ -154,14 +154,14 @@ ranks_picture <- function(fit, flows, group, col) {
     fail("`type = \"rank\"` draws curves in the plane of two columns; the fit has %d columns and %d latent dimensions.",
          n_columns(fit$table), fit$latent$dim)
   }
-  stripped <- isTRUE(fit$control$strip)
-  data <- if (stripped) matrix(0, 0, 2) else decode_points(fit, common_points(flows, 0), row_class(fit))
+  data <- if (!isTRUE(fit$control$strip)) decode_points(fit, common_points(flows, 0), row_class(fit))
   curves <- do.call(rbind, lapply(names(flows), function(class) rank_curves(fit, flows[[class]], class)))
   view <- projection(rbind(data, curves[!is.na(curves[, 1]), ]), varying_columns(fit), square = FALSE)
   panel <- paste0("ranks ", paste(contour_ranks, collapse = ", "))
   seen <- matrix(NA_real_, nrow(curves), 2)
   seen[!is.na(curves[, 1]), ] <- view$see(curves[!is.na(curves[, 1]), , drop = FALSE])
-  layers <- list(new_layer(panel, view$see(data), "rows", if (!stripped) group), new_layer(panel, seen, "line", NULL))
+  rows <- if (!is.null(data)) new_layer(panel, view$see(data), "rows", group)
+  layers <- list(rows, new_layer(panel, seen, "line", NULL))
   panels_picture(layers, list(view), group, col, shared = FALSE)
 }
 
