@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/parallel.h"
+#include "core/net/products.h"
 
 /* Points pass through all layers in blocks: what they leave stays in cache. A block is also small enough that a
  * threaded BLAS keeps its products on one thread (OpenBLAS does up to this many multiplications): waking threads
@@ -129,7 +130,7 @@ static void forward_block(const network *net, const double *parameters, const do
     const size_t out = net->width[l], in = net->width[l - 1];
     const double *bias = w + out * in;
     double *a = activation(net, workspace, n, l) + from * out;
-    net->gemm('N', 'N', (int)out, (int)count, (int)in, 1.0, w, (int)out, below, (int)in, 0.0, a, (int)out);
+    gemm('N', 'N', (int)out, (int)count, (int)in, 1.0, w, (int)out, below, (int)in, 0.0, a, (int)out);
     if (l == net->depth) {
       add_bias(a, bias, out, count);
     } else if (net->kind == RECTIFIER_relu) {
@@ -196,7 +197,8 @@ static void transpose(double *restrict out, const double *restrict a, size_t row
 
 void network_backward(const network *net, const double *parameters, const double *x, size_t n,
                       const double *output_gradient, double *parameter_gradient, double *input_gradient,
-                      double *workspace) {
+                      double *workspace, int threads) {
+  (void)threads;
   const size_t block = block_size(net), room = widest(net) * block;
   double *here = workspace + activations_size(net, n) + slopes_size(net, n);
   double *below = here + room, *turned = below + room;
@@ -210,7 +212,7 @@ void network_backward(const network *net, const double *parameters, const double
       const double *input = l == 1 ? x + from * in : activation(net, workspace, n, l - 1) + from * in;
       if (parameter_gradient) {
         double *w_gradient = parameter_gradient + at;
-        net->gemm('N', 'T', (int)out, (int)in, (int)count, 1.0, here, (int)out, input, (int)in, 1.0, w_gradient,
+        gemm('N', 'T', (int)out, (int)in, (int)count, 1.0, here, (int)out, input, (int)in, 1.0, w_gradient,
                   (int)out);
         add_columns(w_gradient + out * in, here, out, count);
       }
@@ -218,7 +220,7 @@ void network_backward(const network *net, const double *parameters, const double
       double *to = l == 1 ? input_gradient + from * in : below;
       /* a reference BLAS multiplies by a transposed matrix at a fraction of its speed */
       transpose(turned, parameters + at, out, in);
-      net->gemm('N', 'N', (int)in, (int)count, (int)out, 1.0, turned, (int)in, here, (int)out, 0.0, to, (int)in);
+      gemm('N', 'N', (int)in, (int)count, (int)out, 1.0, turned, (int)in, here, (int)out, 0.0, to, (int)in);
       if (l == 1) break;
       if (net->kind == RECTIFIER_relu) {
         mask_relu(to, input, in * count);

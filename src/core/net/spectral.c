@@ -5,6 +5,7 @@
 
 #include "core/base/linalg.h"
 #include "core/base/parallel.h"
+#include "core/net/products.h"
 
 #define POWER_STEPS 24
 /* Below this the square of a norm is no longer a normal number, and the Frobenius norm has to do. */
@@ -115,7 +116,7 @@ static double least_level(const double *gram, size_t n, double low, double *dire
 #define GRAM_COLUMNS 128
 
 /* scale times w w' or w' w, whichever is smaller: [n, n] by columns */
-static void gram_of(const double *w, size_t rows, size_t columns, double scale, double *gram, gemm_function gemm) {
+static void gram_of(const double *w, size_t rows, size_t columns, double scale, double *gram) {
   const size_t n = smaller(rows, columns);
   for (size_t j = 0; j < n; j += GRAM_COLUMNS) {
     const int count = (int)smaller(GRAM_COLUMNS, n - j);
@@ -128,15 +129,14 @@ static void gram_of(const double *w, size_t rows, size_t columns, double scale, 
   }
 }
 
-double spectral_bound(const double *w, size_t rows, size_t columns, double *direction, double *workspace,
-                      gemm_function gemm) {
+double spectral_bound(const double *w, size_t rows, size_t columns, double *direction, double *workspace) {
   const size_t n = smaller(rows, columns);
   if (n == 1) return norm(w, rows * columns);
   const double size = norm(w, rows * columns); /* Frobenius: an upper bound too */
   if (!(size > TINY) || !isfinite(size)) return size;
   double *gram = workspace, *factor = gram + n * n, *image = factor + n * n;
   const double scale = 1.0 / size / size; /* to a trace of 1, so that nothing leaves the range of numbers */
-  gram_of(w, rows, columns, scale, gram, gemm);
+  gram_of(w, rows, columns, scale, gram);
   const double low = power_iteration(gram, n, direction, image);
   if (!(low > 0.0)) return size; /* a start that met nothing of the matrix */
   return size * sqrt(least_level(gram, n, low, direction, image, factor));
