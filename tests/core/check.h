@@ -85,6 +85,7 @@ void test_mutual(void);
 void test_neighbours(void);
 void test_network(void);
 void test_pairwise(void);
+void test_products(void);
 void test_parallel(void);
 void test_riesz(void);
 void test_rng(void);

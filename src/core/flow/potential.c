@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/linalg.h"
+#include "core/base/parallel.h"
 #include "core/net/spectral.h"
 
 /* Points whose gradient is taken at a time. */
@@ -54,6 +55,7 @@ static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace
     if (!isfinite(size)) return 0;
     if (size > 0.0) {
       const double factor = wanted / size;
+      VECTORISE
       for (size_t i = 0; i < rows * columns; i++) {
         const double scaled = w[i] * factor;
         w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
