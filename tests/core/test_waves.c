@@ -47,7 +47,8 @@ static void check_waves(size_t n, size_t dim, size_t count) {
       double angle = 0.0;
       for (size_t c = 0; c < dim; c++) angle += t[c * count + k] * x[i * dim + c];
       real += cos(angle) / (double)n, imaginary += sin(angle) / (double)n;
-      for (size_t c = 0; c < dim; c++) plain[i * dim + c] += (im[k] * cos(angle) - re[k] * sin(angle)) * t[c * count + k];
+      const double slope = im[k] * cos(angle) - re[k] * sin(angle);
+      for (size_t c = 0; c < dim; c++) plain[i * dim + c] += slope * t[c * count + k];
     }
     worst = fmax(worst, fmax(fabs(real - re[k]), fabs(imaginary - im[k])));
   }

@@ -2,7 +2,7 @@
  * gives ROUND as well, or TILE_LIBM: sines are libm's.
  *
  * An angle v is k pi/2 + r with |r| <= pi/4. pi/2 comes in three parts; the first two have 33 bits, so that their
- * products with k are exact. On r the series of fdlibm (Sun Microsystems 1993) are right to a unit in the last place. */
+ * products with k are exact. On r the series of fdlibm (Sun 1993) are right to a unit in the last place. */
 #include <math.h>
 
 #ifdef TILE_LIBM
