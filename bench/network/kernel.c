@@ -1,5 +1,5 @@
 /* Speed of the network of src/core beside the multiply-add peak of the processor, both measured in turn in one run.
- *   kernel quick|full   writes a table of lines "simd,threads,shape,n,part,microseconds,operations,share" to stdout
+ *   kernel quick|full   writes lines "simd,threads,shape,n,part,microseconds,operations,share" to stdout
  * share: operations per second over the highest peak of as many threads on the same instruction set. On a shared machine
  * any one measurement may be low, so each is the best of many, and the peak is measured before and after each shape. */
 #include <stdio.h>
@@ -74,7 +74,7 @@ static double peak_of(const char *simd, int threads) {
   if (!strcmp(simd, "avx2")) run.loop = chains_256, lanes = 4.0;
 #endif
   if (!run.loop) return 0.0;
-  for (int r = 0; r < 40; r++) {
+  for (int r = 0; r < 20; r++) {
     const double start = now();
     parallel_ranges((size_t)threads, threads, run_peak, &run);
     const double taken = now() - start;
@@ -202,7 +202,7 @@ int main(int argc, char **argv) {
     for (int threads = 1; threads <= (s + 1 == n ? 2 : 1); threads++) {
       double peak = 0.0;
       for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        time_shape(&shapes[k], threads, quick ? 0.1 : 2.0, &peak);
+        time_shape(&shapes[k], threads, quick ? 0.1 : 0.4, &peak);
       }
       if (peak > 0.0) printf("%s,%d,peak,0,multiply-adds,,%.0f,1\n", names[s], threads, peak);
     }

@@ -1,16 +1,20 @@
 # Speed of the networks: parts beside the multiply-add peak, whole jobs beside an earlier version, PyTorch.
-#   Rscript bench/network/run.R LIBRARY [BEFORE] [quick]
+#   Rscript bench/network/run.R LIBRARY [BEFORE] [quick] [kernel] [torch] [jobs]
 # LIBRARY: where particleflow is installed; BEFORE: the same for an earlier version, to compare with. Writes
-# bench/network/results/kernel.csv, jobs.csv and, where python3 has torch, torch.csv. Versions take turns, and each
-# number is the least of `rounds`, because other programs share the processors.
+# bench/network/results/kernel.csv, torch.csv (if python3, or the program named by PYTHON, has torch) and jobs.csv, or those of
+# the named parts. Versions take turns, and each number is the least of `rounds`, because other programs share the
+# processors.
 
 words <- commandArgs(TRUE)
 quick <- "quick" %in% words
-libraries <- setdiff(words, "quick")
+parts <- intersect(words, c("kernel", "torch", "jobs"))
+if (length(parts) == 0) parts <- c("kernel", "torch", "jobs")
+libraries <- setdiff(words, c("quick", "kernel", "torch", "jobs"))
+python <- Sys.getenv("PYTHON", "python3")
 names(libraries) <- c("now", "before")[seq_along(libraries)]
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))
 results <- file.path(here, "results")
-rounds <- if (quick) 1L else 3L
+rounds <- if (quick) 1L else 2L
 suffix <- if (quick) "_quick.csv" else ".csv"
 
 write_results <- function(table, name) {
@@ -57,12 +61,12 @@ time_jobs <- function(job, threads) {
 # ---- PyTorch -----------------------------------------------------------------------------------------------------
 
 torch_table <- function(kernel) {
-  has <- suppressWarnings(system2("python3", c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE)) == 0
+  has <- suppressWarnings(system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE)) == 0
   if (!has) return(NULL)
   seconds <- if (quick) 1 else 5
   ours <- kernel[kernel$shape == "50-64-64-64-1" & kernel$part == "whole update" & kernel$simd == kernel$simd[1], ]
   torch <- vapply(1:2, function(threads) {
-    runs <- replicate(rounds, system2("python3", c(shQuote(file.path(here, "torch_update.py")), threads, seconds),
+    runs <- replicate(rounds, system2(python, c(shQuote(file.path(here, "torch_update.py")), threads, seconds),
                                       stdout = TRUE))
     min(as.numeric(runs))
   }, 0)
@@ -72,11 +76,15 @@ torch_table <- function(kernel) {
 dir.create(results, showWarnings = FALSE)
 load_average <- function() cat("load:", readLines("/proc/loadavg"), "\n")
 load_average()
-kernel <- kernel_table()
-write_results(kernel, "kernel")
-torch <- torch_table(kernel)
-if (!is.null(torch)) write_results(torch, "torch")
+if ("kernel" %in% parts) write_results(kernel_table(), "kernel")
+if ("torch" %in% parts) {
+  kernel <- utils::read.csv(file.path(results, paste0("kernel", suffix)))
+  torch <- torch_table(kernel)
+  if (is.null(torch)) cat("There is no torch here.\n") else write_results(torch, "torch")
+}
 load_average()
-jobs <- expand.grid(job = job_names, threads = 1:2, stringsAsFactors = FALSE)
-write_results(do.call(rbind, Map(time_jobs, jobs$job, jobs$threads)), "jobs")
+if ("jobs" %in% parts) {
+  jobs <- expand.grid(job = job_names, threads = 1:2, stringsAsFactors = FALSE)
+  write_results(do.call(rbind, Map(time_jobs, jobs$job, jobs$threads)), "jobs")
+}
 load_average()

@@ -80,26 +80,25 @@ static double seconds(void) {
 }
 
 void parallel_short(size_t n, int team, range_function run, void *context, double work) {
-  static double best = 1.0; /* seconds per unit of work */
-  static int alone = 0, pause = LEAST_PAUSE;
-  if (team > 1 && alone > 0) {
-    alone--;
-    team = 1;
-  }
+  static double best = 0.0; /* least seconds per unit of work so far; the first call runs alone to learn them */
+  static int alone = 1, pause = LEAST_PAUSE;
   if (team <= 1) {
     parallel_ranges(n, 1, run, context);
     return;
   }
+  const int waits = alone > 0;
+  if (waits) alone--;
   const double start = seconds();
-  parallel_ranges(n, team, run, context);
+  parallel_ranges(n, waits ? 1 : team, run, context);
   const double taken = seconds() - start;
-  if (taken > 8.0 * best * work + 3e-4) {
+  if (best == 0.0 || taken < best * work) best = taken / work;
+  if (waits) return;
+  if (taken > 4.0 * best * work + 3e-4) {
     alone = pause;
     if (pause < MOST_PAUSE) pause *= 2;
   } else if (pause > LEAST_PAUSE) {
     pause /= 2;
   }
-  if (taken < best * work) best = taken / work;
 }
 
 /* --- ranges ---------------------------------------------------------------------------------------------- */
