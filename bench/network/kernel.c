@@ -202,7 +202,7 @@ int main(int argc, char **argv) {
     for (int threads = 1; threads <= (s + 1 == n ? 2 : 1); threads++) {
       double peak = 0.0;
       for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        time_shape(&shapes[k], threads, quick ? 0.1 : 0.4, &peak);
+        time_shape(&shapes[k], threads, quick ? 0.1 : s + 1 == n ? 0.8 : 0.2, &peak);
       }
       if (peak > 0.0) printf("%s,%d,peak,0,multiply-adds,,%.0f,1\n", names[s], threads, peak);
     }

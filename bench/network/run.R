@@ -63,7 +63,7 @@ time_jobs <- function(job, threads) {
 torch_table <- function(kernel) {
   has <- suppressWarnings(system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE)) == 0
   if (!has) return(NULL)
-  seconds <- if (quick) 1 else 5
+  seconds <- if (quick) 1 else 3
   ours <- kernel[kernel$shape == "50-64-64-64-1" & kernel$part == "whole update" & kernel$simd == kernel$simd[1], ]
   torch <- vapply(1:2, function(threads) {
     runs <- replicate(rounds, system2(python, c(shQuote(file.path(here, "torch_update.py")), threads, seconds),
