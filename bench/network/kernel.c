@@ -1,7 +1,7 @@
 /* Speed of the network of src/core beside the multiply-add peak of the processor, both measured in turn in one run.
  *   kernel quick|full   writes lines "simd,threads,shape,n,part,microseconds,operations,share" to stdout
- * share: operations per second over the highest peak of as many threads on the same instruction set. On a shared machine
- * any one measurement may be low, so each is the best of many, and the peak is measured before and after each shape. */
+ * share: operations per second over the highest peak of as many threads on the same instruction set. Each number is the
+ * best of many, because other programs may run, and the peak is measured before and after each shape. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
