@@ -1,7 +1,7 @@
 #' Continue a run
 #'
 #' Takes the remaining steps of a run of [efs_forward()], [gpa()] or [wgf()], or of the training of a [generator], or
-#' takes further steps. A run in two parts gives the same result as a run in one part, to the last bit with one BLAS.
+#' takes further steps. A run in two parts gives the same result as a run in one part, to the last bit.
 #'
 #' @section Generators:
 #' A [generator] does not hold the rows that it was trained on. Training can therefore not continue from the generator
