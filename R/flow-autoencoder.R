@@ -111,10 +111,11 @@ cut_columns <- function(y, bounds) {
   y
 }
 
-# The relative error of the rows u [n, p], which are in units of the frame.
+# The relative error of the rows u [n, p], which are in units of the frame. NA if numbers leave their range.
 autoencoder_score <- function(run, parameters, u) {
   map <- autoencoder_map(run, parameters)
   z <- network_outputs(map$parameters$encoder, map$widths$encoder, u)
+  if (!all(is.finite(z))) return(NA)
   back <- cut_columns(network_outputs(map$parameters$decoder, map$widths$decoder, z), run$frame$bounds)
   sqrt(sum((back - u)^2) / sum(u^2))
 }
@@ -135,30 +136,21 @@ autoencoder_step <- function(run) {
   state <- run$state
   n <- ncol(run$points)
   order <- order(draw_uniform(n, 1L, run$key, state$step + 2L))
-  bounds <- run$frame$bounds
-  if (is.null(bounds)) bounds <- cbind(rep(-Inf, nrow(run$points)), Inf)
   learner <- .Call(C_pf_autoencoder_epoch, state$learner, state$updates, run$net$widths$encoder,
-                   run$net$widths$decoder, bounds, run$points, order, run$control$batch,
+                   run$net$widths$decoder, run$frame$bounds, run$points, order, run$control$batch,
                    run$control$rate * cosine_decay(state$step / max(1, run$decay)), run$control$threads)
-  if (is.null(learner)) {
+  score <- if (is.null(learner)) NA else autoencoder_score(run, learner[, 1], run$held)
+  if (!is.finite(score)) {
     stop_unsolved("The weights of the autoencoder left the range of numbers in step %d: take a smaller `rate`.",
                   state$step + 1L)
   }
   state$learner <- learner
   state$step <- state$step + 1L
   state$updates <- state$updates + ceiling(n / run$control$batch)
-  score_autoencoder(run, state)
-}
-
-# The state with the score of its networks. It keeps the best networks so far.
-score_autoencoder <- function(run, state) {
-  score <- autoencoder_score(run, state$learner[, 1], run$held)
   state$trace <- c(state$trace, score)
-  state$since <- state$since + 1L
-  if (is.finite(score) && score < state$best$score) {
-    state$best <- list(score = score, step = state$step, parameters = state$learner[, 1])
-    state$since <- 0L
-  }
+  better <- score < state$best$score
+  if (better) state$best <- list(score = score, step = state$step, parameters = learner[, 1])
+  state$since <- if (better) 0L else state$since + 1L
   state
 }
 
@@ -173,11 +165,8 @@ finish.autoencoder_run <- function(run) {
     bounds = run$control$bounds, held_out = held, trace = data.frame(step = seq_along(state$trace) - 1L,
                                                                      score = state$trace),
     status = run_status(run), elapsed = run$elapsed, version = run$version,
-    description = sprintf(
-      "autoencoder %s of %s columns, best of %d passes: %d; held-out rows: relative error %.3g, %s %.3g",
-      paste(map$widths$encoder, collapse = "-"), if (run$control$scale) "standardised" else "centred", state$step,
-      state$best$step, held[[1]], sprintf("with %d principal component%s", dim, if (dim == 1) "" else "s"), held[[2]]
-    ),
+    description = sprintf("autoencoder %s of %s columns", paste(map$widths$encoder, collapse = "-"),
+                          if (run$control$scale) "standardised" else "centred"),
     reconstruction = autoencoder_score(run, state$best$parameters, all)
   )))
 }

@@ -7,8 +7,8 @@
 #' hundred rows.
 #'
 #' With \eqn{E} and \eqn{D} the networks, \eqn{m} the means of the columns and \eqn{s} their scale, a row \eqn{x} has
-#' the latent row \eqn{z = E((x - m) / s)}{z = E((x - m) / s)} and comes back as \eqn{m + s D(z)}{m + s D(z)}. The networks
-#' have rectifiers between their layers. Adam (Kingma and Ba 2015) lowers
+#' the latent row \eqn{z = E((x - m) / s)}{z = E((x - m) / s)} and comes back as \eqn{m + s D(z)}{m + s D(z)}. The
+#' networks have rectifiers between their layers. Adam (Kingma and Ba 2015) lowers
 #' \deqn{\frac1n \sum_i |D(E(u_i)) - u_i|^2, \quad u_i = (x_i - m) / s.}{mean of |D(E(u)) - u|^2, u = (x - m) / s.}
 #'
 #' * **Start.** The first weights are those of the principal components, so that the untrained map is
@@ -33,8 +33,8 @@
 #' `latent_autoencoder(15)$fit(x)` trains on a numeric matrix at once.
 #'
 #' @param dim Number of latent dimensions, at least 1. It must be at most the number of columns that vary, and at most
-#'   the number of training rows minus 1; otherwise the fit stops with an error. If the rows span fewer dimensions, these
-#'   are taken.
+#'   the number of training rows minus 1; otherwise the fit stops with an error. If the rows span fewer dimensions,
+#'   these are taken.
 #' @param hidden Widths of the hidden layers of the encoder, whole numbers from `2 * dim` to 10000. The decoder has the
 #'   same layers in reverse order.
 #' @param scale `FALSE` divides all columns by one number, the root of their mean variance. This is right if the columns
@@ -53,8 +53,8 @@
 #' @param checkpoint,threads,progress As in [distill()].
 #' @return An object of class `latent_map`. The fitted map has the fields `dim`, `widths` (of both networks),
 #'   `reconstruction_error` (the relative error over all rows), `held_out` (the relative errors of the held-out rows,
-#'   `autoencoder` and `components`) and `trace` (a data frame with a row per pass and the columns `step` and `score`, the
-#'   relative error of the held-out rows).
+#'   `autoencoder` and `components`) and `trace` (a data frame with one row per pass and the columns `step` and `score`,
+#'   the relative error of the held-out rows).
 #' @references Kingma DP, Ba J (2015). Adam: a method for stochastic optimization. \doi{10.48550/arXiv.1412.6980}
 #' @seealso [latent_map] for the other maps
 #' @examples
@@ -68,7 +68,7 @@
 latent_autoencoder <- function(dim = 15, hidden = 256, scale = FALSE, bounds = NULL, n_steps = 100, batch = NULL,
                                rate = 0.001, held_out = 0.1, patience = 10, seed = NULL, checkpoint = NULL,
                                threads = NULL, progress = NULL) {
-  check_seed(seed)
+  if (!is.null(seed)) check_seed(seed)
   check_progress(progress)
   control <- list(
     dim = check_count(dim, "dim", 1L), hidden = check_widths(hidden), scale = check_flag(scale, "scale"),
@@ -108,4 +108,13 @@ latent_decode.latent_autoencoder <- function(map, z, ...) {
   # rounding must not lead beyond a bound
   x[] <- pmin(pmax(x, map$bounds[1]), map$bounds[2])
   x
+}
+
+#' @export
+print.latent_autoencoder <- function(x, ...) {
+  NextMethod()
+  cat(sprintf("held-out rows: relative error %.3g, with %d principal component%s %.3g; best of %d passes: %d (%s)\n",
+              x$held_out[["autoencoder"]], x$dim, if (x$dim == 1) "" else "s", x$held_out[["components"]],
+              nrow(x$trace) - 1L, which.min(x$trace$score) - 1L, x$status))
+  invisible(x)
 }

@@ -1,9 +1,21 @@
 /* The training of an autoencoder. */
+#include <math.h>
 #include <string.h>
 
 #include "core/base/linalg.h"
 #include "core/net/autoencoder.h"
 #include "glue_network.h"
+
+/* Columns [width, 2] of lower and upper ends; NULL stands for none. */
+static const double *check_bounds(SEXP bounds, size_t width) {
+  if (!Rf_isNull(bounds)) return check_extents(bounds, width, 2, "bounds");
+  double *none = scratch(width, 2);
+  for (size_t c = 0; c < width; c++) {
+    none[c] = -INFINITY;
+    none[width + c] = INFINITY;
+  }
+  return none;
+}
 
 static autoencoder check_autoencoder(SEXP encoder, SEXP decoder, SEXP bounds) {
   autoencoder net = {.encoder = check_network(encoder, 0.0), .decoder = check_network(decoder, 0.0)};
@@ -11,7 +23,7 @@ static autoencoder check_autoencoder(SEXP encoder, SEXP decoder, SEXP bounds) {
   if (net.decoder.width[0] != latent || net.decoder.width[net.decoder.depth] != width) {
     Rf_error("The decoder must lead from the outputs of the encoder back to its inputs.");
   }
-  net.lower = check_extents(bounds, width, 2, "bounds");
+  net.lower = check_bounds(bounds, width);
   net.upper = net.lower + width;
   return net;
 }
@@ -35,7 +47,7 @@ static const int *check_order(SEXP order, matrix_view points) {
 }
 
 /* Learner [P, 3], which had `updates`, after those on batches of `batch` of the points [width, n] in `order`; NULL if a
- * number is not finite. bounds [width, 2]. */
+ * number is not finite. bounds: NULL or [width, 2]. */
 static SEXP pf_autoencoder_epoch(SEXP learner, SEXP updates, SEXP encoder, SEXP decoder, SEXP bounds, SEXP points,
                                  SEXP order, SEXP batch, SEXP rate, SEXP threads) {
   const int team = check_threads(threads);

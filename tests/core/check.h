@@ -72,6 +72,7 @@ void normals(double *out, size_t n, uint32_t seed);
 void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
                 int ldb, double beta, double *c, int ldc);
 
+void test_autoencoder(void);
 void test_condition(void);
 void test_divergence(void);
 void test_equilibrium(void);

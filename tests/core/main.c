@@ -72,6 +72,7 @@ int main(void) {
   test_field();
   test_inverse();
   test_network();
+  test_autoencoder();
   test_spectral();
   test_t_mixture();
   test_trees();
