@@ -1,10 +1,6 @@
 /* Networks, their updates and the dual of a divergence. */
-#ifndef USE_FC_LEN_T
-#define USE_FC_LEN_T
-#endif
 #include "glue_network.h"
 
-#include <R_ext/BLAS.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -12,20 +8,8 @@
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
 
-#ifndef FCONE
-#define FCONE
-#endif
-
-static void blas_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
-                      const double *b, int ldb, double beta, double *c, int ldc) {
-  F77_CALL(dgemm)(&op_a, &op_b, &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc FCONE FCONE);
-}
-
-/* With layers of a thousand units one product takes a tenth of a second, and an update takes dozens. */
-static void listening_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
-                           const double *b, int ldb, double beta, double *c, int ldc) {
+static void listen(void) {
   R_CheckUserInterrupt();
-  blas_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 network check_network(SEXP widths, double smoothing) {
@@ -44,14 +28,13 @@ network check_network(SEXP widths, double smoothing) {
       .width = width,
       .kind = smoothing > 0.0 ? RECTIFIER_smooth : RECTIFIER_relu,
       .smoothing = smoothing,
-      .gemm = blas_gemm,
   };
   return net;
 }
 
 network check_listening_network(SEXP widths, double smoothing) {
   network net = check_network(widths, smoothing);
-  net.gemm = listening_gemm;
+  net.listen = listen;
   return net;
 }
 
@@ -139,7 +122,7 @@ static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SE
   const double *points = packed_rows(at);
   double *workspace = scratch(1, network_workspace(&net, at.n)), *by_input = scratch(at.n, at.dim);
   network_forward(&net, weights, points, at.n, workspace, 1);
-  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace);
+  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace, 1);
   unpack_rows(REAL(values[1]), by_input, at.n, at.dim);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
@@ -162,7 +145,7 @@ static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoo
   memcpy(REAL(out), before, 3 * network_parameters(&net) * sizeof(double));
   network_learner now = learner_in(REAL(out), &net, done);
   const status result = learner_update(&now, &net, packed_rows(at), at.n, packed_rows(by_output), &adam,
-                                       scratch(1, learner_workspace(&net, at.n)));
+                                       scratch(1, learner_workspace(&net, at.n)), 1);
   UNPROTECT(1);
   if (result != STATUS_ok) Rf_error("The weights of the network left the range of numbers; lower `rate`.");
   return out;
@@ -174,7 +157,7 @@ static SEXP pf_spectral_bound(SEXP w) {
   double *direction = scratch(of.n < of.dim ? of.n : of.dim, 1);
   memset(direction, 0, (of.n < of.dim ? of.n : of.dim) * sizeof(double));
   return Rf_ScalarReal(
-      spectral_bound(of.x, of.n, of.dim, direction, scratch(1, spectral_workspace(of.n, of.dim)), blas_gemm));
+      spectral_bound(of.x, of.n, of.dim, direction, scratch(1, spectral_workspace(of.n, of.dim))));
 }
 
 static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {

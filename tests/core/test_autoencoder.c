@@ -1,12 +1,12 @@
 #include "check.h"
 #include "core/net/autoencoder.h"
 
-/* More than two parts of a batch; widths that are no multiples of anything. */
+/* Widths that are no multiples of anything. */
 static const size_t into[] = {7, 9, 2}, back[] = {2, 9, 7}, width = 7, n = 150;
 
 static autoencoder sample_net(const double *lower, const double *upper) {
-  const autoencoder net = {.encoder = {.depth = 2, .width = into, .kind = RECTIFIER_relu, .gemm = plain_gemm},
-                           .decoder = {.depth = 2, .width = back, .kind = RECTIFIER_relu, .gemm = plain_gemm},
+  const autoencoder net = {.encoder = {.depth = 2, .width = into, .kind = RECTIFIER_relu},
+                           .decoder = {.depth = 2, .width = back, .kind = RECTIFIER_relu},
                            .lower = lower,
                            .upper = upper};
   return net;

@@ -2,22 +2,6 @@
 #include "core/net/adam.h"
 #include "core/net/network.h"
 
-/* c = alpha op(a) op(b) + beta c, one entry at a time */
-void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
-                int ldb, double beta, double *c, int ldc) {
-  for (int j = 0; j < n; j++) {
-    for (int i = 0; i < m; i++) {
-      double sum = 0.0;
-      for (int l = 0; l < k; l++) {
-        const double left = op_a == 'N' ? a[l * lda + i] : a[i * lda + l];
-        sum += left * (op_b == 'N' ? b[j * ldb + l] : b[l * ldb + j]);
-      }
-      double *to = c + j * ldc + i;
-      *to = alpha * sum + (beta == 0.0 ? 0.0 : beta * *to);
-    }
-  }
-}
-
 /* A scalar of the outputs: their product with `by_output`. */
 static double scalar(const network *net, const double *parameters, const double *x, size_t n, const double *by_output,
                      double *workspace) {
@@ -38,8 +22,8 @@ static void check_gradients(const network *net, size_t n, uint32_t seed) {
   normals(x, in, seed + 1);
   normals(by_output, out, seed + 2);
   scalar(net, parameters, x, n, by_output, workspace);
-  network_backward(net, parameters, x, n, by_output, by_parameter, by_input, workspace);
-  network_backward(net, parameters, x, n, by_output, NULL, alone, workspace);
+  network_backward(net, parameters, x, n, by_output, by_parameter, by_input, workspace, 1);
+  network_backward(net, parameters, x, n, by_output, NULL, alone, workspace, 1);
   const double h = 1e-5;
   double worst = 0.0, largest = 1.0;
   for (size_t i = 0; i < size + in; i++) {
@@ -62,7 +46,7 @@ static void check_gradients(const network *net, size_t n, uint32_t seed) {
 static void check_blocks(void) {
   /* more points than pass through at a time: each as if alone */
   const size_t width[] = {2, 5, 3}, n = 1100;
-  const network net = {2, width, RECTIFIER_smooth, 0.3, plain_gemm};
+  const network net = {2, width, RECTIFIER_smooth, 0.3, NULL};
   double *parameters = new_doubles(network_parameters(&net)), *x = new_doubles(2 * n), *all = new_doubles(3 * n);
   double *workspace = new_doubles(network_workspace(&net, n));
   normals(parameters, network_parameters(&net), 90u);
@@ -81,7 +65,7 @@ static void check_rectifier(void) {
   /* one unit, weight 1, bias 0, passed through: the rectifier itself */
   const size_t width[] = {1, 1, 1};
   const double h = 0.5, parameters[] = {1.0, 0.0, 1.0, 0.0};
-  const network smooth = {2, width, RECTIFIER_smooth, h, plain_gemm};
+  const network smooth = {2, width, RECTIFIER_smooth, h, NULL};
   double x[] = {-2.0, -0.5, 0.0, 0.25, 0.5, 3.0}, workspace[2048 + 64];
   const double *out = network_forward(&smooth, parameters, x, 6, workspace, 1);
   CHECK(network_workspace(&smooth, 6) <= 2048, "the workspace of this test is too small");
@@ -128,9 +112,9 @@ void test_network(void) {
   const size_t deep[] = {3, 7, 5, 6, 1}, wide[] = {2, 9, 4}, linear[] = {4, 3};
   const rectifier kinds[] = {RECTIFIER_relu, RECTIFIER_smooth};
   for (size_t kind = 0; kind < 2; kind++) {
-    const network nets[] = {{4, deep, kinds[kind], 0.4, plain_gemm},
-                            {2, wide, kinds[kind], 0.4, plain_gemm},
-                            {1, linear, kinds[kind], 0.4, plain_gemm}};
+    const network nets[] = {{4, deep, kinds[kind], 0.4, NULL},
+                            {2, wide, kinds[kind], 0.4, NULL},
+                            {1, linear, kinds[kind], 0.4, NULL}};
     for (size_t i = 0; i < 3; i++) {
       check_gradients(&nets[i], 1, 70u);
       check_gradients(&nets[i], 8, 80u);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/linalg.h"
+#include "core/base/parallel.h"
 #include "core/net/spectral.h"
 
 /* Points whose gradient is taken at a time. */
@@ -50,10 +51,11 @@ static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace
     double *w = learner->net.parameters + network_layer(net, l);
     const double size = plan->norm == NORM_frobenius
                             ? norm(w, rows * columns)
-                            : spectral_bound(w, rows, columns, direction, workspace, net->gemm);
+                            : spectral_bound(w, rows, columns, direction, workspace);
     if (!isfinite(size)) return 0;
     if (size > 0.0) {
       const double factor = wanted / size;
+      VECTORISE
       for (size_t i = 0; i < rows * columns; i++) {
         const double scaled = w[i] * factor;
         w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
@@ -84,7 +86,7 @@ status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batc
   if (!isfinite(value)) return STATUS_diverged;
   for (size_t i = 0; i < n_p; i++) by_output[i] = 1.0 / (double)n_p;
   for (size_t j = n_p; j < n; j++) by_output[j] = -by_output[j];
-  network_backward(net, learner->net.parameters, batch, n, by_output, gradient, NULL, rest);
+  network_backward(net, learner->net.parameters, batch, n, by_output, gradient, NULL, rest, 1);
   gradient[size - 1] = 0.0; /* the dual does not change when a constant is added to phi */
   if (!all_finite(gradient, size)) return STATUS_diverged;
   learner_step(&learner->net, net, gradient, &plan->adam);
@@ -105,7 +107,7 @@ void gpa_field(const gpa_plan *plan, const double *parameters, const double *poi
     if (phi) memcpy(phi + from, output, count * sizeof(double));
     if (!gradient) continue;
     for (size_t i = 0; i < count; i++) ones[i] = 1.0;
-    network_backward(net, parameters, points + from * dim, count, ones, NULL, gradient + from * dim, rest);
+    network_backward(net, parameters, points + from * dim, count, ones, NULL, gradient + from * dim, rest, 1);
   }
 }
 
