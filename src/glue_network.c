@@ -96,7 +96,7 @@ static SEXP pf_network_start(SEXP widths, SEXP key) {
 static SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP threads) {
   R_CheckUserInterrupt();
   const int team = check_threads(threads);
-  const network net = check_network(widths, check_number(smoothing, "smoothing"));
+  const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *weights = check_parameters(parameters, &net);
   const matrix_view at = check_matrix(x, "x");
   if (at.dim != net.width[0]) Rf_error("`x` must have as many columns as the network has inputs.");
@@ -109,8 +109,10 @@ static SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEX
   return out;
 }
 
-static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient) {
+static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient,
+                                SEXP threads) {
   R_CheckUserInterrupt();
+  const int team = check_threads(threads);
   const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *weights = check_parameters(parameters, &net);
   const matrix_view at = check_matrix(x, "x"), by_output = check_matrix(output_gradient, "output_gradient");
@@ -121,8 +123,8 @@ static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SE
   values[1] = PROTECT(new_matrix(at.n, at.dim));
   const double *points = packed_rows(at);
   double *workspace = scratch(1, network_workspace(&net, at.n)), *by_input = scratch(at.n, at.dim);
-  network_forward(&net, weights, points, at.n, workspace, 1);
-  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace, 1);
+  network_forward(&net, weights, points, at.n, workspace, team);
+  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace, team);
   unpack_rows(REAL(values[1]), by_input, at.n, at.dim);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
@@ -132,8 +134,9 @@ static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SE
 /* One update by Adam of a network with parameters and moments learner [P, 3] after `updates` of them, from the
  * derivatives of a scalar by its outputs at x. */
 static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient,
-                              SEXP rate) {
+                              SEXP rate, SEXP threads) {
   R_CheckUserInterrupt();
+  const int team = check_threads(threads);
   const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *before = check_learner(learner, &net);
   const matrix_view at = check_matrix(x, "x"), by_output = check_matrix(output_gradient, "output_gradient");
@@ -145,7 +148,7 @@ static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoo
   memcpy(REAL(out), before, 3 * network_parameters(&net) * sizeof(double));
   network_learner now = learner_in(REAL(out), &net, done);
   const status result = learner_update(&now, &net, packed_rows(at), at.n, packed_rows(by_output), &adam,
-                                       scratch(1, learner_workspace(&net, at.n)), 1);
+                                       scratch(1, learner_workspace(&net, at.n)), team);
   UNPROTECT(1);
   if (result != STATUS_ok) Rf_error("The weights of the network left the range of numbers; lower `rate`.");
   return out;
@@ -179,8 +182,8 @@ static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {
 const R_CallMethodDef network_routines[] = {
     ROUTINE(pf_network_start, 2),
     ROUTINE(pf_network_forward, 5),
-    ROUTINE(pf_network_backward, 5), /* for tests alone */
-    ROUTINE(pf_network_update, 7),
+    ROUTINE(pf_network_backward, 6), /* for tests alone */
+    ROUTINE(pf_network_update, 8),
     ROUTINE(pf_spectral_bound, 1),  /* for tests alone */
     ROUTINE(pf_divergence_dual, 4), /* for tests alone */
     NO_ROUTINE,

@@ -15,6 +15,7 @@ static gpa_plan plan_of(double lipschitz, weight_norm norm, flow_solver solver) 
       .solver = solver,
       .step = 0.1,
       .n_updates = 5,
+      .threads = 2,
   };
   return plan;
 }

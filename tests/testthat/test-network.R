@@ -67,7 +67,7 @@ test_that("gradients agree with central differences", {
     scalar <- function(parameters, x) {
       sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L))
     }
-    found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output)
+    found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output, 1L)
     difference <- function(at, value) {
       vapply(seq_along(at), function(i) {
         shift <- replace(at * 0, i, 1e-5)

@@ -66,6 +66,44 @@ int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads
   return threads_worth((double)n_query * (double)n_source * ((double)dim + 4.0), threads);
 }
 
+/* --- short work ------------------------------------------------------------------------------------------ */
+
+#define LEAST_PAUSE 32
+#define MOST_PAUSE 8192
+
+static double seconds(void) {
+#ifdef _OPENMP
+  return omp_get_wtime();
+#else
+  return 0.0;
+#endif
+}
+
+void parallel_short(size_t n, int team, range_function run, void *context, double work) {
+  static double best = 1.0; /* seconds per unit of work */
+  static int alone = 0, pause = LEAST_PAUSE;
+  if (team > 1 && alone > 0) {
+    alone--;
+    team = 1;
+  }
+  if (team <= 1) {
+    parallel_ranges(n, 1, run, context);
+    return;
+  }
+  const double start = seconds();
+  parallel_ranges(n, team, run, context);
+  const double taken = seconds() - start;
+  if (taken > 8.0 * best * work + 3e-4) {
+    alone = pause;
+    if (pause < MOST_PAUSE) pause *= 2;
+  } else if (pause > LEAST_PAUSE) {
+    pause /= 2;
+  }
+  if (taken < best * work) best = taken / work;
+}
+
+/* --- ranges ---------------------------------------------------------------------------------------------- */
+
 void parallel_ranges(size_t n, int team, range_function run, void *context) {
   const size_t parts = (size_t)(team < 1 ? 1 : team);
   if (parts == 1) { /* without a region, so that what runs alone may ask R for interrupts */

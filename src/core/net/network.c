@@ -143,17 +143,17 @@ static const double *input_of(const places *at, const double *x, size_t l, size_
 /* Multiplications that are worth a second thread: some fifty microseconds. */
 #define WORTH_A_THREAD 1e6
 
-/* For `count` points: at most one thread for each of `items`. */
-static int team_for(const network *net, size_t count, size_t items, int threads) {
+/* For `count` points: at most one thread for each of the items. */
+static void share_out(const network *net, size_t count, size_t items, int threads, range_function run, void *context) {
   const double work = (double)count * (double)network_parameters(net);
-  if (work < WORTH_A_THREAD) return 1;
-  return (size_t)threads < items ? threads : (int)items;
+  const int team = work < WORTH_A_THREAD ? 1 : (size_t)threads < items ? threads : (int)items;
+  parallel_short(items, team, run, context, work);
 }
 
 typedef struct {
   const product_table *table;
   places at;
-  const double *parameters, *x, *output_gradient;
+  const double *x, *output_gradient;
   double *parameter_gradient, *input_gradient;
   size_t from, count; /* the points of the slab */
 } pass;
@@ -200,7 +200,7 @@ const double *network_forward(const network *net, const double *parameters, cons
     if (net->listen) net->listen();
     run.count = smaller(run.at.slab, n - run.from);
     const size_t groups = (run.count + GROUP - 1) / GROUP;
-    parallel_ranges(groups, team_for(net, run.count, groups, threads), forward_groups, &run);
+    share_out(net, run.count, groups, threads, forward_groups, &run);
   }
   return run.at.base + run.at.outputs;
 }
@@ -311,8 +311,8 @@ static void gradient_tiles(size_t first, size_t last, size_t part, void *context
 void network_backward(const network *net, const double *parameters, const double *x, size_t n,
                       const double *output_gradient, double *parameter_gradient, double *input_gradient,
                       double *workspace, int threads) {
-  pass run = {.table = product_current(), .at = divide(net, n, cache_aligned(workspace)), .parameters = parameters,
-              .x = x, .output_gradient = output_gradient, .parameter_gradient = parameter_gradient,
+  pass run = {.table = product_current(), .at = divide(net, n, cache_aligned(workspace)), .x = x,
+              .output_gradient = output_gradient, .parameter_gradient = parameter_gradient,
               .input_gradient = input_gradient};
   size_t tiles = 0;
   for (size_t l = 1; l <= net->depth; l++) tiles += layer_tiles(net, l);
@@ -324,7 +324,7 @@ void network_backward(const network *net, const double *parameters, const double
     if (net->listen) net->listen();
     run.count = smaller(run.at.slab, n - run.from);
     const size_t groups = (run.count + GROUP - 1) / GROUP;
-    parallel_ranges(groups, team_for(net, run.count, groups, threads), backward_groups, &run);
-    if (parameter_gradient) parallel_ranges(tiles, team_for(net, run.count, tiles, threads), gradient_tiles, &run);
+    share_out(net, run.count, groups, threads, backward_groups, &run);
+    if (parameter_gradient) share_out(net, run.count, tiles, threads, gradient_tiles, &run);
   }
 }
