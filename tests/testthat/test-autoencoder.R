@@ -127,6 +127,16 @@ test_that("a checkpoint goes on to the same bits", {
   expect_error(resume(whole), "give the path of its `checkpoint`")
 })
 
+test_that("Ctrl-C stops the training within a second, and resume() goes on", {
+  skip_on_os("windows") # no signal can be sent to oneself there
+  x <- curve_rows(2000, 200)
+  map <- latent_autoencoder(2, hidden = 128, n_steps = 1e6, patience = 1e6, batch = 32, progress = FALSE)
+  expect_lt(least_delay(suppressMessages(map$fit(x))), 1)
+  trained <- resume(n_steps = 1)
+  expect_s3_class(trained, "latent_autoencoder")
+  expect_gt(nrow(trained$trace), 2)
+})
+
 test_that("bad arguments and tables are refused in words", {
   expect_error(latent_autoencoder(0), "`dim` must be one whole number of at least 1")
   expect_error(latent_autoencoder(5, hidden = c(32, 8)), "`hidden` must be widths of at least 2 * `dim` = 10",
