@@ -57,7 +57,8 @@ take <- function(name, ..., n = 5000) {
   set.seed(2)
   fitting <- clock(fit <- efs(digits$x, ..., progress = FALSE))
   drawing <- clock(drawn <- simulate(fit, n, seed = 3, progress = FALSE))
-  new <- `colnames<-`(matrix(as.numeric(drawn), n), colnames(digits$x))
+  # principal components lead beyond the ends
+  new <- `colnames<-`(matrix(pmin(pmax(as.numeric(drawn), 0), 1), n), colnames(digits$x))
   labels <- attr(drawn, "group")
   if (is.null(labels)) labels <- classify(real, new)
   results[[name]] <<- data.frame(settings = name, draws = n, fit = fitting[[1]], fit_processor = fitting[[2]],
@@ -75,6 +76,7 @@ print(training <- clock(map <- latent_autoencoder(15, hidden = 512, bounds = c(0
   digits$x)))
 print(map)
 print(coding <- clock(decoded <- map$decode(map$encode(digits$x))))
+colnames(decoded) <- colnames(digits$x)
 real <- forest(digits$x, digits$y)
 classifiers <- c(real = mean(classify(real, digits$test_x) == digits$test_y), decoded = accuracy(decoded, digits$y))
 print(classifiers)
