@@ -2,7 +2,7 @@
 #'
 #' Takes the remaining steps of a run of [efs_forward()], [gpa()] or [wgf()], or of the training of a [generator] or of
 #' a [latent_autoencoder()], or takes further steps. A run in two parts gives the same result as a run in one part, to
-#' the last bit with one BLAS.
+#' the last bit.
 #'
 #' @section Generators and autoencoders:
 #' They do not hold the rows that they were trained on. Training can therefore not continue from the result itself: give

@@ -7,6 +7,7 @@
 
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
+#include "core/net/waves.h"
 
 static void listen(void) {
   R_CheckUserInterrupt();
@@ -179,11 +180,51 @@ static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {
   return result;
 }
 
+static waves check_waves(SEXP x, SEXP t) {
+  const matrix_view at = check_matrix(x, "x"), frequencies = check_matrix(t, "t");
+  if (at.dim != frequencies.dim) Rf_error("`t` must have as many columns as `x`.");
+  if (at.n < 1) Rf_error("`x` must have at least one row.");
+  const waves w = {.n = at.n, .dim = at.dim, .count = frequencies.n, .x = packed_rows(at), .t = frequencies.x};
+  return w;
+}
+
+/* The empirical characteristic function of the rows of x [n, d] at frequencies t [K, d]. */
+static SEXP pf_characteristic(SEXP x, SEXP t, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const waves w = check_waves(x, t);
+  static const char *const names[] = {"re", "im"};
+  SEXP values[2];
+  values[0] = PROTECT(new_vector(w.count));
+  values[1] = PROTECT(new_vector(w.count));
+  waves_means(&w, REAL(values[0]), REAL(values[1]), aligned_scratch(waves_workspace(&w, team)), team);
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
+  return result;
+}
+
+/* [n, d]: the gradient by the rows of x of n / 2 times the sum of |re + i im|^2, the characteristic function less a
+ * constant. */
+static SEXP pf_characteristic_pull(SEXP x, SEXP t, SEXP re, SEXP im, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const waves w = check_waves(x, t);
+  const double *real = check_vector(re, w.count, "re"), *imaginary = check_vector(im, w.count, "im");
+  SEXP out = PROTECT(new_matrix(w.n, w.dim));
+  double *pull = scratch(w.n, w.dim);
+  waves_pull(&w, real, imaginary, pull, aligned_scratch(waves_workspace(&w, team)), team);
+  unpack_rows(REAL(out), pull, w.n, w.dim);
+  UNPROTECT(1);
+  return out;
+}
+
 const R_CallMethodDef network_routines[] = {
     ROUTINE(pf_network_start, 2),
     ROUTINE(pf_network_forward, 5),
     ROUTINE(pf_network_backward, 6), /* for tests alone */
     ROUTINE(pf_network_update, 8),
+    ROUTINE(pf_characteristic, 3),
+    ROUTINE(pf_characteristic_pull, 5),
     ROUTINE(pf_spectral_bound, 1),  /* for tests alone */
     ROUTINE(pf_divergence_dual, 4), /* for tests alone */
     NO_ROUTINE,

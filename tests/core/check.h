@@ -97,6 +97,7 @@ void test_sums(void);
 void test_t_mixture(void);
 void test_targets(void);
 void test_trees(void);
+void test_waves(void);
 void test_wgf(void);
 
 #endif

@@ -74,6 +74,7 @@ int main(void) {
   test_products();
   test_network();
   test_autoencoder();
+  test_waves();
   test_spectral();
   test_t_mixture();
   test_trees();

@@ -68,8 +68,8 @@ static void check_product(const product_table *table, const matrices *at, produc
   p.c = at->other, p.side = at->beside;
   slow_multiply(&p, &scale);
   const double worst = worst_difference(at);
-  CHECK(worst <= TOLERANCE_ROUNDING * scale, "%s: [%zu, %zu, %zu], start %d, finish %d, misses by %g of %g", table->name,
-        p.rows, p.depth, p.columns, (int)p.start, (int)p.finish, worst, scale);
+  CHECK(worst <= TOLERANCE_ROUNDING * scale, "%s: [%zu, %zu, %zu], start %d, finish %d, misses by %g of %g",
+        table->name, p.rows, p.depth, p.columns, (int)p.start, (int)p.finish, worst, scale);
   if (p.finish > FINISH_subtract || p.start != START_zero || p.columns != 1) return;
   normals(at->c, ROOM, 5u), memcpy(at->other, at->c, ROOM * sizeof(double));
   p.c = at->c;
@@ -102,8 +102,8 @@ static void check_table(const product_table *table, const matrices *at) {
 /* Panels of a matrix and of its transposed, more rows and a longer sum than one piece has. */
 static void check_panels(const product_table *table, size_t rows, size_t columns, size_t points) {
   double *w = new_doubles(rows * columns), *bias = new_doubles(rows), *x = new_doubles(columns * points);
-  double *y = new_doubles(rows * points), *panels = new_doubles(panel_room(rows, columns)), *back = new_doubles(columns);
-  double *turned = new_doubles(panel_room(columns, rows)), worst = 0.0, worst_back = 0.0;
+  double *y = new_doubles(rows * points), *panels = new_doubles(panel_room(rows, columns));
+  double *back = new_doubles(columns), *turned = new_doubles(panel_room(columns, rows)), worst = 0.0, worst_back = 0.0;
   normals(w, rows * columns, 11u), normals(bias, rows, 12u), normals(x, columns * points, 13u);
   panel_pack(panels, w, bias, rows, columns);
   panel_pack_transposed(turned, w, rows, columns);

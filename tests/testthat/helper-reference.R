@@ -158,6 +158,8 @@ routine_examples <- function() {
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),
     pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2), 1L),
     pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1), 1L),
+    pf_characteristic = list(matrix(rnorm(6), 3), matrix(rnorm(4), 2), 1L),
+    pf_characteristic_pull = list(matrix(rnorm(6), 3), matrix(rnorm(4), 2), c(0.1, 0.2), c(0.3, 0.4), 1L),
     pf_spectral_bound = list(matrix(rnorm(6), 3)),
     pf_divergence_dual = list("alpha", 2, c(1, 2), c(0, 1, 3)),
     pf_gpa_start = list(c(2L, 3L, 1L), example_settings, c(1L, 2L), 1L),

@@ -41,7 +41,7 @@ test_that("fields are the gradients of what they lower", {
     here <- inside$empirical_characteristic(x, t)
     sum((here$re - at$re)^2 + (here$im - at$im)^2)
   }
-  expect_equal(inside$characteristic_pull(x, at, NULL), gradient_of(value) * n / 2, tolerance = tolerance$difference)
+  expect_equal(inside$characteristic_pull(x, at), gradient_of(value) * n / 2, tolerance = tolerance$difference)
 })
 
 test_that("pairs along random lines lead a sample onto another", {

@@ -68,8 +68,9 @@ int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads
 
 /* --- short work ------------------------------------------------------------------------------------------ */
 
-#define LEAST_PAUSE 32
-#define MOST_PAUSE 8192
+/* Seconds of running alone after a late call. */
+#define LEAST_PAUSE 0.05
+#define MOST_PAUSE 2.0
 
 static double seconds(void) {
 #ifdef _OPENMP
@@ -80,26 +81,24 @@ static double seconds(void) {
 }
 
 void parallel_short(size_t n, int team, range_function run, void *context, double work) {
-  static double best = 1.0; /* seconds per unit of work */
-  static int alone = 0, pause = LEAST_PAUSE;
-  if (team > 1 && alone > 0) {
-    alone--;
-    team = 1;
-  }
+  static double best = 0.0; /* least seconds per unit of work so far; the first call runs alone to learn them */
+  static double until = 0.0, pause = LEAST_PAUSE;
   if (team <= 1) {
     parallel_ranges(n, 1, run, context);
     return;
   }
   const double start = seconds();
-  parallel_ranges(n, team, run, context);
-  const double taken = seconds() - start;
-  if (taken > 8.0 * best * work + 3e-4) {
-    alone = pause;
-    if (pause < MOST_PAUSE) pause *= 2;
-  } else if (pause > LEAST_PAUSE) {
-    pause /= 2;
+  const int alone = best == 0.0 || start < until;
+  parallel_ranges(n, alone ? 1 : team, run, context);
+  const double end = seconds(), taken = end - start;
+  if (best == 0.0 || taken < best * work) best = taken / work;
+  if (alone) return;
+  if (taken > 4.0 * best * work + 3e-4) {
+    until = end + pause;
+    pause = 2.0 * pause < MOST_PAUSE ? 2.0 * pause : MOST_PAUSE;
+  } else {
+    pause = 0.5 * pause > LEAST_PAUSE ? 0.5 * pause : LEAST_PAUSE;
   }
-  if (taken < best * work) best = taken / work;
 }
 
 /* --- ranges ---------------------------------------------------------------------------------------------- */

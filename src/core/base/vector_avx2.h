@@ -17,5 +17,6 @@ typedef __m256d vec;
 #define MUL(a, b) ((vec)((a) * (b)))
 #define FMA(a, b, c) _mm256_fmadd_pd((a), (b), (c))
 #define MIN(a, b) _mm256_min_pd((a), (b))
+#define ROUND(v) _mm256_round_pd((v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 #endif

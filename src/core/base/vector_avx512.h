@@ -17,5 +17,6 @@ typedef __m512d vec;
 #define MUL(a, b) ((vec)((a) * (b)))
 #define FMA(a, b, c) _mm512_fmadd_pd((a), (b), (c))
 #define MIN(a, b) _mm512_min_pd((a), (b))
+#define ROUND(v) _mm512_roundscale_pd((v), 0)
 
 #endif

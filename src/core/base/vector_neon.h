@@ -16,5 +16,6 @@ typedef float64x2_t vec;
 #define MUL(a, b) vmulq_f64((a), (b))
 #define FMA(a, b, c) vfmaq_f64((c), (a), (b))
 #define MIN(a, b) vminq_f64((a), (b))
+#define ROUND(v) vrndnq_f64(v)
 
 #endif

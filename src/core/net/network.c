@@ -32,7 +32,7 @@ void network_start(const network *net, double *parameters, rng_key key) {
 /* --- the workspace ---------------------------------------------------------------------------------------
  * From a cache line on: panels of W_1 .. W_D with their biases; panels of their transposed; a_1 .. a_{D-1}, and for
  * the smooth rectifier its slopes, each [stride, n]; the outputs [width D, n]; the derivatives by z_1 .. z_D of a
- * slab of points, each [stride, slab]. */
+ * slab of points, each [stride, slab]; sums of the chunks of a slab, each [parameters]. */
 
 /* Between two points: whole vectors, and no power of two, because the points of such a stride share a few sets of the
  * nearest cache. */
@@ -78,26 +78,42 @@ static size_t slab_size(const network *net) {
   return fitting > MOST_SLAB ? MOST_SLAB : fitting < LEAST_SLAB ? LEAST_SLAB : fitting;
 }
 
+/* Points whose share of the gradient of the parameters is a sum of its own, where that costs less than to hand their
+ * activations and derivatives from thread to thread; also a function of the widths alone. */
+#define LEAST_CHUNK ((size_t)128)
+
+static size_t chunk_size(const network *net) {
+  const size_t per_point = 2 * stride_sum(net, 1, net->depth + 1), worth = 4 * network_parameters(net) / per_point;
+  return (worth + LEAST_CHUNK) / LEAST_CHUNK * LEAST_CHUNK;
+}
+
 typedef struct {
   const network *net;
-  size_t n, slab; /* points, and those of a slab */
+  size_t n, slab, chunk; /* points, those of a slab and of a chunk */
   double *base;
-  size_t turned, activations, slopes, outputs, derivatives, end; /* from base on; the panels are first */
+  /* from base on; the panels are first */
+  size_t turned, activations, slopes, outputs, derivatives, sums, end;
 } places;
 
 static size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+/* Chunks of so many points. */
+static size_t chunks_in(const places *at, size_t count) {
+  return (count + at->chunk - 1) / at->chunk;
+}
+
 static places divide(const network *net, size_t n, double *base) {
   const size_t depth = net->depth, hidden = stride_sum(net, 1, depth) * n;
-  places at = {.net = net, .n = n, .slab = smaller(slab_size(net), n), .base = base};
+  places at = {.net = net, .n = n, .slab = smaller(slab_size(net), n), .chunk = chunk_size(net), .base = base};
   at.turned = panels_before(net, depth + 1);
   at.activations = at.turned + turned_before(net, depth + 1);
   at.slopes = at.activations + hidden;
   at.outputs = at.slopes + (net->kind == RECTIFIER_smooth ? hidden : 0);
   at.derivatives = at.outputs + (net->width[depth] * n + 7) / 8 * 8;
-  at.end = at.derivatives + stride_sum(net, 1, depth + 1) * at.slab;
+  at.sums = at.derivatives + stride_sum(net, 1, depth + 1) * at.slab;
+  at.end = at.sums + (at.slab > at.chunk ? chunks_in(&at, at.slab) * network_parameters(net) : 0);
   return at;
 }
 
@@ -234,16 +250,20 @@ static void backward_block(const pass *run, size_t i, size_t count) {
   }
 }
 
+static void backward_points(const pass *run, size_t from, size_t to) {
+  for (size_t i = from; i < to; i += BLOCK) backward_block(run, i, smaller(BLOCK, to - i));
+}
+
 static void backward_groups(size_t first, size_t last, size_t part, void *context) {
   const pass *run = context;
-  const size_t to = smaller(last * GROUP, run->count);
   (void)part;
-  for (size_t i = first * GROUP; i < to; i += BLOCK) backward_block(run, i, smaller(BLOCK, to - i));
+  backward_points(run, first * GROUP, smaller(last * GROUP, run->count));
 }
 
 /* --- the gradient of the parameters ----------------------------------------------------------------------
- * The sums over points are shared out by parameters: a tile is PANEL_ROWS units times GROUP inputs of one layer, and
- * one thread adds up all of it, over pieces of PIECE points in their order. */
+ * Where a slab has several chunks, threads share out the chunks, and the sums of the chunks are added in their order.
+ * Otherwise they share out the parameters: a tile is PANEL_ROWS units times GROUP inputs of one layer, and one thread
+ * adds up all of it. Within a chunk sums go over pieces of points in their order. */
 #define PIECE ((size_t)128)
 
 static size_t panels_in(size_t width) {
@@ -258,12 +278,21 @@ static size_t layer_tiles(const network *net, size_t l) {
   return panels_in(net->width[l]) * groups_in(net->width[l - 1]);
 }
 
-/* Points [i, i + count) of the slab, and of panel `panel` of layer l the tiles of inputs [first, last), in groups. */
-static void add_strip(const pass *run, size_t l, size_t i, size_t count, size_t panel, size_t first, size_t last) {
+/* The gradient of points [from, to) of the slab: put into `sums` [parameters], or added to what is there. */
+typedef struct {
+  const pass *run;
+  size_t from, to;
+  double *sums;
+  int add;
+} share;
+
+/* Points [i, i + count), and of panel `panel` of layer l the tiles of inputs [first, last), in groups. */
+static void add_strip(const share *of, size_t l, size_t i, size_t count, size_t panel, size_t first, size_t last) {
+  const pass *run = of->run;
   const network *net = run->at.net;
   const size_t out = net->width[l], in = net->width[l - 1], row = panel * PANEL_ROWS, column = first * GROUP;
   const double one = 1.0;
-  double *to = run->parameter_gradient + network_layer(net, l);
+  double *to = of->sums + network_layer(net, l);
   product p = {.rows = smaller(PANEL_ROWS, out - row),
                .columns = smaller(last * GROUP, in) - column,
                .depth = count,
@@ -272,7 +301,7 @@ static void add_strip(const pass *run, size_t l, size_t i, size_t count, size_t 
                .b_across = 1,
                .c = to + column * out + row,
                .c_stride = out,
-               .finish = run->from + i == 0 ? FINISH_store : FINISH_add};
+               .finish = i == of->from && !of->add ? FINISH_store : FINISH_add};
   p.b = input_of(&run->at, run->x, l, run->from + i, &p.b_down) + column;
   run->table->multiply(&p);
   if (first > 0) return;
@@ -283,29 +312,84 @@ static void add_strip(const pass *run, size_t l, size_t i, size_t count, size_t 
 }
 
 /* Tiles [first, last) of layer l. */
-static void add_layer(const pass *run, size_t l, size_t first, size_t last) {
-  const size_t groups = groups_in(run->at.net->width[l - 1]);
-  for (size_t i = 0; i < run->count; i += PIECE) {
+static void add_layer(const share *of, size_t l, size_t first, size_t last) {
+  const size_t groups = groups_in(of->run->at.net->width[l - 1]);
+  for (size_t i = of->from; i < of->to; i += PIECE) {
     for (size_t tile = first; tile < last;) {
       const size_t panel = tile / groups, next = smaller((panel + 1) * groups, last);
-      add_strip(run, l, i, smaller(PIECE, run->count - i), panel, tile - panel * groups, next - panel * groups);
+      add_strip(of, l, i, smaller(PIECE, of->to - i), panel, tile - panel * groups, next - panel * groups);
       tile = next;
     }
   }
 }
 
-/* Tiles [first, last) of all layers one after the other. */
+/* Tiles [first, last) of all layers one after the other, of the whole slab. */
 static void gradient_tiles(size_t first, size_t last, size_t part, void *context) {
   const pass *run = context;
+  const share all = {.run = run, .to = run->count, .sums = run->parameter_gradient, .add = run->from > 0};
   size_t before = 0;
   (void)part;
   for (size_t l = 1; l <= run->at.net->depth; l++) {
-    const size_t tiles = layer_tiles(run->at.net, l), end = before + tiles;
+    const size_t end = before + layer_tiles(run->at.net, l);
     if (first < end && last > before) {
-      add_layer(run, l, first > before ? first - before : 0, smaller(last, end) - before);
+      add_layer(&all, l, first > before ? first - before : 0, smaller(last, end) - before);
     }
     before = end;
   }
+}
+
+static double *sums_of(const pass *run, size_t chunk) {
+  return run->at.base + run->at.sums + chunk * network_parameters(run->at.net);
+}
+
+/* All derivatives of chunks [first, last). */
+static void backward_chunks(size_t first, size_t last, size_t part, void *context) {
+  const pass *run = context;
+  const network *net = run->at.net;
+  (void)part;
+  for (size_t k = first; k < last; k++) {
+    const size_t from = k * run->at.chunk;
+    const share own = {.run = run, .from = from, .to = smaller(from + run->at.chunk, run->count),
+                       .sums = sums_of(run, k)};
+    backward_points(run, own.from, own.to);
+    for (size_t l = 1; l <= net->depth; l++) add_layer(&own, l, 0, layer_tiles(net, l));
+  }
+}
+
+/* So many parameters at a time. */
+#define STRETCH ((size_t)512)
+
+static void add_chunks(size_t first, size_t last, size_t part, void *context) {
+  const pass *run = context;
+  const size_t size = network_parameters(run->at.net), chunks = chunks_in(&run->at, run->count);
+  (void)part;
+  for (size_t at = first * STRETCH; at < smaller(last * STRETCH, size); at += STRETCH) {
+    const size_t count = smaller(STRETCH, size - at);
+    double *restrict to = run->parameter_gradient + at;
+    if (run->from == 0) memset(to, 0, count * sizeof(double));
+    for (size_t k = 0; k < chunks; k++) {
+      const double *restrict sums = sums_of(run, k) + at;
+      VECTORISE
+      for (size_t i = 0; i < count; i++) to[i] += sums[i];
+    }
+  }
+}
+
+/* One slab. */
+static void backward_slab(pass *run, int threads) {
+  const network *net = run->at.net;
+  const size_t groups = (run->count + GROUP - 1) / GROUP, chunks = chunks_in(&run->at, run->count);
+  if (run->parameter_gradient && chunks > 1) {
+    const size_t stretches = (network_parameters(net) + STRETCH - 1) / STRETCH;
+    share_out(net, run->count, chunks, threads, backward_chunks, run);
+    share_out(net, run->count, stretches, threads, add_chunks, run);
+    return;
+  }
+  share_out(net, run->count, groups, threads, backward_groups, run);
+  if (!run->parameter_gradient) return;
+  size_t tiles = 0;
+  for (size_t l = 1; l <= net->depth; l++) tiles += layer_tiles(net, l);
+  share_out(net, run->count, tiles, threads, gradient_tiles, run);
 }
 
 void network_backward(const network *net, const double *parameters, const double *x, size_t n,
@@ -314,8 +398,6 @@ void network_backward(const network *net, const double *parameters, const double
   pass run = {.table = product_current(), .at = divide(net, n, cache_aligned(workspace)), .x = x,
               .output_gradient = output_gradient, .parameter_gradient = parameter_gradient,
               .input_gradient = input_gradient};
-  size_t tiles = 0;
-  for (size_t l = 1; l <= net->depth; l++) tiles += layer_tiles(net, l);
   for (size_t l = input_gradient ? 1 : 2; l <= net->depth; l++) {
     panel_pack_transposed(turned_of(&run.at, l), parameters + network_layer(net, l), net->width[l], net->width[l - 1]);
   }
@@ -323,8 +405,6 @@ void network_backward(const network *net, const double *parameters, const double
   for (run.from = 0; run.from < n; run.from += run.count) {
     if (net->listen) net->listen();
     run.count = smaller(run.at.slab, n - run.from);
-    const size_t groups = (run.count + GROUP - 1) / GROUP;
-    share_out(net, run.count, groups, threads, backward_groups, &run);
-    if (parameter_gradient) share_out(net, run.count, tiles, threads, gradient_tiles, &run);
+    backward_slab(&run, threads);
   }
 }

@@ -17,7 +17,7 @@ typedef struct {
   const size_t *width; /* [depth + 1] from input to output */
   rectifier kind;
   double smoothing; /* h */
-  /* NULL, or called now and then by the thread that called, outside of all parallel work; it may leave by a long jump */
+  /* NULL, or called now and then by the thread that called, outside of all parallel work; may leave by a long jump */
   void (*listen)(void);
 } network;
 

@@ -52,6 +52,8 @@ typedef struct {
    * only to store, to add or to subtract. */
   void (*apply)(const product *p);
   void (*adam)(double *x, double *m, double *v, const double *gradient, size_t n, const adam_update *update);
+  /* Angles in `sine` become their sines, and `cosine` their cosines; n is a multiple of PANEL_ROWS. */
+  void (*turn)(double *sine, double *cosine, size_t n);
 } product_table;
 
 /* The table of the instruction set that pair/simd.h has chosen. */

@@ -14,6 +14,7 @@
 #define REPEAT_BROAD REPEAT_6
 
 #include "core/net/products_tile.h"
+#include "core/net/waves_tile.h"
 
 extern const product_table product_avx2;
 const product_table product_avx2 = {.name = "avx2", PRODUCT_TABLE};

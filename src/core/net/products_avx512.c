@@ -14,6 +14,7 @@
 #define REPEAT_BROAD REPEAT_8
 
 #include "core/net/products_tile.h"
+#include "core/net/waves_tile.h"
 
 extern const product_table product_avx512;
 const product_table product_avx512 = {.name = "avx512", PRODUCT_TABLE};

@@ -16,6 +16,7 @@
 #define REPEAT_BROAD REPEAT_8
 
 #include "core/net/products_tile.h"
+#include "core/net/waves_tile.h"
 
 extern const product_table product_neon;
 const product_table product_neon = {.name = "neon", PRODUCT_TABLE};

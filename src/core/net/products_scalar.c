@@ -10,8 +10,10 @@
 #define BEYOND(v, bound) (!(fabs(v) <= (bound)) ? (v) : 0.0)
 #define BROAD 6
 #define REPEAT_BROAD REPEAT_6
+#define TILE_LIBM
 
 #include "core/net/products_tile.h"
+#include "core/net/waves_tile.h"
 
 extern const product_table product_scalar;
 const product_table product_scalar = {.name = "scalar", PRODUCT_TABLE};

@@ -212,4 +212,4 @@ static TILE_TARGET void TILE_NAME(adam)(double *x, double *m, double *v, const d
 
 /* The members of a table behind its name. */
 #define PRODUCT_TABLE \
-  .multiply = TILE_NAME(multiply), .apply = TILE_NAME(apply), .adam = TILE_NAME(adam)
+  .multiply = TILE_NAME(multiply), .apply = TILE_NAME(apply), .adam = TILE_NAME(adam), .turn = TILE_NAME(turn)

@@ -17,9 +17,10 @@ static size_t smaller(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* Between two columns of a square matrix: whole vectors. */
+/* Between two columns of a square matrix: whole vectors, and no power of two (network.c). */
 static size_t stride_of(size_t n) {
-  return (n + 7) / 8 * 8;
+  const size_t whole = (n + 7) / 8 * 8;
+  return whole % 64 == 0 ? whole + 8 : whole;
 }
 
 /* The Gram matrix and a factor, each [stride, n], then one more column, then the panels of w. */
@@ -62,8 +63,20 @@ static double power_iteration(const double *gram, size_t n, double *direction, d
   return value;
 }
 
-/* Columns of the factor that are made at a time: the others reach them in one product. */
-#define PANEL_COLUMNS ((size_t)8)
+/* Columns are made in small panels within large ones: what is left of a large panel reaches its columns in one product
+ * with all columns before, and those of a small panel in one with the columns before in the large one. */
+#define LARGE_PANEL ((size_t)64)
+#define SMALL_PANEL ((size_t)8)
+
+/* Takes from columns [at, end) what columns [from, at) of the factor contribute, in rows `at` on. */
+static void subtract_columns(double *factor, size_t n, size_t from, size_t at, size_t end) {
+  const size_t stride = stride_of(n);
+  const double *left = factor + from * stride + at;
+  const product p = {.rows = n - at, .columns = end - at, .depth = at - from, .a = left, .a_stride = stride,
+                     .b = left, .b_down = stride, .b_across = 1, .c = factor + at * stride + at, .c_stride = stride,
+                     .finish = FINISH_subtract};
+  if (at > from) product_current()->multiply(&p);
+}
 
 /* Column j of the factor, all others before it being done, and what it takes from the columns up to `end`. */
 static void close_column(double *factor, size_t n, size_t j, size_t end) {
@@ -92,27 +105,32 @@ static void direction_below(const double *factor, size_t n, size_t j, double *di
   }
 }
 
+/* level I - gram, the lower triangle of columns [from, end). */
+static void open_columns(double *factor, const double *gram, size_t n, double level, size_t from, size_t end) {
+  const size_t stride = stride_of(n);
+  for (size_t j = from; j < end; j++) {
+    for (size_t i = from; i < n; i++) factor[j * stride + i] = -gram[j * stride + i];
+    factor[j * stride + j] += level;
+  }
+}
+
 /* Is level I - gram positive definite? Factorises its lower triangle; where it is not, `direction` becomes one
  * along which the quadratic form is not positive: a better start for the power iteration. */
 static int is_above(const double *gram, size_t n, double level, double *direction, double *factor) {
-  const size_t stride = stride_of(n);
-  const product_table *table = product_current();
-  for (size_t from = 0; from < n; from += PANEL_COLUMNS) {
-    const size_t end = smaller(from + PANEL_COLUMNS, n);
-    for (size_t j = from; j < end; j++) {
-      for (size_t i = from; i < n; i++) factor[j * stride + i] = -gram[j * stride + i];
-      factor[j * stride + j] += level;
-    }
-    const product p = {.rows = n - from, .columns = end - from, .depth = from, .a = factor + from, .a_stride = stride,
-                       .b = factor + from, .b_down = stride, .b_across = 1, .c = factor + from * stride + from,
-                       .c_stride = stride, .finish = FINISH_subtract};
-    if (from > 0) table->multiply(&p);
-    for (size_t j = from; j < end; j++) {
-      if (!(factor[j * stride + j] > 0.0)) {
-        direction_below(factor, n, j, direction);
-        return 0;
+  for (size_t from = 0; from < n; from += LARGE_PANEL) {
+    const size_t last = smaller(from + LARGE_PANEL, n);
+    open_columns(factor, gram, n, level, from, last);
+    subtract_columns(factor, n, 0, from, last);
+    for (size_t at = from; at < last; at += SMALL_PANEL) {
+      const size_t end = smaller(at + SMALL_PANEL, last);
+      subtract_columns(factor, n, from, at, end);
+      for (size_t j = at; j < end; j++) {
+        if (!(factor[j * stride_of(n) + j] > 0.0)) {
+          direction_below(factor, n, j, direction);
+          return 0;
+        }
+        close_column(factor, n, j, end);
       }
-      close_column(factor, n, j, end);
     }
   }
   return 1;
@@ -140,12 +158,15 @@ static double least_level(const double *gram, size_t n, double low, double *dire
   return high;
 }
 
+/* So many columns of the Gram matrix at a time: what is broadcast for them stays in cache. */
+#define GRAM_COLUMNS ((size_t)64)
+
 /* w w' or w' w, whichever is smaller, over the square of size: [stride, n] by columns. Half of the scaling comes
  * first, so that nothing leaves the range of numbers. */
 static void gram_of(const double *w, size_t rows, size_t columns, double size, double *gram, double *panels) {
   const size_t n = smaller(rows, columns), stride = stride_of(n);
   const double scale = 1.0 / size;
-  product p = {.rows = n, .columns = n, .b = w, .c = gram, .c_stride = stride};
+  product p = {.rows = n, .c_stride = stride};
   if (rows <= columns) {
     panel_pack(panels, w, NULL, rows, columns);
     p.depth = columns, p.b_down = rows, p.b_across = 1;
@@ -157,7 +178,12 @@ static void gram_of(const double *w, size_t rows, size_t columns, double size, d
   VECTORISE
   for (size_t i = 0; i < packed; i++) panels[i] *= scale;
   memset(gram, 0, stride * n * sizeof(double));
-  panel_multiply(product_current(), p, panels, 0);
+  for (size_t j = 0; j < n; j += GRAM_COLUMNS) {
+    p.columns = smaller(GRAM_COLUMNS, n - j);
+    p.b = w + j * p.b_across;
+    p.c = gram + j * stride;
+    panel_multiply(product_current(), p, panels, 0);
+  }
   VECTORISE
   for (size_t i = 0; i < stride * n; i++) gram[i] *= scale;
 }

@@ -11,7 +11,6 @@
 #define INVERSE_ROOT(u) avx2_inverse_root(u)
 #define MANTISSA(u) avx2_mantissa(u)
 #define EXPONENT(u) avx2_exponent(u)
-#define ROUND(v) _mm256_round_pd((v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define SCALE(v, k) avx2_scale((v), (k))
 
 #define TWO_52 4503599627370496.0

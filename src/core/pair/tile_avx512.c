@@ -12,7 +12,6 @@
 #define INVERSE_ROOT(u) avx512_inverse_root(u)
 #define MANTISSA(u) _mm512_getmant_pd((u), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)
 #define EXPONENT(u) _mm512_getexp_pd(u)
-#define ROUND(v) _mm512_roundscale_pd((v), 0)
 #define SCALE(v, k) _mm512_scalef_pd((v), (k))
 
 /* With e = 1 - u r, 1/u = r (1 + e)(1 + e^2) but for e^4. */

@@ -10,7 +10,6 @@
 #define INVERSE_ROOT(u) vdivq_f64(vdupq_n_f64(1.0), vsqrtq_f64(u))
 #define MANTISSA(u) neon_mantissa(u)
 #define EXPONENT(u) neon_exponent(u)
-#define ROUND(v) vrndnq_f64(v)
 #define SCALE(v, k) neon_scale((v), (k))
 
 static inline vec neon_mantissa(vec u) {
