@@ -1,5 +1,5 @@
 # Relative reconstruction error of held-out rows: latent_autoencoder(dim) beside latent_pca(dim), on the digits and on
-# tables of bench/expression. A fifth of the rows is held out of both, five times (the digits: half, once).
+# tables of bench/expression. A fifth of the rows is held out of both, twice (of the digits half, once).
 #   Rscript bench/mnist/tables.R FOLDER
 # FOLDER holds the digits. Writes results/tables.csv.
 
@@ -26,24 +26,24 @@ compare <- function(name, x, dim, rows, repetition, ...) {
              seconds_components = linear, seconds_autoencoder = networks)
 }
 
-tables <- lapply(expression_sets[c("khan", "nci60", "bladder")], function(read) read()$x)
 found <- list()
-for (name in names(tables)) {
-  x <- tables[[name]]
-  for (repetition in 1:5) {
-    set.seed(repetition)
-    rows <- base::sample(nrow(x), round(0.8 * nrow(x)))
-    for (dim in c(2, 5, 15)) found[[length(found) + 1]] <- compare(name, x, dim, rows, repetition)
-  }
+note <- function(row) {
+  found[[length(found) + 1]] <<- row
+  table <- do.call(rbind, found)
+  utils::write.csv(format(table, digits = 4), file.path(here, "results", "tables.csv"), row.names = FALSE,
+                   quote = FALSE)
+  print(row, digits = 3, row.names = FALSE)
 }
+
 digits <- read_digits(commandArgs(TRUE)[1])
 set.seed(1)
 rows <- base::sample(nrow(digits$x))[1:5000]
-for (dim in c(2, 5, 15, 30)) {
-  found[[length(found) + 1]] <- compare("digits", digits$x, dim, rows, 1, bounds = c(0, 1), n_steps = 40)
+for (dim in c(5, 15, 30)) note(compare("digits", digits$x, dim, rows, 1, bounds = c(0, 1), n_steps = 40))
+for (repetition in 1:2) {
+  for (name in c("khan", "nci60")) {
+    x <- expression_sets[[name]]()$x
+    set.seed(repetition)
+    rows <- base::sample(nrow(x), round(0.8 * nrow(x)))
+    for (dim in c(5, 15)) note(compare(name, x, dim, rows, repetition))
+  }
 }
-found <- do.call(rbind, found)
-utils::write.csv(format(found, digits = 4), file.path(here, "results", "tables.csv"), row.names = FALSE, quote = FALSE)
-means <- stats::aggregate(cbind(components, autoencoder, passes, best, seconds_components, seconds_autoencoder) ~
-                            table + rows + columns + dim, found, mean)
-print(means[order(means$table, means$dim), ], digits = 3, row.names = FALSE)
