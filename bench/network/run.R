@@ -1,20 +1,19 @@
 # Speed of the networks: parts beside the multiply-add peak, whole jobs beside an earlier version, PyTorch.
-#   Rscript bench/network/run.R LIBRARY [BEFORE] [quick] [kernel] [torch] [jobs]
+#   Rscript bench/network/run.R LIBRARY [BEFORE] [quick] [twice] [kernel] [torch] [jobs]
 # LIBRARY: where particleflow is installed; BEFORE: the same for an earlier version, to compare with. Writes
-# bench/network/results/kernel.csv, torch.csv (if python3, or the program named by PYTHON, has torch) and jobs.csv, or those of
-# the named parts. Versions take turns, and each number is the least of `rounds`, because other programs share the
-# processors.
+# results/kernel.csv, results/torch.csv (if python3, or the program that PYTHON names, has torch) and results/jobs.csv,
+# or those of the named parts. Versions take turns. `twice`: the less of two times.
 
 words <- commandArgs(TRUE)
 quick <- "quick" %in% words
 parts <- intersect(words, c("kernel", "torch", "jobs"))
 if (length(parts) == 0) parts <- c("kernel", "torch", "jobs")
-libraries <- setdiff(words, c("quick", "kernel", "torch", "jobs"))
+libraries <- setdiff(words, c("quick", "twice", "kernel", "torch", "jobs"))
 python <- Sys.getenv("PYTHON", "python3")
 names(libraries) <- c("now", "before")[seq_along(libraries)]
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))
 results <- file.path(here, "results")
-rounds <- if (quick) 1L else 2L
+rounds <- if ("twice" %in% words) 2L else 1L
 suffix <- if (quick) "_quick.csv" else ".csv"
 
 write_results <- function(table, name) {
@@ -63,7 +62,7 @@ time_jobs <- function(job, threads) {
 torch_table <- function(kernel) {
   has <- suppressWarnings(system2(python, c("-c", shQuote("import torch")), stdout = FALSE, stderr = FALSE)) == 0
   if (!has) return(NULL)
-  seconds <- if (quick) 1 else 5
+  seconds <- if (quick) 1 else 3
   ours <- kernel[kernel$shape == "50-64-64-64-1" & kernel$part == "whole update" & kernel$simd == kernel$simd[1], ]
   torch <- vapply(1:2, function(threads) {
     runs <- replicate(rounds, system2(python, c(shQuote(file.path(here, "torch_update.py")), threads, seconds),

@@ -41,12 +41,6 @@ static size_t stride_of(size_t width) {
   return whole % 64 == 0 ? whole + 8 : whole;
 }
 
-static size_t widest(const network *net) {
-  size_t most = 0;
-  for (size_t l = 0; l <= net->depth; l++) most = net->width[l] > most ? net->width[l] : most;
-  return most;
-}
-
 /* Of layers `from` .. `to` - 1. */
 static size_t stride_sum(const network *net, size_t from, size_t to) {
   size_t sum = 0;
@@ -67,14 +61,14 @@ static size_t turned_before(const network *net, size_t l) {
   return sum;
 }
 
-/* Points whose derivatives are kept at a time: a function of the widths alone, because sums over points go slab by
- * slab. A slab is also as long as nobody asks for interrupts. */
-#define SLAB_DOUBLES 524288
+/* Points whose derivatives are kept at a time, in cache where layers are narrow: a function of the widths alone,
+ * because sums over points go slab by slab. A slab is also as long as nobody asks for interrupts. */
+#define SLAB_DOUBLES 131072
 #define MOST_SLAB 4096
-#define LEAST_SLAB 256
+#define LEAST_SLAB 512
 
 static size_t slab_size(const network *net) {
-  const size_t fitting = SLAB_DOUBLES / widest(net) / LEAST_SLAB * LEAST_SLAB;
+  const size_t fitting = SLAB_DOUBLES / stride_sum(net, 1, net->depth + 1) / LEAST_SLAB * LEAST_SLAB;
   return fitting > MOST_SLAB ? MOST_SLAB : fitting < LEAST_SLAB ? LEAST_SLAB : fitting;
 }
 
