@@ -68,6 +68,7 @@ double *new_doubles(size_t n);
 /* n standard normal numbers, a pure function of the seed. */
 void normals(double *out, size_t n, uint32_t seed);
 
+void test_autoencoder(void);
 void test_condition(void);
 void test_divergence(void);
 void test_equilibrium(void);

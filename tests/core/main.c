@@ -73,6 +73,7 @@ int main(void) {
   test_inverse();
   test_products();
   test_network();
+  test_autoencoder();
   test_waves();
   test_spectral();
   test_t_mixture();
