@@ -2,7 +2,7 @@
 # particles the end of the flow is near the equilibrium law, so that new rows can start from a uniform direction.
 
 # Up to this dimension efs() draws particles by itself, and particles lie on a lattice: the numbers of them.
-usual_particles <- c(2000L, 8000L, 12000L)
+usual_particles <- c(2000L, 4000L, 8000L)
 
 # The softening, in units of the squared spacing of the particles, and the time, for particles on a lattice and for
 # independent ones. A lattice has little noise, so that fewer particles under one kernel are enough.
@@ -144,7 +144,7 @@ strip_flow <- function(flow) {
 
 check_not_stripped <- function(flow) {
   if (!isTRUE(flow$stripped)) return(invisible())
-  fail("The fit was made with `strip = TRUE` and has no training rows; give `newdata`.")
+  fail("The fit was made with `strip = TRUE` and has no training rows, which are needed here.")
 }
 
 # ---- particles on a lattice ----------------------------------------------------------------------------------
