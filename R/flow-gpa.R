@@ -99,6 +99,7 @@ finish.gpa_run <- function(run) {
                     run$state$step + 1L, paste("Lower `lipschitz`, `step` or `rate`, scale the columns, or try",
                                                     "divergence = \"alpha\".")), call. = FALSE)
   }
+  warn_dead(trajectory$diagnostics)
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
   seal(structure(
     list(
@@ -116,6 +117,16 @@ finish.gpa_run <- function(run) {
     ),
     class = c("gpa", "particle_flow")
   ))
+}
+
+# A network whose rectifiers are all off is constant. It has no gradient, so that neither it nor the particles ever
+# change again.
+warn_dead <- function(diagnostics) {
+  if (!isTRUE(diagnostics$kinetic_energy[nrow(diagnostics)] == 0)) return(invisible())
+  still_from <- max(0, diagnostics$step[which(diagnostics$kinetic_energy > 0)] + 1)
+  warning(sprintf(paste("The particles stand still from step %.0f on, because all rectifiers of the network are off and",
+                        "its potential is constant: lower `lipschitz` or `rate`, or scale the columns."),
+                  still_from), call. = FALSE)
 }
 
 # The parts of a run that its fit holds too.
