@@ -83,6 +83,7 @@ print(classifiers)
 
 run <- take("by class, calibrated", group = digits$y, latent = map)
 picture(by_class(run), "by_class")
+take("by class, without a flow", group = digits$y, latent = map, time = 0)
 run <- take("by class, flow by rule", group = digits$y, latent = map, calibrate = FALSE)
 picture(by_class(run), "by_class_flow")
 run <- take("all, calibrated", latent = map)
