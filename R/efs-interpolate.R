@@ -1,9 +1,10 @@
 #' A path between two rows
 #'
 #' Draws a straight line between the latent positions of two training rows and carries it back to the data. If the flow
-#' has spread the rows evenly, the path follows the bends of the data.
+#' has spread the rows evenly, the path follows the bends of the data. It does so best after a flow of many particles
+#' (see [efs()]), because the rows are then spread over a ball, so that the line crosses few empty places.
 #'
-#' @param object A fit from [efs()].
+#' @param object A fit from [efs()], without `strip = TRUE`.
 #' @param from,to Row numbers of the training table. In a fit with groups both rows must be of the same class.
 #' @param n Number of points, both ends included, a whole number of at least 2.
 #' @param ... Passed to methods.
@@ -23,6 +24,7 @@ interpolate <- function(object, ...) UseMethod("interpolate")
 #' @export
 interpolate.efs <- function(object, from, to, n = 20, threads = NULL, ...) {
   check_dots("interpolate()", ...)
+  check_not_stripped(class_flows(object), "a path joins two of them")
   total <- sum(lengths(object$rows))
   from <- check_row(from, "from", total)
   to <- check_row(to, "to", total)

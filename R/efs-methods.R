@@ -1,21 +1,27 @@
 #' Summaries of a fit
 #'
 #' `summary()` gives the settings and diagnostics of each flow, `tidy()` one row per flow and frame, and `glance()` one
-#' row for the whole fit. `as.data.frame()` gives the particles over time, in the unit of the flow.
+#' row for the whole fit. `as.data.frame()` gives the particles over time, in the unit of the flow. Particles that are
+#' not the rows are numbered from 1 in each class.
 #'
 #' @param object,x A fit from [efs()].
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.efs` with `call`, `flows`, `latent` (the fitted map), `grouped`,
 #'   `elapsed` (seconds) and `version`. `flows` is a data frame with one row per flow and these columns: `group`; `n`
-#'   (rows); `dim` (latent dimensions); `place` (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and
-#'   `epsilon`; `steps` and `time`, which are 0 without a flow; `largest_bound` (the largest inverse-step bound);
-#'   `inverse_growth` (the factor by which the inverse may multiply an error); `law`; `log_density` (held-out, in nats
-#'   per row); `gain` and `gain_se` (the log-likelihood with the flow less that without one,
-#'   and the standard error, which is `NA` if only the first fold was tried); and `note` (why the class has
-#'   no flow). Its print leaves out what means nothing without a flow. `log_density` and `gain` are `NA` without a
-#'   search, and `gain` is `NA` if no flow was tried. `tidy()`, `glance()` and `as.data.frame()` return data frames.
-#'   `format()` returns the lines that `print()` shows.
+#'   (rows); `particles` (their number, which is `n` if the rows are the particles); `dim` (latent dimensions); `place`
+#'   (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and `epsilon`; `steps` and `time`, which are 0
+#'   without a flow; `largest_bound` (the largest inverse-step bound); `inverse_growth` (the factor by which the inverse
+#'   may multiply an error); `law` (with particles that are not the rows, the law that they follow); `log_density`
+#'   (held-out, in nats per row); `gain` and `gain_se` (the log-likelihood with the flow less that without one, and the
+#'   standard error); `bent` (the share of the movement that is not affine, from 0 to 1: residual over total sum of
+#'   squares in a linear regression of the centred displacements on the starting points); and `note` (why the class has
+#'   no flow). If the rows are the particles, `gain` is that of held-out rows, `NA` without a search or if no flow was
+#'   tried, and `gain_se` is `NA` if only the first fold was tried. With other particles, `gain` is the mean of log p -
+#'   log q over draws of the law of the rows, where p is the density with the flow and q that of the law (see [efs()]),
+#'   and `log_density` is the held-out log-likelihood of the law plus `gain`. `log_density` is `NA` without a search.
+#'   The print leaves out what means nothing without a flow. `tidy()`, `glance()` and `as.data.frame()` return data
+#'   frames. `format()` returns the lines that `print()` shows.
 #' @examples
 #' fit <- efs(iris, group = "Species", calibrate = FALSE)
 #' summary(fit)

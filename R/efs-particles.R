@@ -142,9 +142,10 @@ strip_flow <- function(flow) {
   flow
 }
 
-check_not_stripped <- function(flow) {
-  if (!isTRUE(flow$stripped)) return(invisible())
-  fail("The fit was made with `strip = TRUE` and has no training rows, which are needed here.")
+# what: what the rows are needed for, or what to give instead.
+check_not_stripped <- function(flows, what) {
+  if (!any(vapply(flows, function(flow) isTRUE(flow$stripped), NA))) return(invisible())
+  fail("The fit was made with `strip = TRUE` and has no training rows; %s.", what)
 }
 
 # ---- particles on a lattice ----------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 #' Plots of a fit
 #'
 #' `type` chooses what is drawn: the rows on their way to equilibrium; the data beside the latent side, with new points
-#' and an interpolation path if asked for; or the energies over time. `plot()` draws with base graphics. `autoplot()`
-#' returns the same picture as a ggplot.
+#' and an interpolation path if asked for; the energies over time; or contours of ranks. `plot()` draws with base
+#' graphics. `autoplot()` returns the same picture as a ggplot.
 #'
 #' @section What is shown:
 #' The flow of each class runs in its own unit. Latent points are drawn in the common space of the latent map: each
@@ -10,7 +10,8 @@
 #' projected on the first two principal components of the encoded rows, and all panels have the same projection. Values
 #' in one dimension are stacked like a histogram of dots. New values are stacked downwards.
 #'
-#' The panels of `"trajectory"` are matched by time: a class shows its last frame at or before the time of the panel. A
+#' The points of `"trajectory"` and `"latent"` are the rows. If they are not the particles, they are carried along. The
+#' panels of `"trajectory"` are matched by time: a class shows its last frame at or before the time of the panel. A
 #' class without a flow stays where it is.
 #'
 #' The data side of `"latent"` shows the decoded columns, each in its own unit, if at most two columns of the table
@@ -23,9 +24,16 @@
 #' The curves of `"energy"` are in the unit of each flow. Classes without a flow have none. If no class has a flow,
 #' `"energy"` is an error, and the titles of the other types say so.
 #'
+#' `"rank"` shows the rows in the plane of the two columns, with the curves of rank 0.1, 0.25, 0.5, 0.75 and 0.9 of each
+#' class (see [predict()][predict.efs]). About 50 % of new observations lie within the curve of rank 0.5. The curves are
+#' circles about the centre of the latent side, carried back by the inverse of the flow. Ranks need particles that are
+#' not the rows, and the curves need a table of two columns with two latent dimensions.
+#'
+#' Of a fit with `strip = TRUE` only `"rank"`, without the rows, and `"energy"` can be drawn.
+#'
 #' @param x,object A fit from [efs()].
-#' @param type `"trajectory"`, `"latent"` (data side and latent side) or `"energy"`. The last draws one curve per
-#'   class: the energy on a linear axis and the kinetic energy on a logarithmic axis.
+#' @param type `"trajectory"`, `"latent"` (data side and latent side), `"energy"` or `"rank"`. `"energy"` draws one
+#'   curve per class: the energy on a linear axis and the kinetic energy on a logarithmic axis.
 #' @param times For `"trajectory"`, flow times between 0 and the end of the longest flow. The frames of this flow that
 #'   are nearest to them are drawn. `NULL`: five times, evenly spread.
 #' @param new For `"latent"`, the number of new points to draw and to carry back. They are shown as stars on both
@@ -51,6 +59,11 @@
 #'
 #' # colours of classes in a fit without groups, and a path between two rows
 #' plot(efs(iris[3:4], calibrate = FALSE), type = "latent", path = c(1, 150), group = iris$Species)
+#'
+#' \donttest{
+#' # contours of ranks
+#' plot(efs(iris[3:5], group = "Species", particles = 300), type = "rank")
+#' }
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(fit, type = "latent", new = 30)
 #' @order 1
@@ -74,7 +87,7 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
     return(curves_picture(flows, col, moved))
   }
   if (type == "rank") return(ranks_picture(fit, flows, group, col))
-  for (flow in flows) check_not_stripped(flow)
+  check_not_stripped(flows, "`type = \"rank\"` and `type = \"energy\"` can be drawn")
   own_group <- is.null(group) && is_grouped(fit)
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))

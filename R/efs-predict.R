@@ -1,7 +1,32 @@
 #' Latent positions of new points, or the data behind latent points
 #'
-#' `predict()` answers three questions about rows that the fit has not seen: where the flow carries them, which rows of
-#' data belong to given latent points, and how likely the rows are.
+#' `predict()` answers four questions about rows that the fit has not seen: where the flow carries them, which rows of
+#' data belong to given latent points, how likely the rows are, and how far outward they lie among the others (ranks).
+#'
+#' @section Ranks:
+#' In one dimension the distribution function \eqn{F} gives each value a rank that is uniform on (0, 1). In more
+#' dimensions there is no order, but there is a way from the centre outward. The flow \eqn{T} of many particles (see
+#' [efs()]) carries the law of the rows to a law \eqn{Q} that is round about its centre \eqn{c}. The *center-outward
+#' rank* of a row \eqn{x} is the probability that \eqn{Q} has within the sphere through its image, and its *direction*
+#' is the unit vector from the centre to the image: \deqn{r(x) = Q\{y : |y - c| \le |T(x) - c|\}, \quad u(x) =
+#' \frac{T(x) - c}{|T(x) - c|}.}{r(x) = Q{y : |y - c| <= |T(x) - c|}, u(x) = (T(x) - c) / |T(x) - c|.} A rank of 0 is
+#' the centre. The rows with rank at most \eqn{r} form a region of probability \eqn{r}; `plot()` with `type = "rank"`
+#' draws its edge. In one dimension the rank is about \eqn{|2F(x) - 1|} and the direction the sign of \eqn{2F(x) - 1}.
+#'
+#' *What is exact*: for rows that follow the law that the particles follow, the rank tends to a uniform variable, the
+#' direction to a uniform one, and both to independence, as the number of particles and the time of the flow grow. With
+#' finitely many particles the regions have nearly these probabilities. This law is an estimate, so for new observations
+#' they are as right as the law is. The ranks of the training rows are a little too small, because the law was
+#' fitted to them.
+#'
+#' *How they differ from ranks by optimal transport* (Monge-Kantorovich or center-outward ranks, Chernozhukov et al.
+#' 2017, Hallin et al. 2021): these take the one map to the ball that is the gradient of a convex function. It is
+#' unique, hardly depends on a choice of method, and is monotone: \eqn{(T(x) - T(y))'(x - y) \ge 0}{(T(x) - T(y))'(x -
+#' y) >= 0}. The map of a flow is a smooth one-to-one map to nearly the same law, but not the gradient of a convex
+#' function, unless the law is round itself. It depends on the settings, and the two ranks of a row differ where the law
+#' is far from round. Ranks by optimal transport have exactly the same distribution in each sample of `n` rows, whatever
+#' the law. These ranks do not. [rank_test()] has an exact level by permutations instead. In return new rows have ranks,
+#' and contours are smooth and inverted exactly.
 #'
 #' @param object A fit from [efs()].
 #' @param newdata New rows with the columns of the table. Columns are matched by name if both tables have names, and
@@ -12,7 +37,8 @@
 #'   may have no rows.
 #' @param type `"latent"` encodes `newdata` and carries the rows along with the stored flow; the rows do not act on the
 #'   flow. `"data"` carries latent points back and decodes them. `"log_density"` gives the log-density of each row, see
-#'   [logLik()][logLik.efs].
+#'   [logLik()][logLik.efs]. `"rank"` gives ranks and directions, see below. It needs a fit with particles that are not
+#'   the rows, see [efs()], and takes the training rows if `newdata` is missing.
 #' @param group For a fit with groups, the class of each row of `newdata`. It is not needed if `newdata` is a data
 #'   frame with the column of the class, under the name that [simulate()][simulate.efs] gives it. A class that the fit
 #'   does not know is an error.
@@ -20,11 +46,25 @@
 #' @param ... Not used.
 #' @return For `"latent"` a numeric matrix `[rows, d]` in the unit of the flow (each class has its own unit). For
 #'   `"data"` rows in the form of the table; a warning says so if their estimated error exceeds 1e-3 of the radius of
-#'   the data. For `"log_density"` one number per row, in nats, with the density in units of the columns.
+#'   the data. For `"log_density"` one number per row, in nats, with the density in units of the columns. For `"rank"` a
+#'   matrix `[rows, 1 + d]` with the columns `rank`, between 0 and 1, and `direction1` to `direction` d, the coordinates
+#'   of a unit vector on the latent side. In a fit with groups, a rank is that within the class.
+#' @references
+#' Chernozhukov V, Galichon A, Hallin M, Henry M (2017). Monge-Kantorovich depth, quantiles, ranks and signs. Annals of
+#' Statistics 45(1). \doi{10.1214/16-AOS1450}
+#'
+#' Hallin M, del Barrio E, Cuesta-Albertos J, Matran C (2021). Distribution and quantile functions, ranks and signs in
+#' dimension d: a measure transportation approach. Annals of Statistics 49(2). \doi{10.1214/20-AOS1996}
+#' @seealso [rank_test()] compares two samples by ranks.
 #' @examples
 #' fit <- efs(iris[1:4], calibrate = FALSE)
 #' z <- predict(fit, iris[1:3, 1:4])
 #' predict(fit, z, type = "data")
+#'
+#' \donttest{
+#' many <- efs(iris[51:100, 3:4], particles = 500)
+#' predict(many, iris[c(53, 60, 99), 3:4], type = "rank")
+#' }
 #' @export
 predict.efs <- function(object, newdata, type = c("latent", "data", "log_density", "rank"), group = NULL,
                         threads = NULL, ...) {
@@ -39,9 +79,9 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
     if (type == "log_density") fail(
       "`newdata` must give the rows: the likelihood of the training rows says nothing about new ones."
     )
+    check_not_stripped(flows, "give `newdata`")
     out <- matrix(0, sum(lengths(object$rows)), object$latent$dim)
     for (flow in flows) {
-      check_not_stripped(flow)
       out[flow$rows, ] <- if (is.null(flow$ends)) last_frame(flow$trajectory) else flow$ends
     }
     return(if (type == "rank") rank_points(flows, out, row_class(object)) else out)

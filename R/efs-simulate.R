@@ -7,11 +7,12 @@
 #' A draw that is much less likely than the rows of the table is replaced by a new one. This is so if its log-density is
 #' below the `density_floor` quantile of the log-densities of the training rows. At most 50 draws are made for one row,
 #' and the last one is kept. The log-densities of the training rows are those that the search found for held-out rows.
-#' Without a search, each training row is evaluated without its own particle. The attribute `"dropped"` is the share of
-#' draws that were dropped. The log-density that `log_density = TRUE` gives is that of the law with the floor.
-#' [logLik()][logLik.efs] gives the log-density of the law without a floor. There is no floor if the flow has no density
-#' that could be trusted: if the law has no density, a standardised column does not vary within the class, a step is not
-#' surely one-to-one, the inverse is that of the paper, or there are more than 128 latent dimensions.
+#' Without a search, each training row is evaluated without its own particle, if it has one. With particles that are not
+#' the rows (see [efs()]), the held-out log-densities are those of the law without the flow. The attribute `"dropped"`
+#' is the share of draws that were dropped. The log-density that `log_density = TRUE` gives is that of the law with the
+#' floor. [logLik()][logLik.efs] gives the log-density of the law without a floor. There is no floor if the flow has no
+#' density that could be trusted: if the law has no density, a standardised column does not vary within the class, a
+#' step is not surely one-to-one, the inverse is that of the paper, or there are more than 128 latent dimensions.
 #'
 #' @section How rows are divided among classes:
 #' If `nsim` is one number, the share of a class is `nsim` times its proportion among the rows of the data. Such a share

@@ -4,11 +4,12 @@
 #'
 #' 1. It maps each row of the table to a point, the *latent row* ([latent_map]). The columns of a table of numbers are
 #'    standardised by default. The columns of any other table become normal scores, see the section on tables.
-#' 2. It moves the latent rows by a short *flow* ([efs_forward()]). In a flow the rows are particles that repel each
-#'    other and are pulled to their centre, so that clusters spread out. For a table of numbers `efs()` uses a flow only
-#'    if it helps. For any other table there is always a flow, and `print()` says what it adds to the
-#'    likelihood or takes from it.
-#' 3. It fits a probability distribution, the *latent law* ([laws]), to the rows where they are then.
+#' 2. It moves the latent rows by a *flow* ([efs_forward()]). In a flow, particles repel each other and are pulled to
+#'    their centre, so that clusters spread out. The particles are the rows themselves or, for tables of numbers in one
+#'    to three dimensions, thousands of points that follow a law fitted to the rows (see the section on particles).
+#'    There is always a flow where one can be had. `print()` says what it adds to the likelihood or takes from it, and
+#'    how much of the movement is not affine.
+#' 3. It fits a probability distribution, the *latent law* ([laws]), to the points where they are then.
 #'
 #' [simulate()][simulate.efs] draws points from this law, carries them back by the inverse of the flow
 #' ([efs_backward()]), and maps them back to rows of the table. With `group`, each class has a flow and a law of its
@@ -28,12 +29,42 @@
 #'
 #' A fit of normal scores is also of class `"synthesis"`, so that it has the methods of [synthesise()]:
 #' [simulate()][simulate.synthesis] under conditions, and [predict()][predict.synthesis] with `type = "impute"`. Without
-#' `type`, `predict()` gives latent positions, as for other fits of `efs()`. Unless `time` or `n_steps` is given, the
-#' fit uses the best flow that the search found, even if the option without a flow is better. [synthesise()] takes what
-#' is better. No flow is used if none can be undone. The flow runs in the unit of the scores divided by
-#' \eqn{\sqrt{d+2}}{sqrt(d+2)}, or whitened. The laws that [synthesise()] searches are searched with a flow and without.
-#' With `calibrate = FALSE` there are no likelihoods. With `bounds = TRUE` new rows drawn without conditions stay within
-#' the observed scores.
+#' `type`, `predict()` gives latent positions, as for other fits of `efs()`. The particles are the rows. The flow runs
+#' in the unit of the scores divided by \eqn{\sqrt{d+2}}{sqrt(d+2)}, or whitened. The laws that [synthesise()] searches
+#' are searched with a flow and without. With `calibrate = FALSE` there are no likelihoods. With `bounds = TRUE` new
+#' rows drawn without conditions stay within the observed scores.
+#'
+#' @section Particles:
+#' A flow of a few hundred rows has a field made of these rows. On the way back each row attracts the points near to it,
+#' so that new rows are too close to training rows, or the flow must be so short and soft that it does little. The
+#' theory of the method is about infinitely many particles. `particles` = \eqn{m} is a step towards it:
+#'
+#' * *What the particles are*: the search chooses the law of the rows without a flow. \eqn{m} particles that follow this
+#'   law are moved as in [efs_forward()]. **No row is a particle**, so that no row attracts new points. The flow is in
+#'   the unit of this law.
+#' * *Rows*, of the table and of `newdata`, are carried along. With the particles \eqn{x_a} at step \eqn{j}, a point
+#'   \eqn{y} moves by \deqn{y_{j+1} = y_j - \frac{\gamma_j}{m-1} \sum_{a=1}^m \nabla W(y_j - x_a^{(j)}).}{
+#'   y_(j+1) = y_j - gamma_j/(m-1) sum_a grad W(y_j - x_a^(j)).}
+#' * *New rows* start in a uniform direction from the centre. Their distances from it follow [law_radial()]: the
+#'   distribution that points of the law have at the end of the flow. The exact inverse carries them back.
+#' * *What the flow costs*: with finitely many particles, new rows have a density \eqn{p} that differs from the density
+#'   \eqn{q} of the law. The cost is the mean of \eqn{\log q - \log p}{log q - log p} over 1500 independent draws of the
+#'   law, which are no particles. It estimates a Kullback-Leibler divergence, in nats per row. `print()` and
+#'   `diagnostics` give it with its standard error: `gain` is minus the cost, and the log-likelihood with the flow is
+#'   the held-out one of the law plus `gain`. The cost falls slowly with more particles and grows with the dimension.
+#' * *How the particles are placed*: in one to three dimensions, if the law has a density, the flow \eqn{T} of 2000
+#'   independent draws, which has the same equation, is computed first, and the particles are the points
+#'   \eqn{T^{-1}(b)}{T^-1(b)}, where the \eqn{b} form a lattice of low discrepancy that is bent such that these points
+#'   follow the law; they have much less noise than independent draws, which are taken in more dimensions.
+#' * *Settings*: `s` \eqn{= d - 2}, for which the equilibrium is the uniform distribution on the ball; `epsilon`
+#'   \eqn{= 16 m^{-2/d}} (\eqn{64 m^{-2/d}} for independent draws, \eqn{16/m} and \eqn{64/m} in one dimension); time 4.
+#'   Those that you give replace them. They are not searched.
+#' * *When there are particles*: by default for a table of numbers without missing values in one, two or three latent
+#'   dimensions, in classes for which the settings are searched, unless `law`, `s`, `epsilon`, `time` or `n_steps` is
+#'   given. They are 2000, 8000 and 12,000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
+#'   and the settings may be given, and `calibrate` may be `FALSE`. In four dimensions and more, some ten thousand
+#'   particles are still few: points that are carried along stop short of the ball, and the cost is large.
+#' * *Time* of each step grows with \eqn{m^2}: a fit of 8000 particles in two dimensions takes some seconds.
 #'
 #' @section Defaults:
 #' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
@@ -43,17 +74,18 @@
 #' * *What is searched*: the unit of the flow (columns scaled, or whitened, which makes them uncorrelated), the exponent
 #'   `s`, the softening `epsilon`, the time, and the latent law with its settings. The values of `epsilon` are 4 to 256
 #'   times \eqn{n^{-2/d}}, which is about the squared distance between neighbouring particles. The laws are those that
-#'   [laws] calls searched, and a mixture of the best of them ([law_stack()]). The option without a flow is always among
-#'   the candidates.
+#'   [laws] calls searched, and a mixture of the best of them ([law_stack()]). With particles that are not the rows,
+#'   only the law of the rows without a flow, and its unit, are searched.
 #' * *How it is scored*: by **held-out log-likelihood**. This is the mean log-density of rows that were left out of the
 #'   fit (cross-validation), with the natural logarithm, so that its unit is nats per row. A law that copies the
 #'   training rows has a low score, and so has a law that blurs them. There are five folds for at most 400 rows and
 #'   three folds for more rows. The rows of one block of `blocks` are in one fold.
-#' * *When a flow is used*: in a table of numbers, if its score is higher than that of the option without a flow by
-#'   more than two standard
-#'   errors of the paired difference. `print()` says how much the flow adds. A flow with a step that cannot be undone,
-#'   because two points could go to the same place, is left out. If you give `time` or `n_steps`, the fit uses this flow
-#'   without the comparison.
+#' * *When a flow is used*: always, if one can be had. Of the flows of the rows the fit takes the one with the highest
+#'   score, even if the option without a flow is better. The exceptions are `time = 0`, classes of few rows (see below),
+#'   fits of [latent_genes()], and searches in which no flow can be undone, because two points could go to the same
+#'   place. `print()` says how much the flow adds or takes. [efs_tune()] takes a flow only if its score is higher than
+#'   that of the option without a flow by more than two standard errors of the paired difference, and [synthesise()]
+#'   takes what is better.
 #' * *When rules of thumb apply*: with `calibrate = FALSE`; in a class of fewer than 20 rows or fewer than `min_rows`
 #'   rows; in a class with a constant latent column; in more than 128 latent dimensions; and if a law without a density
 #'   is asked for. Then the settings that are left open are: exponent 0, time 1, `epsilon` \eqn{16 n^{-2/d}}, and
@@ -74,7 +106,11 @@
 #'   ends the call.
 #'
 #' @section Sharing:
-#' A fit contains the training rows. Nothing in this package makes data anonymous.
+#' A fit contains the training rows. With `strip = TRUE` it does not. What a stripped fit still knows: the means,
+#' standard deviations and ranges of the columns; the sizes of the classes, and which row numbers each had; the
+#' log-densities of the rows, in increasing order; and particles that follow a law fitted to the rows. A law with narrow
+#' kernels puts particles close to each row. A stripped fit is therefore **not private**. Nothing in this package makes
+#' data anonymous.
 #'
 #' @param x A matrix or data frame (also a tibble, a data.table or a `DataFrame`) with columns of every kind, at least
 #'   two rows and at least one column that varies. Infinite values are an error. Each column is read by its kind, see
@@ -121,6 +157,13 @@
 #' @param control Settings of the inverse, see [efs_control()].
 #' @param min_rows A class with fewer rows has no flow. A whole number of at least 2.
 #' @param keep,threads,progress See [efs_forward()].
+#' @param particles Number of particles that follow the law of the rows, 0 or a whole number of at least 100, in each
+#'   class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 8000 or 12,000 in one, two or
+#'   three latent dimensions, and otherwise 0. A table that is read as normal scores takes only 0 and `NULL`.
+#' @param strip `TRUE` leaves the training rows out of the fit, see the section on sharing. Each class then needs
+#'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what
+#'   they would give. What needs the training rows is an error: [interpolate()], `predict()` without `newdata`, and
+#'   plots that show rows.
 #' @return An object of class `c("efs", "particle_flow")`, or `c("synthesis", "efs", "particle_flow")` for normal
 #'   scores. It is a list with `call`, `trajectory` (a
 #'   [particle_trajectory], or a named list with one trajectory per class), `latent` (the fitted map), `control` (the
@@ -130,13 +173,12 @@
 #'
 #'   `calibration` is a list with one entry per class that was searched. Each entry has `law` and `law_settings` (what
 #'   was chosen), `log_density` and `log_density_se` (its held-out log-likelihood and the standard error), `gain` and
-#'   `gain_se` (what the best flow adds), `folds`, `rows` (the number of rows searched) and `seen` (a data frame with
-#'   one row per combination and law; its columns are those of [efs_tune()] up to `se`). **Its log-likelihoods are those
-#'   of the latent rows**: nats per row, with the density in the unit of the latent rows. `diagnostics` and the
-#'   printed fit
-#'   give them in the unit of the data. The two differ by a constant per class, so that differences between candidates
-#'   are the same. The constant is the mean log-determinant of the derivative of the map from the data to the latent
-#'   rows. It is taken as 0 if the latent map does not give it.
+#'   `gain_se` (what the best flow of the rows adds; `NA` with other particles), `folds`, `rows` (the number of rows
+#'   searched) and `seen` (a data frame with one row per combination and law; its columns are those of [efs_tune()] up
+#'   to `se`). **Its log-likelihoods are those of the latent rows**: nats per row, with the density in the unit of the
+#'   latent rows. `diagnostics` and the printed fit give them in the unit of the data. The two differ by a constant per
+#'   class, so that differences between candidates are the same. The constant is the mean log-determinant of the
+#'   derivative of the map from the data to the latent rows. It is taken as 0 if the latent map does not give it.
 #'
 #'   Methods: [simulate()][simulate.efs], [sample()][sample], [predict()][predict.efs], [interpolate()],
 #'   [plot()][plot.efs], [summary()][summary.efs], `as.data.frame()`, `tidy()`, `glance()`.
@@ -144,11 +186,20 @@
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation. \doi{10.48550/arXiv.2507.08239}
 #' @examples
-#' fit <- efs(iris[51:150, 3:4])
+#' # the rows are the particles
+#' fit <- efs(iris[51:150, 3:4], particles = 0)
 #' fit
 #' new <- simulate(fit, nsim = 60, seed = 1)
 #' head(new)
 #' novelty(new, iris[51:150, 3:4])
+#'
+#' \donttest{
+#' # the default, with fewer particles that follow the law of the rows
+#' many <- efs(iris[51:150, 3:4], particles = 500)
+#' many
+#' plot(many, type = "rank")
+#' novelty(simulate(many, nsim = 60, seed = 1), iris[51:150, 3:4])
+#' }
 #'
 #' # a table with factors, and one with missing values
 #' efs(warpbreaks)

@@ -14,6 +14,8 @@
 #'   \item{[law_trees()]}{a forest of conditional densities, coordinate by coordinate. Density.}
 #'   \item{[law_stack()]}{a mixture of other laws. Density; the search makes it.}
 #'   \item{[law_equilibrium()]}{the law that the flow approaches. Density, unless it lies on a sphere.}
+#'   \item{[law_radial()]}{a uniform direction and the radii of the points. Density; the law of flows of many
+#'     particles.}
 #'   \item{[law_ball()]}{uniform in the ball that encloses all particles. Density.}
 #'   \item{[law_sphere()]}{uniform on a sphere: Algorithm 1 of the paper. No density.}
 #'   \item{[law_interpolate()]}{a point between two particles. No density.}

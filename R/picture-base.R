@@ -47,8 +47,10 @@ draw_panel <- function(picture, j, ...) {
   graphics::title(main = as.character(panel$panel), font.main = 1, cex.main = 1.1, line = 0.6)
   graphics::box()
   rows <- points[points$kind == "rows", ]
-  draw_marks(rows, grDevices::adjustcolor(group_colour(picture, rows), point_alpha(picture$points)),
-             list(pch = 16, cex = point_size(rows)), ...)
+  if (nrow(rows) > 0) {
+    draw_marks(rows, grDevices::adjustcolor(group_colour(picture, rows), point_alpha(picture$points)),
+               list(pch = 16, cex = point_size(rows)), ...)
+  }
   new <- points[points$kind == "new", ]
   draw_marks(new, if (anyNA(new$group)) star_colours[["new"]] else group_colour(picture, new),
              list(pch = 8, cex = point_size(new), lwd = 1.2))

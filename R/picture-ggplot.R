@@ -62,7 +62,7 @@ ggplot_marks <- function(points, colour, settings, ...) {
 }
 
 ggplot_line <- function(line) {
-  if (nrow(line) > 0) ggplot2::geom_path(data = line, colour = star_colours[["path"]])
+  if (nrow(line) > 0) ggplot2::geom_path(data = line, colour = star_colours[["path"]], na.rm = TRUE)
 }
 
 # ": x and y", or "" if the title of the panel already says it.
