@@ -124,8 +124,8 @@ finish.gpa_run <- function(run) {
 warn_dead <- function(diagnostics) {
   if (!isTRUE(diagnostics$kinetic_energy[nrow(diagnostics)] == 0)) return(invisible())
   still_from <- max(0, diagnostics$step[which(diagnostics$kinetic_energy > 0)] + 1)
-  warning(sprintf(paste("The particles stand still from step %.0f on, because all rectifiers of the network are off and",
-                        "its potential is constant: lower `lipschitz` or `rate`, or scale the columns."),
+  warning(sprintf(paste("The particles stand still from step %.0f on, because all rectifiers of the network are off",
+                        "and its potential is constant: lower `lipschitz` or `rate`, or scale the columns."),
                   still_from), call. = FALSE)
 }
 
