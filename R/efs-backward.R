@@ -160,7 +160,7 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
                           "these settings."), j)
     }
     if (log_det) volume <- volume + step_log_det(points, at, gamma, traj, FALSE, threads)$value
-    residual <- pmax(residual, solved$residual / scale)
+    residual <- pmax(residual, ifelse(is.nan(solved$residual), Inf, solved$residual / scale))
     if (exact) error <- (error + max(control$tolerance, solved$residual / scale)) * growth[j]
     bar$tick()
   }

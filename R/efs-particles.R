@@ -2,11 +2,12 @@
 # particles the end of the flow is near the equilibrium law, so that new rows can start from a uniform direction.
 
 # Up to this dimension efs() draws particles by itself, and particles lie on a lattice: the numbers of them.
-usual_particles <- c(2000L, 8000L, 12000L)
+usual_particles <- c(2000L, 4000L, 8000L)
 
-# The softening, in units of the squared spacing of the particles, and the time, for particles on a lattice and for
-# independent ones. A lattice has little noise, so that fewer particles under one kernel are enough.
-particle_softening <- c(lattice = 16, draws = 64)
+# The softening, in units of the squared spacing of the particles, and the time: for particles on a lattice, in 1, 2 and
+# 3 dimensions, and for independent ones. A lattice has little noise, so that fewer particles under one kernel are enough.
+lattice_softening <- c(16, 16, 8)
+draws_softening <- 64
 particle_time <- 4
 
 # Fewer particles say nothing about a law.
@@ -70,7 +71,7 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   regular <- d <= length(usual_particles) && !is.null(density)
   particles <- if (regular) lattice_maker(draw, density, d, s, threads) else function(n, key) draw(n, key)
   moved <- particle_flow(particles(count, particle_keys$particles), s, control,
-                         particle_softening[[if (regular) "lattice" else "draws"]], threads, progress)
+                         if (regular) lattice_softening[d] else draws_softening, threads, progress)
   judged <- judge_particles(moved, particles(judging_points, particle_keys$judges),
                             draw(judging_draws, particle_keys$draws), density, threads)
   flow[names(placed)] <- placed
@@ -105,8 +106,15 @@ judge_particles <- function(traj, judges, draws, density, threads) {
   if (!is.null(density)) {
     carried <- carry_forward(traj, draws, threads)
     each <- density(draws) - carried$log_det - law_density(law, carried$points, threads)[, 1]
+    warn_folded(sum(is.na(each)), length(each))
   }
-  list(law = law, cost = mean(each), se = stats::sd(each) / sqrt(length(each)), bent = bent_share(judges, ends))
+  list(law = law, cost = if (anyNA(each)) NA_real_ else mean(each), se = stats::sd(each) / sqrt(length(each)), bent = bent_share(judges, ends))
+}
+
+warn_folded <- function(folded, count) {
+  if (folded == 0) return(invisible())
+  warning(sprintf(paste("The flow is not one-to-one at %d of %d draws of the law of the rows, so that its likelihood is",
+                        "not known: raise `epsilon` or lower `max_bound`."), folded, count), call. = FALSE)
 }
 
 # The share of the movement from `start` to `end` that no affine map explains: residual over total sum of squares of
@@ -117,29 +125,6 @@ bent_share <- function(start, end) {
   total <- sum(centred^2)
   if (!(total > 0)) return(0)
   sum(qr.resid(qr(cbind(1, start)), centred)^2) / total
-}
-
-# ---- ranks ---------------------------------------------------------------------------------------------------
-
-check_ranked <- function(flows) {
-  ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
-  if (all(ranked)) return(invisible())
-  fail("Ranks need a flow to a round law%s; fit with `particles`, such as `particles = 8000`.",
-       if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
-}
-
-# [n, 1 + d]: the rank of each point at the end of the flow of its class, and its direction.
-rank_points <- function(flows, points, label) {
-  d <- ncol(points)
-  out <- matrix(0, nrow(points), d + 1L, dimnames = list(NULL, c("rank", paste0("direction", seq_len(d)))))
-  for (class in names(flows)) {
-    rows <- which(label == class)
-    law <- flows[[class]]$law
-    at <- points[rows, , drop = FALSE]
-    away <- sweep(at, 2, law$centre)
-    out[rows, ] <- cbind(radial_rank(law, at), away / pmax(sqrt(rowSums(away^2)), .Machine$double.xmin))
-  }
-  out
 }
 
 # ---- without the rows ------------------------------------------------------------------------------------------

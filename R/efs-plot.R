@@ -86,12 +86,19 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
     if (!any(moved)) fail("`type = \"energy\"` shows a flow, but the fit has none; choose another type.")
     return(curves_picture(flows, col, moved))
   }
-  if (type != "rank") check_not_stripped(flows, "`type = \"rank\"` and `type = \"energy\"` can be drawn")
+  if (type == "rank") return(ranks_picture(fit, flows, group, col))
+  check_not_stripped(flows, "`type = \"rank\"` and `type = \"energy\"` can be drawn")
   own_group <- is.null(group) && is_grouped(fit)
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
-  if (type == "rank") return(ranks_picture(fit, flows, group, col))
-  frames_picture(flows, times, group, latent_columns(fit$latent$dim), col, if (!any(moved)) " (no flow)")
+  frames_picture(flows, times, group, latent_columns(fit$latent$dim), col, if (!any(moved)) " (no flow)",
+                 if (any(moved) && !is_grouped(fit)) flow_title(fit$diagnostics))
+}
+
+# How far a flow, a row of the diagnostics, is from an affine map, and what it adds to the likelihood.
+flow_title <- function(flow) {
+  gain <- if (!is.na(flow$gain)) sprintf(", %s%s nats", if (flow$gain < 0) "" else "+", nats(flow$gain))
+  sprintf(": %.0f %% not affine%s", 100 * flow$bent, if (is.null(gain)) "" else gain)
 }
 
 sides_picture <- function(fit, new, path, group, own_group, col) {
@@ -147,21 +154,25 @@ decoded_unit <- function(fit, data) {
 contour_ranks <- c(0.1, 0.25, 0.5, 0.75, 0.9)
 contour_points <- 241L
 
-# The rows, and the curves within which each class has the probabilities contour_ranks.
+# The rows, unless the fit has none, and the curves within which each class has the probabilities contour_ranks.
 ranks_picture <- function(fit, flows, group, col) {
   check_ranked(flows)
   if (fit$latent$dim != 2 || sum(fit$table$dims) != 2) {
     fail("`type = \"rank\"` draws curves in the plane of two columns; the fit has %d columns and %d latent dimensions.",
          n_columns(fit$table), fit$latent$dim)
   }
-  data <- if (!isTRUE(fit$control$strip)) decode_points(fit, common_points(flows, 0), row_class(fit))
   curves <- do.call(rbind, lapply(names(flows), function(class) rank_curves(fit, flows[[class]], class)))
-  view <- projection(rbind(data, curves[!is.na(curves[, 1]), ]), varying_columns(fit), square = FALSE)
+  drawn <- !is.na(curves[, 1])
+  data <- curves[0, , drop = FALSE]
+  if (!isTRUE(fit$control$strip)) {
+    data <- unname(decode_points(fit, common_points(flows, 0), row_class(fit)))
+    group <- if (is.null(group) && is_grouped(fit)) row_class(fit) else point_group(group, nrow(data))
+  }
+  view <- projection(rbind(data, curves[drawn, , drop = FALSE]), varying_columns(fit), square = FALSE)
+  curves[drawn, ] <- view$see(curves[drawn, , drop = FALSE])
   panel <- paste0("ranks ", paste(contour_ranks, collapse = ", "))
-  seen <- matrix(NA_real_, nrow(curves), 2)
-  seen[!is.na(curves[, 1]), ] <- view$see(curves[!is.na(curves[, 1]), , drop = FALSE])
-  rows <- if (!is.null(data)) new_layer(panel, view$see(data), "rows", group)
-  layers <- list(rows, new_layer(panel, seen, "line", NULL))
+  layers <- list(if (nrow(data)) new_layer(panel, view$see(data), "rows", group),
+                 new_layer(panel, curves, "line", NULL))
   panels_picture(layers, list(view), group, col, shared = FALSE)
 }
 

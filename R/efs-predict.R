@@ -128,13 +128,14 @@ log_density_rows <- function(fit, newdata, group, flows, threads) {
   points <- read$points
   label <- new_group(fit, newdata, group, nrow(points))
   if (nrow(points) == 0) return(numeric())
+  volume <- latent_log_volume(fit, points)
   if (fit$latent$dim < ncol(points)) {
     message(sprintf("The density is that of the projection on %s.", fit$latent$description))
   }
   value <- class_log_density(flows, unname(fit$latent$encode(points)), label, threads)
   error <- attr(value, "error")
   value <- as.vector(value)
-  value <- value + latent_log_volume(fit, points) + read$margin
+  value <- value + volume + read$margin
   if (error > 0) attr(value, "error") <- error
   value
 }

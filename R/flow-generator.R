@@ -88,7 +88,7 @@ generator_step <- function(run) {
   # further steps do not change over which steps the rate falls
   rate <- run$control$rate * cosine_decay(state$step / max(1, run$decay))
   state$learner <- .Call(C_pf_network_update, state$learner, as.double(state$step), run$network$widths,
-                         run$network$smoothing, z, gradient, rate)
+                         run$network$smoothing, z, gradient, rate, thread_count())
   state[names(pull$state)] <- pull$state
   state$step <- state$step + 1L
   state

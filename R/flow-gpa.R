@@ -54,7 +54,7 @@ new_gpa_run <- function(start, target, control, ...) {
 }
 
 new_gpa_state <- function(start, plan, control, key) {
-  first <- .Call(C_pf_gpa_start, plan$widths, plan$settings, key)
+  first <- .Call(C_pf_gpa_start, plan$widths, plan$settings, key, thread_count())
   list(
     particles = start, learner = first$learner, directions = first$directions, updates = 0, stop = gpa_stop(control),
     step = 0L, key = key
@@ -75,7 +75,8 @@ advance.gpa_run <- function(run, most) {
   schedule <- list(batch_size = if (is.null(run$control$batch)) most_batch else run$control$batch,
                    every_network = run$every[["network"]], every_frame = run$every[["frame"]])
   block <- .Call(C_pf_gpa_advance, state$particles, run$target, state$learner, state$directions, state$updates,
-                 run$plan$widths, run$plan$settings, state$key, schedule, state$step, as.integer(most), state$stop)
+                 run$plan$widths, run$plan$settings, state$key, schedule, state$step, as.integer(most), state$stop,
+                 thread_count())
   steps <- state$step + seq_len(block$done)
   kept <- steps[steps %% run$every[["frame"]] == 0]
   entry <- list(
@@ -98,6 +99,7 @@ finish.gpa_run <- function(run) {
                     run$state$step + 1L, paste("Lower `lipschitz`, `step` or `rate`, scale the columns, or try",
                                                     "divergence = \"alpha\".")), call. = FALSE)
   }
+  warn_dead(trajectory$diagnostics)
   last <- trajectory$diagnostics[nrow(trajectory$diagnostics), ]
   seal(structure(
     list(
@@ -117,6 +119,16 @@ finish.gpa_run <- function(run) {
   ))
 }
 
+# A network whose rectifiers are all off is constant. It has no gradient, so that neither it nor the particles ever
+# change again.
+warn_dead <- function(diagnostics) {
+  if (!isTRUE(diagnostics$kinetic_energy[nrow(diagnostics)] == 0)) return(invisible())
+  still_from <- max(0, diagnostics$step[which(diagnostics$kinetic_energy > 0)] + 1)
+  warning(sprintf(paste("The particles stand still from step %.0f on, because all rectifiers of the network are off",
+                        "and its potential is constant: lower `lipschitz` or `rate`, or scale the columns."),
+                  still_from), call. = FALSE)
+}
+
 # The parts of a run that its fit holds too.
 gpa_in_fit <- c("call", "latent", "control", "elapsed", "source", "target", "table", "version")
 
@@ -128,7 +140,7 @@ gpa_trajectory <- function(run) {
   if (is.null(networks)) networks <- matrix(0, nrow(run$state$learner), 0)
   last <- if (k > 0) {
     .Call(C_pf_gpa_measure, run$state$particles, run$target, run$state$learner[, "parameters"], run$plan$widths,
-          run$plan$settings)
+          run$plan$settings, thread_count())
   } else {
     list(divergence = NA_real_, kinetic_energy = NA_real_)
   }
@@ -208,7 +220,7 @@ replay.gpa_trajectory <- function(traj, points, first, last, threads) {
 # The points after steps from + 1 .. from + count. They do not change the particles of the run.
 carry_steps <- function(traj, points, from, count) {
   .Call(C_pf_gpa_carry, points, traj$networks, traj$plan$widths, traj$plan$settings, traj$plan$every,
-        as.integer(from), as.integer(count))
+        as.integer(from), as.integer(count), thread_count())
 }
 
 # At most so many rows are carried at once, so that one step takes little time between two looks for Ctrl-C.

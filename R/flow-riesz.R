@@ -162,7 +162,9 @@ replay.riesz_trajectory <- function(traj, points, first, last, threads) {
 }
 
 #' @export
-carry.riesz_trajectory <- function(traj, points, threads = thread_count(), ...) push_forward(traj, points, threads)
+carry.riesz_trajectory <- function(traj, points, threads = thread_count(), steps = n_steps(traj), ...) {
+  push_forward(traj, points, threads, steps)
+}
 
 # New points [m, d] carried through the stored flow, which they do not change. efs_backward() inverts this map.
 push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
@@ -172,15 +174,6 @@ push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
     points <- check_carried(points - traj$gamma[j] * field$gradient, traj)
   }
   points
-}
-
-# The rows of a class at frame `at` of its flow, in the unit of the flow. `own`, `ends`: the latent rows of a flow whose
-# particles are others, and where they end.
-rows_at <- function(flow, at, threads = thread_count()) {
-  traj <- flow$trajectory
-  if (is.null(flow$own)) return(frame(traj, at))
-  if (at == n_steps(traj) + 1L) return(flow$ends)
-  push_forward(traj, to_flow(flow$own, flow), threads, at - 1L)
 }
 
 # Points after a step of a flow that they do not move.

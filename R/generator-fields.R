@@ -7,7 +7,7 @@ field_gradient <- function(run, x) {
     field$type,
     energy = list(gradient = energy_pull(x, some_rows(run, field$sample), run$control$threads)),
     mmd = list(gradient = mmd_pull(x, some_rows(run, field$sample), field$bandwidths, run$control$threads)),
-    characteristic = list(gradient = characteristic_pull(x, field_frequencies(run), field)),
+    characteristic = list(gradient = characteristic_pull(x, field_frequencies(run))),
     sliced = list(gradient = sliced_pull(x, some_rows(run, field$sample), run$key, step_stream(run, 3L))),
     rule = rule_pull(run, x)
   )
@@ -51,19 +51,12 @@ field_frequencies <- function(run) {
 }
 
 # list(re [K], im [K]): real and imaginary part of the empirical characteristic function at t [K, d].
-empirical_characteristic <- function(x, t) {
-  phase <- tcrossprod(x, t)
-  list(re = colMeans(cos(phase)), im = colMeans(sin(phase)))
-}
+empirical_characteristic <- function(x, t) .Call(C_pf_characteristic, x, t, thread_count())
 
 # [n, d]: the gradient by x_i of (n / 2) sum_k |a_k|^2, where a_k = mean_i e^{i t_k x_i} - (that of the sample).
-characteristic_pull <- function(x, at, field) {
-  phase <- tcrossprod(x, at$t)
-  cosine <- cos(phase)
-  sine <- sin(phase)
-  re <- colMeans(cosine) - at$re
-  im <- colMeans(sine) - at$im
-  (sweep(cosine, 2, im, "*") - sweep(sine, 2, re, "*")) %*% at$t
+characteristic_pull <- function(x, at) {
+  here <- empirical_characteristic(x, at$t)
+  .Call(C_pf_characteristic_pull, x, at$t, here$re - at$re, here$im - at$im, thread_count())
 }
 
 # The number of directions in one step; at least the number of columns.

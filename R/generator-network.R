@@ -9,8 +9,12 @@ generate <- function(z, parameters, network, frame) squash(raw_points(z, paramet
 
 raw_points <- function(z, parameters, network, frame) {
   out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z, thread_count())
-  shared <- seq_len(min(ncol(z), ncol(out)))
-  out[, shared] <- out[, shared] + frame$start * z[, shared]
+  if (ncol(z) == ncol(out)) {
+    out <- out + frame$start * z
+  } else {
+    shared <- seq_len(min(ncol(z), ncol(out)))
+    out[, shared] <- out[, shared] + frame$start * z[, shared]
+  }
   pin <- frame$pin
   if (is.null(pin)) return(out)
   sweep(out, 2, raw_points(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, frame$bounds))

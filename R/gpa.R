@@ -98,9 +98,10 @@
 #' * `elapsed`: seconds;
 #' * what [resume()] and [predict()][predict.gpa] need, the target rows among it.
 #'
-#' The same seed gives the same particles, to the last bit with one BLAS. Methods: [simulate()][simulate.gpa],
-#' [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa], [summary()][summary.gpa], `as.data.frame()`,
-#' `tidy()`, `glance()`.
+#' The same seed gives the same particles, to the last bit with one instruction set ([particleflow_simd()]), for any
+#' number of threads ([particleflow_threads()]). A latent map of principal components also depends on the LAPACK of R.
+#' Methods: [simulate()][simulate.gpa], [sample()][sample], [predict()][predict.gpa], [plot()][plot.gpa],
+#' [summary()][summary.gpa], `as.data.frame()`, `tidy()`, `glance()`.
 #' @references
 #' Gu H, Birmpa P, Pantazis Y, Rey-Bellet L, Katsoulakis MA (2024). Lipschitz-regularized gradient flows and
 #' generative particle algorithms for high-dimensional scarce data. SIAM Journal on Mathematics of Data Science

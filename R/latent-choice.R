@@ -53,8 +53,21 @@ check_latent <- function(latent) {
   if (inherits(latent, "latent_scores")) {
     fail("`latent` cannot be latent_scores() here: only efs() and synthesise() read columns as normal scores.")
   }
+  if (inherits(latent, "latent_autoencoder")) return(trained_before(latent))
   if (!inherits(latent, "latent_map") || is.null(latent$fit)) {
     fail("`latent` must be a latent map such as latent_pca(10), or \"none\", not %s.", describe(latent))
   }
   latent
+}
+
+# A map that was trained in an earlier fit, for tables with the same columns.
+trained_before <- function(map) {
+  force(map)
+  new_latent(map$name, function(x) {
+    p <- map$widths$encoder[1]
+    if (ncol(x) != p) {
+      fail("`latent` was trained on %d columns that vary, but this table has %d of them.", p, ncol(x))
+    }
+    map
+  })
 }

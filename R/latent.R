@@ -37,9 +37,12 @@
 #' misses. A gene that is zero in a class stays zero in this class. Back from scores to counts, the size \eqn{s} is the
 #' one at which the counts add up to the library size of the row.
 #'
-#' `latent_map()` takes a pair of functions of your own, for instance those of an autoencoder. Without arguments it
-#' leaves the table as it is. The functions may use R's random numbers. They then have a stream of their own, which is
-#' always the same, and the user's stream does not move.
+#' [latent_autoencoder()], with a help page of its own, trains two networks. It follows a curved surface, where
+#' `latent_pca()` has a plane.
+#'
+#' `latent_map()` takes a pair of functions of your own. Without arguments it leaves the table as it is. The functions
+#' may use R's random numbers. They then have a stream of their own, which is always the same, and the user's stream
+#' does not move.
 #'
 #' `latent_scores()` is for [efs()] only. The columns become normal scores, as in [synthesise()]; its arguments say how
 #' they are read. Other functions refuse it.
@@ -244,7 +247,8 @@ class_volumes <- function(latent, points, rows) {
 
 latent_log_volume <- function(fit, points) {
   if (is.null(fit$latent$log_volume)) {
-    fail("The latent map gives no volume, so there is no density in data units: give latent_map() a `log_det`.")
+    fail("The latent map gives no volume, so there is no density in data units: %s.",
+         "take latent_pca() or give latent_map() a `log_det`")
   }
   value <- fit$latent$log_volume(points)
   if (!is.numeric(value) || !length(value) %in% c(1, nrow(points)) || anyNA(value)) {

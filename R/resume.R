@@ -1,11 +1,12 @@
 #' Continue a run
 #'
-#' Takes the remaining steps of a run of [efs_forward()], [gpa()] or [wgf()], or of the training of a [generator], or
-#' takes further steps. A run in two parts gives the same result as a run in one part, to the last bit with one BLAS.
+#' Takes the remaining steps of a run of [efs_forward()], [gpa()] or [wgf()], or of the training of a [generator] or of
+#' a [latent_autoencoder()], or takes further steps. A run in two parts gives the same result as a run in one part, to
+#' the last bit.
 #'
-#' @section Generators:
-#' A [generator] does not hold the rows that it was trained on. Training can therefore not continue from the generator
-#' itself: give the path of its checkpoint. The learning rate falls over the steps that were planned first, and it stays
+#' @section Generators and autoencoders:
+#' They do not hold the rows that they were trained on. Training can therefore not continue from the result itself: give
+#' the path of its checkpoint. The learning rate falls over the steps that were planned first, and it stays
 #' low in further steps.
 #'
 #' @param object A fit from [gpa()] or [wgf()], a trajectory from [efs_forward()], or the path of a checkpoint. A
@@ -19,9 +20,10 @@
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return What [efs_forward()], [gpa()], [wgf()], [distill()] or [pushforward()] would have returned for all steps
-#'   together, with `n_steps` among the settings raised to all steps. What was chosen from the steps that were planned
-#'   first stays: every how many steps frames and networks are kept, and over how many steps the learning rate falls or
-#'   the bandwidth is annealed. With `object` missing, the stopped run is kept until all its planned steps are done.
+#'   together, with `n_steps` among the settings raised to all steps; of a [latent_autoencoder()], the trained map. What
+#'   was chosen from the steps that were planned first stays: every how many steps frames and networks are kept, and
+#'   over how many steps the learning rate falls or the bandwidth is annealed. With `object` missing, the stopped run is
+#'   kept until all its planned steps are done.
 #' @examples
 #' set.seed(1)
 #' fit <- gpa(function(n) matrix(rnorm(2 * n), n), matrix(rexp(100), 50), n_steps = 20)

@@ -140,7 +140,7 @@ time_teller <- function(progress, run) {
   done <- FALSE
   function(run) {
     spent <- seconds_now() - began
-    left <- run$planned - run$state$step
+    left <- steps_left(run)
     if (done || spent < told_after || left == 0) return(invisible())
     done <<- TRUE
     seconds <- spent * left / max(1, run$state$step - first)
@@ -151,6 +151,13 @@ time_teller <- function(progress, run) {
       message(sprintf("About %s for the %d steps that are left.", describe_time(seconds), left))
     }
   }
+}
+
+# The number of steps that are left. A run that ends at a time is taken to go on at the pace of its steps so far.
+steps_left <- function(run) {
+  left <- run$planned - run$state$step
+  if (is.null(run$control$time) || !isTRUE(run$state$time > 0)) return(left)
+  as.integer(min(left, ceiling((run$control$time - run$state$time) * run$state$step / run$state$time)))
 }
 
 # ---- runs that were stopped ------------------------------------------------------------------------------

@@ -64,8 +64,11 @@ decode_columns <- function(points, template, fill = FALSE) {
   plain <- are_plain(template$columns)
   for (k in which(plain)) {
     j <- which(template$of == k)
-    values <- decode_column(template$columns[[k]], matrix(points[, last[j]], ncol = 1), codes[[k]])
-    values <- matrix(values, nrow(points), length(j))
+    # dim<- copies nothing, and matrix() does
+    coordinates <- points[, last[j]]
+    dim(coordinates) <- c(length(coordinates), 1L)
+    values <- decode_column(template$columns[[k]], coordinates, codes[[k]])
+    dim(values) <- c(nrow(points), length(j))
     columns[j] <- lapply(seq_along(j), function(i) values[, i])
   }
   for (j in setdiff(which(!plain[template$of]), determined)) {

@@ -141,6 +141,16 @@ n_steps <- function(traj) length(traj$gamma)
 
 last_frame <- function(traj) frame(traj, n_steps(traj) + 1L)
 
+# The rows of a class at frame `at` of its flow, in the unit of the flow. `own`, `ends`: the latent rows of a flow whose
+# particles are others, and where they end.
+rows_at <- function(flow, at, threads = thread_count()) {
+  traj <- flow$trajectory
+  if (isTRUE(flow$stripped)) return(matrix(0, 0, ncol(traj$frames)))
+  if (is.null(flow$own)) return(frame(traj, at))
+  if (at == n_steps(traj) + 1L) return(flow$ends)
+  carry(traj, to_flow(flow$own, flow), threads = threads, steps = at - 1L)
+}
+
 # prod 1/(1 - b_j): the factor by which the inverse may multiply an error. Infinite if a step is not surely one-to-one.
 inverse_growth <- function(traj) prod(step_growth(traj))
 

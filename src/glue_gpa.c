@@ -19,7 +19,7 @@ static flow_solver check_solver(named_value x) {
 }
 
 /* settings: a list of what is read here. */
-static gpa_plan check_plan(SEXP widths, SEXP settings) {
+static gpa_plan check_plan(SEXP widths, SEXP settings, SEXP threads) {
   list_reader of = open_list(settings, "settings");
   const named_value kind = read_member(&of, "divergence"), alpha = read_member(&of, "alpha");
   const gpa_plan plan = {
@@ -34,6 +34,7 @@ static gpa_plan check_plan(SEXP widths, SEXP settings) {
       .solver = check_solver(read_member(&of, "solver")),
       .step = read_number(&of, "step"),
       .n_updates = (size_t)read_count(&of, "updates"),
+      .threads = check_threads(threads),
   };
   close_list(&of);
   if (plan.net.width[plan.net.depth] != 1) Rf_error("The network of a flow must have one output.");
@@ -50,8 +51,8 @@ static matrix_view check_points(SEXP x, const gpa_plan *plan, const char *what) 
 
 /* --- the flow -------------------------------------------------------------------------------------------- */
 
-static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key) {
-  const gpa_plan plan = check_plan(widths, settings);
+static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key, SEXP threads) {
+  const gpa_plan plan = check_plan(widths, settings, threads);
   const rng_key seed = check_key(key);
   static const char *const names[] = {"learner", "directions"};
   SEXP values[2];
@@ -139,9 +140,9 @@ static double *zeros(SEXP matrix) {
  * first columns of matrices with room for all planned; records has one row per number. A step that fails is undone
  * whole. */
 static SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP directions, SEXP updates, SEXP widths,
-                           SEXP settings, SEXP key, SEXP schedule, SEXP first, SEXP n_steps, SEXP stop) {
+                           SEXP settings, SEXP key, SEXP schedule, SEXP first, SEXP n_steps, SEXP stop, SEXP threads) {
   R_CheckUserInterrupt();
-  const gpa_plan plan = check_plan(widths, settings);
+  const gpa_plan plan = check_plan(widths, settings, threads);
   const matrix_view from = check_points(particles, &plan, "particles"), to = check_points(target, &plan, "target");
   const double *old_learner = check_learner(learner, &plan.net);
   const size_t n = from.n, m = to.n, dim = from.dim, size = network_parameters(&plan.net);
@@ -189,9 +190,9 @@ static SEXP pf_gpa_advance(SEXP particles, SEXP target, SEXP learner, SEXP direc
 }
 
 /* The dual and the kinetic energy of particles under one network. */
-static SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP widths, SEXP settings) {
+static SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP widths, SEXP settings, SEXP threads) {
   R_CheckUserInterrupt();
-  const gpa_plan plan = check_plan(widths, settings);
+  const gpa_plan plan = check_plan(widths, settings, threads);
   const matrix_view from = check_points(particles, &plan, "particles"), to = check_points(target, &plan, "target");
   const double *weights = check_parameters(parameters, &plan.net);
   const gpa_record record = gpa_measure(&plan, weights, packed_rows(from), from.n, packed_rows(to), to.n,
@@ -207,9 +208,10 @@ static SEXP pf_gpa_measure(SEXP particles, SEXP target, SEXP parameters, SEXP wi
 
 /* Points carried along: steps `from` + 1 .. `from` + count of a flow, where step j moves by column
  * j / every of networks [P, .] (from 0). */
-static SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings, SEXP every, SEXP from, SEXP count) {
+static SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings, SEXP every, SEXP from, SEXP count,
+                         SEXP threads) {
   R_CheckUserInterrupt();
-  const gpa_plan plan = check_plan(widths, settings);
+  const gpa_plan plan = check_plan(widths, settings, threads);
   const matrix_view at = check_matrix(points, "points"), nets = check_matrix(networks, "networks");
   if (at.dim != plan.net.width[0]) Rf_error("`points` must have as many columns as the network has inputs.");
   if (nets.n != network_parameters(&plan.net)) Rf_error("`networks` must have one row per parameter.");
@@ -229,9 +231,9 @@ static SEXP pf_gpa_carry(SEXP points, SEXP networks, SEXP widths, SEXP settings,
 }
 
 const R_CallMethodDef gpa_routines[] = {
-    ROUTINE(pf_gpa_start, 3),
-    ROUTINE(pf_gpa_advance, 12),
-    ROUTINE(pf_gpa_measure, 5),
-    ROUTINE(pf_gpa_carry, 7),
+    ROUTINE(pf_gpa_start, 4),
+    ROUTINE(pf_gpa_advance, 13),
+    ROUTINE(pf_gpa_measure, 6),
+    ROUTINE(pf_gpa_carry, 8),
     NO_ROUTINE,
 };

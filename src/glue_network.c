@@ -1,31 +1,16 @@
 /* Networks, their updates and the dual of a divergence. */
-#ifndef USE_FC_LEN_T
-#define USE_FC_LEN_T
-#endif
 #include "glue_network.h"
 
-#include <R_ext/BLAS.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
+#include "core/net/waves.h"
 
-#ifndef FCONE
-#define FCONE
-#endif
-
-static void blas_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
-                      const double *b, int ldb, double beta, double *c, int ldc) {
-  F77_CALL(dgemm)(&op_a, &op_b, &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc FCONE FCONE);
-}
-
-/* With layers of a thousand units one product takes a tenth of a second, and an update takes dozens. */
-static void listening_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
-                           const double *b, int ldb, double beta, double *c, int ldc) {
+static void listen(void) {
   R_CheckUserInterrupt();
-  blas_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 network check_network(SEXP widths, double smoothing) {
@@ -44,14 +29,13 @@ network check_network(SEXP widths, double smoothing) {
       .width = width,
       .kind = smoothing > 0.0 ? RECTIFIER_smooth : RECTIFIER_relu,
       .smoothing = smoothing,
-      .gemm = blas_gemm,
   };
   return net;
 }
 
 network check_listening_network(SEXP widths, double smoothing) {
   network net = check_network(widths, smoothing);
-  net.gemm = listening_gemm;
+  net.listen = listen;
   return net;
 }
 
@@ -113,7 +97,7 @@ static SEXP pf_network_start(SEXP widths, SEXP key) {
 static SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP threads) {
   R_CheckUserInterrupt();
   const int team = check_threads(threads);
-  const network net = check_network(widths, check_number(smoothing, "smoothing"));
+  const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *weights = check_parameters(parameters, &net);
   const matrix_view at = check_matrix(x, "x");
   if (at.dim != net.width[0]) Rf_error("`x` must have as many columns as the network has inputs.");
@@ -126,8 +110,10 @@ static SEXP pf_network_forward(SEXP parameters, SEXP widths, SEXP smoothing, SEX
   return out;
 }
 
-static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient) {
+static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient,
+                                SEXP threads) {
   R_CheckUserInterrupt();
+  const int team = check_threads(threads);
   const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *weights = check_parameters(parameters, &net);
   const matrix_view at = check_matrix(x, "x"), by_output = check_matrix(output_gradient, "output_gradient");
@@ -138,8 +124,8 @@ static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SE
   values[1] = PROTECT(new_matrix(at.n, at.dim));
   const double *points = packed_rows(at);
   double *workspace = scratch(1, network_workspace(&net, at.n)), *by_input = scratch(at.n, at.dim);
-  network_forward(&net, weights, points, at.n, workspace, 1);
-  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace);
+  network_forward(&net, weights, points, at.n, workspace, team);
+  network_backward(&net, weights, points, at.n, packed_rows(by_output), REAL(values[0]), by_input, workspace, team);
   unpack_rows(REAL(values[1]), by_input, at.n, at.dim);
   SEXP result = new_list(names, values, 2);
   UNPROTECT(2);
@@ -149,8 +135,9 @@ static SEXP pf_network_backward(SEXP parameters, SEXP widths, SEXP smoothing, SE
 /* One update by Adam of a network with parameters and moments learner [P, 3] after `updates` of them, from the
  * derivatives of a scalar by its outputs at x. */
 static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoothing, SEXP x, SEXP output_gradient,
-                              SEXP rate) {
+                              SEXP rate, SEXP threads) {
   R_CheckUserInterrupt();
+  const int team = check_threads(threads);
   const network net = check_listening_network(widths, check_number(smoothing, "smoothing"));
   const double *before = check_learner(learner, &net);
   const matrix_view at = check_matrix(x, "x"), by_output = check_matrix(output_gradient, "output_gradient");
@@ -162,7 +149,7 @@ static SEXP pf_network_update(SEXP learner, SEXP updates, SEXP widths, SEXP smoo
   memcpy(REAL(out), before, 3 * network_parameters(&net) * sizeof(double));
   network_learner now = learner_in(REAL(out), &net, done);
   const status result = learner_update(&now, &net, packed_rows(at), at.n, packed_rows(by_output), &adam,
-                                       scratch(1, learner_workspace(&net, at.n)));
+                                       scratch(1, learner_workspace(&net, at.n)), team);
   UNPROTECT(1);
   if (result != STATUS_ok) Rf_error("The weights of the network left the range of numbers; lower `rate`.");
   return out;
@@ -174,7 +161,7 @@ static SEXP pf_spectral_bound(SEXP w) {
   double *direction = scratch(of.n < of.dim ? of.n : of.dim, 1);
   memset(direction, 0, (of.n < of.dim ? of.n : of.dim) * sizeof(double));
   return Rf_ScalarReal(
-      spectral_bound(of.x, of.n, of.dim, direction, scratch(1, spectral_workspace(of.n, of.dim)), blas_gemm));
+      spectral_bound(of.x, of.n, of.dim, direction, scratch(1, spectral_workspace(of.n, of.dim))));
 }
 
 static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {
@@ -193,11 +180,51 @@ static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {
   return result;
 }
 
+static waves check_waves(SEXP x, SEXP t) {
+  const matrix_view at = check_matrix(x, "x"), frequencies = check_matrix(t, "t");
+  if (at.dim != frequencies.dim) Rf_error("`t` must have as many columns as `x`.");
+  if (at.n < 1) Rf_error("`x` must have at least one row.");
+  const waves w = {.n = at.n, .dim = at.dim, .count = frequencies.n, .x = packed_rows(at), .t = frequencies.x};
+  return w;
+}
+
+/* The empirical characteristic function of the rows of x [n, d] at frequencies t [K, d]. */
+static SEXP pf_characteristic(SEXP x, SEXP t, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const waves w = check_waves(x, t);
+  static const char *const names[] = {"re", "im"};
+  SEXP values[2];
+  values[0] = PROTECT(new_vector(w.count));
+  values[1] = PROTECT(new_vector(w.count));
+  waves_means(&w, REAL(values[0]), REAL(values[1]), aligned_scratch(waves_workspace(&w, team)), team);
+  SEXP result = new_list(names, values, 2);
+  UNPROTECT(2);
+  return result;
+}
+
+/* [n, d]: the gradient by the rows of x of n / 2 times the sum of |re + i im|^2, the characteristic function less a
+ * constant. */
+static SEXP pf_characteristic_pull(SEXP x, SEXP t, SEXP re, SEXP im, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const waves w = check_waves(x, t);
+  const double *real = check_vector(re, w.count, "re"), *imaginary = check_vector(im, w.count, "im");
+  SEXP out = PROTECT(new_matrix(w.n, w.dim));
+  double *pull = scratch(w.n, w.dim);
+  waves_pull(&w, real, imaginary, pull, aligned_scratch(waves_workspace(&w, team)), team);
+  unpack_rows(REAL(out), pull, w.n, w.dim);
+  UNPROTECT(1);
+  return out;
+}
+
 const R_CallMethodDef network_routines[] = {
     ROUTINE(pf_network_start, 2),
     ROUTINE(pf_network_forward, 5),
-    ROUTINE(pf_network_backward, 5), /* for tests alone */
-    ROUTINE(pf_network_update, 7),
+    ROUTINE(pf_network_backward, 6), /* for tests alone */
+    ROUTINE(pf_network_update, 8),
+    ROUTINE(pf_characteristic, 3),
+    ROUTINE(pf_characteristic_pull, 5),
     ROUTINE(pf_spectral_bound, 1),  /* for tests alone */
     ROUTINE(pf_divergence_dual, 4), /* for tests alone */
     NO_ROUTINE,

@@ -8,7 +8,7 @@
 
 /* Widths from input to output, and the half-width of the smooth rectifier (0: the plain one). */
 network check_network(SEXP widths, double smoothing);
-/* The same for work on R's own thread alone, which asks R for interrupts before each product of matrices. */
+/* The same for long work, which asks R for interrupts on the way. */
 network check_listening_network(SEXP widths, double smoothing);
 const double *check_parameters(SEXP x, const network *net);
 /* [P, 3]: the parameters and both moments by columns. */

@@ -68,10 +68,7 @@ double *new_doubles(size_t n);
 /* n standard normal numbers, a pure function of the seed. */
 void normals(double *out, size_t n, uint32_t seed);
 
-/* What BLAS does, for a core without it (test_network.c). */
-void plain_gemm(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
-                int ldb, double beta, double *c, int ldc);
-
+void test_autoencoder(void);
 void test_condition(void);
 void test_divergence(void);
 void test_equilibrium(void);
@@ -89,6 +86,7 @@ void test_mutual(void);
 void test_neighbours(void);
 void test_network(void);
 void test_pairwise(void);
+void test_products(void);
 void test_parallel(void);
 void test_riesz(void);
 void test_rng(void);
@@ -99,6 +97,7 @@ void test_sums(void);
 void test_t_mixture(void);
 void test_targets(void);
 void test_trees(void);
+void test_waves(void);
 void test_wgf(void);
 
 #endif

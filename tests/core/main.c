@@ -71,7 +71,10 @@ int main(void) {
   test_sinkhorn();
   test_field();
   test_inverse();
+  test_products();
   test_network();
+  test_autoencoder();
+  test_waves();
   test_spectral();
   test_t_mixture();
   test_trees();

@@ -7,7 +7,7 @@ static const size_t widths[] = {DIM, 8, 8, 1};
 
 static gpa_plan plan_of(double lipschitz, weight_norm norm, flow_solver solver) {
   const gpa_plan plan = {
-      .net = {.depth = 3, .width = widths, .kind = RECTIFIER_relu, .gemm = plain_gemm},
+      .net = {.depth = 3, .width = widths, .kind = RECTIFIER_relu},
       .divergence = {DIVERGENCE_kl, 0.0},
       .lipschitz = lipschitz,
       .norm = norm,
@@ -15,6 +15,7 @@ static gpa_plan plan_of(double lipschitz, weight_norm norm, flow_solver solver) 
       .solver = solver,
       .step = 0.1,
       .n_updates = 5,
+      .threads = 2,
   };
   return plan;
 }
@@ -49,7 +50,7 @@ static double slope_bound(const gpa_plan *plan, const double *parameters, double
   for (size_t l = 1; l <= plan->net.depth; l++) {
     double direction[8] = {0.0};
     product *= spectral_bound(parameters + network_layer(&plan->net, l), plan->net.width[l], plan->net.width[l - 1],
-                              direction, workspace, plain_gemm);
+                              direction, workspace);
   }
   return product;
 }

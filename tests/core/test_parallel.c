@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "check.h"
 #include "core/base/parallel.h"
 
@@ -55,8 +57,49 @@ static void cuts_ranges(void) {
   CHECK(nothing.count[0] == 0, "no item is visited");
 }
 
+typedef struct {
+  size_t items; /* of the first part */
+  double seconds; /* that each part takes */
+} slow_task;
+
+static void be_slow(size_t from, size_t to, size_t part, void *context) {
+  slow_task *task = context;
+  const clock_t start = clock();
+  if (part == 0) {
+    task->items = to - from;
+    while ((double)(clock() - start) < task->seconds * (double)CLOCKS_PER_SEC) continue;
+  }
+}
+
+/* A team does all items; after a call that is late the next one runs alone, and a team comes back later. */
+static void runs_short_work(void) {
+  slow_task task = {.seconds = 0.0};
+  visits seen = {.count = {0}};
+  for (int round = 0; round < 50; round++) parallel_short(100, 3, visit, &seen, 1e7);
+  int once = 1;
+  for (size_t i = 0; i < 100; i++) once = once && seen.count[i] == 50;
+  CHECK(once, "short work is done more or less than once");
+  if (!threads_compiled()) return;
+  /* each call takes two milliseconds of the processor, and pauses end after two seconds */
+  int late = 0, back = 0;
+  for (int round = 0; round < 3000 && !late; round++) {
+    task.seconds = 0.002;
+    parallel_short(100, 2, be_slow, &task, 1e-6);
+    late = task.items == 50;
+  }
+  parallel_short(100, 2, be_slow, &task, 1e-6);
+  CHECK(late && task.items == 100, "after a late call (%d) a thread has %zu items", late,
+        task.items);
+  for (int round = 0; round < 3000 && !back; round++) {
+    parallel_short(100, 2, be_slow, &task, 1e-6);
+    back = task.items == 50;
+  }
+  CHECK(back, "no team after a pause");
+}
+
 void test_parallel(void) {
   cuts_ranges();
+  runs_short_work();
   CHECK(threads_worth_pairs(2, 2, 2, 8) == 1, "a second thread for 4 pairs");
   CHECK(threads_worth_pairs(100000, 100000, 2, 2) == 2, "no second thread for much work");
   CHECK(threads_worth(1e3, 4) == 1 && threads_worth(1e9, 4) == 4, "the threshold of work");

@@ -2,9 +2,9 @@ test_that("the search is reproducible, draws nothing and finds what fits", {
   set.seed(1)
   x <- two_clusters(150, 2)
   state <- .Random.seed
-  fit <- efs(x)
+  fit <- efs(x, particles = 0)
   expect_identical(.Random.seed, state)
-  again <- efs(x, threads = 1)
+  again <- efs(x, particles = 0, threads = 1)
   expect_identical(fit$diagnostics, again$diagnostics)
   expect_true(is.finite(fit$diagnostics$log_density))
   seen <- fit$calibration[[1]]$seen
@@ -20,7 +20,7 @@ test_that("on held-out rows the default is no worse than the better smoothed boo
   }
   x <- draw(300)
   fresh <- draw(2000)
-  ours <- predict(efs(x), fresh, type = "log_density")
+  ours <- predict(efs(x, particles = 0), fresh, type = "log_density")
   global <- predict(smoothed_bootstrap(x), fresh, type = "log_density")
   local <- predict(smoothed_bootstrap(x, covariance = "local"), fresh, type = "log_density")
   better <- if (mean(global) > mean(local)) global else local
@@ -73,9 +73,9 @@ test_that("equal rows stay in one fold, joined with the user's blocks", {
   set.seed(7)
   z <- matrix(rnorm(100), 50)
   x <- z[rep(1:50, 4), ]
-  fit <- efs(x)
+  fit <- efs(x, particles = 0)
   # as if the user had said so
-  by_hand <- efs(x, blocks = rep(1:50, 4))
+  by_hand <- efs(x, blocks = rep(1:50, 4), particles = 0)
   expect_identical(fit$diagnostics, by_hand$diagnostics)
   expect_output(print(fit), "150 of 200 rows repeat another row")
   expect_output(print(efs_by_rule(iris, group = "Species")), "1 of 150 rows repeats another row")
@@ -151,11 +151,11 @@ test_that("whitening is undone, and awkward tables do not stop the search", {
   expect_equal(particleflow:::from_flow(points, place), z)
   expect_equal(mean(rowSums(points^2)), 3 / 5)
   expect_equal(particleflow:::flow_log_volume(place), -determinant(place$turn)$modulus[1])
-  expect_no_error(efs(cbind(round(rnorm(60)), rnorm(60)))) # ties
-  expect_no_error(efs(cbind(a <- rnorm(40), a + 1e-9 * rnorm(40)))) # nearly one-dimensional
-  expect_no_error(efs(rbind(z[1:30, ], z[1:30, ]))) # duplicates
+  expect_no_error(efs(cbind(round(rnorm(60)), rnorm(60)), particles = 200)) # ties
+  expect_no_error(efs(cbind(a <- rnorm(40), a + 1e-9 * rnorm(40)), particles = 200)) # nearly one-dimensional
+  expect_no_error(efs(rbind(z[1:30, ], z[1:30, ]), particles = 200)) # duplicates
   expect_no_error(efs(matrix(rnorm(20 * 15), 20)))
-  expect_no_error(efs(matrix(rt(100, 1)))) # no mean
+  expect_no_error(efs(matrix(rt(100, 1)), particles = 200)) # no mean
 })
 
 test_that("a search keeps to both the time and the number of steps that are given", {

@@ -5,9 +5,9 @@ test_that("one update of a network is Adam's", {
   parameters <- .Call(routine("network_start"), widths, key)
   x <- matrix(rnorm(10), 5)
   by_output <- matrix(rnorm(10), 5)
-  gradient <- .Call(routine("network_backward"), parameters, widths, 0, x, by_output)$parameters
+  gradient <- .Call(routine("network_backward"), parameters, widths, 0, x, by_output, 1L)$parameters
   learner <- cbind(parameters, rnorm(length(parameters)), runif(length(parameters)))
-  found <- .Call(routine("network_update"), learner, 3, widths, 0, x, by_output, 0.01)
+  found <- .Call(routine("network_update"), learner, 3, widths, 0, x, by_output, 0.01, 1L)
   m <- 0.9 * learner[, 2] + 0.1 * gradient
   v <- 0.99 * learner[, 3] + 0.01 * gradient^2
   wanted <- cbind(learner[, 1] - 0.01 * (m / (1 - 0.9^4)) / (sqrt(v / (1 - 0.99^4)) + 1e-8), m, v)
@@ -41,7 +41,7 @@ test_that("fields are the gradients of what they lower", {
     here <- inside$empirical_characteristic(x, t)
     sum((here$re - at$re)^2 + (here$im - at$im)^2)
   }
-  expect_equal(inside$characteristic_pull(x, at, NULL), gradient_of(value) * n / 2, tolerance = tolerance$difference)
+  expect_equal(inside$characteristic_pull(x, at), gradient_of(value) * n / 2, tolerance = tolerance$difference)
 })
 
 test_that("pairs along random lines lead a sample onto another", {

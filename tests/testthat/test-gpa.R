@@ -272,3 +272,13 @@ test_that("Ctrl-C stops a run of wide layers within a second", {
   x <- two_clusters(500, 2)
   expect_lt(least_delay(gpa(x, x + 1, n_steps = 50, hidden = c(1500, 1500))), 1)
 })
+
+test_that("a network whose rectifiers are all off is announced", {
+  set.seed(1)
+  x <- matrix(rnorm(60), 30)
+  y <- matrix(rnorm(60, 3), 30)
+  run <- function(rate) gpa(x, y, rate = rate, lipschitz = 20, n_steps = 60, hidden = c(4, 4), progress = FALSE)
+  expect_warning(fit <- run(1), "stand still from step [0-9]+ on, because all rectifiers of the network are off")
+  expect_identical(fit$diagnostics$kinetic_energy, 0)
+  expect_no_warning(run(0.01))
+})

@@ -331,15 +331,15 @@ test_that("a law broken on purpose ends efs() with its own error", {
   x <- two_clusters(60, 2)
   broken <- function(...) no_such_function()
   for (name in c("fit_student", "local_density", "normal_scores", "fit_mixture", "local_shapes", "global_fit")) {
-    with_binding(name, broken, expect_error(efs(x), "no_such_function", label = name))
+    with_binding(name, broken, expect_error(efs(x, particles = 0), "no_such_function", label = name))
   }
   # so does a flow
-  with_binding("check_range", broken, expect_error(efs(x), "no_such_function"))
+  with_binding("check_range", broken, expect_error(efs(x, particles = 0), "no_such_function"))
   user <- law_kind("user", broken, function(law, n) matrix(0, n, 2), function(law, points) 0)
   expect_error(efs(x, law = user), "no_such_function")
   # what cannot be fitted is left out
   with_binding("fit_student", function(...) NULL, {
-    fit <- efs(x)
+    fit <- efs(x, particles = 0)
     expect_false("student" %in% fit$calibration[[1]]$seen$law)
   })
 })

@@ -45,6 +45,73 @@ test_that("the network is what R computes, for any widths and numbers of rows", 
   }
 })
 
+test_that("results have the same bits on any number of threads, and agree on all instruction sets", {
+  before <- particleflow_simd()
+  on.exit(particleflow_simd(before))
+  set.seed(5)
+  widths <- c(20L, 64L, 33L, 2L)
+  parameters <- .Call(routine("network_start"), widths, c(3L, 4L))
+  x <- matrix(rnorm(20 * 1500), 1500)
+  by_output <- matrix(rnorm(2 * 1500), 1500)
+  outputs <- lapply(attr(before, "available"), function(set) {
+    particleflow_simd(set)
+    run <- function(threads) {
+      list(.Call(routine("network_forward"), parameters, widths, 0.3, x, threads),
+           .Call(routine("network_backward"), parameters, widths, 0.3, x, by_output, threads))
+    }
+    one <- run(1L)
+    expect_identical(run(2L), one)
+    one
+  })
+  for (found in outputs) {
+    expect_lt(relative_error(found[[1]], reference_network(parameters, widths, 0.3, x)), tolerance$kernel)
+    expect_equal(found[[2]], outputs[[1]][[2]], tolerance = tolerance$rounding)
+  }
+})
+
+test_that("a flow has the same bits on one and on two threads", {
+  set.seed(6)
+  source <- matrix(rnorm(300 * 4), 300)
+  target <- matrix(rnorm(280 * 4, 1), 280)
+  fit <- function(threads) {
+    before <- options(particleflow.threads = threads)
+    on.exit(options(before))
+    set.seed(7)
+    gpa(source, target, n_steps = 20, hidden = c(64, 64))
+  }
+  expect_identical(fit(2)$particles, fit(1)$particles)
+})
+
+test_that("no product goes through a BLAS", {
+  path <- getLoadedDLLs()[["particleflow"]][["path"]]
+  code <- readBin(path, "raw", file.size(path))
+  expect_length(grepRaw("network_forward", code, fixed = TRUE), 1) # names of symbols are there to be read
+  for (name in c("dgemm", "dgemv", "dsyrk", "dtrsm", "ddot")) expect_length(grepRaw(name, code, fixed = TRUE), 0)
+})
+
+test_that("characteristic functions are what R computes, on any number of threads", {
+  set.seed(8)
+  for (n in c(1, 64, 200)) {
+    for (dim in c(1, 3)) {
+      x <- matrix(rnorm(n * dim, sd = 3), n)
+      t <- matrix(rnorm(19 * dim), 19)
+      found <- .Call(routine("characteristic"), x, t, 1L)
+      expect_equal(complex(real = found$re, imaginary = found$im), colMeans(exp(1i * tcrossprod(x, t))),
+                   tolerance = tolerance$rounding)
+      pull <- .Call(routine("characteristic_pull"), x, t, found$re, found$im, 1L)
+      phase <- tcrossprod(x, t)
+      expect_equal(pull, (sweep(cos(phase), 2, found$im, "*") - sweep(sin(phase), 2, found$re, "*")) %*% t,
+                   tolerance = tolerance$rounding)
+    }
+  }
+  x <- matrix(rnorm(4000), 2000)
+  t <- matrix(rnorm(200), 100)
+  one <- .Call(routine("characteristic"), x, t, 1L)
+  expect_identical(.Call(routine("characteristic"), x, t, 2L), one)
+  expect_identical(.Call(routine("characteristic_pull"), x, t, one$re, one$im, 2L),
+                   .Call(routine("characteristic_pull"), x, t, one$re, one$im, 1L))
+})
+
 test_that("the start is He's and a function of the key", {
   widths <- c(100L, 200L, 1L)
   parameters <- .Call(routine("network_start"), widths, c(5L, 6L))
@@ -67,7 +134,7 @@ test_that("gradients agree with central differences", {
     scalar <- function(parameters, x) {
       sum(by_output * .Call(routine("network_forward"), parameters, widths, smoothing, x, 1L))
     }
-    found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output)
+    found <- .Call(routine("network_backward"), parameters, widths, smoothing, x, by_output, 1L)
     difference <- function(at, value) {
       vapply(seq_along(at), function(i) {
         shift <- replace(at * 0, i, 1e-5)

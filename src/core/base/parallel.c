@@ -66,6 +66,43 @@ int threads_worth_pairs(size_t n_query, size_t n_source, size_t dim, int threads
   return threads_worth((double)n_query * (double)n_source * ((double)dim + 4.0), threads);
 }
 
+/* --- short work ------------------------------------------------------------------------------------------ */
+
+/* Seconds of running alone after a late call. */
+#define LEAST_PAUSE 0.05
+#define MOST_PAUSE 2.0
+
+static double seconds(void) {
+#ifdef _OPENMP
+  return omp_get_wtime();
+#else
+  return 0.0;
+#endif
+}
+
+void parallel_short(size_t n, int team, range_function run, void *context, double work) {
+  static double best = 0.0; /* least seconds per unit of work so far; the first call runs alone to learn them */
+  static double until = 0.0, pause = LEAST_PAUSE;
+  if (team <= 1) {
+    parallel_ranges(n, 1, run, context);
+    return;
+  }
+  const double start = seconds();
+  const int alone = best == 0.0 || start < until;
+  parallel_ranges(n, alone ? 1 : team, run, context);
+  const double end = seconds(), taken = end - start;
+  if (best == 0.0 || taken < best * work) best = taken / work;
+  if (alone) return;
+  if (taken > 4.0 * best * work + 3e-4) {
+    until = end + pause;
+    pause = 2.0 * pause < MOST_PAUSE ? 2.0 * pause : MOST_PAUSE;
+  } else {
+    pause = 0.5 * pause > LEAST_PAUSE ? 0.5 * pause : LEAST_PAUSE;
+  }
+}
+
+/* --- ranges ---------------------------------------------------------------------------------------------- */
+
 void parallel_ranges(size_t n, int team, range_function run, void *context) {
   const size_t parts = (size_t)(team < 1 ? 1 : team);
   if (parts == 1) { /* without a region, so that what runs alone may ask R for interrupts */

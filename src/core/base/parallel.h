@@ -31,4 +31,10 @@ typedef void (*range_function)(size_t from, size_t to, size_t part, void *contex
  * own; empty ranges are left out. Bits do not depend on `team` as long as items do not depend on each other. */
 void parallel_ranges(size_t n, int team, range_function run, void *context);
 
+/* The same for work of a fraction of a millisecond that comes thousands of times. Where other programs hold the
+ * processors, each call would wait milliseconds for its threads. So a call that takes much longer than calls for as
+ * much work did before makes those of the next moment run alone, longer each time. `work`: in any unit, the same in
+ * all calls. The calling thread is the only one that calls with a team of more than one. */
+void parallel_short(size_t n, int team, range_function run, void *context, double work);
+
 #endif

@@ -105,7 +105,9 @@ static void fill_rows(size_t from, size_t to, size_t part, void *context) {
 }
 
 static void fill(fill_plan *plan, int threads) {
-  parallel_ranges(plan->n, threads_worth((double)plan->n * (double)plan->m * RNG_WORK, threads), fill_rows, plan);
+  const double draws = (double)plan->n * (double)plan->m;
+  /* a draw takes as long as some thousand multiplications, the unit of parallel_short() elsewhere */
+  parallel_short(plan->n, threads_worth(draws * RNG_WORK, threads), fill_rows, plan, 1000.0 * draws);
 }
 
 void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/linalg.h"
+#include "core/base/parallel.h"
 #include "core/net/spectral.h"
 
 /* Points whose gradient is taken at a time. */
@@ -50,10 +51,11 @@ static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace
     double *w = learner->net.parameters + network_layer(net, l);
     const double size = plan->norm == NORM_frobenius
                             ? norm(w, rows * columns)
-                            : spectral_bound(w, rows, columns, direction, workspace, net->gemm);
+                            : spectral_bound(w, rows, columns, direction, workspace);
     if (!isfinite(size)) return 0;
     if (size > 0.0) {
       const double factor = wanted / size;
+      VECTORISE
       for (size_t i = 0; i < rows * columns; i++) {
         const double scaled = w[i] * factor;
         w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
@@ -79,12 +81,12 @@ status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batc
   const network *net = &plan->net;
   const size_t n = n_p + n_q, size = network_parameters(net);
   double *by_output = workspace, *gradient = by_output + n, *rest = gradient + size;
-  const double *phi = network_forward(net, learner->net.parameters, batch, n, rest, 1);
+  const double *phi = network_forward(net, learner->net.parameters, batch, n, rest, plan->threads);
   const double value = divergence_dual(&plan->divergence, phi, n_p, phi + n_p, n_q, by_output + n_p);
   if (!isfinite(value)) return STATUS_diverged;
   for (size_t i = 0; i < n_p; i++) by_output[i] = 1.0 / (double)n_p;
   for (size_t j = n_p; j < n; j++) by_output[j] = -by_output[j];
-  network_backward(net, learner->net.parameters, batch, n, by_output, gradient, NULL, rest);
+  network_backward(net, learner->net.parameters, batch, n, by_output, gradient, NULL, rest, plan->threads);
   gradient[size - 1] = 0.0; /* the dual does not change when a constant is added to phi */
   if (!all_finite(gradient, size)) return STATUS_diverged;
   learner_step(&learner->net, net, gradient, &plan->adam);
@@ -101,11 +103,12 @@ void gpa_field(const gpa_plan *plan, const double *parameters, const double *poi
   for (size_t from = 0; from < n; from += FIELD_BLOCK) {
     const size_t count = n - from < FIELD_BLOCK ? n - from : FIELD_BLOCK;
     double *ones = workspace, *rest = workspace + count;
-    const double *output = network_forward(net, parameters, points + from * dim, count, rest, 1);
+    const double *output = network_forward(net, parameters, points + from * dim, count, rest, plan->threads);
     if (phi) memcpy(phi + from, output, count * sizeof(double));
     if (!gradient) continue;
     for (size_t i = 0; i < count; i++) ones[i] = 1.0;
-    network_backward(net, parameters, points + from * dim, count, ones, NULL, gradient + from * dim, rest);
+    network_backward(net, parameters, points + from * dim, count, ones, NULL, gradient + from * dim, rest,
+                     plan->threads);
   }
 }
 

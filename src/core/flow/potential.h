@@ -22,6 +22,7 @@ typedef struct {
   flow_solver solver;
   double step;
   size_t n_updates; /* of the network before each step of the particles */
+  int threads;      /* no result depends on it */
 } gpa_plan;
 
 typedef struct {

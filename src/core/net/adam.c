@@ -2,22 +2,14 @@
 
 #include <math.h>
 
-#include "core/base/parallel.h"
+#include "core/net/products.h"
 
-/* Moments of parameters that no gradient reaches any more (units that are off) decay into numbers with which
- * arithmetic is a hundred times slower, and end here instead. */
-#define NOTHING 1e-290
-
-void adam_step(double *restrict x, double *restrict m, double *restrict v, const double *restrict gradient, size_t n,
-               double t, const adam_settings *settings) {
-  const double b1 = settings->beta1, b2 = settings->beta2, epsilon = settings->epsilon;
-  const double rate = settings->rate / (1.0 - pow(b1, t)), correction = 1.0 / (1.0 - pow(b2, t));
-  VECTORISE
-  for (size_t i = 0; i < n; i++) {
-    const double g = gradient[i];
-    const double mean = b1 * m[i] + (1.0 - b1) * g, square = b2 * v[i] + (1.0 - b2) * g * g;
-    m[i] = fabs(mean) > NOTHING || mean != mean ? mean : 0.0;
-    v[i] = square > NOTHING || square != square ? square : 0.0;
-    x[i] += rate * m[i] / (sqrt(v[i] * correction) + epsilon);
-  }
+void adam_step(double *x, double *m, double *v, const double *gradient, size_t n, double t,
+               const adam_settings *settings) {
+  const adam_update update = {.beta1 = settings->beta1,
+                              .beta2 = settings->beta2,
+                              .epsilon = settings->epsilon,
+                              .rate = settings->rate / (1.0 - pow(settings->beta1, t)),
+                              .correction = 1.0 / (1.0 - pow(settings->beta2, t))};
+  product_current()->adam(x, m, v, gradient, n, &update);
 }

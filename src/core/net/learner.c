@@ -20,11 +20,12 @@ size_t learner_workspace(const network *net, size_t n) {
 }
 
 status learner_update(network_learner *learner, const network *net, const double *x, size_t n,
-                      const double *output_gradient, const adam_settings *adam, double *workspace) {
+                      const double *output_gradient, const adam_settings *adam, double *workspace,
+                      int threads) {
   const size_t size = network_parameters(net);
   double *gradient = workspace, *rest = gradient + size;
-  network_forward(net, learner->parameters, x, n, rest, 1);
-  network_backward(net, learner->parameters, x, n, output_gradient, gradient, NULL, rest);
+  network_forward(net, learner->parameters, x, n, rest, threads);
+  network_backward(net, learner->parameters, x, n, output_gradient, gradient, NULL, rest, threads);
   learner_step(learner, net, gradient, adam);
   const int finite = all_finite(learner->parameters, size) && all_finite(learner->moment1, size) &&
                      all_finite(learner->moment2, size);

@@ -22,7 +22,7 @@ void learner_step(network_learner *learner, const network *net, const double *gr
 /* The next update from the derivatives of a scalar by the outputs [output width, n] at x [input width, n].
  * STATUS_diverged where a number is not finite. */
 status learner_update(network_learner *learner, const network *net, const double *x, size_t n,
-                      const double *output_gradient, const adam_settings *adam, double *workspace);
+                      const double *output_gradient, const adam_settings *adam, double *workspace, int threads);
 size_t learner_workspace(const network *net, size_t n);
 
 #endif

@@ -8,10 +8,6 @@
 
 #include "core/base/rng.h"
 
-/* c = alpha op(a) op(b) + beta c, column-major, op by 'N' or 'T'; c is [m, n], the inner extent k. */
-typedef void (*gemm_function)(char op_a, char op_b, int m, int n, int k, double alpha, const double *a, int lda,
-                              const double *b, int ldb, double beta, double *c, int ldc);
-
 /* The smooth rectifier is max(z, 0) convolved with the Epanechnikov kernel of half-width h: twice
  * continuously differentiable, slope between 0 and 1, equal to max(z, 0) for |z| >= h. */
 typedef enum { RECTIFIER_relu = 0, RECTIFIER_smooth = 1 } rectifier;
@@ -21,7 +17,8 @@ typedef struct {
   const size_t *width; /* [depth + 1] from input to output */
   rectifier kind;
   double smoothing; /* h */
-  gemm_function gemm;
+  /* NULL, or called now and then by the thread that called, outside of all parallel work; may leave by a long jump */
+  void (*listen)(void);
 } network;
 
 /* Parameters lie layer by layer: W_l [width l, width l - 1] column-major, then b_l [width l]. */
@@ -35,14 +32,15 @@ void network_start(const network *net, double *parameters, rng_key key);
 size_t network_workspace(const network *net, size_t n);
 
 /* The outputs [output width, n] at x [input width, n]; they stay in the workspace, with what
- * network_backward needs. The same bits on any number of threads; `gemm` is called from all of them. */
+ * network_backward needs. The same bits on any number of threads. */
 const double *network_forward(const network *net, const double *parameters, const double *x, size_t n,
                               double *workspace, int threads);
 
 /* After network_forward with the same arguments: from the derivatives of a scalar by the outputs
- * [output width, n], those by the parameters (overwritten) and by x [input width, n]; either may be NULL. */
+ * [output width, n], those by the parameters (overwritten) and by x [input width, n]; either may be NULL.
+ * The same bits on any number of threads. */
 void network_backward(const network *net, const double *parameters, const double *x, size_t n,
                       const double *output_gradient, double *parameter_gradient, double *input_gradient,
-                      double *workspace);
+                      double *workspace, int threads);
 
 #endif

@@ -3,28 +3,14 @@
 #include "core/pair/simd.h"
 
 #ifdef SIMD_X86
-#include <immintrin.h>
+#include "core/base/vector_avx2.h"
 
-#define TILE_NAME(x) avx2_##x
-#define TILE_TARGET __attribute__((target("avx2,fma")))
-#define TILE_LANES 4
 #define TILE_SPECIAL_DIMS
-typedef __m256d vec;
-#define LOAD(p) _mm256_loadu_pd(p)
-#define STORE(p, v) _mm256_storeu_pd((p), (v))
-#define SET1(v) _mm256_set1_pd(v)
-/* operators: calls would leave half as much again of debugging information */
-#define ADD(a, b) ((vec)((a) + (b)))
-#define SUB(a, b) ((vec)((a) - (b)))
-#define MUL(a, b) ((vec)((a) * (b)))
-#define FMA(a, b, c) _mm256_fmadd_pd((a), (b), (c))
-#define MIN(a, b) _mm256_min_pd((a), (b))
 #define ROOT(u) _mm256_sqrt_pd(u)
 #define INVERSE(u) _mm256_div_pd(_mm256_set1_pd(1.0), (u))
 #define INVERSE_ROOT(u) avx2_inverse_root(u)
 #define MANTISSA(u) avx2_mantissa(u)
 #define EXPONENT(u) avx2_exponent(u)
-#define ROUND(v) _mm256_round_pd((v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define SCALE(v, k) avx2_scale((v), (k))
 
 #define TWO_52 4503599627370496.0

@@ -3,29 +3,15 @@
 #include "core/pair/simd.h"
 
 #ifdef SIMD_X86
-#include <immintrin.h>
+#include "core/base/vector_avx512.h"
 
-#define TILE_NAME(x) avx512_##x
-#define TILE_TARGET __attribute__((target("avx512f")))
-#define TILE_LANES 8
 #define TILE_SPECIAL_DIMS
-typedef __m512d vec;
-#define LOAD(p) _mm512_loadu_pd(p)
-#define STORE(p, v) _mm512_storeu_pd((p), (v))
-#define SET1(v) _mm512_set1_pd(v)
-/* operators: calls would leave half as much again of debugging information */
-#define ADD(a, b) ((vec)((a) + (b)))
-#define SUB(a, b) ((vec)((a) - (b)))
-#define MUL(a, b) ((vec)((a) * (b)))
-#define FMA(a, b, c) _mm512_fmadd_pd((a), (b), (c))
-#define MIN(a, b) _mm512_min_pd((a), (b))
 /* the tiniest normal number lets 0 be the root of 0 */
 #define ROOT(u) MUL((u), avx512_inverse_root(_mm512_max_pd((u), _mm512_set1_pd(2.3e-308))))
 #define INVERSE(u) avx512_inverse(u)
 #define INVERSE_ROOT(u) avx512_inverse_root(u)
 #define MANTISSA(u) _mm512_getmant_pd((u), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)
 #define EXPONENT(u) _mm512_getexp_pd(u)
-#define ROUND(v) _mm512_roundscale_pd((v), 0)
 #define SCALE(v, k) _mm512_scalef_pd((v), (k))
 
 /* With e = 1 - u r, 1/u = r (1 + e)(1 + e^2) but for e^4. */

@@ -2,27 +2,14 @@
 #include "core/pair/simd.h"
 
 #ifdef SIMD_ARM
-#include <arm_neon.h>
+#include "core/base/vector_neon.h"
 
-#define TILE_NAME(x) neon_##x
-#define TILE_TARGET
-#define TILE_LANES 2
 #define TILE_SPECIAL_DIMS
-typedef float64x2_t vec;
-#define LOAD(p) vld1q_f64(p)
-#define STORE(p, v) vst1q_f64((p), (v))
-#define SET1(v) vdupq_n_f64(v)
-#define ADD(a, b) vaddq_f64((a), (b))
-#define SUB(a, b) vsubq_f64((a), (b))
-#define MUL(a, b) vmulq_f64((a), (b))
-#define FMA(a, b, c) vfmaq_f64((c), (a), (b))
-#define MIN(a, b) vminq_f64((a), (b))
 #define ROOT(u) vsqrtq_f64(u)
 #define INVERSE(u) vdivq_f64(vdupq_n_f64(1.0), (u))
 #define INVERSE_ROOT(u) vdivq_f64(vdupq_n_f64(1.0), vsqrtq_f64(u))
 #define MANTISSA(u) neon_mantissa(u)
 #define EXPONENT(u) neon_exponent(u)
-#define ROUND(v) vrndnq_f64(v)
 #define SCALE(v, k) neon_scale((v), (k))
 
 static inline vec neon_mantissa(vec u) {

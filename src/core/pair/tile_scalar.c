@@ -1,16 +1,6 @@
 /* One lane, plain C: the twin against which every vector path is held. */
-#define TILE_NAME(x) scalar_##x
-#define TILE_TARGET
-#define TILE_LANES 1
-typedef double vec;
-#define LOAD(p) (*(p))
-#define STORE(p, v) (*(p) = (v))
-#define SET1(v) (v)
-#define ADD(a, b) ((a) + (b))
-#define SUB(a, b) ((a) - (b))
-#define MUL(a, b) ((a) * (b))
-#define FMA(a, b, c) ((a) * (b) + (c))
-#define MIN(a, b) ((b) < (a) ? (b) : (a))
+#include "core/base/vector_scalar.h"
+
 #define ROOT(u) sqrt(u)
 #define INVERSE(u) (1.0 / (u))
 #define INVERSE_ROOT(u) (1.0 / sqrt(u))

@@ -44,3 +44,24 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
   out$data.name <- names
   out
 }
+
+check_ranked <- function(flows) {
+  ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
+  if (all(ranked)) return(invisible())
+  fail("Ranks need a flow to a round law%s; fit with `particles`, such as `particles = 8000`.",
+       if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
+}
+
+# [n, 1 + d]: the rank of each point at the end of the flow of its class, and its direction.
+rank_points <- function(flows, points, label) {
+  d <- ncol(points)
+  out <- matrix(0, nrow(points), d + 1L, dimnames = list(NULL, c("rank", paste0("direction", seq_len(d)))))
+  for (class in names(flows)) {
+    rows <- which(label == class)
+    law <- flows[[class]]$law
+    at <- points[rows, , drop = FALSE]
+    away <- sweep(at, 2, law$centre)
+    out[rows, ] <- cbind(radial_rank(law, at), away / pmax(sqrt(rowSums(away^2)), .Machine$double.xmin))
+  }
+  out
+}
