@@ -12,7 +12,7 @@
 #'
 #' The points of `"trajectory"` and `"latent"` are the rows. If they are not the particles, they are carried along. The
 #' panels of `"trajectory"` are matched by time: a class shows its last frame at or before the time of the panel. A
-#' class without a flow stays where it is.
+#' class without a flow stays where it is. Without groups, a line above the panels says what `print()` says of the flow.
 #'
 #' The data side of `"latent"` shows the decoded columns, each in its own unit, if at most two columns of the table
 #' vary. Otherwise it shows the encoded rows. If the latent map is fitted within classes, as [latent_genes()] and
@@ -92,13 +92,14 @@ efs_picture <- function(fit, type, times, new, path, group, col) {
   group <- if (own_group) row_class(fit) else point_group(group, sum(lengths(fit$rows)))
   if (type == "latent") return(sides_picture(fit, new, path, group, own_group, col))
   frames_picture(flows, times, group, latent_columns(fit$latent$dim), col, if (!any(moved)) " (no flow)",
-                 if (any(moved) && !is_grouped(fit)) flow_title(fit$diagnostics))
+                 if (any(moved) && !is_grouped(fit)) flow_caption(fit$diagnostics))
 }
 
 # How far a flow, a row of the diagnostics, is from an affine map, and what it adds to the likelihood.
-flow_title <- function(flow) {
-  gain <- if (!is.na(flow$gain)) sprintf(", %s%s nats", if (flow$gain < 0) "" else "+", nats(flow$gain))
-  sprintf(": %.0f %% not affine%s", 100 * flow$bent, if (is.null(gain)) "" else gain)
+flow_caption <- function(flow) {
+  verb <- if (isTRUE(flow$gain < 0)) "takes" else "adds"
+  change <- sprintf("; the flow %s %s nats per row", verb, nats(abs(flow$gain)))
+  paste0(sprintf("%.0f %% of the movement is not affine", 100 * flow$bent), if (!is.na(flow$gain)) change)
 }
 
 sides_picture <- function(fit, new, path, group, own_group, col) {

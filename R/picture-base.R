@@ -12,7 +12,8 @@ draw_base <- function(picture, ...) {
   square <- picture$kind == "panels"
   own_axes <- !square || !picture$shared
   mar <- c(3.2, if (own_axes) 4 else 0.5, 2, 0.5)
-  oma <- c(if (lines > 0) lines + 0.5 else 0, if (own_axes) 0 else 3.2, 0, 0.5)
+  caption <- picture$caption
+  oma <- c(if (lines > 0) lines + 0.5 else 0, if (own_axes) 0 else 3.2, if (is.null(caption)) 0 else 1.5, 0.5)
   old <- graphics::par(c("mfrow", "mar", "oma", "pty", "mgp", "tcl", "las", "xpd", "cex"))
   on.exit(graphics::par(old)) # cex last: setting mfrow changes it
   graphics::par(mfrow = c(1, length(titles)), mgp = c(2, 0.5, 0), tcl = -0.3, las = 1, xpd = FALSE,
@@ -24,6 +25,7 @@ draw_base <- function(picture, ...) {
     if (square) draw_panel(picture, j, ...) else draw_curves(picture, titles[j], ...)
   }
   if (lines > 0) draw_legend(entries)
+  if (!is.null(caption)) graphics::mtext(caption, outer = TRUE, line = 0.2, cex = 0.85)
 }
 
 # Width (in lines) that a row of square panels would leave free between them.

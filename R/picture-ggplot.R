@@ -38,9 +38,9 @@ ggplot_panels <- function(picture, ...) {
       order = 1, override.aes = list(alpha = 1, size = 2, shape = 16)
     )) +
     ggplot_kinds(picture) +
-    ggplot2::labs(x = if (one_axis) panels$xlab[1], y = if (one_axis) panels$ylab[1]) +
+    ggplot2::labs(x = if (one_axis) panels$xlab[1], y = if (one_axis) panels$ylab[1], subtitle = picture$caption) +
     ggplot_theme() +
-    ggplot2::theme(aspect.ratio = 1)
+    ggplot2::theme(aspect.ratio = 1, plot.subtitle = ggplot2::element_text(size = ggplot2::rel(0.9)))
   # The heights of stacked dots have no meaning, so the axis is left out.
   if (all(panels$strip)) {
     nothing <- ggplot2::element_blank()

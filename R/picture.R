@@ -22,16 +22,15 @@ point_group <- function(group, n) {
   droplevels(as.factor(group))
 }
 
-# note: said in all titles; last: in that of the last panel.
-frames_picture <- function(flows, times, group, columns, col, note = NULL, last = NULL) {
+# note: said in all titles; caption: above all panels.
+frames_picture <- function(flows, times, group, columns, col, note = NULL, caption = NULL) {
   times <- panel_times(flows, times)
   titles <- paste0("time ", distinct_format(times), note)
-  titles[length(titles)] <- paste0(titles[length(titles)], last)
   view <- projection(common_points(flows, 0), columns)
   layers <- lapply(seq_along(times), function(j) {
     new_layer(titles[j], view$see(common_points(flows, times[j])), "rows", group)
   })
-  panels_picture(layers, rep(list(view), length(times)), group, col, shared = TRUE)
+  c(panels_picture(layers, rep(list(view), length(times)), group, col, shared = TRUE), caption = caption)
 }
 
 # The times of the frames of the longest flow that are nearest to `times`.
