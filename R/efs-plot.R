@@ -62,7 +62,7 @@
 #'
 #' \donttest{
 #' # contours of ranks
-#' plot(efs(iris[3:5], group = "Species", particles = 300), type = "rank")
+#' plot(efs(iris[51:100, 3:4], particles = 300), type = "rank")
 #' }
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(fit, type = "latent", new = 30)

@@ -203,7 +203,7 @@
 #' }
 #'
 #' # a table with factors, and one with missing values
-#' efs(warpbreaks)
+#' efs(warpbreaks, calibrate = FALSE)
 #' efs(airquality, calibrate = FALSE)
 #'
 #' # one flow per class, by the rules of thumb
