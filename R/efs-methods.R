@@ -58,7 +58,7 @@ format.efs <- function(x, ...) {
       sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s%s",
               if (flow$place == "whitened") "whitened, " else "", format(flow$s),
               format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3),
-              if (has_particles(flow)) sprintf("%d particles that follow the ", flow$particles) else "",
+              if (is.null(x$flows[[i]]$source)) "" else sprintf("%d particles that follow the ", flow$particles),
               called_law(flow$law))
     }
     if (is_grouped(x)) {
@@ -68,11 +68,9 @@ format.efs <- function(x, ...) {
     }
     short <- short_line(class_flows(x)[[i]]$trajectory)
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
-               particles_line(flow, if (is_grouped(x)) "    " else ""),
-               calibration_line(flow, if (is_grouped(x)) "    " else ""),
-               bent_line(flow, if (is_grouped(x)) "    " else ""))
+               calibration_line(flow, if (is_grouped(x)) "    " else ""))
   }
-  lines <- c(lines, borrowed_line(x), shrinkage_line(x$latent),
+  lines <- c(lines, particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
@@ -82,18 +80,16 @@ format.efs <- function(x, ...) {
   c(lines[1:2], wrap_lines(lines[-(1:2)]), sharing_line(x))
 }
 
-# Whether the particles of a flow, a row of the diagnostics, are not the rows.
-has_particles <- function(flow) flow$steps > 0 && flow$particles != flow$n
-
-particles_line <- function(flow, indent) {
-  if (!has_particles(flow)) return(NULL)
-  sprintf("%snew rows start from a uniform direction at the radii of the law, and come back", indent)
+particles_line <- function(fit) {
+  if (all(vapply(fit$flows, function(flow) is.null(flow$source), NA))) return(NULL)
+  "new rows start from a uniform direction at the radii of the law, and come back"
 }
 
-# How far the flow is from an affine map.
-bent_line <- function(flow, indent) {
-  if (flow$steps == 0) return(NULL)
-  sprintf("%s%.0f %% of the movement is not affine", indent, 100 * flow$bent)
+# How far the flows, rows of the diagnostics, are from affine maps.
+bent_line <- function(flows) {
+  bent <- round(100 * flows$bent[flows$steps > 0])
+  if (!length(bent)) return(NULL)
+  sprintf("%s %% of the movement is not affine", paste(unique(range(bent)), collapse = " to "))
 }
 
 sharing_line <- function(fit) {

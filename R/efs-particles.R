@@ -5,10 +5,11 @@
 usual_particles <- c(2000L, 4000L, 8000L)
 
 # The softening, in units of the squared spacing of the particles, and the time: for particles on a lattice, in 1, 2 and
-# 3 dimensions, and for independent ones. A lattice has little noise, so that fewer particles under one kernel are enough.
-lattice_softening <- c(16, 16, 8)
-draws_softening <- 64
-particle_time <- 4
+# 3 dimensions, and for independent ones, which are used in more dimensions. There a wider kernel would cover them all.
+lattice_softening <- c(16, 16, 12)
+lattice_time <- c(4, 4, 5)
+draws_softening <- 4
+draws_time <- 4
 
 # Fewer particles say nothing about a law.
 least_particles <- 100L
@@ -69,9 +70,10 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   }
   draw <- function(n, key) to_flow(from_flow(draw_law(source$law, n, key, threads), source), placed)
   regular <- d <= length(usual_particles) && !is.null(density)
-  particles <- if (regular) lattice_maker(draw, density, d, s, threads) else function(n, key) draw(n, key)
+  particles <- if (regular) lattice_maker(min(count, coarse_particles), draw, density, d, s, threads) else draw
   moved <- particle_flow(particles(count, particle_keys$particles), s, control,
-                         if (regular) lattice_softening[d] else draws_softening, threads, progress)
+                         if (regular) c(lattice_softening[d], lattice_time[d]) else c(draws_softening, draws_time),
+                         threads, progress)
   judged <- judge_particles(moved, particles(judging_points, particle_keys$judges),
                             draw(judging_draws, particle_keys$draws), density, threads)
   flow[names(placed)] <- placed
@@ -86,12 +88,13 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   flow
 }
 
-particle_flow <- function(points, s, control, softening, threads, progress) {
+# usual: the softening and the time if `control` leaves them open.
+particle_flow <- function(points, s, control, usual, threads, progress) {
   epsilon <- control$epsilon
-  if (is.null(epsilon)) epsilon <- softening_of(softening, nrow(points), ncol(points))
+  if (is.null(epsilon)) epsilon <- softening_of(usual[1], nrow(points), ncol(points))
   arguments <- list(s = s, epsilon = epsilon, step = control$step, max_bound = control$max_bound, keep = control$keep,
                     given = !is.null(control$n_steps), threads = threads, progress = progress)
-  arguments["time"] <- list(if (is.null(control$time) && is.null(control$n_steps)) particle_time else control$time)
+  arguments["time"] <- list(if (is.null(control$time) && is.null(control$n_steps)) usual[2] else control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
@@ -107,14 +110,15 @@ judge_particles <- function(traj, judges, draws, density, threads) {
     carried <- carry_forward(traj, draws, threads)
     each <- density(draws) - carried$log_det - law_density(law, carried$points, threads)[, 1]
     warn_folded(sum(is.na(each)), length(each))
+    if (anyNA(each)) each <- NA_real_
   }
-  list(law = law, cost = if (anyNA(each)) NA_real_ else mean(each), se = stats::sd(each) / sqrt(length(each)), bent = bent_share(judges, ends))
+  list(law = law, cost = mean(each), se = stats::sd(each) / sqrt(length(each)), bent = bent_share(judges, ends))
 }
 
 warn_folded <- function(folded, count) {
   if (folded == 0) return(invisible())
-  warning(sprintf(paste("The flow is not one-to-one at %d of %d draws of the law of the rows, so that its likelihood is",
-                        "not known: raise `epsilon` or lower `max_bound`."), folded, count), call. = FALSE)
+  warning(sprintf(paste("The flow is not one-to-one at %d of %d draws of the law of the rows, so that its likelihood",
+                        "is not known: raise `epsilon` or lower `max_bound`."), folded, count), call. = FALSE)
 }
 
 # The share of the movement from `start` to `end` that no affine map explains: residual over total sum of squares of
@@ -162,16 +166,18 @@ check_not_stripped <- function(flows, what) {
 # coarse flow takes it back to the law. The noise of such particles is far less than that of independent draws.
 coarse_particles <- 2000L
 coarse_softening <- 32
-coarse_time <- 2
+# In three dimensions a shorter flow costs as much and takes half the time.
+coarse_time <- c(2, 2, 1)
 
 # Cells along each coordinate of the cube, in 1, 2 and 3 dimensions.
 cube_cells <- c(2048L, 96L, 24L)
 
 # A function of n that gives n points [n, d], d at most 3, that follow the density: draw(n, key), density(points).
-lattice_maker <- function(draw, density, d, s, threads) {
-  coarse <- suppressWarnings(forward_flow(draw(coarse_particles, particle_keys$coarse), s,
-                                          softening_of(coarse_softening, coarse_particles, d), 0.1,
-                                          time = coarse_time, threads = threads, progress = FALSE))
+# count: the number of particles of the coarse flow.
+lattice_maker <- function(count, draw, density, d, s, threads) {
+  epsilon <- softening_of(coarse_softening, count, d)
+  coarse <- suppressWarnings(forward_flow(draw(count, particle_keys$coarse), s, epsilon, 0.1, time = coarse_time[d],
+                                          threads = threads, progress = FALSE))
   radial <- fit_law(law_radial(), push_forward(coarse, draw(judging_points, particle_keys$judges), threads), s)
   pull <- function(cube) {
     ball <- ball_of_cube(cube, radial)
