@@ -53,13 +53,13 @@
 #'   `diagnostics` give it with its standard error: `gain` is minus the cost, and the log-likelihood with the flow is
 #'   the held-out one of the law plus `gain`. If a step is not one-to-one at a draw, the cost is `NA`, with a warning.
 #'   The cost falls slowly with more particles and grows with the dimension.
-#' * *How the particles are placed*: in one to three dimensions, if the law has a density, the flow \eqn{T} of 2000
-#'   independent draws, which has the same equation, is computed first, and the particles are the points
+#' * *How the particles are placed*: in one to three dimensions, if the law has a density, the flow \eqn{T} of at most
+#'   2000 independent draws, which has the same equation, is computed first, and the particles are the points
 #'   \eqn{T^{-1}(b)}{T^-1(b)}, where the \eqn{b} form a lattice of low discrepancy that is bent such that these points
 #'   follow the law; they have much less noise than independent draws, which are taken in more dimensions.
-#' * *Settings*: `s` \eqn{= d - 2}, for which the equilibrium is the uniform distribution on the ball; `epsilon` \eqn{=
-#'   c m^{-2/d}}, in one dimension \eqn{c/m}, where c is 16, in three dimensions 8, and for independent draws 64; time
-#'   4. Those that you give replace them. They are not searched.
+#' * *Settings*: `s` \eqn{= d - 2}, for which the equilibrium is the uniform distribution on the ball; `epsilon`
+#'   \eqn{= c m^{-2/d}}, in one dimension \eqn{c/m}, where c is 16, in three dimensions 12, and 4 for independent draws;
+#'   time 4, in three dimensions 5. Those that you give replace them. They are not searched.
 #' * *When there are particles*: by default for a table of numbers without missing values in one, two or three latent
 #'   dimensions, in classes for which the settings are searched, unless `law`, `s`, `epsilon`, `time` or `n_steps` is
 #'   given. They are 2000, 4000 and 8000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
