@@ -2,12 +2,12 @@
 # particles the end of the flow is near the equilibrium law, so that new rows can start from a uniform direction.
 
 # Up to this dimension efs() draws particles by itself, and particles lie on a lattice: the numbers of them.
-usual_particles <- c(2000L, 4000L, 8000L)
+usual_particles <- c(2000L, 6000L, 12000L)
 
 # The softening, in units of the squared spacing of the particles, and the time: for particles on a lattice, in 1, 2 and
 # 3 dimensions, and for independent ones, which are used in more dimensions. There a wider kernel would cover them all.
 lattice_softening <- c(16, 16, 12)
-lattice_time <- c(4, 4, 5)
+lattice_time <- c(4, 6, 5)
 draws_softening <- 4
 draws_time <- 4
 
