@@ -89,6 +89,10 @@ particles_line <- function(fit) {
 bent_line <- function(flows) {
   bent <- round(100 * flows$bent[flows$steps > 0])
   if (!length(bent)) return(NULL)
+  if (all(bent == 0) && any(!is.na(flows$gain))) {
+    return(paste("the movement is affine (less than 1 % of it is not), so what changes the log-likelihood is less the",
+                 "flow than another unit, other laws, or ties that the flow breaks"))
+  }
   sprintf("%s %% of the movement is not affine", paste(unique(range(bent)), collapse = " to "))
 }
 

@@ -136,7 +136,8 @@ bent_share <- function(start, end) {
 check_strip <- function(strip, control) {
   if (!check_flag(strip, "strip")) return(FALSE)
   if (identical(control$particles, 0L)) {
-    fail("`strip = TRUE` needs particles that are not the rows: give `particles`, such as `particles = 8000`.")
+    fail(paste("`strip = TRUE` needs particles that are not the rows: a table of numbers without missing values, and",
+               "`particles` where they are not the default."))
   }
   TRUE
 }

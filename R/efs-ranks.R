@@ -9,9 +9,12 @@
 #' draws of one law, all divisions are equally likely, and the test has its level exactly. The ranks are bounded, so
 #' that a few rows far away have little weight, and they hardly change if columns are given in other units.
 #'
-#' @param x,y Two tables of numbers with the same columns, one row per observation, with at least 20 rows together and
-#'   one to three columns.
-#' @inheritParams efs
+#' Most of the time goes into the flow of the pooled rows: some seconds, and more with more rows.
+#'
+#' @param x,y Two tables of numbers with the same columns, one row per observation, with at least 20 rows together.
+#'   They have one to three columns, or more if `particles` is given.
+#' @param particles Number of particles of the flow, a whole number of at least 100. `NULL`: as in [efs()].
+#' @param seed `NULL` takes the stream of [set.seed()]; a whole number is a stream of its own.
 #' @inheritParams energy_test
 #' @return An object of class `htest` with the energy distance of the ranks (`estimate`), `statistic`
 #'   \eqn{T = nm/(n+m)} times this distance, and the p-value.
@@ -28,6 +31,10 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
   tables <- check_two_samples(x, y, 2L)
   n <- nrow(tables$x)
   pooled <- rbind(tables$x, tables$y)
+  if (nrow(pooled) < least_search_rows) {
+    fail("`x` and `y` have %d rows together; ranks need at least %d.", nrow(pooled), least_search_rows)
+  }
+  if (!is.null(particles)) check_count(particles, "particles", least_particles)
   if (is.null(particles)) {
     if (ncol(pooled) > length(usual_particles)) {
       fail("`x` has %d columns; ranks need at most %d, or a number of `particles`.", ncol(pooled),
@@ -48,7 +55,7 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
 check_ranked <- function(flows) {
   ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
   if (all(ranked)) return(invisible())
-  fail("Ranks need a flow to a round law%s; fit with `particles`, such as `particles = 8000`.",
+  fail("Ranks need a flow to a round law%s; fit numbers without missing values, in classes of 20 rows or more, with `particles`.",
        if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
 }
 

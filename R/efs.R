@@ -59,13 +59,13 @@
 #'   follow the law; they have much less noise than independent draws, which are taken in more dimensions.
 #' * *Settings*: `s` \eqn{= d - 2}, for which the equilibrium is the uniform distribution on the ball; `epsilon`
 #'   \eqn{= c m^{-2/d}}, in one dimension \eqn{c/m}, where c is 16, in three dimensions 12, and 4 for independent draws;
-#'   time 4, in three dimensions 5. Those that you give replace them. They are not searched.
+#'   time 4, in two dimensions 6, in three 5. Those that you give replace them. They are not searched.
 #' * *When there are particles*: by default for a table of numbers without missing values in one, two or three latent
 #'   dimensions, in classes for which the settings are searched, unless `law`, `s`, `epsilon`, `time` or `n_steps` is
-#'   given. They are 2000, 4000 and 8000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
+#'   given. They are 2000, 6000 and 12,000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
 #'   and the settings may be given, and `calibrate` may be `FALSE`. In four dimensions and more, some ten thousand
 #'   particles are still few: points that are carried along stop short of the ball, and the cost is large.
-#' * *Time* of each step grows with \eqn{m^2}: a fit of 4000 particles takes some seconds.
+#' * *Time* of each step grows with \eqn{m^2}: a fit of 6000 particles takes some seconds.
 #'
 #' @section Defaults:
 #' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
@@ -159,7 +159,7 @@
 #' @param min_rows A class with fewer rows has no flow. A whole number of at least 2.
 #' @param keep,threads,progress See [efs_forward()].
 #' @param particles Number of particles that follow the law of the rows, 0 or a whole number of at least 100, in each
-#'   class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 4000 or 8000 in one, two or
+#'   class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 6000 or 12,000 in one, two or
 #'   three latent dimensions, and otherwise 0. A table that is read as normal scores takes only 0 and `NULL`.
 #' @param strip `TRUE` leaves the training rows out of the fit, see the section on sharing. Each class then needs
 #'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what

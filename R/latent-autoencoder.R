@@ -116,5 +116,8 @@ print.latent_autoencoder <- function(x, ...) {
   cat(sprintf("held-out rows: relative error %.3g, with %d principal component%s %.3g; best of %d passes: %d (%s)\n",
               x$held_out[["autoencoder"]], x$dim, if (x$dim == 1) "" else "s", x$held_out[["components"]],
               nrow(x$trace) - 1L, which.min(x$trace$score) - 1L, x$status))
+  if (which.min(x$trace$score) == 1L) {
+    cat("no pass improved on the principal components, so that the map is theirs; try another `dim` or more `patience`\n")
+  }
   invisible(x)
 }
