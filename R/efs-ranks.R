@@ -55,7 +55,8 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
 check_ranked <- function(flows) {
   ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
   if (all(ranked)) return(invisible())
-  fail("Ranks need a flow to a round law%s; fit numbers without missing values, in classes of 20 rows or more, with `particles`.",
+  fail(paste0("Ranks need a flow to a round law%s; fit numbers without missing values, in classes of 20 rows or more, ",
+              "with `particles`."),
        if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
 }
 

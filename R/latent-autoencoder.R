@@ -117,7 +117,8 @@ print.latent_autoencoder <- function(x, ...) {
               x$held_out[["autoencoder"]], x$dim, if (x$dim == 1) "" else "s", x$held_out[["components"]],
               nrow(x$trace) - 1L, which.min(x$trace$score) - 1L, x$status))
   if (which.min(x$trace$score) == 1L) {
-    cat("no pass improved on the principal components, so that the map is theirs; try another `dim` or more `patience`\n")
+    cat("no pass improved on the principal components, so that the map is theirs; try another `dim` or more",
+        "`patience`\n")
   }
   invisible(x)
 }
