@@ -19,7 +19,7 @@ summary_table <- function(scores) {
   rows <- lapply(split(scores, factor(scores$set, unique(scores$set))), function(part) {
     c(part$set[1], nrow(part), vapply(shown, function(name) with_interval(part[[name]]), ""))
   })
-  cat(paste("|", paste(c("set", "repetitions", shown), collapse = " | "), "|"), sep = "\n")
+  cat("|", paste(c("set", "repetitions", shown), collapse = " | "), "|\n")
   cat(paste(c("", rep("---", length(shown) + 2), ""), collapse = "|"), sep = "\n")
   for (row in rows) cat("|", paste(row, collapse = " | "), "|\n")
 }
@@ -40,7 +40,8 @@ slope_of <- function(part, x, y) {
   count <- length(repetitions)
   left_out <- if (count > 1) vapply(repetitions, function(r) slope(part[part$repetition != r, ]), 0) else NA_real_
   error <- sqrt((count - 1) / count * sum((left_out - mean(left_out))^2))
-  data.frame(slope = slope(part), half = if (count > 1) qt(0.975, count - 1) * error else NA_real_, repetitions = count,
+  half <- if (count > 1) qt(0.975, count - 1) * error else NA_real_
+  data.frame(slope = slope(part), half = half, repetitions = count,
              cells = sum(tapply(part[[y]], part[[x]], mean) > 0), from = min(part[[x]]), to = max(part[[x]]))
 }
 
@@ -79,7 +80,8 @@ long <- do.call(rbind, lapply(names(measures), function(what) {
   part <- finite[finite$part == what, ]
   x <- part[[c(rows = "n", particles = "particles")[[what]]]]
   do.call(rbind, lapply(measures[[what]], function(y) {
-    data.frame(what = rep(c(rows = "rows, with 2000 particles", particles = "particles, with 300 rows")[[what]], nrow(part)),
+    title <- c(rows = "rows, with 2000 particles", particles = "particles, with 300 rows")[[what]]
+    data.frame(what = rep(title, nrow(part)),
                d = part$d, x = x, kind = rep(sub(":.*", "", names_of[[y]]), nrow(part)),
                measure = rep(names_of[[y]], nrow(part)), value = part[[y]])
   }))
