@@ -25,8 +25,8 @@ summary_table <- function(scores) {
 }
 
 # The slope of log y against log x, where y is the mean over repetitions at each x. Its 95 % interval comes from the
-# delete-one jackknife over the repetitions (t). Repetitions that lack a size are left out, and so are means that are not
-# above 0, because they have no logarithm: `cells` counts what is left. A slope needs three cells.
+# delete-one jackknife over the repetitions (t). Repetitions that lack a size are left out. Means that are not
+# above 0 are left out too, because they have no logarithm: `cells` counts what is left. A slope needs three cells.
 slope_of <- function(part, x, y) {
   sizes <- tapply(part[[x]], part$repetition, length)
   part <- part[part$repetition %in% names(sizes)[sizes == max(sizes)], ]
