@@ -19,28 +19,29 @@ summary_table <- function(scores) {
   rows <- lapply(split(scores, factor(scores$set, unique(scores$set))), function(part) {
     c(part$set[1], nrow(part), vapply(shown, function(name) with_interval(part[[name]]), ""))
   })
-  cat(paste("|", paste(c("set", "repetitions", shown), collapse = " | "), "|"), sep = "\n")
+  cat("|", paste(c("set", "repetitions", shown), collapse = " | "), "|\n")
   cat(paste(c("", rep("---", length(shown) + 2), ""), collapse = "|"), sep = "\n")
   for (row in rows) cat("|", paste(row, collapse = " | "), "|\n")
 }
 
 # The slope of log y against log x, where y is the mean over repetitions at each x. Its 95 % interval comes from the
-# delete-one jackknife over the repetitions (t). Cells in which a repetition is missing are left out, and so are means
-# that are not above 0, because they have no logarithm: `cells` counts what is left. A slope needs three cells.
+# delete-one jackknife over the repetitions (t). Repetitions that lack a size are left out. Means that are not
+# above 0 are left out too, because they have no logarithm: `cells` counts what is left. A slope needs three cells.
 slope_of <- function(part, x, y) {
+  sizes <- tapply(part[[x]], part$repetition, length)
+  part <- part[part$repetition %in% names(sizes)[sizes == max(sizes)], ]
   repetitions <- sort(unique(part$repetition))
-  full <- tapply(part$repetition, part[[x]], length)
-  part <- part[part[[x]] %in% names(full)[full == max(full)], ]
   slope <- function(one) {
     means <- tapply(one[[y]], one[[x]], mean)
     kept <- means > 0
     if (sum(kept) < 3) return(NA_real_)
     coef(lm(log(means[kept]) ~ log(as.numeric(names(means)[kept]))))[[2]]
   }
-  count <- max(full)
+  count <- length(repetitions)
   left_out <- if (count > 1) vapply(repetitions, function(r) slope(part[part$repetition != r, ]), 0) else NA_real_
   error <- sqrt((count - 1) / count * sum((left_out - mean(left_out))^2))
-  data.frame(slope = slope(part), half = if (count > 1) qt(0.975, count - 1) * error else NA_real_, repetitions = count,
+  half <- if (count > 1) qt(0.975, count - 1) * error else NA_real_
+  data.frame(slope = slope(part), half = half, repetitions = count,
              cells = sum(tapply(part[[y]], part[[x]], mean) > 0), from = min(part[[x]]), to = max(part[[x]]))
 }
 
@@ -61,8 +62,10 @@ utils::write.csv(format(slopes, digits = 3, trim = TRUE), file.path(here, "slope
                  quote = FALSE)
 
 summary_table(read("families.csv"))
+summary_table(read("families_time_4.csv"))
 summary_table(read("three.csv"))
 print(slopes, digits = 2, row.names = FALSE)
+options(width = 150)
 print(aggregate(cbind(cost, gap, energy_flow_law, ks_law, cpu) ~ particles + d, finite[finite$part == "particles", ],
                 mean), digits = 2)
 if (any(finite$part == "rows")) {
@@ -77,7 +80,8 @@ long <- do.call(rbind, lapply(names(measures), function(what) {
   part <- finite[finite$part == what, ]
   x <- part[[c(rows = "n", particles = "particles")[[what]]]]
   do.call(rbind, lapply(measures[[what]], function(y) {
-    data.frame(what = rep(c(rows = "rows (2000 particles)", particles = "particles (300 rows)")[[what]], nrow(part)),
+    title <- c(rows = "rows, with 2000 particles", particles = "particles, with 300 rows")[[what]]
+    data.frame(what = rep(title, nrow(part)),
                d = part$d, x = x, kind = rep(sub(":.*", "", names_of[[y]]), nrow(part)),
                measure = rep(names_of[[y]], nrow(part)), value = part[[y]])
   }))
