@@ -11,6 +11,9 @@ lattice_time <- c(4, 6, 5)
 draws_softening <- 4
 draws_time <- 4
 
+# With more particles a step would take a quarter of an hour and more.
+most_particles <- 1000000L
+
 # Fewer particles say nothing about a law.
 least_particles <- 100L
 
@@ -35,6 +38,9 @@ check_particles <- function(particles, control, scores) {
   }
   particles <- check_count(particles, "particles")
   if (particles == 0) return(particles)
+  if (particles > most_particles) {
+    stop_size("`particles` is %d, whose steps would take hours; give at most %d.", particles, most_particles)
+  }
   if (particles < least_particles) {
     fail("`particles` must be 0 or at least %d, not %d.", least_particles, particles)
   }

@@ -73,7 +73,6 @@ predict.efs <- function(object, newdata, type = c("latent", "data", "log_density
   type <- check_choice(type, c("latent", "data", "log_density", "rank"), "type")
   threads <- threads_within(threads)
   flows <- class_flows(object)
-  if (type == "rank") check_ranked(flows)
   if (missing(newdata)) {
     if (type == "data") fail("`newdata` must give the latent points to carry back.")
     if (type == "log_density") fail(

@@ -31,6 +31,8 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
   tables <- check_two_samples(x, y, 2L)
   n <- nrow(tables$x)
   pooled <- rbind(tables$x, tables$y)
+  # the fit must not depend on the order of the rows, which tells the samples
+  sorted <- do.call(order, lapply(seq_len(ncol(pooled)), function(j) pooled[, j]))
   if (nrow(pooled) < least_search_rows) {
     fail("`x` and `y` have %d rows together; ranks need at least %d.", nrow(pooled), least_search_rows)
   }
@@ -42,9 +44,10 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
     }
     particles <- usual_particles[ncol(pooled)]
   }
-  fit <- efs(pooled, particles = particles, threads = threads, progress = FALSE)
+  fit <- efs(pooled[sorted, , drop = FALSE], latent = latent_standardise(), particles = particles, threads = threads,
+             progress = FALSE)
   ranks <- predict(fit, type = "rank")
-  vectors <- ranks[, 1] * ranks[, -1, drop = FALSE]
+  vectors <- (ranks[, 1] * ranks[, -1, drop = FALSE])[order(sorted), , drop = FALSE]
   out <- energy_test(vectors[seq_len(n), , drop = FALSE], vectors[-seq_len(n), , drop = FALSE], n_permutations, seed,
                      threads)
   out$method <- "Permutation test of equal laws by energy distance of center-outward ranks"
@@ -60,15 +63,27 @@ check_ranked <- function(flows) {
        if (length(flows) > 1) sprintf(", but class \"%s\" has none", names(flows)[!ranked][1]) else "")
 }
 
+# A column that does not vary within a class would count like the others.
+check_varying <- function(flows) {
+  constant <- vapply(flows, function(flow) any(flow$scale == 0), NA)
+  if (!any(constant)) return(invisible())
+  fail("Ranks need columns that vary%s; leave the constant column out.",
+       if (length(flows) > 1) sprintf(" within class \"%s\"", names(flows)[constant][1]) else "")
+}
+
 # [n, 1 + d]: the rank of each point at the end of the flow of its class, and its direction.
 rank_points <- function(flows, points, label) {
   d <- ncol(points)
   out <- matrix(0, nrow(points), d + 1L, dimnames = list(NULL, c("rank", paste0("direction", seq_len(d)))))
-  for (class in names(flows)) {
+  present <- flows[names(flows) %in% label]
+  check_ranked(present)
+  check_varying(present)
+  for (class in names(present)) {
     rows <- which(label == class)
     law <- flows[[class]]$law
     at <- points[rows, , drop = FALSE]
     away <- sweep(at, 2, law$centre)
+    away <- away / pmax(apply(abs(away), 1, max), .Machine$double.xmin)
     out[rows, ] <- cbind(radial_rank(law, at), away / pmax(sqrt(rowSums(away^2)), .Machine$double.xmin))
   }
   out

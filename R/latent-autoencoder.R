@@ -60,8 +60,8 @@
 #' @examples
 #' set.seed(1)
 #' angle <- runif(200, 0, 2 * pi)
-#' x <- outer(angle, 1:8, function(a, k) cos(a + k)) + outer(angle, 1:8, function(a, k) sin(2 * a + k))
-#' map <- latent_autoencoder(2, hidden = 16, n_steps = 20)
+#' x <- cbind(cos(outer(angle, 1:4)), sin(outer(angle, 1:4))) # a curve in eight dimensions
+#' map <- latent_autoencoder(2, hidden = 32, n_steps = 40)
 #' fit <- efs(x, latent = map, calibrate = FALSE)
 #' fit$latent
 #' @export
@@ -84,6 +84,7 @@ latent_autoencoder <- function(dim = 15, hidden = 256, scale = FALSE, bounds = N
   }
   new_latent("autoencoder", function(x) {
     began <- seconds_now()
+    x <- check_points(x, "x")
     key <- if (is.null(seed)) draw_key() else with_stream(seed, draw_key)
     complete(take_seconds(new_autoencoder_run(x, control, key), began), progress)
   })

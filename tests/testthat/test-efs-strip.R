@@ -21,7 +21,8 @@ test_that("what needs the rows says so in one sentence", {
   for (type in c("trajectory", "latent")) {
     expect_error(plot(stripped, type = type), "no training rows; `type = \"rank\"`", class = "particleflow_input")
   }
-  expect_error(efs(iris[1:4], strip = TRUE, calibrate = FALSE), "needs particles that are not the rows", class = "particleflow_input")
+  expect_error(efs(iris[1:4], strip = TRUE, calibrate = FALSE), "needs particles that are not the rows",
+               class = "particleflow_input")
 })
 
 test_that("contours of ranks are drawn without rows, and are the same", {

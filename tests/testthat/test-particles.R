@@ -218,3 +218,26 @@ test_that("the bent lattice fills cells by their weights", {
   even <- particleflow:::lattice_cube(500L, 2)
   expect_equal(particleflow:::bend_cube(even, matrix(1, 8, 8)), even, tolerance = tolerance$closed_form)
 })
+
+test_that("rank_test() does not depend on the order of rows and samples, and says what it needs", {
+  set.seed(1)
+  x <- matrix(rnorm(80), 40)
+  y <- matrix(rnorm(60), 30)
+  test <- function(x, y, ...) rank_test(x, y, particles = 200, n_permutations = 19, seed = 1, ...)
+  once <- test(x, y)$statistic
+  expect_identical(test(x[40:1, ], y)$statistic, once)
+  expect_equal(test(y, x)$statistic, once, tolerance = few)
+  expect_error(test(x[1:5, ], y[1:5, ]), "have 10 rows together; ranks need at least 20")
+  expect_error(rank_test(x, y, particles = 1e9), "would take hours", class = "particleflow_size")
+})
+
+test_that("ranks refuse a column that is constant within a class, and a class without particles", {
+  x <- iris[c(1:100, 101:105), c(1, 3, 5)]
+  x[1:50, 1] <- 5
+  fit <- efs(x, group = "Species", particles = 200, calibrate = FALSE)
+  expect_error(predict(fit, x[1:3, ], type = "rank"), "vary within class|columns that vary")
+  expect_error(predict(fit, x[101:102, ], type = "rank"), "Ranks need a flow to a round law")
+  ranks <- predict(fit, x[51:55, ], type = "rank")
+  expect_true(all(ranks[, 1] > 0 & ranks[, 1] < 1))
+  expect_equal(rowSums(ranks[, -1]^2), rep(1, 5))
+})
