@@ -81,6 +81,7 @@ radial_radius <- function(law, u) {
 }
 
 radial_draw <- function(law, n, key, threads) {
+  if (n == 0) return(matrix(0, 0, length(law$centre)))
   unit <- draw_shell(n, 0 * law$centre, 1, "sphere", 0, key, threads)
   radius <- radial_radius(law, draw_uniform(n, 1L, key, radius_stream)[, 1])
   sweep(unit * radius, 2, law$centre, "+")

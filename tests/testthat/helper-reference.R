@@ -163,6 +163,8 @@ routine_examples <- function() {
     pf_spectral_bound = list(matrix(rnorm(6), 3)),
     pf_divergence_dual = list("alpha", 2, c(1, 2), c(0, 1, 3)),
     pf_gpa_start = list(c(2L, 3L, 1L), example_settings, c(1L, 2L), 1L),
+    pf_autoencoder_epoch = list(matrix(rnorm(27), 27, 3)^2, 5, c(2L, 3L, 1L), c(1L, 3L, 2L), NULL, matrix(rnorm(8), 2),
+                                1:4, 2L, 0.01, 1L),
     pf_gpa_advance = list(matrix(rnorm(8), 4), matrix(rnorm(6), 3), matrix(rnorm(13), 13, 3)^2, c(1, 0, 1), 5,
                           c(2L, 3L, 1L), example_settings, c(1L, 2L), example_schedule, 0L, 2L, example_stop,
                           1L),
