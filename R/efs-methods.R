@@ -98,8 +98,9 @@ bent_line <- function(flows) {
 
 sharing_line <- function(fit) {
   if (!isTRUE(fit$control$strip)) return("Contains the training rows: think before you share it.")
-  wrap_lines(paste("Does not contain the training rows. It knows the ranges of the columns, the sizes of classes,",
-                   "log-densities of the rows, and particles that follow a law fitted to the rows."))
+  wrap_lines(paste("Does not contain the training rows. It knows the ranges, means and standard deviations of the",
+                   "columns, the sizes and row numbers of classes, log-densities of the rows, and particles that",
+                   "follow a law fitted to the rows."))
 }
 
 # Lines that are wider than the console, wrapped. What follows is indented by two more. There is no break within
@@ -155,7 +156,6 @@ flow_needs <- function(flows, min_rows) {
   least <- least_flow_rows(flows$dim[1], min_rows)
   if (least > sum(flows$n)) ", which needs more rows than dimensions" else sprintf("; a flow needs %d rows", least)
 }
-
 
 # Nats with three decimals, without "-0.000".
 nats <- function(value) sub("^-(0[.]0+)$", "\\1", sprintf("%.3f", value))

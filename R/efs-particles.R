@@ -154,9 +154,9 @@ strip_flow <- function(flow) {
     fail(paste("`strip = TRUE` needs particles that are not the rows, but a class has none, because it has too few",
                "rows or too many dimensions; give `particles` and larger classes."))
   }
-  flow[c("own", "ends", "held_out")] <- list(NULL)
-  flow$source <- flow$source["scale"][0]
-  flow$floor$own <- sort(flow$floor$own)
+  flow[c("own", "ends", "held_out")] <- NULL
+  flow$source <- list() # that it is there says that the particles are not the rows
+  if (!is.null(flow$floor)) flow$floor$own <- sort(flow$floor$own)
   flow$stripped <- TRUE
   flow
 }

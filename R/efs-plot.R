@@ -158,6 +158,7 @@ contour_points <- 241L
 # The rows, unless the fit has none, and the curves within which each class has the probabilities contour_ranks.
 ranks_picture <- function(fit, flows, group, col) {
   check_ranked(flows)
+  check_varying(flows)
   if (fit$latent$dim != 2 || sum(fit$table$dims) != 2) {
     fail("`type = \"rank\"` draws curves in the plane of two columns; the fit has %d columns and %d latent dimensions.",
          n_columns(fit$table), fit$latent$dim)

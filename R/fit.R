@@ -23,7 +23,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
       control = control[setdiff(names(control), settings_of_search)],
       diagnostics = diagnostics,
       elapsed = proc.time()[[3]] - began,
-      flows = lapply(flows, `[`, stored_of_flow),
+      flows = lapply(flows, function(flow) flow[intersect(stored_of_flow, names(flow))]),
       calibration = Filter(Negate(is.null), lapply(flows, `[[`, "calibration")),
       rows = rows,
       table = table$template,

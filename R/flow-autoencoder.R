@@ -173,8 +173,7 @@ finish.autoencoder_run <- function(run) {
 
 #' @export
 as_run.latent_autoencoder <- function(object) {
-  fail(paste("`object` is an autoencoder, which does not hold the rows that it was trained on and cannot be trained",
-             "further: give the path of its `checkpoint`."))
+  refuse_training("an autoencoder")
 }
 
 # The count of passes without a smaller error starts at 0 again.

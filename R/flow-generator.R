@@ -145,8 +145,7 @@ finish.generator_run <- function(run) {
 
 #' @export
 as_run.generator <- function(object) {
-  fail(paste("`object` is a generator, which does not hold the rows that it was trained on and cannot be trained",
-             "further: give the path of its `checkpoint`."))
+  refuse_training("a generator")
 }
 
 # The count of scores without improvement starts at 0 again.

@@ -164,6 +164,12 @@ steps_left <- function(run) {
 
 interrupted <- new.env(parent = emptyenv())
 
+# what: a trained network.
+refuse_training <- function(what) {
+  fail("`object` is %s, which does not hold the rows that it was trained on and cannot be trained further: %s.", what,
+       "give the path of its `checkpoint`")
+}
+
 # Keeps a run for resume(). A run without a step done is not kept; the run that was kept before stays.
 remember_run <- function(run, save = checkpoint_writer(run$control$checkpoint)) {
   if (run$state$step == 0) return(invisible())

@@ -11,76 +11,15 @@
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
 #include "core/pair/simd.h"
+#include "../peak.h"
 
-#ifdef SIMD_X86
-#include <immintrin.h>
-#endif
+#define PEAK_ROUNDS 100000L
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* --- the peak: twelve independent chains of multiply-adds ---------------------------------------------- */
-
-#define ROUNDS 100000L
-#define TWELVE(S) S(0) S(1) S(2) S(3) S(4) S(5) S(6) S(7) S(8) S(9) S(10) S(11)
-
-#ifdef SIMD_X86
-#define START_512(i) __m512d r##i = _mm512_set1_pd(1.0 + i);
-#define STEP_512(i) r##i = _mm512_fmadd_pd(r##i, a, b);
-#define ADD_512(i) b = _mm512_add_pd(b, r##i);
-__attribute__((target("avx512f"), noinline)) static double chains_512(void) {
-  __m512d a = _mm512_set1_pd(0.999), b = _mm512_set1_pd(1e-9);
-  TWELVE(START_512)
-  for (long k = 0; k < ROUNDS; k++) {
-    TWELVE(STEP_512)
-  }
-  TWELVE(ADD_512)
-  return _mm512_reduce_add_pd(b);
-}
-
-#define START_256(i) __m256d r##i = _mm256_set1_pd(1.0 + i);
-#define STEP_256(i) r##i = _mm256_fmadd_pd(r##i, a, b);
-#define ADD_256(i) b = _mm256_add_pd(b, r##i);
-__attribute__((target("avx2,fma"), noinline)) static double chains_256(void) {
-  __m256d a = _mm256_set1_pd(0.999), b = _mm256_set1_pd(1e-9);
-  TWELVE(START_256)
-  for (long k = 0; k < ROUNDS; k++) {
-    TWELVE(STEP_256)
-  }
-  TWELVE(ADD_256)
-  return b[0] + b[1] + b[2] + b[3];
-}
-#endif
-
-typedef struct {
-  double (*loop)(void);
-  double result[64][8]; /* one cache line per thread */
-} peak_run;
-
-static void run_peak(size_t from, size_t to, size_t part, void *context) {
-  peak_run *run = context;
-  for (size_t i = from; i < to; i++) run->result[part % 64][0] = run->loop();
-}
-
-/* Operations per second; 0 where there is no loop for this set. */
-static double peak_of(const char *simd, int threads) {
-  peak_run run = {NULL, {{0.0}}};
-  double lanes = 0.0, best = 1e300;
-#ifdef SIMD_X86
-  if (!strcmp(simd, "avx512")) run.loop = chains_512, lanes = 8.0;
-  if (!strcmp(simd, "avx2")) run.loop = chains_256, lanes = 4.0;
-#endif
-  if (!run.loop) return 0.0;
-  for (int r = 0; r < 20; r++) {
-    const double start = now();
-    parallel_ranges((size_t)threads, threads, run_peak, &run);
-    const double taken = now() - start;
-    best = taken < best ? taken : best;
-  }
-  return threads * lanes * 12.0 * 2.0 * (double)ROUNDS / best;
+/* Operations per second at the peak; 0 where there is no loop for this set. */
+static double peak_rate(const char *simd, int threads) {
+  const peak_loop loop = peak_of(simd);
+  const double lanes = strcmp(simd, "avx512") ? 4.0 : 8.0;
+  return loop ? threads * lanes * 12.0 * 2.0 * (double)PEAK_ROUNDS / seconds_of(loop, threads, 20, PEAK_ROUNDS) : 0.0;
 }
 
 /* --- the network ------------------------------------------------------------------------------------------- */
@@ -165,9 +104,9 @@ static void time_shape(const shape *of, int threads, double seconds, double *pea
   operations[FORWARD] = all, operations[BACKWARD] = all + later, operations[TO_INPUT] = all;
   for (int p = 0; p < PARTS; p++) best[p] = 1e300;
   network_learner learner = learner_in(b.store, &b.net, 0);
-  double before = peak_of(simd, threads);
+  double before = peak_rate(simd, threads);
   for (double start = now(); now() - start < seconds;) time_once(&b, &learner, threads, best);
-  const double after = peak_of(simd, threads);
+  const double after = peak_rate(simd, threads);
   before = before > after ? before : after;
   *peak = before > *peak ? before : *peak;
   const double update = best[FORWARD] + best[BACKWARD] + best[ADAM] + best[SPECTRAL];
