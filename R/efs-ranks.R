@@ -13,7 +13,7 @@
 #'
 #' @param x,y Two tables of numbers with the same columns, one row per observation, with at least 20 rows together.
 #'   They have one to three columns, or more if `particles` is given.
-#' @param particles Number of particles of the flow, a whole number of at least 100. `NULL`: as in [efs()].
+#' @param particles Number of particles of the flow, a whole number from 100 to a million. `NULL`: as in [efs()].
 #' @param seed `NULL` takes the stream of [set.seed()]; a whole number is a stream of its own.
 #' @inheritParams energy_test
 #' @return An object of class `htest` with the energy distance of the ranks (`estimate`), `statistic`
