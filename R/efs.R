@@ -160,8 +160,8 @@
 #' @param keep,threads,progress See [efs_forward()].
 #' @param particles Number of particles that follow the law of the rows, 0 or a whole number from 100 to a million, in
 #'   each class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 6000 or 12,000 in one, two
-#'   or three latent dimensions, and otherwise 0. A table that is read as normal scores takes only 0 and `NULL`. #'
-#'   @param strip `TRUE` leaves the training rows out of the fit, see the section on sharing. Each class then needs
+#'   or three latent dimensions, and otherwise 0. A table that is read as normal scores takes only 0 and `NULL`.
+#' @param strip `TRUE` leaves the training rows out of the fit, see the section on sharing. Each class then needs
 #'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what
 #'   they would give. What needs the training rows is an error: [interpolate()], `predict()` without `newdata`, and
 #'   plots that show rows.
