@@ -44,6 +44,9 @@ describe <- function(x) {
   sprintf("an object of class \"%s\" and size %s", class(x)[1], size)
 }
 
+plural <- function(n) if (n == 1) "" else "s"
+columns_words <- function(count) sprintf("%d column%s", count, plural(count))
+
 quoted <- function(names) some(paste0("\"", names, "\""))
 
 join <- function(words) {

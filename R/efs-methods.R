@@ -37,7 +37,7 @@ format.efs <- function(x, ...) {
   flows <- x$diagnostics
   total <- sum(flows$n)
   lines <- c(
-    sprintf("<%s> %d rows of %d columns", class(x)[1], total, n_columns(x$table)),
+    sprintf("<%s> %d rows of %s", class(x)[1], total, columns_words(n_columns(x$table))),
     sprintf("latent: %s", x$latent$description)
   )
   if (is_grouped(x)) {
@@ -68,7 +68,7 @@ format.efs <- function(x, ...) {
     }
     short <- short_line(class_flows(x)[[i]]$trajectory)
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
-               calibration_line(flow, if (is_grouped(x)) "    " else ""))
+               calibration_line(flow, if (is_grouped(x)) "    " else "", likelihood_words(x$latent)))
   }
   lines <- c(lines, particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
@@ -166,14 +166,23 @@ repeats_line <- function(repeated, total) {
 
 called_law <- function(law) if (startsWith(law, "mixture ")) law else paste("law", law)
 
+# Where the map has no known volume, or loses something, the density is that of the latent rows.
+likelihood_words <- function(latent) {
+  whole <- !is.null(latent$log_volume) && isTRUE(latent$reconstruction_error < 1e-6)
+  paste0("held-out log-likelihood", if (!whole) " of the latent rows")
+}
+
 # What a flow does to the held-out log-likelihood.
 change_words <- function(gain) sprintf("%s it by %s", if (gain < 0) "lowers" else "raises", nats(abs(gain)))
 
-calibration_line <- function(flow, indent) {
+calibration_line <- function(flow, indent, what) {
   if (is.na(flow$log_density)) return(NULL)
+  if (flow$log_density == -Inf) {
+    return(sprintf("%s%s: -Inf, because the law has no density at some rows", indent, what))
+  }
   known <- isTRUE(is.finite(flow$log_density_se))
   error <- if (known) sprintf(" (standard error %s)", nats(flow$log_density_se)) else ""
-  start <- sprintf("%sheld-out log-likelihood, nats per row: %s%s", indent, nats(flow$log_density), error)
+  start <- sprintf("%s%s, nats per row: %s%s", indent, what, nats(flow$log_density), error)
   if (is.na(flow$gain)) return(paste0(start, if (flow$steps > 0) " with the flow" else "; no flow was tried"))
   changes <- change_words(flow$gain)
   if (is.na(flow$gain_se)) {
@@ -222,16 +231,16 @@ print.summary.efs <- function(x, ...) {
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
-  cat(wrap_lines(diagnostic_words(shown)), sep = "\n")
+  cat(wrap_lines(diagnostic_words(shown, x$latent)), sep = "\n")
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
 }
 
 # What the likelihoods of the table are.
-diagnostic_words <- function(shown) {
+diagnostic_words <- function(shown, latent) {
   if (is.null(shown$log_density)) return(NULL)
   first <- any(!is.na(shown$gain) & is.na(shown$gain_se))
-  c("log_density: held-out log-likelihood, nats per row",
+  c(paste0("log_density: ", likelihood_words(latent), ", nats per row"),
     if (!is.null(shown$gain)) "gain: the log-likelihood with the flow less that without one, nats per row",
     if (first) "gain without a standard error: on the first fold, for a flow that was tried and is not used")
 }

@@ -2,7 +2,7 @@
 # particles the end of the flow is near the equilibrium law, so that new rows can start from a uniform direction.
 
 # Up to this dimension efs() draws particles by itself, and particles lie on a lattice: the numbers of them.
-usual_particles <- c(2000L, 6000L, 12000L)
+usual_particles <- c(2000L, 6000L, 16000L)
 
 # The softening, in units of the squared spacing of the particles, and the time: for particles on a lattice, in 1, 2 and
 # 3 dimensions, and for independent ones, which are used in more dimensions. There a wider kernel would cover them all.
@@ -177,7 +177,7 @@ coarse_softening <- 32
 coarse_time <- c(2, 2, 1)
 
 # Cells along each coordinate of the cube, in 1, 2 and 3 dimensions.
-cube_cells <- c(2048L, 96L, 24L)
+cube_cells <- c(2048L, 96L, 36L)
 
 # A function of n that gives n points [n, d], d at most 3, that follow the density: draw(n, key), density(points).
 # count: the number of particles of the coarse flow.

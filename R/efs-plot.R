@@ -27,7 +27,8 @@
 #' `"rank"` shows the rows in the plane of the two columns, with the curves of rank 0.1, 0.25, 0.5, 0.75 and 0.9 of each
 #' class (see [predict()][predict.efs]). About 50 % of new observations lie within the curve of rank 0.5. The curves are
 #' circles about the centre of the latent side, carried back by the inverse of the flow. Ranks need particles that are
-#' not the rows, and the curves need a table of two columns with two latent dimensions.
+#' not the rows, and the curves need a table of two columns with two latent dimensions. A class without ranks has no
+#' curves, and the title names it.
 #'
 #' Of a fit with `strip = TRUE` only `"rank"`, without the rows, and `"energy"` can be drawn.
 #'
@@ -157,25 +158,41 @@ contour_points <- 241L
 
 # The rows, unless the fit has none, and the curves within which each class has the probabilities contour_ranks.
 ranks_picture <- function(fit, flows, group, col) {
-  check_ranked(flows)
-  check_varying(flows)
   if (fit$latent$dim != 2 || sum(fit$table$dims) != 2) {
     fail("`type = \"rank\"` draws curves in the plane of two columns; the fit has %d columns and %d latent dimensions.",
          n_columns(fit$table), fit$latent$dim)
   }
-  curves <- do.call(rbind, lapply(names(flows), function(class) rank_curves(fit, flows[[class]], class)))
-  drawn <- !is.na(curves[, 1])
-  data <- curves[0, , drop = FALSE]
+  ranked <- have_ranks(flows)
+  if (!any(ranked)) check_ranked(flows)
+  if (!any(ranked)) check_varying(flows)
+  curves <- lapply(names(flows)[ranked], function(class) rank_curves(fit, flows[[class]], class))
+  own_group <- is.null(group) && is_grouped(fit)
+  data <- curves[[1]][0, , drop = FALSE]
   if (!isTRUE(fit$control$strip)) {
     data <- unname(decode_points(fit, common_points(flows, 0), row_class(fit)))
-    group <- if (is.null(group) && is_grouped(fit)) row_class(fit) else point_group(group, nrow(data))
+    group <- if (own_group) row_class(fit) else point_group(group, nrow(data))
+  } else if (own_group) {
+    group <- factor(names(flows), names(flows))
   }
-  view <- projection(rbind(data, curves[drawn, , drop = FALSE]), varying_columns(fit), square = FALSE)
-  curves[drawn, ] <- view$see(curves[drawn, , drop = FALSE])
-  panel <- paste0("ranks ", paste(contour_ranks, collapse = ", "))
-  layers <- list(if (nrow(data)) new_layer(panel, view$see(data), "rows", group),
-                 new_layer(panel, curves, "line", NULL))
+  known <- do.call(rbind, curves)
+  view <- projection(rbind(data, known[!is.na(known[, 1]), , drop = FALSE]), varying_columns(fit), square = FALSE)
+  panel <- paste0("ranks ", paste(contour_ranks, collapse = ", "), unranked_words(names(flows)[!ranked]))
+  layers <- Map(function(curve, class) {
+    colour <- if (own_group) factor(rep(class, nrow(curve)), names(flows))
+    at <- label_places(curve)
+    list(new_layer(panel, view$see(curve), "line", colour),
+         new_layer(panel, view$see(curve[at, , drop = FALSE]), "label", colour[at], as.character(contour_ranks)))
+  }, curves, names(flows)[ranked])
+  layers <- c(if (nrow(data)) list(new_layer(panel, view$see(data), "rows", group)), do.call(c, unname(layers)))
   panels_picture(layers, list(view), group, col, shared = FALSE)
+}
+
+unranked_words <- function(classes) if (length(classes)) paste0(" (none for ", paste(classes, collapse = ", "), ")")
+
+# Rows of the curves of one class where their ranks are written: the highest point of each curve.
+label_places <- function(curve) {
+  first <- (seq_along(contour_ranks) - 1) * (contour_points + 1)
+  first + vapply(first, function(k) which.max(curve[k + seq_len(contour_points), 2]), 1L)
 }
 
 # One closed curve for each of contour_ranks, divided by rows of NA, in columns of the table.

@@ -55,8 +55,12 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
   out
 }
 
+is_ranked <- function(flows) vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
+has_constant <- function(flows) vapply(flows, function(flow) any(flow$scale == 0), NA)
+have_ranks <- function(flows) is_ranked(flows) & !has_constant(flows)
+
 check_ranked <- function(flows) {
-  ranked <- vapply(flows, function(flow) inherits(flow$law, "law_radial"), NA)
+  ranked <- is_ranked(flows)
   if (all(ranked)) return(invisible())
   fail(paste0("Ranks need a flow to a round law%s; fit numbers without missing values, in classes of 20 rows or more, ",
               "with `particles`."),
@@ -65,7 +69,7 @@ check_ranked <- function(flows) {
 
 # A column that does not vary within a class would count like the others.
 check_varying <- function(flows) {
-  constant <- vapply(flows, function(flow) any(flow$scale == 0), NA)
+  constant <- has_constant(flows)
   if (!any(constant)) return(invisible())
   fail("Ranks need columns that vary%s; leave the constant column out.",
        if (length(flows) > 1) sprintf(" within class \"%s\"", names(flows)[constant][1]) else "")

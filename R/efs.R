@@ -62,7 +62,7 @@
 #'   time 4, in two dimensions 6, in three 5. Those that you give replace them. They are not searched.
 #' * *When there are particles*: by default for a table of numbers without missing values in one, two or three latent
 #'   dimensions, in classes for which the settings are searched, unless `law`, `s`, `epsilon`, `time` or `n_steps` is
-#'   given. They are 2000, 6000 and 12,000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
+#'   given. They are 2000, 6000 and 16,000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
 #'   and the settings may be given, and `calibrate` may be `FALSE`. In four dimensions and more, some ten thousand
 #'   particles are still few: points that are carried along stop short of the ball, and the cost is large.
 #' * *Time* of each step grows with \eqn{m^2}: a fit of 6000 particles takes some seconds.
@@ -152,14 +152,14 @@
 #'   search finds that better. `"whiten"` brings their covariance to that of the unit ball. `FALSE` leaves them as they
 #'   are encoded.
 #' @param bounds `TRUE` keeps new rows within the observed range of each column: a value beyond an end of the range is
-#'   reflected at this end.
+#'   reflected at this end. Densities and likelihoods are those before the reflection.
 #' @param density_floor Draws of low density are drawn again, see [simulate()][simulate.efs]. A number between 0 and
 #'   0.5; 0 keeps all draws.
 #' @param control Settings of the inverse, see [efs_control()].
 #' @param min_rows A class with fewer rows has no flow. A whole number of at least 2.
 #' @param keep,threads,progress See [efs_forward()].
 #' @param particles Number of particles that follow the law of the rows, 0 or a whole number from 100 to a million, in
-#'   each class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 6000 or 12,000 in one, two
+#'   each class; see the section on particles. 0: the rows are the particles. `NULL`: 2000, 6000 or 16,000 in one, two
 #'   or three latent dimensions, and otherwise 0. A table that is read as normal scores takes only 0 and `NULL`.
 #' @param strip `TRUE` leaves the training rows out of the fit, see the section on sharing. Each class then needs
 #'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what

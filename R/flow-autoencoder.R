@@ -29,7 +29,7 @@ held_out_rows <- function(n, share, key) {
 # Means and units of the columns, and the bounds [p, 2] in these units.
 autoencoder_frame <- function(x, control) {
   spread <- column_spread(x)
-  if (!control$scale) spread <- rep(sqrt(mean(column_deviations(x)^2)), ncol(x))
+  if (!control$scale) spread <- rep(root_mean_square(column_deviations(x)), ncol(x))
   if (!all(spread > 0)) fail("latent_autoencoder() needs rows that differ, but all training rows are equal.")
   frame <- list(centre = colMeans(x), spread = spread)
   ends <- control$bounds
@@ -39,6 +39,12 @@ autoencoder_frame <- function(x, control) {
          format(ends[2]), format(min(x)), format(max(x)))
   }
   c(frame, list(bounds = t(to_frame(frame, matrix(ends, 2, ncol(x))))))
+}
+
+# Squares of the values may leave the range of numbers.
+root_mean_square <- function(values) {
+  largest <- max(values)
+  if (largest > 0) largest * sqrt(mean((values / largest)^2)) else 0
 }
 
 autoencoder_components <- function(points, dim) {

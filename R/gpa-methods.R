@@ -30,7 +30,7 @@ format.gpa <- function(x, ...) {
   control <- x$control
   number <- function(value) format(value, digits = 3)
   c(
-    sprintf("<gpa> %d particles towards %d target rows of %d columns", run$n, run$n_target, n_columns(x$table)),
+    sprintf("<gpa> %d particles towards %d target rows of %s", run$n, run$n_target, columns_words(n_columns(x$table))),
     sprintf("latent: %s", x$latent$description),
     sprintf("flow: %s, slope at most %s (%s), %d steps of %s (%s), %d network updates each",
             describe_divergence(control), number(control$lipschitz), control$normalisation, run$steps,

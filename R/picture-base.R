@@ -57,8 +57,27 @@ draw_panel <- function(picture, j, ...) {
   draw_marks(new, if (anyNA(new$group)) star_colours[["new"]] else group_colour(picture, new),
              list(pch = 8, cex = point_size(new), lwd = 1.2))
   line <- points[points$kind == "line", ]
-  graphics::lines(line$x, line$y, col = star_colours[["path"]], lwd = 1.2)
+  for (one in split(line, line_class(line))) {
+    graphics::lines(one$x, one$y, col = line_colour(picture, one)[1], lwd = 1.2)
+  }
   draw_marks(points[points$kind == "path", ], star_colours[["path"]], list(pch = 8, cex = 0.9, lwd = 1.2))
+  draw_labels(picture, points[points$kind == "label", ])
+}
+
+# Texts on the colour of the background.
+draw_labels <- function(picture, labels, cex = 0.7) {
+  if (nrow(labels) == 0) return(invisible())
+  half <- data.frame(x = graphics::strwidth(labels$text, cex = cex), y = graphics::strheight("0", cex = cex) * 1.4) / 2
+  ground <- graphics::par("bg")
+  graphics::rect(labels$x - half$x, labels$y - half$y, labels$x + half$x, labels$y + half$y, border = NA,
+                 col = if (ground == "transparent") "white" else ground)
+  graphics::text(labels$x, labels$y, labels$text, cex = cex, col = line_colour(picture, labels))
+}
+
+# Lines and labels without a class have one colour.
+line_class <- function(points) ifelse(is.na(points$group), "", as.character(points$group))
+line_colour <- function(picture, points) {
+  ifelse(is.na(points$group), star_colours[["path"]], group_colour(picture, points))
 }
 
 group_colour <- function(picture, points) {

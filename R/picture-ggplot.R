@@ -28,6 +28,7 @@ ggplot_panels <- function(picture, ...) {
     ggplot_marks(kinds$new, star_colours[["new"]], list(stroke = 0.7)) +
     ggplot_line(kinds$line) +
     ggplot_marks(kinds$path, star_colours[["path"]], list(stroke = 0.7)) +
+    ggplot_labels(kinds$label) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel), nrow = 1, scales = if (picture$shared) "fixed" else "free",
       labeller = ggplot2::as_labeller(stats::setNames(titles, panels$panel))
@@ -62,7 +63,20 @@ ggplot_marks <- function(points, colour, settings, ...) {
 }
 
 ggplot_line <- function(line) {
-  if (nrow(line) > 0) ggplot2::geom_path(data = line, colour = star_colours[["path"]], na.rm = TRUE)
+  if (nrow(line) == 0) return(NULL)
+  if (anyNA(line$group)) return(ggplot2::geom_path(data = line, colour = star_colours[["path"]], na.rm = TRUE))
+  ggplot2::geom_path(ggplot2::aes(colour = .data$group, group = .data$group), line, na.rm = TRUE, show.legend = FALSE)
+}
+
+ggplot_labels <- function(labels) {
+  if (nrow(labels) == 0) return(NULL)
+  mapping <- ggplot2::aes(label = .data$text, colour = .data$group)
+  settings <- list(size = 2.5, label.size = 0, label.padding = ggplot2::unit(0.1, "lines"), show.legend = FALSE)
+  if (anyNA(labels$group)) {
+    mapping$colour <- NULL
+    settings$colour <- star_colours[["path"]]
+  }
+  do.call(ggplot2::geom_label, c(list(mapping, labels), settings))
 }
 
 # ": x and y", or "" if the title of the panel already says it.

@@ -103,21 +103,22 @@ principal_plane <- function(centred) {
   plane
 }
 
-# Points [n, 1 or 2] of one kind for one panel. The kinds are "rows", "new", "path" (its stars) and "line" (the line
-# through the stars, or curves that rows of NA divide).
-new_layer <- function(panel, points, kind, group) {
+# Points [n, 1 or 2] of one kind for one panel. The kinds are "rows", "new", "path" (its stars), "line" (the line
+# through the stars, or curves that rows of NA divide) and "label" (where the entries of `text` are written).
+new_layer <- function(panel, points, kind, group, text = NA_character_) {
+  n <- nrow(points)
   data.frame(
-    panel = panel, x = points[, 1], y = if (ncol(points) > 1) points[, 2] else 0,
-    kind = kind, group = if (is.null(group)) NA_character_ else as.character(group)
+    panel = rep(panel, n), x = points[, 1], y = if (ncol(points) > 1) points[, 2] else rep(0, n), kind = rep(kind, n),
+    group = if (is.null(group)) rep(NA_character_, n) else as.character(group), text = rep_len(text, n)
   )
 }
 
-# points: panel, x, y, kind, group (factors; group is NA for a point without a class). panels: one row per panel with
-# its limits and labels. `shared`: all panels have the same limits.
+# points: panel, x, y, kind, group (factors; group is NA for a point without a class), text. panels: one row per panel
+# with its limits and labels. `shared`: all panels have the same limits.
 panels_picture <- function(layers, views, group, col, shared) {
   points <- do.call(rbind, layers)
   points$panel <- factor(points$panel, levels = unique(points$panel))
-  points$kind <- factor(points$kind, levels = c("rows", "new", "path", "line"))
+  points$kind <- factor(points$kind, levels = c("rows", "new", "path", "line", "label"))
   points$group <- factor(points$group, levels = levels(group))
   strip <- vapply(views, `[[`, NA, "strip")
   part <- if (shared) rep(1L, nrow(points)) else as.integer(points$panel)
@@ -144,7 +145,7 @@ stack_dots <- function(points, bins = 50) {
   bin <- list(points$panel, points$kind, findInterval(points$x, breaks, all.inside = TRUE))
   height <- numeric(nrow(points))
   height[by_class] <- stats::ave(height, lapply(bin, `[`, by_class), FUN = seq_along)
-  height * c(rows = 1, new = -1, path = 0, line = 0)[as.character(points$kind)]
+  height * c(rows = 1, new = -1, path = 0, line = 0, label = 0)[as.character(points$kind)]
 }
 
 # Limits with a margin. Square limits span the same length on both axes.

@@ -22,8 +22,6 @@ describe_columns <- function(template, n, start = "") {
   unlist(lapply(sub("....", "...", facts, fixed = TRUE), strwrap, width = getOption("width"), exdent = 2))
 }
 
-plural <- function(n) if (n == 1) "" else "s"
-
 # The names of the columns, or their numbers.
 column_words <- function(template) {
   if (is.null(template$names)) as_text(seq_len(n_columns(template))) else template$names

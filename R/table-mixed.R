@@ -387,7 +387,7 @@ check_readable <- function(column, values, code, what, name) {
 # Stops: no kind reads a column of x.
 refuse_kind <- function(values, name) {
   found <- if (length(dim(values)) == 2) {
-    sprintf("a %s of %d columns", if (is.list(values)) "table" else "matrix", ncol(values))
+    sprintf("a %s of %s", if (is.list(values)) "table" else "matrix", columns_words(ncol(values)))
   } else if (is.list(values) && (!is.object(values) || inherits(values, "AsIs"))) {
     "a list"
   } else {

@@ -29,9 +29,10 @@ is_done <- function(file, ...) {
 
 in_time <- function() as.numeric(Sys.time() - began, units = "mins") < minutes
 
-# Real tables in two columns.
+# Real tables in two and three columns.
 real_tables <- list(faithful = as.matrix(datasets::faithful),
-                    quakes = as.matrix(datasets::quakes[c("long", "lat")]))
+                    quakes = as.matrix(datasets::quakes[c("long", "lat")]),
+                    quakes_depth = as.matrix(datasets::quakes[c("long", "lat", "depth")]))
 
 # Rows to fit, and rows held out: `held` draws of a family, or the other half of a real table.
 halves <- function(name, n, d, repetition, held = 2000) {
@@ -105,7 +106,7 @@ judge <- function(rows, particles = NULL) {
 }
 
 run_families <- function() {
-  for (repetition in repetitions) for (name in c(names(TUNING), names(real_tables))) {
+  for (repetition in repetitions) for (name in c(names(TUNING), "faithful", "quakes")) {
     if (!in_time() || is_done("families.csv", set = name, repetition = repetition)) next
     rows <- halves(name, 300, 2, repetition)
     row <- cbind(data.frame(set = name, d = 2, n = nrow(rows$train), repetition), judge(rows))
@@ -115,7 +116,7 @@ run_families <- function() {
 }
 
 run_three <- function() {
-  for (repetition in repetitions) for (name in setdiff(names(TUNING), "spiral")) {
+  for (repetition in repetitions) for (name in c(setdiff(names(TUNING), "spiral"), "quakes_depth")) {
     if (!in_time() || is_done("three.csv", set = name, repetition = repetition)) next
     rows <- halves(name, 300, 3, repetition, 1000)
     row <- cbind(data.frame(set = name, d = 3, n = nrow(rows$train), repetition), judge(rows))

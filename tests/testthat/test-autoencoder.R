@@ -137,6 +137,15 @@ test_that("Ctrl-C stops the training within a second, and resume() goes on", {
   expect_gt(nrow(trained$trace), 2)
 })
 
+test_that("rows whose squares leave the range of numbers are trained like others", {
+  x <- curve_rows(60)
+  error <- latent_autoencoder(2, n_steps = 2, seed = 1, progress = FALSE)$fit(x)$held_out
+  for (unit in c(2^700, 2^-700)) {
+    scaled <- latent_autoencoder(2, n_steps = 2, seed = 1, progress = FALSE)$fit(x * unit)
+    expect_identical(scaled$held_out, error) # powers of two change no digit
+  }
+})
+
 test_that("bad arguments and tables are refused in words", {
   expect_error(latent_autoencoder(0), "`dim` must be one whole number of at least 1")
   expect_error(latent_autoencoder(5, hidden = c(32, 8)), "`hidden` must be widths of at least 2 * `dim` = 10",

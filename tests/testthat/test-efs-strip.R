@@ -27,10 +27,30 @@ test_that("what needs the rows says so in one sentence", {
 
 test_that("contours of ranks are drawn without rows, and are the same", {
   picture <- efs_picture(stripped, "rank", NULL, NULL, NULL, NULL, NULL)
-  expect_true(all(picture$points$kind == "line"))
+  expect_setequal(as.character(picture$points$kind), c("line", "label"))
   both <- efs_picture(whole, "rank", NULL, NULL, NULL, NULL, NULL)$points
-  expect_identical(picture$points[c("x", "y")], both[both$kind == "line", c("x", "y")], ignore_attr = TRUE)
+  expect_identical(picture$points[c("x", "y")], both[both$kind != "rows", c("x", "y")], ignore_attr = TRUE)
   pdf(NULL)
   on.exit(dev.off())
   expect_silent(plot(stripped, type = "rank"))
+})
+
+test_that("each curve has its rank beside its highest point, in the colour of its class", {
+  few <- data.frame(Petal.Length = c(3, 3.1, 2.9), Petal.Width = c(2, 2.2, 2.1), Species = "few")
+  fit <- efs(rbind(iris[51:150, 3:5], few), group = "Species", particles = 100, calibrate = FALSE, progress = FALSE)
+  picture <- efs_picture(fit, "rank", NULL, NULL, NULL, NULL, NULL)
+  points <- picture$points
+  labels <- points[points$kind == "label", ]
+  expect_identical(labels$text, rep(c("0.1", "0.25", "0.5", "0.75", "0.9"), 2))
+  expect_identical(as.character(labels$group), rep(c("versicolor", "virginica"), each = 5))
+  line <- points[points$kind == "line" & points$group == "virginica", ]
+  expect_identical(labels$y[10], max(line$y, na.rm = TRUE))
+  # a class without ranks is named, and its rows are drawn
+  expect_match(levels(points$panel), "(none for few)", fixed = TRUE)
+  expect_identical(sum(points$kind == "rows"), 103L)
+  pdf(NULL)
+  on.exit(dev.off())
+  expect_silent(plot(fit, type = "rank"))
+  skip_if_not_installed("ggplot2")
+  expect_silent(print(ggplot2::autoplot(fit, type = "rank")))
 })

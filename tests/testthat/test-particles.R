@@ -241,3 +241,12 @@ test_that("ranks refuse a column that is constant within a class, and a class wi
   expect_true(all(ranks[, 1] > 0 & ranks[, 1] < 1))
   expect_equal(rowSums(ranks[, -1]^2), rep(1, 5))
 })
+
+test_that("the print says where the likelihood is infinite, and of what it is", {
+  x <- normal_rows(100, 2)
+  shown <- format(fit_particles(x, 100, law = "ball"))
+  expect_match(shown, "held-out log-likelihood: -Inf, because the law has no density", all = FALSE)
+  expect_match(format(fits[[1]])[1], "100 rows of 1 column$")
+  projected <- efs(cbind(x, x[, 1]^2), latent = latent_pca(2), particles = 100, progress = FALSE)
+  expect_match(gsub("\n *", " ", paste(format(projected), collapse = " ")), "log-likelihood of the latent rows, nats")
+})
