@@ -9,7 +9,7 @@
 #endif
 
 #include "core/base/fingerprint.h"
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 static SEXP pf_threads(SEXP requested) {
   const int granted = check_threads(requested);
@@ -31,7 +31,7 @@ static SEXP pf_simd(SEXP name) {
   if (check_string(name, "name")[0]) simd_select(sets[check_choice(NAMED(name), sets, (int)n)]);
   static const char *const names[] = {"current", "available"};
   SEXP values[2];
-  values[0] = PROTECT(Rf_mkString(simd_current()->name));
+  values[0] = PROTECT(Rf_mkString(simd_name()));
   values[1] = PROTECT(new_strings(sets, (R_xlen_t)n));
   SEXP out = new_list(names, values, 2);
   UNPROTECT(2);

@@ -1,5 +1,6 @@
 /* Random numbers: functions of a key, a stream and the row. */
 #include "core/base/fingerprint.h"
+#include "core/base/normals.h"
 #include "glue.h"
 
 typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);

@@ -1,7 +1,7 @@
 #include <R_ext/Visibility.h>
 
+#include "core/base/instructions.h"
 #include "core/base/parallel.h"
-#include "core/pair/simd.h"
 #include "glue.h"
 
 static const R_CallMethodDef *const tables[] = {
