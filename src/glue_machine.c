@@ -1,14 +1,10 @@
-/* Threads, instruction sets and the fingerprint of stored frames. */
+/* Threads, instruction sets and memory. */
 #include "glue_names.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 #if !defined(_WIN32)
 #include <unistd.h>
 #endif
 
-#include "core/base/fingerprint.h"
 #include "core/base/instructions.h"
 
 static SEXP pf_threads(SEXP requested) {
@@ -47,17 +43,9 @@ static SEXP pf_memory(void) {
   return Rf_ScalarReal(NA_REAL);
 }
 
-static SEXP pf_fingerprint(SEXP x) {
-  if (TYPEOF(x) != REALSXP) Rf_error("`x` must be doubles.");
-  char text[17];
-  snprintf(text, sizeof text, "%016" PRIx64, fingerprint_add(FINGERPRINT_START, REAL_RO(x), (size_t)XLENGTH(x)));
-  return Rf_mkString(text);
-}
-
 const R_CallMethodDef machine_routines[] = {
     ROUTINE(pf_threads, 1),
     ROUTINE(pf_simd, 1),
     ROUTINE(pf_memory, 0),
-    ROUTINE(pf_fingerprint, 1),
     NO_ROUTINE,
 };

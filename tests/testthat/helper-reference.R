@@ -201,9 +201,10 @@ routine_examples <- function() {
     pf_draw_uniform = list(3L, 2L, c(1L, 2L), 0L, 1L),
     pf_draw_normal = list(3L, 2L, c(1L, 2L), 0L, 1L),
     pf_draw_of_rows = list(matrix(c(1, 2, 3, 4), 2), 2L, c(1L, 2L), 0L),
+    pf_partial_permutation = list(4L, c(0.1, 0.7)),
     pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
     pf_memory = list(),
-    pf_fingerprint = list(c(1, 2)),
+    pf_fingerprint = list(c(1, 2), deparse),
     pf_threads = list(1L),
     pf_simd = list("")
   )
