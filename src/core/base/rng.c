@@ -105,5 +105,5 @@ void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream,
   fill_plan plan = {.out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first};
   const double draws = (double)n * (double)m;
   /* a draw takes as long as some hundred multiplications, the unit of parallel_short() elsewhere */
-  parallel_short(n, threads_worth(draws * RNG_WORK, threads), fill_rows, &plan, 100.0 * draws);
+  parallel_short(n, threads_worth(draws * RNG_WORK, threads), fill_rows, &plan, 500.0 * draws);
 }
