@@ -185,8 +185,12 @@ is_own <- function(kind) {
 }
 
 column_code <- function(column) {
-  if (is.character(column$kind)) get(paste0("column_", column$kind), topenv())() else column$kind
+  if (!is.character(column$kind)) return(column$kind)
+  remembered(own_kinds, column$kind, get(paste0("column_", column$kind), topenv())())
 }
+
+# The kinds of the package that were made so far, because to make one takes longer than to decode a few values.
+own_kinds <- new.env(parent = emptyenv())
 
 # The coordinates of n values as one vector: n numbers for each of the column$dim coordinates.
 encode_column <- function(column, values, code = column_code(column), uniform = NULL) {

@@ -35,7 +35,7 @@
 #' @name generator
 NULL
 
-# The number of rows in one pass, so that they fit into the fastest caches of a processor.
+# This many rows have streams of random numbers of their own.
 generator_block <- 8192L
 
 #' @rdname generator
@@ -46,22 +46,18 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
   nsim <- check_rows(nsim, "nsim", length(object$frame$centre))
   state <- stream_within(seed)
   key <- draw_key()
-  starts <- seq(0, by = generator_block, length.out = ceiling(nsim / generator_block))
-  out <- matrix(0, nsim, length(object$frame$centre))
-  for (block in seq_along(starts)) {
-    count <- min(generator_block, nsim - starts[block])
-    rows <- starts[block] + seq_len(count)
-    out[rows, ] <- map_points(object, draw_normal(count, object$diagnostics$base_dim, key, 3L * block))
-    if (!is.null(object$noise)) {
-      noise <- draw_kernel(object$noise$kernel, count, ncol(out), key, 3L * block + 1L)
-      out[rows, ] <- out[rows, , drop = FALSE] + object$noise$bandwidth * noise
-    }
-  }
+  out <- generated_draws(nsim, object$network, object$frame, key, generator_block)
+  if (!is.null(object$noise)) out <- add_noise(out, object$noise, key)
   mark_seed(write_points(object, out), state)
 }
 
-map_points <- function(object, z) {
-  from_frame(object$frame, generate(z, object$network$parameters, object$network, object$frame))
+add_noise <- function(points, noise, key) {
+  for (block in seq_len(ceiling(nrow(points) / generator_block))) {
+    rows <- seq((block - 1) * generator_block + 1, min(nrow(points), block * generator_block))
+    drawn <- draw_kernel(noise$kernel, length(rows), ncol(points), key, 3L * block + 1L)
+    points[rows, ] <- points[rows, , drop = FALSE] + noise$bandwidth * drawn
+  }
+  points
 }
 
 write_points <- function(object, points) {
@@ -78,8 +74,7 @@ predict.generator <- function(object, newdata, ...) {
   check_fit(object)
   check_dots("predict()", ...)
   z <- unname(check_points(newdata, "newdata", min_rows = 0L, dim = object$diagnostics$base_dim))
-  points <- if (nrow(z)) map_points(object, z) else matrix(0, 0, length(object$frame$centre))
-  write_points(object, points)
+  write_points(object, generated_points(z, object$network, object$frame))
 }
 
 #' @rdname generator

@@ -4,28 +4,36 @@
 # deviation of the goal. With bounds y is a logit, and values lie between the bounds. If there are more base dimensions
 # than columns, the first ones enter by themselves, and all of them through N.
 
-# Points [n, d] in units of the frame: (x - centre) / spread.
-generate <- function(z, parameters, network, frame) squash(raw_points(z, parameters, network, frame), frame$bounds)
+# Points [n, d] in units of the frame, (x - centre) / spread, at base points z.
+generate <- function(z, parameters, network, frame) {
+  .Call(C_pf_generator_points, parameters, network$widths, network$smoothing,
+        core_frame(parameters, network, frame), z, thread_count())
+}
 
-raw_points <- function(z, parameters, network, frame) {
-  out <- .Call(C_pf_network_forward, parameters, network$widths, network$smoothing, z, thread_count())
-  if (ncol(z) == ncol(out)) {
-    out <- out + frame$start * z
-  } else {
-    shared <- seq_len(min(ncol(z), ncol(out)))
-    out[, shared] <- out[, shared] + frame$start * z[, shared]
-  }
+# The same in the units of the user.
+generated_points <- function(z, network, frame) {
+  .Call(C_pf_generator_points, network$parameters, network$widths, network$smoothing,
+        core_frame(network$parameters, network, frame, frame$centre, frame$spread), z, thread_count())
+}
+
+# n draws in the units of the user. Each `rows` of them have a stream of random numbers, of which the first is 3.
+generated_draws <- function(n, network, frame, key, rows) {
+  .Call(C_pf_generator_draws, network$parameters, network$widths, network$smoothing,
+        core_frame(network$parameters, network, frame, frame$centre, frame$spread), n, key,
+        list(first = 3L, step = 3L, rows = rows), thread_count())
+}
+
+# The frame as the core reads it. What there is not has no numbers.
+core_frame <- function(parameters, network, frame, centre = double(), spread = double()) {
   pin <- frame$pin
-  if (is.null(pin)) return(out)
-  sweep(out, 2, raw_points(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, frame$bounds))
+  bounds <- frame$bounds
+  # the point of the network at the base point of the pin less the one that is wanted
+  shift <- if (!is.null(pin)) generate(pin$z, parameters, network, frame["start"]) - unsquash(pin$x, bounds)
+  list(start = as.double(frame$start), shift = as.double(shift), low = as.double(bounds[1, ]),
+       high = as.double(bounds[2, ]), centre = as.double(centre), spread = as.double(spread))
 }
 
 # bounds [2, d]: lower and upper ends in units of the frame.
-squash <- function(y, bounds) {
-  if (is.null(bounds)) return(y)
-  sweep(sweep(stats::plogis(y), 2, bounds[2, ] - bounds[1, ], "*"), 2, bounds[1, ], "+")
-}
-
 unsquash <- function(x, bounds) {
   if (is.null(bounds)) return(x)
   stats::qlogis(sweep(sweep(x, 2, bounds[1, ]), 2, bounds[2, ] - bounds[1, ], "/"))

@@ -1,7 +1,7 @@
-# A cache of what a search computes once for several candidates.
+# Caches: what a search computes once for several candidates, and what is made once in a session.
 
-# `value`, computed once for each key of `memo`. `memo` is an environment that belongs to the points of a search, or
-# NULL.
+# `value`, computed once for each key of `memo`. `memo` is an environment, that of a search belongs to its points; or
+# it is NULL.
 remembered <- function(memo, key, value) {
   if (is.null(memo)) return(value)
   if (is.null(memo[[key]])) memo[[key]] <- value

@@ -18,6 +18,7 @@ times_power <- function(x, power, sign = 1) {
 }
 
 within_range <- function(x) {
+  if (is.finite(sum(x))) return(x)
   largest <- .Machine$double.xmax
   if (any(is.infinite(x))) pmin(pmax(x, -largest), largest) else x
 }

@@ -159,14 +159,7 @@ balanced_rows <- function(m, n, u) {
 }
 
 # The first length(u) entries of a random permutation of 1 .. m.
-partial_permutation <- function(m, u) {
-  left <- seq_len(m)
-  for (i in seq_along(u)) {
-    j <- i + floor(u[i] * (m - i + 1))
-    left[c(i, j)] <- left[c(j, i)]
-  }
-  left[seq_along(u)]
-}
+partial_permutation <- function(m, u) .Call(C_pf_partial_permutation, as.integer(m), u)
 
 # Whole numbers with the sum of `expected`, which is whole. Each differs from its expected value by less than one. Over
 # uniform u each has the mean that `expected` gives.

@@ -40,8 +40,12 @@ encode_new <- function(template, j, values, code, what) {
 write_table <- function(points, template, group = NULL, bounds = FALSE, fill = FALSE) {
   points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
-  columns <- decode_columns(points, template, fill)
   names <- if (is.null(template$names)) template$blank else template$names
+  if (is.null(group) && is_number_matrix(template, ncol(points))) {
+    dimnames(points) <- if (!is.null(names)) list(NULL, names)
+    return(within_range(points))
+  }
+  columns <- decode_columns(points, template, fill)
   if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
   label <- label_values(group, template$group)
   if (template$form == "matrix") {
@@ -53,6 +57,15 @@ write_table <- function(points, template, group = NULL, bounds = FALSE, fill = F
   if (is.null(names)) names <- character(length(columns))
   columns <- append(columns, list(label), before)
   shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
+}
+
+# Whether coordinates are the table: a matrix of numbers, all of which vary, are known and are kept as they are.
+is_number_matrix <- function(template, coordinates) {
+  kept <- function(column) {
+    identical(column$kind, "number") && !length(unlist(column[c("state", "missing", "leader", "rule")]))
+  }
+  template$form == "matrix" && coordinates == n_columns(template) && all(varying(template)) &&
+    !length(template$relations) && !length(template$boxes) && all(vapply(template$columns, kept, NA))
 }
 
 # The values of each measured column as a list, from coordinates [n, sum(dims)].

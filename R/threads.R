@@ -9,9 +9,9 @@
 #' thread. Results do not depend on the number of threads: they agree to the last bit. Other
 #' processes can fit the groups of [synthesise()] and [efs()], see the section on them in [synthesise()].
 #'
-#' `particleflow_simd()` gets or sets the vector instructions of the loops over pairs and of the networks. When the
-#' package is loaded, it chooses the best instruction set that the processor has. Results with different instruction
-#' sets agree up to rounding, but not to the last bit.
+#' `particleflow_simd()` gets or sets the vector instructions of the loops over pairs, of the networks and of normal
+#' random numbers. When the package is loaded, it chooses the best instruction set that the processor has. Results with
+#' different instruction sets agree up to rounding, but not to the last bit.
 #'
 #' @param n A whole number of at least 1, or `NULL`, which restores the default. Missing: nothing is changed.
 #' @param verbose `TRUE` prints where the number comes from.

@@ -1,15 +1,11 @@
-/* Threads, instruction sets and the fingerprint of stored frames. */
+/* Threads, instruction sets and memory. */
 #include "glue_names.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 #if !defined(_WIN32)
 #include <unistd.h>
 #endif
 
-#include "core/base/fingerprint.h"
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 static SEXP pf_threads(SEXP requested) {
   const int granted = check_threads(requested);
@@ -31,7 +27,7 @@ static SEXP pf_simd(SEXP name) {
   if (check_string(name, "name")[0]) simd_select(sets[check_choice(NAMED(name), sets, (int)n)]);
   static const char *const names[] = {"current", "available"};
   SEXP values[2];
-  values[0] = PROTECT(Rf_mkString(simd_current()->name));
+  values[0] = PROTECT(Rf_mkString(simd_name()));
   values[1] = PROTECT(new_strings(sets, (R_xlen_t)n));
   SEXP out = new_list(names, values, 2);
   UNPROTECT(2);
@@ -47,17 +43,9 @@ static SEXP pf_memory(void) {
   return Rf_ScalarReal(NA_REAL);
 }
 
-static SEXP pf_fingerprint(SEXP x) {
-  if (TYPEOF(x) != REALSXP) Rf_error("`x` must be doubles.");
-  char text[17];
-  snprintf(text, sizeof text, "%016" PRIx64, fingerprint_add(FINGERPRINT_START, REAL_RO(x), (size_t)XLENGTH(x)));
-  return Rf_mkString(text);
-}
-
 const R_CallMethodDef machine_routines[] = {
     ROUTINE(pf_threads, 1),
     ROUTINE(pf_simd, 1),
     ROUTINE(pf_memory, 0),
-    ROUTINE(pf_fingerprint, 1),
     NO_ROUTINE,
 };

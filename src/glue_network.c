@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/net/generator.h"
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
 #include "core/net/waves.h"
@@ -218,11 +219,74 @@ static SEXP pf_characteristic_pull(SEXP x, SEXP t, SEXP re, SEXP im, SEXP thread
   return out;
 }
 
+/* One number per column of the points, or none at all. */
+static const double *read_each(list_reader *frame, const char *name, size_t columns) {
+  const named_value member = read_member(frame, name);
+  const int none = TYPEOF(member.value) == REALSXP && XLENGTH(member.value) == 0;
+  return none ? NULL : check_vector(member.value, columns, member.what);
+}
+
+static generator check_generator(SEXP parameters, SEXP widths, SEXP smoothing, SEXP frame) {
+  generator g = {.net = check_listening_network(widths, check_number(smoothing, "smoothing"))};
+  g.parameters = check_parameters(parameters, &g.net);
+  const size_t columns = g.net.width[g.net.depth];
+  list_reader list = open_list(frame, "frame");
+  g.start = read_number(&list, "start");
+  g.shift = read_each(&list, "shift", columns);
+  g.low = read_each(&list, "low", columns);
+  g.high = read_each(&list, "high", columns);
+  g.centre = read_each(&list, "centre", columns);
+  g.spread = read_each(&list, "spread", columns);
+  close_list(&list);
+  if (!g.low != !g.high || !g.centre != !g.spread) {
+    Rf_error("`frame` must have both of `low` and `high` or none, and both of `centre` and `spread` or none.");
+  }
+  return g;
+}
+
+static SEXP new_points(const generator *g, const base_points *from, size_t n, int team) {
+  SEXP out = PROTECT(new_matrix(n, g->net.width[g->net.depth]));
+  generator_points(g, from, n, REAL(out), aligned_scratch(generator_workspace(g, n, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* Points of a generator at base points z [n, base dimensions]. */
+static SEXP pf_generator_points(SEXP parameters, SEXP widths, SEXP smoothing, SEXP frame, SEXP z, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const generator g = check_generator(parameters, widths, smoothing, frame);
+  const matrix_view at = check_matrix(z, "z");
+  if (at.dim != g.net.width[0]) Rf_error("`z` must have as many columns as the network has inputs.");
+  const base_points from = {.z = at.x};
+  return new_points(&g, &from, at.n, team);
+}
+
+/* n draws of a generator. Row i, from 0, has the normal numbers of particle i % rows in the stream
+ * first + step (i / rows); streams: list(first, step, rows). */
+static SEXP pf_generator_draws(SEXP parameters, SEXP widths, SEXP smoothing, SEXP frame, SEXP n, SEXP key,
+                               SEXP streams, SEXP threads) {
+  R_CheckUserInterrupt();
+  const int team = check_threads(threads);
+  const generator g = check_generator(parameters, widths, smoothing, frame);
+  const size_t count = (size_t)check_count(n, "n");
+  list_reader list = open_list(streams, "streams");
+  const base_points from = {.key = check_key(key),
+                            .first = (uint32_t)read_count(&list, "first"),
+                            .step = (uint32_t)read_count(&list, "step"),
+                            .rows = (size_t)read_count(&list, "rows")};
+  close_list(&list);
+  if (from.rows < 1) Rf_error("`streams$rows` must be at least 1.");
+  return new_points(&g, &from, count, team);
+}
+
 const R_CallMethodDef network_routines[] = {
     ROUTINE(pf_network_start, 2),
     ROUTINE(pf_network_forward, 5),
     ROUTINE(pf_network_backward, 6), /* for tests alone */
     ROUTINE(pf_network_update, 8),
+    ROUTINE(pf_generator_points, 6),
+    ROUTINE(pf_generator_draws, 8),
     ROUTINE(pf_characteristic, 3),
     ROUTINE(pf_characteristic_pull, 5),
     ROUTINE(pf_spectral_bound, 1),  /* for tests alone */

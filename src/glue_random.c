@@ -1,5 +1,6 @@
 /* Random numbers: functions of a key, a stream and the row. */
 #include "core/base/fingerprint.h"
+#include "core/base/normals.h"
 #include "glue.h"
 
 typedef void (*filler)(double *, size_t, size_t, rng_key, uint32_t, uint64_t, int);
@@ -47,6 +48,27 @@ static SEXP pf_draw_of_rows(SEXP x, SEXP m, SEXP key, SEXP stream) {
   return out;
 }
 
+/* The first entries of a random permutation of 1 .. m, one per uniform number of u: entry i changes places with one of
+ * those from i on. */
+static SEXP pf_partial_permutation(SEXP m, SEXP u) {
+  const size_t all = (size_t)check_count(m, "m");
+  size_t n;
+  const double *share = check_doubles(u, &n, "u");
+  if (n > all) Rf_error("`u` must be at most `m` numbers.");
+  int *left = (int *)R_alloc(all + 1, sizeof(int));
+  for (size_t i = 0; i < all; i++) left[i] = (int)(i + 1);
+  SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)n));
+  for (size_t i = 0; i < n; i++) {
+    if (!(share[i] >= 0.0) || !(share[i] < 1.0)) Rf_error("`u` must be numbers from 0 to below 1.");
+    /* no product is rounded up to `all - i`, because a number below 1 is at most 1 - 2^-53 */
+    const size_t j = i + (size_t)(share[i] * (double)(all - i));
+    INTEGER(out)[i] = left[j];
+    left[j] = left[i];
+  }
+  UNPROTECT(1);
+  return out;
+}
+
 /* One Philox block, for the published known answers: words go in and out as doubles. */
 static SEXP pf_philox(SEXP counter, SEXP key) {
   const double *c = check_vector(counter, 4, "counter"), *k = check_vector(key, 2, "key");
@@ -64,6 +86,7 @@ const R_CallMethodDef random_routines[] = {
     ROUTINE(pf_draw_uniform, 5),
     ROUTINE(pf_draw_normal, 5),
     ROUTINE(pf_draw_of_rows, 4),
+    ROUTINE(pf_partial_permutation, 2),
     ROUTINE(pf_philox, 2), /* for tests alone */
     NO_ROUTINE,
 };

@@ -1,12 +1,13 @@
 #include <R_ext/Visibility.h>
 
+#include "core/base/instructions.h"
 #include "core/base/parallel.h"
-#include "core/pair/simd.h"
 #include "glue.h"
 
 static const R_CallMethodDef *const tables[] = {
-    autoencoder_routines, condition_routines, field_routines, gpa_routines, law_routines, machine_routines,
-    network_routines, pairs_routines, random_routines, scores_routines, trees_routines, wgf_routines,
+    autoencoder_routines, condition_routines, field_routines, fingerprint_routines, gpa_routines, law_routines,
+    machine_routines, network_routines, pairs_routines, random_routines, scores_routines, trees_routines,
+    wgf_routines,
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 

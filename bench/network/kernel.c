@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <math.h>
 #include <time.h>
 
 #include "core/base/parallel.h"
+#include "core/flow/potential.h"
 #include "core/net/learner.h"
 #include "core/net/spectral.h"
 #include "core/pair/simd.h"
@@ -92,6 +94,32 @@ static void time_once(bench *b, network_learner *learner, int threads, double be
   for (int p = 0; p < PARTS; p++) best[p] = at[p + 1] - at[p] < best[p] ? at[p + 1] - at[p] : best[p];
 }
 
+/* The best seconds of an update of gpa() as it runs, of 226 points and the others: with the dual, the checks and, if
+ * `rescaled`, the spectral bounds on threads. */
+static double time_gpa(const shape *of, int threads, double seconds, int rescaled) {
+  const gpa_plan plan = {.net = {.depth = of->depth, .width = of->width},
+                         .divergence = {.kind = DIVERGENCE_kl},
+                         .lipschitz = rescaled ? 1.0 : INFINITY,
+                         .norm = NORM_spectral,
+                         .adam = {.rate = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
+                         .threads = threads};
+  const size_t size = network_parameters(&plan.net);
+  double *store = numbers(3 * size, 1u), *directions = numbers(gpa_directions(&plan.net), 2u);
+  double *x = numbers(of->n * of->width[0], 5u), *workspace = numbers(gpa_workspace(&plan, of->n, of->n), 3u);
+  gpa_learner learner = {.net = learner_in(store, &plan.net, 0), .directions = directions};
+  const rng_key key = {{3u, 4u}};
+  double best = 1e300;
+  gpa_start(&plan, &learner, key, workspace);
+  for (double start = now(); now() - start < seconds;) {
+    const double began = now();
+    gpa_update(&plan, &learner, x, 226, of->n - 226, workspace);
+    const double taken = now() - began;
+    best = taken < best ? taken : best;
+  }
+  free(store), free(directions), free(x), free(workspace);
+  return best;
+}
+
 static void time_shape(const shape *of, int threads, double seconds, double *peak) {
   bench b = open_bench(of);
   const char *simd = simd_current()->name;
@@ -115,6 +143,13 @@ static void time_shape(const shape *of, int threads, double seconds, double *pea
     printf("%s,%d,%s,%zu,%s,%.1f,%.0f,", simd, threads, of->name, of->n, p < PARTS ? part_names[p] : "whole update",
            taken * 1e6, work);
     if (*peak > 0.0 && work > 0.0) printf("%.3f", work / taken / *peak);
+    printf("\n");
+  }
+  for (int rescaled = 1; of->width[of->depth] == 1 && rescaled >= 0; rescaled--) {
+    const double taken = time_gpa(of, threads, 0.5 * seconds, rescaled), work = 2.0 * all + later;
+    printf("%s,%d,%s,%zu,%s,%.1f,%.0f,", simd, threads, of->name, of->n,
+           rescaled ? "gpa update" : "gpa update without rescaling", taken * 1e6, work);
+    if (*peak > 0.0) printf("%.3f", work / taken / *peak);
     printf("\n");
   }
   fflush(stdout);

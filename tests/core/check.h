@@ -18,6 +18,8 @@
 #define TOLERANCE_KERNEL 1e-13
 /* The same between two instruction sets, each of which may miss by the above. */
 #define TOLERANCE_BACKENDS (2.0 * TOLERANCE_KERNEL)
+/* A logarithm, a root and a cosine, each right to one unit in the last place, 2^-53 to 2^-52 of the result. */
+#define TOLERANCE_NORMAL 1e-15
 /* Published constants, printed to six digits. */
 #define TOLERANCE_PRINTED 1e-6
 /* A few dozen operations in double, well conditioned. */
@@ -76,6 +78,7 @@ void test_exponentials(void);
 void test_field(void);
 void test_fingerprint(void);
 void test_gaussians(void);
+void test_generator(void);
 void test_gpa(void);
 void test_interval(void);
 void test_inverse(void);
@@ -85,6 +88,7 @@ void test_moments(void);
 void test_mutual(void);
 void test_neighbours(void);
 void test_network(void);
+void test_normals(void);
 void test_pairwise(void);
 void test_products(void);
 void test_parallel(void);

@@ -50,6 +50,7 @@ int main(void) {
   threads_init();
   simd_init();
   test_rng();
+  test_normals();
   test_linalg();
   test_moments();
   test_fingerprint();
@@ -73,6 +74,7 @@ int main(void) {
   test_inverse();
   test_products();
   test_network();
+  test_generator();
   test_autoencoder();
   test_waves();
   test_spectral();

@@ -364,6 +364,25 @@ static void carries(flow_solver solver) {
   free(points), free(parts), free_loop(&run);
 }
 
+/* Layers that are wide enough for threads: the learner after some updates has the same bits on any number. */
+static void updates_on_threads(void) {
+  static const size_t wide[] = {DIM, 64, 64, 64, 1};
+  gpa_plan plan = plan_of(1.0, NORM_spectral, SOLVER_euler);
+  plan.net.width = wide, plan.net.depth = 4;
+  const size_t size = 3 * network_parameters(&plan.net) + gpa_directions(&plan.net);
+  double *first = new_doubles(size);
+  for (plan.threads = 1; plan.threads <= 4; plan.threads++) {
+    fixture fix = start(&plan);
+    for (int u = 0; u < 5; u++) {
+      CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_ok, "update %d", u);
+    }
+    if (plan.threads == 1) memcpy(first, fix.store, size * sizeof(double));
+    CHECK(memcmp(first, fix.store, size * sizeof(double)) == 0, "%d threads change the updates", plan.threads);
+    finish(&fix);
+  }
+  free(first);
+}
+
 void test_gpa(void) {
   learns(1.0, NORM_spectral);
   learns(50.0, NORM_spectral);
@@ -381,6 +400,7 @@ void test_gpa(void) {
   undoes_a_failed_step();
   listens();
   stops_by_each_tolerance();
+  updates_on_threads();
   carries(SOLVER_euler);
   carries(SOLVER_heun);
 }

@@ -1,3 +1,5 @@
+#include <float.h>
+
 #include "check.h"
 #include "core/base/linalg.h"
 
@@ -35,6 +37,24 @@ static void factor_and_solve(size_t n) {
   free(a), free(factor), free(x), free(b);
 }
 
+/* One number that is not finite, at each place; and the largest, the least and no numbers. */
+static void finds_what_is_not_finite(void) {
+  const double wrong[] = {INFINITY, -INFINITY, NAN, -NAN};
+  double x[11];
+  for (size_t n = 0; n <= 11; n++) {
+    for (size_t i = 0; i < 11; i++) x[i] = i % 3 == 0 ? -DBL_MAX : i % 3 == 1 ? 4.9406564584124654e-324 : DBL_MAX;
+    CHECK(all_finite(x, n), "%zu finite numbers are refused", n);
+    for (size_t i = 0; i < 11; i++) {
+      const double before = x[i];
+      for (size_t k = 0; k < 4; k++) {
+        x[i] = wrong[k];
+        CHECK(all_finite(x, n) == (i >= n), "%g at %zu of %zu is not seen", wrong[k], i, n);
+      }
+      x[i] = before;
+    }
+  }
+}
+
 void test_linalg(void) {
   const double a[] = {3.0, -4.0, 12.0}, b[] = {1.0, 2.0, -1.0};
   CHECK(dot(a, b, 3) == -17.0, "dot");
@@ -46,4 +66,5 @@ void test_linalg(void) {
   CHECK(!cholesky_factor(saddle, 2), "an indefinite matrix is taken");
   CHECK(!cholesky_factor(zero, 1), "a zero matrix is taken");
   CHECK(!cholesky_factor(missing, 1), "a matrix of NaN is taken");
+  finds_what_is_not_finite();
 }

@@ -78,6 +78,8 @@ static void runs_short_work(void) {
   for (int round = 0; round < 50; round++) parallel_short(100, 3, visit, &seen, 1e7);
   int once = 1;
   for (size_t i = 0; i < 100; i++) once = once && seen.count[i] == 50;
+  for (int round = 0; round < 50; round++) parallel_short(100, 3, visit, &seen, 0.0);
+  for (size_t i = 0; i < 100; i++) once = once && seen.count[i] == 100;
   CHECK(once, "short work is done more or less than once");
   if (!threads_compiled()) return;
   /* each call takes two milliseconds of the processor, and pauses end after two seconds */

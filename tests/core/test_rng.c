@@ -1,4 +1,5 @@
 #include "check.h"
+#include "core/base/normals.h"
 #include "core/base/rng.h"
 
 /* Known answers of the Random123 distribution (kat_vectors, philox4x32-10). */

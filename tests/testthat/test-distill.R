@@ -142,3 +142,45 @@ test_that("draws of a generator do not depend on the number of threads", {
   particleflow_threads(2)
   expect_identical(simulate(gen, 9000, seed = 1), one)
 })
+
+test_that("draws of a generator are its map at normal numbers, one stream per block of rows", {
+  set.seed(1)
+  x <- cbind(a = rexp(100), b = rnorm(100))
+  fit <- pushforward(x, "energy", n_steps = 3, base_dim = 3, bounds = c(-10, 20), pin = list(c(0, 0, 0), c(1, 0)))
+  drawn <- simulate(fit, 8200, seed = 2)
+  key <- particleflow:::with_stream(2, particleflow:::draw_key)
+  z <- rbind(particleflow:::draw_normal(8192, 3, key, 3L), particleflow:::draw_normal(8, 3, key, 6L))
+  expect_equal(unclass(drawn), predict(fit, z), ignore_attr = "seed", tolerance = 0)
+  # the map, in R
+  layers <- function(z) {
+    w <- fit$network$widths
+    p <- fit$network$parameters
+    for (l in seq_len(length(w) - 1)) {
+      weights <- matrix(p[seq_len(w[l] * w[l + 1])], w[l + 1])
+      z <- z %*% t(weights) + rep(p[w[l] * w[l + 1] + seq_len(w[l + 1])], each = nrow(z))
+      p <- p[-seq_len((w[l] + 1) * w[l + 1])]
+      if (l < length(w) - 1) z <- pmax(z, 0)
+    }
+    z
+  }
+  each <- function(values) rep(values, each = 5)
+  frame <- fit$frame
+  width <- frame$bounds[2, ] - frame$bounds[1, ]
+  origin <- layers(matrix(0, 1, 3)) - qlogis((frame$pin$x - frame$bounds[1, ]) / width)
+  y <- layers(z[1:5, ]) + z[1:5, 1:2] - each(origin)
+  wanted <- each(frame$centre) + each(frame$spread) * (each(frame$bounds[1, ]) + each(width) * plogis(y))
+  expect_equal(predict(fit, z[1:5, ]), wanted, ignore_attr = TRUE, tolerance = tolerance$kernel)
+})
+
+test_that("a matrix of numbers is written at once, and one of whole numbers is rounded", {
+  set.seed(1)
+  x <- matrix(rnorm(60), 20, dimnames = list(NULL, c("a", "b", "c")))
+  fits <- lapply(list(x, as.data.frame(x)), function(x) {
+    set.seed(3)
+    simulate(pushforward(x, "energy", n_steps = 2), 5, seed = 1)
+  })
+  expect_identical(unname(as.matrix(fits[[2]])), matrix(c(fits[[1]]), 5))
+  expect_identical(dimnames(fits[[1]]), list(NULL, c("a", "b", "c")))
+  whole <- simulate(pushforward(matrix(1:60, 20), "energy", n_steps = 2), 5, seed = 1)
+  expect_identical(typeof(whole), "integer")
+})

@@ -54,3 +54,26 @@ test_that("a generated matrix prints as its rows", {
   expect_identical(dim(as.data.frame(rows)), c(3L, 2L))
   expect_equal(colMeans(rows), colMeans(unclass(rows)))
 })
+
+test_that("a part of a permutation is that of the swaps, one after the other", {
+  swaps <- function(m, u) {
+    left <- seq_len(m)
+    for (i in seq_along(u)) {
+      j <- i + floor(u[i] * (m - i + 1))
+      left[c(i, j)] <- left[c(j, i)]
+    }
+    left[seq_along(u)]
+  }
+  set.seed(1)
+  for (m in c(1, 2, 7, 100)) {
+    for (n in unique(c(0, 1, m %/% 2, m))) {
+      u <- runif(n)
+      expect_identical(particleflow:::partial_permutation(m, u), swaps(m, u))
+      expect_identical(sort(particleflow:::partial_permutation(m, runif(m))), seq_len(m))
+    }
+  }
+  expect_identical(particleflow:::partial_permutation(5, rep(0, 5)), 1:5)
+  expect_identical(particleflow:::partial_permutation(5, rep(1 - 2^-53, 3)), c(5L, 1L, 2L))
+  expect_error(particleflow:::partial_permutation(2, c(0.1, 0.2, 0.3)), "`u` must be at most `m` numbers")
+  expect_error(particleflow:::partial_permutation(2, 1), "`u` must be numbers from 0 to below 1")
+})

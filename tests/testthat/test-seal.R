@@ -92,3 +92,18 @@ test_that("a fingerprint depends on numbers, names, words and functions, not on 
   expect_false(anyDuplicated(prints) > 0)
   expect_false(print_of(matrix(1:6, 2)) == print_of(matrix(1:6, 3)))
 })
+
+test_that("fingerprints are those of fits that were saved before", {
+  print_of <- function(x) particleflow:::fingerprint(x)
+  x <- list(a = c(1, NA, -0), b = "w\u00f6rd \u4e2d \U1F600", list(quote(x + 1)), m = matrix(1:6, 2),
+            g = factor(c("u", NA)), n = NA_character_)
+  expect_identical(print_of(x), "8a34fef432f2436f")
+  expect_identical(print_of(data.frame(a = 1:2, b = c("x", "y"))), "3790432364b81e8e")
+  expect_identical(print_of(structure(list(1), other = TRUE)), "b9d60682d8ec6149")
+  latin <- "w\xf6rd"
+  Encoding(latin) <- "latin1"
+  expect_identical(print_of(latin), print_of("w\u00f6rd"))
+  for (nothing in list(NULL, as.raw(1:3), 1i, Sys.Date(), globalenv())) expect_identical(print_of(nothing), "")
+  expect_identical(print_of(character()), print_of(""))
+  expect_false(print_of(c("a", "b")) == print_of("ab"))
+})

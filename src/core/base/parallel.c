@@ -91,6 +91,7 @@ void parallel_short(size_t n, int team, range_function run, void *context, doubl
   const int alone = best == 0.0 || start < until;
   parallel_ranges(n, alone ? 1 : team, run, context);
   const double end = seconds(), taken = end - start;
+  if (!(work > 0.0)) return;
   if (best == 0.0 || taken < best * work) best = taken / work;
   if (alone) return;
   if (taken > 4.0 * best * work + 3e-4) {

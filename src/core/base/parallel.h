@@ -34,7 +34,8 @@ void parallel_ranges(size_t n, int team, range_function run, void *context);
 /* The same for work of a fraction of a millisecond that comes thousands of times. Where other programs hold the
  * processors, each call would wait milliseconds for its threads. So a call that takes much longer than calls for as
  * much work did before makes those of the next moment run alone, longer each time. `work`: in any unit, the same in
- * all calls. The calling thread is the only one that calls with a team of more than one. */
+ * all calls; 0 where it cannot be told, and then the call says nothing about others. The calling thread is the only
+ * one that calls with a team of more than one. */
 void parallel_short(size_t n, int team, range_function run, void *context, double work);
 
 #endif

@@ -83,15 +83,12 @@ double rng_beta(rng_sequence *seq, double a, double b) {
   return x / (x + y);
 }
 
-typedef double (*draw)(rng_sequence *);
-
 typedef struct {
   double *out;
   size_t n, m;
   rng_key key;
   uint32_t stream;
   uint64_t first;
-  draw next;
 } fill_plan;
 
 static void fill_rows(size_t from, size_t to, size_t part, void *context) {
@@ -100,23 +97,13 @@ static void fill_rows(size_t from, size_t to, size_t part, void *context) {
   for (size_t i = from; i < to; i++) {
     rng_sequence seq;
     rng_start(&seq, plan->key, plan->stream, plan->first + i);
-    for (size_t j = 0; j < plan->m; j++) plan->out[j * plan->n + i] = plan->next(&seq);
+    for (size_t j = 0; j < plan->m; j++) plan->out[j * plan->n + i] = rng_uniform(&seq);
   }
 }
 
-static void fill(fill_plan *plan, int threads) {
-  const double draws = (double)plan->n * (double)plan->m;
-  /* a draw takes as long as some thousand multiplications, the unit of parallel_short() elsewhere */
-  parallel_short(plan->n, threads_worth(draws * RNG_WORK, threads), fill_rows, plan, 1000.0 * draws);
-}
-
 void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
-  fill_plan plan = {
-      .out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first, .next = rng_uniform};
-  fill(&plan, threads);
-}
-
-void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads) {
-  fill_plan plan = {.out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first, .next = rng_normal};
-  fill(&plan, threads);
+  fill_plan plan = {.out = out, .n = n, .m = m, .key = key, .stream = stream, .first = first};
+  const double draws = (double)n * (double)m;
+  /* a draw takes as long as some hundred multiplications, the unit of parallel_short() elsewhere */
+  parallel_short(n, threads_worth(draws * RNG_WORK, threads), fill_rows, &plan, 500.0 * draws);
 }

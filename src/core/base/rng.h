@@ -32,8 +32,7 @@ double rng_beta(rng_sequence *seq, double a, double b);
 /* Work of one draw in the unit of threads_worth(): 20,000 draws are worth a second thread. */
 #define RNG_WORK 500.0
 
-/* Fill a column-major [n, m] matrix; row i is the sequence of particle first + i. */
+/* Fills a column-major [n, m] matrix; row i is the sequence of particle first + i. (Normal numbers: normals.h.) */
 void fill_uniform(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads);
-void fill_normal(double *out, size_t n, size_t m, rng_key key, uint32_t stream, uint64_t first, int threads);
 
 #endif

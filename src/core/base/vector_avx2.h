@@ -6,6 +6,7 @@
 
 #define TILE_NAME(x) avx2_##x
 #define TILE_TARGET __attribute__((target("avx2,fma")))
+#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
 #define TILE_LANES 4
 typedef __m256d vec;
 #define LOAD(p) _mm256_loadu_pd(p)
@@ -17,6 +18,8 @@ typedef __m256d vec;
 #define MUL(a, b) ((vec)((a) * (b)))
 #define FMA(a, b, c) _mm256_fmadd_pd((a), (b), (c))
 #define MIN(a, b) _mm256_min_pd((a), (b))
+#define DIVIDE(a, b) _mm256_div_pd((a), (b))
+#define SQUARE_ROOT(v) _mm256_sqrt_pd(v)
 #define ROUND(v) _mm256_round_pd((v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 #endif

@@ -6,6 +6,7 @@
 
 #define TILE_NAME(x) avx512_##x
 #define TILE_TARGET __attribute__((target("avx512f")))
+#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
 #define TILE_LANES 8
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)
@@ -17,6 +18,8 @@ typedef __m512d vec;
 #define MUL(a, b) ((vec)((a) * (b)))
 #define FMA(a, b, c) _mm512_fmadd_pd((a), (b), (c))
 #define MIN(a, b) _mm512_min_pd((a), (b))
+#define DIVIDE(a, b) _mm512_div_pd((a), (b))
+#define SQUARE_ROOT(v) _mm512_sqrt_pd(v)
 #define ROUND(v) _mm512_roundscale_pd((v), 0)
 
 #endif

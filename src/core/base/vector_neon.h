@@ -6,6 +6,7 @@
 
 #define TILE_NAME(x) neon_##x
 #define TILE_TARGET
+#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
 #define TILE_LANES 2
 typedef float64x2_t vec;
 #define LOAD(p) vld1q_f64(p)
@@ -16,6 +17,8 @@ typedef float64x2_t vec;
 #define MUL(a, b) vmulq_f64((a), (b))
 #define FMA(a, b, c) vfmaq_f64((c), (a), (b))
 #define MIN(a, b) vminq_f64((a), (b))
+#define DIVIDE(a, b) vdivq_f64((a), (b))
+#define SQUARE_ROOT(v) vsqrtq_f64(v)
 #define ROUND(v) vrndnq_f64(v)
 
 #endif

@@ -4,6 +4,7 @@
 
 #define TILE_NAME(x) scalar_##x
 #define TILE_TARGET
+#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
 #define TILE_LANES 1
 typedef double vec;
 #define LOAD(p) (*(p))
@@ -14,5 +15,7 @@ typedef double vec;
 #define MUL(a, b) ((a) * (b))
 #define FMA(a, b, c) ((a) * (b) + (c))
 #define MIN(a, b) ((b) < (a) ? (b) : (a))
+#define DIVIDE(a, b) ((a) / (b))
+#define SQUARE_ROOT(v) sqrt(v)
 
 #endif

@@ -20,13 +20,15 @@ size_t gpa_directions(const network *net) {
   return sum;
 }
 
+/* One after the other for each layer, because threads may rescale them side by side, and then a norm for each. */
+static size_t bounds_workspace(const network *net) {
+  size_t sum = 0;
+  for (size_t l = 1; l <= net->depth; l++) sum += spectral_workspace(net->width[l], net->width[l - 1]);
+  return sum;
+}
+
 static size_t rescale_workspace(const network *net) {
-  size_t most = 0;
-  for (size_t l = 1; l <= net->depth; l++) {
-    const size_t size = spectral_workspace(net->width[l], net->width[l - 1]);
-    most = size > most ? size : most;
-  }
-  return most;
+  return bounds_workspace(net) + net->depth;
 }
 
 size_t gpa_workspace(const gpa_plan *plan, size_t n, size_t m) {
@@ -40,30 +42,68 @@ size_t gpa_workspace(const gpa_plan *plan, size_t n, size_t m) {
  * slower, their products sooner: below this share of the norm they are 0. */
 #define NOTHING 1e-100
 
-/* W_l <- L^(1/D) W_l / |W_l|. A matrix of zeros stays. */
+typedef struct {
+  const gpa_plan *plan;
+  gpa_learner *learner;
+  double *workspace, *norms; /* norms: [depth] */
+} rescaling;
+
+/* The norm of layer l, or an upper bound of it. direction, workspace: of this layer. */
+static double layer_norm(const rescaling *of, size_t l, double *direction, double *workspace) {
+  const network *net = &of->plan->net;
+  const size_t rows = net->width[l], columns = net->width[l - 1];
+  const double *w = of->learner->net.parameters + network_layer(net, l);
+  if (of->plan->norm == NORM_frobenius) return norm(w, rows * columns);
+  return spectral_bound(w, rows, columns, direction, workspace);
+}
+
+/* W_l <- L^(1/D) W_l / |W_l|. A matrix of zeros stays, and so does one whose norm is not finite. */
+static void rescale_layer(const rescaling *of, size_t l) {
+  const network *net = &of->plan->net;
+  const double size = of->norms[l - 1];
+  const double wanted = pow(of->plan->lipschitz, 1.0 / (double)net->depth), factor = wanted / size;
+  const size_t count = net->width[l] * net->width[l - 1];
+  double *w = of->learner->net.parameters + network_layer(net, l);
+  if (!(size > 0.0) || !isfinite(size)) return;
+  VECTORISE
+  for (size_t i = 0; i < count; i++) {
+    const double scaled = w[i] * factor;
+    w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
+  }
+}
+
+/* Layers first + 1 .. last. */
+static void rescale_layers(size_t first, size_t last, size_t part, void *context) {
+  const rescaling *of = context;
+  const network *net = &of->plan->net;
+  double *direction = of->learner->directions, *workspace = of->workspace;
+  (void)part;
+  for (size_t l = 1; l <= last; l++) {
+    if (l > first) {
+      of->norms[l - 1] = layer_norm(of, l, direction, workspace);
+      rescale_layer(of, l);
+    }
+    direction += layer_directions(net, l);
+    workspace += spectral_workspace(net->width[l], net->width[l - 1]);
+  }
+}
+
+/* The product and the factorisations of one layer, in multiplications; so many of all layers are worth a thread. */
+#define WORTH_A_THREAD 2e5
+
+/* 1 if all norms are finite. */
 static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace) {
   if (isinf(plan->lipschitz)) return 1;
   const network *net = &plan->net;
-  const double wanted = pow(plan->lipschitz, 1.0 / (double)net->depth);
-  double *direction = learner->directions;
+  rescaling run = {.plan = plan, .learner = learner, .workspace = workspace,
+                   .norms = workspace + bounds_workspace(net)};
+  double work = 0.0;
   for (size_t l = 1; l <= net->depth; l++) {
-    const size_t rows = net->width[l], columns = net->width[l - 1];
-    double *w = learner->net.parameters + network_layer(net, l);
-    const double size = plan->norm == NORM_frobenius
-                            ? norm(w, rows * columns)
-                            : spectral_bound(w, rows, columns, direction, workspace);
-    if (!isfinite(size)) return 0;
-    if (size > 0.0) {
-      const double factor = wanted / size;
-      VECTORISE
-      for (size_t i = 0; i < rows * columns; i++) {
-        const double scaled = w[i] * factor;
-        w[i] = fabs(scaled) > NOTHING * wanted ? scaled : 0.0;
-      }
-    }
-    direction += layer_directions(net, l);
+    work += (double)net->width[l] * (double)net->width[l - 1] * (double)layer_directions(net, l);
   }
-  return 1;
+  const int team = work < WORTH_A_THREAD ? 1 : (size_t)plan->threads < net->depth ? plan->threads : (int)net->depth;
+  parallel_short(net->depth, team, rescale_layers, &run, 3.0 * work);
+  return all_finite(run.norms, net->depth);
 }
 
 status gpa_start(const gpa_plan *plan, gpa_learner *learner, rng_key key, double *workspace) {

@@ -153,11 +153,17 @@ static const double *input_of(const places *at, const double *x, size_t l, size_
 /* Multiplications that are worth a second thread: some fifty microseconds. */
 #define WORTH_A_THREAD 1e6
 
+static double work_of(const network *net, size_t count) {
+  return (double)count * (double)network_parameters(net);
+}
+
 /* For `count` points: at most one thread for each of the items. */
+static int team_for(const network *net, size_t count, size_t items, int threads) {
+  return work_of(net, count) < WORTH_A_THREAD ? 1 : (size_t)threads < items ? threads : (int)items;
+}
+
 static void share_out(const network *net, size_t count, size_t items, int threads, range_function run, void *context) {
-  const double work = (double)count * (double)network_parameters(net);
-  const int team = work < WORTH_A_THREAD ? 1 : (size_t)threads < items ? threads : (int)items;
-  parallel_short(items, team, run, context, work);
+  parallel_short(items, team_for(net, count, items, threads), run, context, work_of(net, count));
 }
 
 typedef struct {
@@ -376,7 +382,8 @@ static void backward_slab(pass *run, int threads) {
   if (run->parameter_gradient && chunks > 1) {
     const size_t stretches = (network_parameters(net) + STRETCH - 1) / STRETCH;
     share_out(net, run->count, chunks, threads, backward_chunks, run);
-    share_out(net, run->count, stretches, threads, add_chunks, run);
+    /* how fast sums are added depends on where they lie */
+    parallel_short(stretches, team_for(net, run->count, stretches, threads), add_chunks, run, 0.0);
     return;
   }
   share_out(net, run->count, groups, threads, backward_groups, run);

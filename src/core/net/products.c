@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 extern const product_table product_scalar;
 #ifdef SIMD_X86
@@ -13,7 +13,7 @@ extern const product_table product_neon;
 #endif
 
 const product_table *product_current(void) {
-  const char *name = simd_current()->name;
+  const char *name = simd_name();
 #ifdef SIMD_X86
   if (!strcmp(name, "avx512")) return &product_avx512;
   if (!strcmp(name, "avx2")) return &product_avx2;

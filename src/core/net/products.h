@@ -56,7 +56,7 @@ typedef struct {
   void (*turn)(double *sine, double *cosine, size_t n);
 } product_table;
 
-/* The table of the instruction set that pair/simd.h has chosen. */
+/* The table of the instruction set in force (core/base/instructions.h). */
 const product_table *product_current(void);
 
 /* Rows of a panel: a whole number of vectors on every instruction set. */

@@ -1,12 +1,10 @@
 /* Four lanes, 16 registers. */
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 #ifdef SIMD_X86
 #include "core/base/vector_avx2.h"
 
 #define MAX(a, b) _mm256_max_pd((a), (b))
-#define DIVIDE(a, b) _mm256_div_pd((a), (b))
-#define SQUARE_ROOT(v) _mm256_sqrt_pd(v)
 #define POSITIVE(t, v) _mm256_and_pd(_mm256_cmp_pd((t), _mm256_setzero_pd(), _CMP_GT_OQ), (v))
 #define BEYOND(v, bound)                                                                                     \
   _mm256_and_pd(_mm256_cmp_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), (v)), _mm256_set1_pd(bound), _CMP_NLE_UQ), (v))

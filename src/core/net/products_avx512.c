@@ -1,12 +1,10 @@
 /* Eight lanes, 32 registers. */
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 #ifdef SIMD_X86
 #include "core/base/vector_avx512.h"
 
 #define MAX(a, b) _mm512_max_pd((a), (b))
-#define DIVIDE(a, b) _mm512_div_pd((a), (b))
-#define SQUARE_ROOT(v) _mm512_sqrt_pd(v)
 #define POSITIVE(t, v) _mm512_maskz_mov_pd(_mm512_cmp_pd_mask((t), _mm512_setzero_pd(), _CMP_GT_OQ), (v))
 #define BEYOND(v, bound) \
   _mm512_maskz_mov_pd(_mm512_cmp_pd_mask(_mm512_abs_pd(v), _mm512_set1_pd(bound), _CMP_NLE_UQ), (v))

@@ -1,5 +1,5 @@
 /* Two lanes, 32 registers. */
-#include "core/pair/simd.h"
+#include "core/base/instructions.h"
 
 #ifdef SIMD_ARM
 #include "core/base/vector_neon.h"
@@ -7,8 +7,6 @@
 #define AND(mask, v) vreinterpretq_f64_u64(vandq_u64((mask), vreinterpretq_u64_f64(v)))
 /* not vmaxq and vminq, which keep NaN */
 #define MAX(a, b) vbslq_f64(vcgtq_f64((a), (b)), (a), (b))
-#define DIVIDE(a, b) vdivq_f64((a), (b))
-#define SQUARE_ROOT(v) vsqrtq_f64(v)
 #define POSITIVE(t, v) AND(vcgtq_f64((t), vdupq_n_f64(0.0)), (v))
 #define BEYOND(v, bound) \
   vreinterpretq_f64_u64(vbicq_u64(vreinterpretq_u64_f64(v), vcleq_f64(vabsq_f64(v), vdupq_n_f64(bound))))

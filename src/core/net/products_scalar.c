@@ -4,8 +4,6 @@
 #include "core/base/vector_scalar.h"
 
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
-#define DIVIDE(a, b) ((a) / (b))
-#define SQUARE_ROOT(v) sqrt(v)
 #define POSITIVE(t, v) ((t) > 0.0 ? (v) : 0.0)
 #define BEYOND(v, bound) (!(fabs(v) <= (bound)) ? (v) : 0.0)
 #define BROAD 6

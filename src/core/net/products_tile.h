@@ -19,8 +19,6 @@
  * sums low0, high0, ... */
 #include "core/net/products.h"
 
-#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
-
 #define REPEAT_1(S) S(0)
 #define REPEAT_4(S) S(0) S(1) S(2) S(3)
 #define REPEAT_6(S) REPEAT_4(S) S(4) S(5)

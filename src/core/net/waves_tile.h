@@ -1,8 +1,7 @@
 /* Sines and cosines, written once and compiled once per instruction set, behind products_tile.h. An including file
  * gives ROUND as well, or TILE_LIBM: sines are libm's.
  *
- * An angle v is k pi/2 + r with |r| <= pi/4. pi/2 comes in three parts; the first two have 33 bits, so that their
- * products with k are exact. On r the series of fdlibm (Sun 1993) are right to a unit in the last place. */
+ * An angle v is k pi/2 + r with |r| <= pi/4. */
 #include <math.h>
 
 #ifdef TILE_LIBM
@@ -14,32 +13,14 @@ static void TILE_NAME(turn)(double *sine, double *cosine, size_t n) {
   }
 }
 #else
+#include "core/base/vector_series.h"
+
 /* Beyond, k has too many bits, and libm takes over. */
 #define LARGEST_ANGLE 1e5
 
-INLINE vec TILE_NAME(series_sine)(vec r, vec z) {
-  vec s = FMA(z, SET1(1.58969099521155010221e-10), SET1(-2.50507602534068634195e-08));
-  s = FMA(z, s, SET1(2.75573137070700676789e-06));
-  s = FMA(z, s, SET1(-1.98412698298579493134e-04));
-  s = FMA(z, s, SET1(8.33333333332248946124e-03));
-  s = FMA(z, s, SET1(-1.66666666666666324348e-01));
-  return FMA(MUL(r, z), s, r);
-}
-
-INLINE vec TILE_NAME(series_cosine)(vec z) {
-  vec c = FMA(z, SET1(-1.13596475577881948265e-11), SET1(2.08757232129817482790e-09));
-  c = FMA(z, c, SET1(-2.75573143513906633035e-07));
-  c = FMA(z, c, SET1(2.48015872894767294178e-05));
-  c = FMA(z, c, SET1(-1.38888888888741095749e-03));
-  c = FMA(z, c, SET1(4.16666666666666019037e-02));
-  return FMA(MUL(z, z), c, FMA(z, SET1(-0.5), SET1(1.0)));
-}
-
 INLINE void TILE_NAME(turn_vector)(double *sine, double *cosine) {
   const vec v = LOAD(sine), k = ROUND(MUL(v, SET1(0.63661977236758134308)));
-  vec r = SUB(v, MUL(k, SET1(1.57079632673412561417e+00)));
-  r = SUB(r, MUL(k, SET1(6.07710050630396597660e-11)));
-  r = SUB(r, MUL(k, SET1(2.02226624879595063154e-21)));
+  const vec r = TILE_NAME(less_quarters)(v, k);
   const vec z = MUL(r, r), s = TILE_NAME(series_sine)(r, z), c = TILE_NAME(series_cosine)(z);
   /* q = k modulo 4: 0, 1, 2 or 3 quarters of a turn; odd = k modulo 2 */
   const vec q = SUB(k, MUL(SET1(4.0), ROUND(SUB(MUL(k, SET1(0.25)), SET1(0.375)))));

@@ -1,8 +1,8 @@
-/* The SIMD table: one set of tile kernels per instruction set, chosen once at load and switched only
- * by tests. A kernel works on `lanes` query rows at a time. */
+/* The SIMD table: one set of tile kernels per instruction set. A kernel works on `lanes` query rows at a time. */
 #ifndef PARTICLEFLOW_SIMD_H
 #define PARTICLEFLOW_SIMD_H
 
+#include "core/base/instructions.h"
 #include "core/pair/kernel.h"
 #include "core/pair/sums.h"
 
@@ -66,21 +66,17 @@ typedef struct {
 tile_kernel simd_tile_kernel(const simd_table *table, tile_mode mode, weight_kind kind, size_t dim);
 
 extern const simd_table simd_scalar;
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
-#define SIMD_X86 1
+#ifdef SIMD_X86
 extern const simd_table simd_avx2;
 extern const simd_table simd_avx512;
 #endif
-#if defined(__aarch64__) && defined(__ARM_NEON)
-#define SIMD_ARM 1
+#ifdef SIMD_ARM
 extern const simd_table simd_neon;
 #endif
 
-void simd_init(void);                /* the best the processor has */
-int simd_select(const char *name);   /* 1 if `name` is compiled in and the processor has it */
+/* That of the instruction set in force. */
 const simd_table *simd_current(void);
 /* The table with which to replace `table` where its range does not suffice: right for every double. */
 const simd_table *simd_wide_range(const simd_table *table, weight_kind kind);
-size_t simd_available(const char **names, size_t n_names); /* fills names, best last; returns how many */
 
 #endif

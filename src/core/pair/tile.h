@@ -17,8 +17,6 @@
 
 #include "core/pair/simd.h"
 
-#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
-
 #include "core/pair/tile_weights.h"
 #include "core/pair/tile_group.h"
 #ifdef TILE_SPECIAL_DIMS
