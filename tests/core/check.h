@@ -91,6 +91,7 @@ void test_parallel(void);
 void test_riesz(void);
 void test_rng(void);
 void test_simd(void);
+void test_simplex(void);
 void test_sinkhorn(void);
 void test_spectral(void);
 void test_sums(void);

@@ -68,6 +68,7 @@ int main(void) {
   test_condition();
   test_wgf();
   test_neighbours();
+  test_simplex();
   test_sinkhorn();
   test_field();
   test_inverse();

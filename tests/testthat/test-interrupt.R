@@ -11,5 +11,6 @@ test_that("Ctrl-C stops Algorithm 3, the mixture law and transport within a seco
   long <- matrix(rnorm(1e5 * 3), 1e5)
   expect_lt(least_delay(repeat particleflow:::mixture_fit(long)), 1)
   wide <- matrix(rnorm(20000 * 10), 20000)
-  expect_lt(least_delay(repeat wasserstein2(wide, wide + 1, max_rows = 20000)), 1)
+  expect_lt(least_delay(repeat wasserstein2(wide, wide + 1, blur = 0.2, max_rows = 20000)), 1)
+  expect_lt(least_delay(repeat wasserstein2(wide[1:3000, ], wide[3001:6000, ])), 1)
 })
