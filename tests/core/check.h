@@ -71,6 +71,7 @@ void normals(double *out, size_t n, uint32_t seed);
 void test_autoencoder(void);
 void test_condition(void);
 void test_divergence(void);
+void test_divisions(void);
 void test_equilibrium(void);
 void test_exponentials(void);
 void test_field(void);

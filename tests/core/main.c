@@ -73,6 +73,7 @@ int main(void) {
   test_field();
   test_inverse();
   test_products();
+  test_divisions();
   test_network();
   test_autoencoder();
   test_waves();

@@ -150,7 +150,7 @@ routine_examples <- function() {
     pf_neighbours = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, 1L, 1L),
     pf_count_within = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, c(1, 2, 3), 1L),
     pf_kernel_sums = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, FALSE, "gaussian", 1, 1L),
-    pf_kernel_rows = list(matrix(0, 3, 2), matrix(1, 3, 2), 0L, 3L, "gaussian", 1, 1L),
+    pf_division_sums = list(matrix(0, 3, 2), matrix(c(1, 0, 1), 3), "gaussian", 1, 1L),
     pf_least_cost = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), 1L),
     pf_sinkhorn_steps = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), c(0, 0, 0), c(0, 0, 0, 0), 0.1, 1.5, 2L, 1L),
     pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
