@@ -37,7 +37,8 @@ static double largest_error(const division_task *task, const division_results *f
     error = fmax(error, fabs(found->of_row[i] - of_row) / (of_row + 1e-300));
   }
   for (size_t l = 0; l < task->count; l++) {
-    error = fmax(error, fmax(fabs(found->within[l] - within[l]), fabs(found->touched[l] - touched[l])) / (all + 1e-300));
+    const double gap = fmax(fabs(found->within[l] - within[l]), fabs(found->touched[l] - touched[l]));
+    error = fmax(error, gap / (all + 1e-300));
   }
   free(within), free(touched);
   return error;
