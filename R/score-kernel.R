@@ -48,6 +48,7 @@ kernel_score <- function(x, y, kernel, unbiased, threads) {
 # the n rows of the first sample. All splits are computed at once. `scale`: the mean value of the kernel.
 split_discrepancies <- function(pooled, first, n, kernel, unbiased, threads) {
   size <- nrow(pooled)
+  storage.mode(first) <- "double"
   sums <- .Call(C_pf_division_sums, pooled, first, kernel$name, kernel$bandwidth, thread_count(threads))
   total <- sum(sums$of_row)
   within <- sums$within
