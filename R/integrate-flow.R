@@ -119,7 +119,7 @@ start_run <- function(start, end, control) {
 # One comparison after `step` steps of size `size`: `ratio`, the distance to the goal divided by the distance between
 # halves of the goal, and novelty.
 compare_points <- function(points, end, bar, step, size, threads) {
-  distance <- quiet_distance(limit_spaced(points, most_compared), limit_spaced(end, most_compared), threads)
+  distance <- bare_distance(limit_spaced(points, most_compared), limit_spaced(end, most_compared), threads)
   data.frame(step = step, time = step * size, ratio = distance / bar,
              novelty = compare_novelty(points, end, NULL, threads = threads)$ratio)
 }

@@ -47,8 +47,8 @@ compare_clouds <- function(z, goal, x, y, threads) {
   least <- min(nrow(x), nrow(y))
   most <- 1000L
   list(
-    w2_latent = quiet_distance(limit_spaced(z, most), limit_spaced(goal, most), threads),
-    w2_full = quiet_distance(limit_spaced(x, most), limit_spaced(y, most), threads),
+    w2_latent = bare_distance(limit_spaced(z, most), limit_spaced(goal, most), threads),
+    w2_full = bare_distance(limit_spaced(x, most), limit_spaced(y, most), threads),
     novelty = compare_novelty(z, goal, NULL, threads = threads)$ratio,
     auc = if (least < least_classified) NA_real_ else {
       c2st(limit_spaced(y, most), limit_spaced(x, most), threads = threads)$auc

@@ -10,9 +10,8 @@
 #' Columns are first divided by their standard deviation in both tables together. If there are other columns than
 #' numbers or missing values, distances are those of [mixed_tables], with the units of both tables together. The scores
 #' are those of the functions of the same names: [energy_distance()], [mmd()] (squared, unbiased, Gaussian; the
-#' bandwidth is the median distance of up to 500 rows, the same for every comparison), [wasserstein2()] (by Sinkhorn's
-#' iteration to 2 % of the mass; with columns of levels or missing values, twice the usual
-#' blur), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the held-out AUC of a
+#' bandwidth is the median distance of up to 500 rows, the same for every comparison), [wasserstein2()]
+#' (exact), [sliced_wasserstein()] (with the same directions throughout), [c2st()] (`auc`, the held-out AUC of a
 #' classifier) and [prdc()] (`precision`, `recall`, `density`, `coverage`). `scores` takes others:
 #' see [new_score()].
 #'
@@ -122,8 +121,8 @@
 #'   novelty are measured for at most `max_rows` synthetic and held-out rows, but always to *all* real rows.
 #' @param half_rows The most rows of each half in the splits: a number of at least 10, or `Inf`. A half never has more
 #'   than half of the real rows, nor more than all synthetic rows.
-#' @param w2_rows The most rows of each table for the Wasserstein distance, which is slow: a number of at least 10, or
-#'   `Inf`. More than `max_rows` or `half_rows` are never used.
+#' @param w2_rows The most rows of each table for the Wasserstein distance, whose time grows fastest: a number of at
+#'   least 10, or `Inf`. More than `max_rows` or `half_rows` are never used.
 #' @param n_permutations The number of random deals, a whole number of at least 99. More deals make the limits less
 #'   random.
 #' @param scores `NULL` for all scores of the package, or a list of scores made by [new_score()]; `fidelity_scores()`

@@ -44,29 +44,15 @@ kernel_score <- function(x, y, kernel, unbiased, threads) {
               kernel_total(x, y, kernel, FALSE, threads), nrow(x), nrow(y), kernel$at_zero, unbiased)
 }
 
-# Rows of the kernel matrix that are summed together. It follows from the extents alone, because sums in another order
-# differ in their last bits.
-rows_together <- function(size, columns) max(32, 32 * floor(2e7 / (32 * size * max(columns, 8))))
-
 # The statistics of the columns of a 0/1 matrix [N, splits], which says for each split which of the N pooled rows are
 # the n rows of the first sample. All splits are computed at once. `scale`: the mean value of the kernel.
 split_discrepancies <- function(pooled, first, n, kernel, unbiased, threads) {
   size <- nrow(pooled)
-  within <- across <- numeric(ncol(first))
-  total <- 0
-  step <- rows_together(size, ncol(first))
-  for (from in seq(0, size - 1, by = step)) {
-    rows <- from + seq_len(min(step, size - from))
-    block <- .Call(C_pf_kernel_rows, pooled, pooled, as.integer(from), length(rows), kernel$name, kernel$bandwidth,
-                   threads)
-    block[cbind(seq_along(rows), rows)] <- 0
-    chosen <- first[rows, , drop = FALSE]
-    sums <- rowSums(block)
-    within <- within + colSums(chosen * (block %*% first))
-    across <- across + colSums(chosen * sums)
-    total <- total + sum(sums)
-  }
-  across <- across - within
+  storage.mode(first) <- "double"
+  sums <- .Call(C_pf_division_sums, pooled, first, kernel$name, kernel$bandwidth, thread_count(threads))
+  total <- sum(sums$of_row)
+  within <- sums$within
+  across <- sums$touched - within
   list(
     statistic = discrepancy(kernel$sign * within, kernel$sign * (total - within - 2 * across),
                             kernel$sign * across, n, size - n, kernel$at_zero, unbiased),

@@ -1,9 +1,10 @@
-/* Sums over pairs of points, rows of kernel matrices, neighbours. */
+/* Sums over pairs of points, also within the parts of divisions, and neighbours. */
 #include "glue_names.h"
 
 #include <math.h>
 
 #include "core/law/kde.h"
+#include "core/net/divisions.h"
 #include "core/pair/neighbours.h"
 #include "core/pair/riesz.h"
 
@@ -137,17 +138,34 @@ static distance_task distances_of(matrix_view query, matrix_view source, row_ran
   return task;
 }
 
-/* Row `from + i` of the query against all sources: [count, n_source]. */
-static SEXP pf_kernel_rows(SEXP query, SEXP source, SEXP from, SEXP count, SEXP kernel, SEXP bandwidth, SEXP threads) {
+/* Leaves by a long jump if the user pressed Ctrl-C; all memory is R's. */
+static int interrupted(void) {
   R_CheckUserInterrupt();
-  const matrix_view to = check_matrix(query, "query"), of = check_matrix(source, "source");
-  const row_range rows = check_rows(to, of, from, count, 0);
-  const pair_kernel weight = check_kernel(kernel, bandwidth, KERNELS_all);
+  return 0;
+}
+
+/* first [n, divisions]: for each division of the rows of x whether a row is in the first part, 1 or 0. */
+static SEXP pf_division_sums(SEXP x, SEXP first, SEXP kernel, SEXP bandwidth, SEXP threads) {
+  const matrix_view sample = check_matrix(x, "x"), parts = check_matrix(first, "first");
+  if (parts.n != sample.n) Rf_error("`first` must have one row per row of `x`.");
   const int team = check_threads(threads);
-  const distance_task task = distances_of(to, of, rows);
-  SEXP result = PROTECT(new_matrix(rows.count, of.n));
-  kernel_rows(&task, &weight, REAL(result), scratch((size_t)team, distances_workspace(of.dim, 0)), team);
-  UNPROTECT(1);
+  const division_task task = {
+      .rows = packed_rows(sample),
+      .n = sample.n,
+      .dim = sample.dim,
+      .kernel = check_kernel(kernel, bandwidth, KERNELS_all),
+      .first = parts.x,
+      .count = parts.dim,
+  };
+  static const char *const names[] = {"within", "touched", "of_row"};
+  SEXP values[3];
+  values[0] = PROTECT(new_vector(task.count));
+  values[1] = PROTECT(new_vector(task.count));
+  values[2] = PROTECT(new_vector(task.n));
+  const division_results out = {.within = REAL(values[0]), .touched = REAL(values[1]), .of_row = REAL(values[2])};
+  division_sums(&task, &out, interrupted, scratch(1, division_workspace(&task, team)), team);
+  SEXP result = new_list(names, values, 3);
+  UNPROTECT(3);
   return result;
 }
 
@@ -197,7 +215,7 @@ const R_CallMethodDef pairs_routines[] = {
     ROUTINE(pf_kernel_sums, 8),
     ROUTINE(pf_kernel_force, 8),
     ROUTINE(pf_kde, 9),
-    ROUTINE(pf_kernel_rows, 7),
+    ROUTINE(pf_division_sums, 5),
     ROUTINE(pf_neighbours, 7),
     ROUTINE(pf_count_within, 6),
     NO_ROUTINE,

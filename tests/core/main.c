@@ -69,10 +69,12 @@ int main(void) {
   test_condition();
   test_wgf();
   test_neighbours();
+  test_simplex();
   test_sinkhorn();
   test_field();
   test_inverse();
   test_products();
+  test_divisions();
   test_network();
   test_generator();
   test_autoencoder();

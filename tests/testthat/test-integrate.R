@@ -138,15 +138,6 @@ test_that("scores of the report agree with plain R", {
   expect_equal(fit$report$novelty_after[1], nearest(rows) / nearest(goal), tolerance = tolerance$isometry)
 })
 
-test_that("distances with more columns than rows are those of the columns", {
-  set.seed(2)
-  x <- matrix(rnorm(8 * 60), 8)
-  y <- matrix(rnorm(6 * 60, mean = 0.5), 6)
-  expect_equal(quiet_distance(x, y, 1), as.numeric(wasserstein2(x, y, tolerance = 0.01)),
-               tolerance = tolerance$transport)
-  expect_identical(quiet_distance(x[c(1, 1), ], x[c(1, 1), ], 1), 0)
-})
-
 test_that("a SummarizedExperiment comes back as one", {
   skip_if_not_installed("SummarizedExperiment")
   d <- two_batches(10)

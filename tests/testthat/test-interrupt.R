@@ -1,7 +1,7 @@
 # Ctrl-C in what strangers could not stop. Flows are in test-machine.R, principal components in test-latent.R, networks
 # in test-gpa.R.
 
-test_that("Ctrl-C stops Algorithm 3, the mixture law and transport within a second", {
+test_that("Ctrl-C stops Algorithm 3, the mixture law, transport and permutations within a second", {
   skip_on_os("windows") # no signal can be sent to oneself there
   set.seed(1)
   x <- matrix(rnorm(40 * 3), 40)
@@ -11,5 +11,7 @@ test_that("Ctrl-C stops Algorithm 3, the mixture law and transport within a seco
   long <- matrix(rnorm(1e5 * 3), 1e5)
   expect_lt(least_delay(repeat particleflow:::mixture_fit(long)), 1)
   wide <- matrix(rnorm(20000 * 10), 20000)
-  expect_lt(least_delay(repeat wasserstein2(wide, wide + 1, max_rows = 20000)), 1)
+  expect_lt(least_delay(repeat wasserstein2(wide, wide + 1, blur = 0.2, max_rows = 20000)), 1)
+  expect_lt(least_delay(repeat wasserstein2(wide[1:3000, ], wide[3001:6000, ])), 1)
+  expect_lt(least_delay(repeat energy_test(wide[1:3000, ], wide[3001:6000, ])), 1)
 })

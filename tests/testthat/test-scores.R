@@ -155,13 +155,16 @@ test_that("wasserstein2() of shifts and point masses is the shift, of copies not
     expect_equal(bare(wasserstein2(x, sweep(x, 2, shift, "+"), blur)), 13, tolerance = tolerance$transport)
     expect_lt(wasserstein2(x, x[150:1, ], blur), 1e-4)
   }
+  expect_identical(bare(wasserstein2(x, x[150:1, ])), 0)
   small <- sweep(x[150:1, ], 2, c(0.01, 0, 0), "+")
-  expect_equal(bare(wasserstein2(x, small)), 0.01, tolerance = 1e-3)
+  expect_equal(bare(wasserstein2(x, small)), 0.01, tolerance = tolerance$kernel)
   expect_equal(bare(wasserstein2(x + 1e6, sweep(x, 2, shift, "+") + 1e6)), 13, tolerance = 1e-6)
   expect_identical(bare(wasserstein2(matrix(0, 4, 3), matrix(shift, 2, 3, byrow = TRUE))), 13)
   # a row against many: the root mean square distance to it, whatever the blur
-  expect_equal(bare(wasserstein2(x, matrix(shift, 1), blur = 1e-3)),
-               sqrt(mean(rowSums(sweep(x, 2, shift)^2))), tolerance = tolerance$transport)
+  to_one <- sqrt(mean(rowSums(sweep(x, 2, shift)^2)))
+  expect_equal(bare(wasserstein2(x, matrix(shift, 1), blur = 1e-3)), to_one, tolerance = tolerance$transport)
+  expect_equal(bare(wasserstein2(x, matrix(shift, 1))), to_one, tolerance = tolerance$closed_form)
+  expect_equal(bare(wasserstein2(matrix(shift, 1), x)), to_one, tolerance = tolerance$closed_form)
 })
 
 test_that("two clusters of unequal weights: the mass that has to cross sets the distance", {
@@ -173,24 +176,58 @@ test_that("two clusters of unequal weights: the mass that has to cross sets the 
 })
 
 test_that("wasserstein2(): same bits for any number of threads", {
-  two <- two_samples(700, 900, 9)
+  two <- two_samples(900, 1000, 9) # enough pairs for a second thread
   few <- function(threads) {
-    suppressWarnings(wasserstein2(two$x, two$y, max_iterations = 30, threads = threads))
+    suppressWarnings(wasserstein2(two$x, two$y, blur = 0.2, max_iterations = 10, threads = threads))
   }
   expect_identical(few(1), few(2))
+  expect_identical(wasserstein2(two$x, two$y, threads = 1), wasserstein2(two$x, two$y, threads = 2))
 })
 
 test_that("wasserstein2() says what it leaves out and when it stops early", {
   two <- two_samples(40, 60, 2)
   expect_message(wasserstein2(two$x, two$y, max_rows = 50), "50 evenly spaced rows of the 60 of `y`")
-  expect_warning(found <- wasserstein2(two$x, two$y, max_iterations = 3), "has not converged in 3 iterations")
+  expect_warning(found <- wasserstein2(two$x, two$y, blur = 0.05, max_iterations = 3),
+                 "has not converged in 3 iterations")
   expect_false(attr(found, "converged"))
   expect_error(wasserstein2(two$x, two$y, blur = 0), "`blur` must be one number above 0, not 0")
   expect_error(wasserstein2(two$x, two$y, tolerance = 2), "`tolerance` must be one number between 0 and 1, not 2")
   expect_error(wasserstein2(two$x, two$y[, 1, drop = FALSE]), "`y` has 1 column; 2 are wanted")
 })
 
-test_that("wasserstein2() agrees with exact transport", {
+# All orders of 1 .. n, one per row.
+all_orders <- function(n) {
+  if (n == 1) return(matrix(1L))
+  shorter <- all_orders(n - 1)
+  do.call(rbind, lapply(seq_len(n), function(first) cbind(first, shorter + (shorter >= first))))
+}
+
+test_that("wasserstein2() is the least over all matches", {
+  orders <- all_orders(6)
+  repeated <- function(x, size) x[rep(seq_len(nrow(x)), each = size / nrow(x)), , drop = FALSE]
+  least <- function(x, y) {
+    cost <- distances(repeated(x, 6), repeated(y, 6))^2
+    sqrt(min(apply(orders, 1, function(to) mean(cost[cbind(1:6, to)]))))
+  }
+  for (sizes in list(c(6, 6), c(6, 3), c(2, 6), c(3, 2), c(2, 3), c(6, 1))) {
+    two <- two_samples(sizes[1], sizes[2], 2)
+    expect_equal(bare(wasserstein2(two$x, two$y)), least(two$x, two$y), tolerance = tolerance$closed_form)
+    whole <- lapply(two, round) # equal distances
+    expect_equal(bare(wasserstein2(whole$x, whole$y)), least(whole$x, whole$y), tolerance = tolerance$closed_form)
+  }
+})
+
+test_that("wasserstein2() of a sample and its image under a symmetric positive map is the length of the map", {
+  # such a map is the gradient of a convex function, so no other match costs less (Brenier)
+  for (d in c(2, 10)) {
+    x <- two_samples(400, 1, d)$x %*% diag(10^seq(-2, 3, length.out = d)) # columns of very different lengths
+    root <- matrix(rnorm(d^2), d)
+    y <- sweep(x %*% crossprod(root), 2, rnorm(d), "+")
+    expect_equal(bare(wasserstein2(x, y[sample(400), ])), sqrt(mean(rowSums((x - y)^2))), tolerance = tolerance$kernel)
+  }
+})
+
+test_that("wasserstein2() agrees with exact transport, with a blur of 5 % nearly", {
   skip_if_not_installed("clue") # suggested; the assignment problem, solved exactly
   # rows repeated until both samples have as many: then transport is an assignment
   exact <- function(x, y, size) {
@@ -199,13 +236,20 @@ test_that("wasserstein2() agrees with exact transport", {
     cost <- as.matrix(dist(rbind(x, y)))[seq_len(size), size + seq_len(size)]^2
     sqrt(mean(cost[cbind(seq_len(size), as.integer(clue::solve_LSAP(cost)))]))
   }
+  check <- function(x, y, size) {
+    wanted <- exact(x, y, size)
+    expect_equal(bare(wasserstein2(x, y)), wanted, tolerance = tolerance$kernel)
+    blurred <- wasserstein2(x, y, blur = 0.05 * sqrt(sum(apply(x, 2, var))), max_iterations = 5000)
+    expect_equal(bare(blurred), wanted, tolerance = tolerance$blur)
+  }
   for (d in c(2, 5)) {
     two <- two_samples(60, 60, d)
-    found <- function(x, y) bare(wasserstein2(x, y, max_iterations = 5000))
-    expect_equal(found(two$x, two$y), exact(two$x, two$y, 60), tolerance = tolerance$blur)
-    fewer <- two$y[1:40, ]
-    expect_equal(found(two$x, fewer), exact(two$x, fewer, 120), tolerance = tolerance$blur)
+    check(two$x, two$y, 60)
+    check(two$x, two$y[1:40, ], 120)
   }
+  unlike <- data.matrix(iris[1:4]) %*% diag(c(1, 100, 0.01, 1))
+  expect_equal(bare(wasserstein2(unlike[1:75, ], unlike[76:150, ])), exact(unlike[1:75, ], unlike[76:150, ], 75),
+               tolerance = tolerance$kernel)
 })
 
 test_that("in one dimension the sliced distance is exact, also for unequal sizes", {
@@ -217,6 +261,7 @@ test_that("in one dimension the sliced distance is exact, also for unequal sizes
   }
   expect_equal(bare(wasserstein2(two$x, two$y, blur = 0.02, max_iterations = 5000)), sliced_wasserstein(two$x, two$y),
                tolerance = tolerance$blur)
+  expect_equal(bare(wasserstein2(two$x, two$y)), sliced_wasserstein(two$x, two$y), tolerance = tolerance$kernel)
 })
 
 test_that("the sliced distance of a shift is the shift times the root mean square cosine", {
@@ -416,7 +461,7 @@ test_that("scores follow the scale of the columns, far beyond the range of squar
     same(mmd(c * x, c * y, bandwidth = 0.7 * c), mmd(x, y, bandwidth = 0.7))
     same(mmd(c * x, c * y, "riesz") / c, mmd(x, y, "riesz"))
     same(bare(wasserstein2(c * x, c * y)) / c, bare(wasserstein2(x, y)))
-    same(attr(wasserstein2(c * x, c * y), "blur") / c, attr(wasserstein2(x, y), "blur"))
+    same(attr(wasserstein2(c * x, c * y, blur = 0.5 * c), "blur") / c, 0.5)
     same(bare(wasserstein2(c * x, c * y, blur = 0.5 * c)) / c, bare(wasserstein2(x, y, blur = 0.5)))
     same(sliced_wasserstein(c * x, c * y, seed = 1) / c, sliced_wasserstein(x, y, seed = 1))
     same(characteristic_distance(c * x, c * y, seed = 1) / c, characteristic_distance(x, y, seed = 1))
@@ -502,8 +547,8 @@ test_that("steps that take long are computed a few rows at a time, with the same
     expect_identical(particleflow:::long_steps(two$x, NULL, start, epsilon, 1, 3, 1L)[c("f", "error", "value")],
                      own[c("f", "error", "value")])
   }
-  whole <- wasserstein2(two$x, two$y)
-  expect_identical(with_constant("work_per_call", 1, wasserstein2(two$x, two$y)), whole)
+  whole <- wasserstein2(two$x, two$y, blur = 0.2)
+  expect_identical(with_constant("work_per_call", 1, wasserstein2(two$x, two$y, blur = 0.2)), whole)
 })
 
 test_that("misspelt arguments and vectors of choices are refused", {

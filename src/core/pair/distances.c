@@ -86,6 +86,24 @@ void visit_distances(const distance_task *task, distance_visitor visit, void *co
 }
 
 typedef struct {
+  double *out;
+  size_t stride;
+} square_context;
+
+static void store_squares(const distance_block *block, void *context) {
+  const square_context *to = context;
+  for (size_t b = 0; b < block->n; b++) {
+    double *out = to->out + (block->source + b) * to->stride + block->first;
+    for (size_t j = 0; j < block->rows; j++) out[j] = block->distance2[b * block->source_stride + j];
+  }
+}
+
+void squared_distances(const distance_task *task, double *out, size_t stride, double *workspace, int threads) {
+  square_context context = {out, stride};
+  visit_distances(task, store_squares, &context, 0, workspace, threads);
+}
+
+typedef struct {
   const pair_kernel *kernel;
   double *out;
   size_t count;

@@ -36,6 +36,9 @@ void visit_distances(const distance_task *task, distance_visitor visit, void *co
                      int threads);
 size_t distances_workspace(size_t dim, size_t own);
 
+/* |y - x_a|^2 at out[a * stride + i] for row i of the `count`. workspace: threads * distances_workspace(dim, 0) */
+void squared_distances(const distance_task *task, double *out, size_t stride, double *workspace, int threads);
+
 /* w(|y - x_a|^2): column-major [count, n_source]. workspace: threads * distances_workspace(dim, 0) */
 void kernel_rows(const distance_task *task, const pair_kernel *kernel, double *out, double *workspace, int threads);
 
