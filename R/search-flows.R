@@ -28,9 +28,10 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
     place <- if (length(still)) places[which.max(best)] else "scaled"
   }
   rivals <- rival_specs(specs, still)
+  quick <- if (brief) Filter(function(spec) spec$law != "trees", rivals)
   first <- look_for_flows(places, place, grid, least, brief, function(candidate) {
     tick()
-    best_mean(score_folds(z, folds, candidate, utils::head(rivals, laws_at_first), setting, 1L))
+    best_mean(score_folds(z, folds, candidate, utils::head(if (length(quick)) quick else rivals, laws_at_first), setting, 1L))
   })
   means <- vapply(first, `[[`, 0, "mean")
   better <- is.finite(means) & means >= least

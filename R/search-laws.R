@@ -147,7 +147,7 @@ integrate_cells <- function(value, rows, cells) {
 # standard errors of the paired difference, because a search with many draws of each row has less time for each law.
 race_margin <- 0.2
 
-still_in_race <- function(specs, scores, paired = FALSE) {
+still_in_race <- function(specs, scores, paired = FALSE, brief = FALSE) {
   means <- colMeans(scores$value)
   means[is.na(means)] <- -Inf
   columns <- vapply(seq_along(specs), function(number) {
@@ -158,8 +158,20 @@ still_in_race <- function(specs, scores, paired = FALSE) {
   law <- vapply(specs, `[[`, "", "law")
   of_law <- each == stats::ave(each, law, FUN = max) & each > -Inf
   close <- each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))
+  if (brief) of_law <- of_law & needed(scores$value, columns, of_law, law)
   if (paired) close[close] <- !beaten(scores$value, columns, of_law, law)[close]
   specs[of_law | close]
+}
+
+# With `brief`, a law that is far behind the best one goes on only if a mixture of all laws gives it this much.
+least_needed <- 0.02
+
+# Which candidates belong to laws that the mixture of the best candidates of all laws needs.
+needed <- function(value, columns, of_law, law) {
+  best <- which(of_law & is.finite(colMeans(value)[columns]))
+  if (length(best) < 2) return(rep(TRUE, length(columns)))
+  weights <- mixture_weights(value[, columns[best], drop = FALSE], weighing_steps[1])
+  law %in% law[best[weights >= least_needed]]
 }
 
 # Which columns are below the best column of their law by more than two standard errors of the paired difference.
@@ -179,7 +191,9 @@ score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(
     filled <- if (is.null(setting$fills)) z else setting$fills[[k]]
     part <- score_candidate(filled, folds != k, candidate, specs, setting)
     if (is.null(part)) return(NULL)
-    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells))
+    if (length(parts) == 0) {
+      specs <- still_in_race(specs, part, !is.null(setting$cells), isTRUE(setting$brief))
+    }
     parts <- c(parts, list(part))
   }
   shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
