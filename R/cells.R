@@ -70,7 +70,8 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
     if (is.null(law) || sweep > 1) law <- gaussian_scores(z, shifted, spread)
     precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
-    z[] <- .Call(C_pf_settle_sweep, z, low, high, u, law$mean, precision, without_own(precision, own), held, known, lost)
+    z[] <- .Call(C_pf_settle_sweep, z, low, high, u, law$mean, precision, without_own(precision, own), held, known,
+                 lost)
   }
   z
 }

@@ -69,16 +69,18 @@ pick_gaps <- function(gaps, rows) {
   gaps
 }
 
-# For each fold z, in which the missing scores of the training rows are drawn by laws that were fitted to these rows
-# alone. So the held-out rows say nothing about the law that is judged by them. NULL without gaps.
-fill_folds <- function(z, folds, gaps, threads, which = sort(unique(folds))) {
+# A function of a fold: z, in which the missing scores of the training rows are drawn by laws that were fitted to these
+# rows alone. So the held-out rows say nothing about the law that is judged by them. NULL without gaps.
+fill_folds <- function(z, folds, gaps, threads) {
   if (is.null(gaps)) return(NULL)
-  fills <- vector("list", max(which))
-  for (k in which) {
-    train <- folds != k
-    fills[[k]] <- z
-    fills[[k]][train, ] <- fill_gaps(z[train, , drop = FALSE], pick_gaps(gaps, train), other_key(gap_key, k), threads,
-                                     sweeps_of_search)
+  fills <- vector("list", max(folds))
+  function(k) {
+    if (is.null(fills[[k]])) {
+      train <- folds != k
+      z[train, ] <- fill_gaps(z[train, , drop = FALSE], pick_gaps(gaps, train), other_key(gap_key, k), threads,
+                              sweeps_of_search)
+      fills[[k]] <<- z
+    }
+    fills[[k]]
   }
-  fills
 }

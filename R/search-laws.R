@@ -2,17 +2,21 @@
 
 # Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
 # `reference`, see law_reference(); `settings`; `spec`, the number of the candidate; and `key`, the name of the
-# candidate. A law that cannot be fitted is left out.
-score_laws <- function(latent, held, s, specs, threads, gone = NULL) {
+# candidate. A law that cannot be fitted is left out. `late`: the limit came before all were fitted; there is at least
+# one.
+score_laws <- function(latent, held, s, specs, threads, gone = NULL, limit = NULL) {
   memo <- new.env(parent = emptyenv())
-  parts <- lapply(seq_along(specs), function(number) {
+  parts <- vector("list", length(specs))
+  for (number in if (is.null(limit)) seq_along(specs) else by_promise(specs)) {
+    late <- any(lengths(parts) > 0) && is_late(limit)
+    if (late) break
     part <- score_law(specs[[number]], latent, held, s, memo, threads, gone)
-    if (!is.null(part)) c(part, list(spec = rep(number, length(part$law))))
-  })
-  parts <- parts[!vapply(parts, is.null, NA)]
+    if (!is.null(part)) parts[[number]] <- c(part, list(spec = rep(number, length(part$law))))
+  }
+  parts <- parts[lengths(parts) > 0]
   joined <- function(name) unlist(lapply(parts, `[[`, name), recursive = FALSE)
   list(value = do.call(cbind, lapply(parts, `[[`, "value")), law = joined("law"), reference = joined("reference"),
-       settings = joined("settings"), spec = joined("spec"), key = joined("key"))
+       settings = joined("settings"), spec = joined("spec"), key = joined("key"), late = late)
 }
 
 score_law <- function(spec, latent, held, s, memo, threads, gone) {
@@ -119,7 +123,7 @@ score_candidate <- function(z, train, candidate, specs, setting) {
     volume <- volume + carried$log_det
   }
   scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads,
-                       if (!candidate$flow) pick_gaps(setting$gaps, train)$gone)
+                       if (!candidate$flow) pick_gaps(setting$gaps, train)$gone, setting$limit)
   if (is.null(scores$value)) return(NULL)
   scores$value <- integrate_cells(scores$value + volume, !train, setting$cells)
   scores
@@ -170,7 +174,7 @@ least_needed <- 0.02
 needed <- function(value, columns, of_law, law) {
   best <- which(of_law & is.finite(colMeans(value)[columns]))
   if (length(best) < 2) return(rep(TRUE, length(columns)))
-  weights <- mixture_weights(value[, columns[best], drop = FALSE], weighing_steps[1])
+  weights <- converged_weights(value[, columns[best], drop = FALSE])
   law %in% law[best[weights >= least_needed]]
 }
 
@@ -184,18 +188,25 @@ beaten <- function(value, columns, of_law, law) {
   }, NA)
 }
 
-# The scores of one candidate on several folds, stacked: the columns that all of these folds have.
+# The scores of one candidate on several folds, stacked: the columns that all of these folds have. `rows`: which rows of
+# z these are. After the limit the first fold alone counts, or those that were whole before.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
   parts <- list()
   for (k in which_folds) {
-    filled <- if (is.null(setting$fills)) z else setting$fills[[k]]
+    if (length(parts) && is_late(setting$limit)) break
+    filled <- if (is.null(setting$fills)) z else setting$fills(k)
     part <- score_candidate(filled, folds != k, candidate, specs, setting)
     if (is.null(part)) return(NULL)
-    if (length(parts) == 0) {
-      specs <- still_in_race(specs, part, !is.null(setting$cells), isTRUE(setting$brief))
-    }
+    if (part$late && length(parts)) break # some candidates lack this fold
+    if (part$late) leave_out(setting$limit, "laws")
+    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells), isTRUE(setting$brief))
     parts <- c(parts, list(part))
   }
+  if (length(parts) < length(which_folds)) leave_out(setting$limit, "folds")
+  join_folds(parts, folds, which_folds[seq_along(parts)], candidate)
+}
+
+join_folds <- function(parts, folds, which_folds, candidate) {
   shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
   if (length(shared) == 0) return(NULL)
   value <- do.call(rbind, lapply(parts, function(part) part$value[, shared, drop = FALSE]))
@@ -204,7 +215,7 @@ score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(
   first <- parts[[1]]
   at <- match(shared, colnames(first$value))
   list(value = value[order(rows), , drop = FALSE], law = first$law[at], reference = first$reference[at],
-       settings = first$settings[at], key = first$key[at], candidate = candidate)
+       settings = first$settings[at], key = first$key[at], candidate = candidate, rows = sort(rows))
 }
 
 best_column <- function(scores) which.max(colMeans(scores$value))
