@@ -138,7 +138,10 @@ choose_smoothing <- function(law, j, points, bags, one, rounds = 3L) {
   some <- spaced_rows(nrow(points), most_rows_of_choice)
   z <- points[some, j]
   shift <- z - one$response[some]
-  each <- leaf_density(one, points[some, , drop = FALSE], z, shift, bags[some, , drop = FALSE], thread_count(),
+  free <- one
+  # what lies beyond the reach matters to no width, and kernels without gaps take a fourth of the time
+  if (ncol(one$heavy) == 0) free$gap <- NULL
+  each <- leaf_density(free, points[some, , drop = FALSE], z, shift, bags[some, , drop = FALSE], thread_count(),
                        kernel_widths)
   backoff <- backoff_density(one, z, shift)
   wide <- log_wide(law, j, z)

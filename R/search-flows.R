@@ -21,8 +21,8 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   least <- if (forced) -Inf else first_without(still, folds) + if (brief) hopeless_flow else -near_no_flow
   places <- flow_places(grid, still)
   rivals <- rival_specs(specs, still)
-  quick <- if (brief) Filter(function(spec) spec$law != "trees", rivals)
-  quick <- utils::head(if (length(quick)) quick else rivals, laws_at_first)
+  if (brief) rivals <- without_forests(rivals)
+  quick <- utils::head(rivals, laws_at_first)
   looked <- 0L
   first <- look_for_flows(places$all, places$first, grid, least, brief, function(candidate) {
     tick()
@@ -37,6 +37,12 @@ search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   near <- max(sum(better), any(is.finite(means)))
   kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
   score_flows(lapply(first[kept], `[[`, "candidate"), z, folds, still, rivals, forced, setting, tick)
+}
+
+# Forests take most of the time, and would have to be grown for each flow. They are tried only if there is no other law.
+without_forests <- function(specs) {
+  others <- Filter(function(spec) spec$law != "trees", specs)
+  if (length(others)) others else specs
 }
 
 # The best mean score on the first fold without a flow. -Inf: there is none.

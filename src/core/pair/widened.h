@@ -1,6 +1,6 @@
 /* Loops over lanes that the compiler vectorises by itself, compiled twice: as they are, and for AVX2 with fused
- * multiply-add. WIDENED(name, parameters, arguments) makes name() of name_plain(), which must be INLINED. Bits depend
- * on the instruction set, as those of the pair kernels do. */
+ * multiply-add. WIDENED(name, parameters, arguments) makes name() of name_plain(), which must be INLINED and return
+ * nothing. Bits depend on the instruction set, as those of the pair kernels do. */
 #ifndef PARTICLEFLOW_WIDENED_H
 #define PARTICLEFLOW_WIDENED_H
 
