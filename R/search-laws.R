@@ -169,12 +169,13 @@ still_in_race <- function(specs, scores, paired = FALSE, brief = FALSE) {
 
 # With `brief`, a law that is far behind the best one goes on only if a mixture of all laws gives it this much.
 least_needed <- 0.02
+needed_steps <- 200L # few enough that a law which might be needed has kept some weight
 
 # Which candidates belong to laws that the mixture of the best candidates of all laws needs.
 needed <- function(value, columns, of_law, law) {
   best <- which(of_law & is.finite(colMeans(value)[columns]))
   if (length(best) < 2) return(rep(TRUE, length(columns)))
-  weights <- converged_weights(value[, columns[best], drop = FALSE])
+  weights <- mixture_weights(value[, columns[best], drop = FALSE], needed_steps)
   law %in% law[best[weights >= least_needed]]
 }
 

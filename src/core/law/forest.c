@@ -240,14 +240,16 @@ WIDENED(add_bells, (const double *response, size_t n, double from, double rate, 
 
 #define BLOCK ((size_t)64)
 
-/* Adds the kernels of a leaf without gaps at each width, which are not yet divided by their widths: sums [widths]. */
+/* Adds the kernels of a leaf, as if there were no gaps, at the widths that are `free` [widths]; they are not yet divided
+ * by their widths: sums [widths]. */
 static void add_freely(const value_forest *of, const leaf_query *query, leaf in, leaf_shape shape, double at,
-                       double *sums) {
+                       const int *free, double *sums) {
   double response[BLOCK];
   for (size_t first = 0; first < in.kept; first += BLOCK) {
     const size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
     for (size_t k = 0; k < n; k++) response[k] = of->response[in.row[first + k]];
     for (size_t w = 0; w < query->widths; w++) {
+      if (!free[w]) continue;
       const double width = query->width[w], shrink = 1.0 / sqrt(1.0 + width * width), rate = 1.0 / (shape.sd * width);
       add_bells(response, n, (at - shape.mean * (1.0 - shrink)) * rate / shrink, rate, sums + w);
     }
@@ -286,14 +288,15 @@ static void add_leaf(const value_forest *of, const leaf_query *query, const norm
   const leaf_shape shape = shape_of(of, in);
   const leaf_range range = of->gap ? range_of(of, in) : (leaf_range){.low = -INFINITY, .high = INFINITY};
   double kernels[MOST_WIDTHS] = {0.0};
-  int whole = 1;
-  for (size_t w = 0; of->gap && w < query->widths; w++) {
-    whole = whole && all_whole(range, shape, query->z[i], query->shift[i], query->width[w]);
+  int free[MOST_WIDTHS], any = 0;
+  for (size_t w = 0; w < query->widths; w++) {
+    free[w] = !of->gap || all_whole(range, shape, query->z[i], query->shift[i], query->width[w]);
+    any = any || free[w];
   }
-  if (whole) add_freely(of, query, in, shape, query->z[i] - query->shift[i], kernels);
+  if (any) add_freely(of, query, in, shape, query->z[i] - query->shift[i], free, kernels);
   for (size_t w = 0; w < query->widths; w++) {
     const double width = query->width[w], sd = shape.sd * width / sqrt(1.0 + width * width);
-    if (!whole) kernels[w] = sum_in_gaps(of, query, table, in, shape, i, width);
+    if (!free[w]) kernels[w] = sum_in_gaps(of, query, table, in, shape, i, width);
     sum[w] += kernels[w] / ((double)in.kept * sqrt(2.0 * acos(-1.0)) * sd);
   }
 }
