@@ -96,9 +96,10 @@
 #'
 #' `print()` and `summary()` say what was left out. The element `calibration` of the fit holds, for each class,
 #' `left_out`, a vector of the words `"laws"` (settings of laws), `"folds"`, `"units"` (the whitened unit), `"flows"`
-#' and `"weights"` (weights of a mixture from all rows). It is empty if the limit left out nothing. Where a limit bites, the
-#' fit depends on the clock: the same seed need not give the same fit. Where it does not, the fit is the same, to the
-#' last bit, as without a limit.
+#' and `"weights"` (weights of a mixture from all rows). It is empty if the limit left out nothing.
+#'
+#' If a limit left out something, the fit depends on the clock, and the same seed need not give the same fit. Otherwise
+#' the fit is the same, to the last bit, as without a limit.
 #'
 #' @section Groups in other processes:
 #' If you have set daemons of the package \pkg{mirai}, such as by `mirai::daemons(2)`, they fit the groups of a fit with

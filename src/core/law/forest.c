@@ -240,8 +240,8 @@ WIDENED(add_bells, (const double *response, size_t n, double from, double rate, 
 
 #define BLOCK ((size_t)64)
 
-/* Adds the kernels of a leaf, as if there were no gaps, at the widths that are `free` [widths]; they are not yet divided
- * by their widths: sums [widths]. */
+/* Adds the kernels of a leaf, as if there were no gaps, at the widths that are `free` [widths]. They are not yet
+ * divided by their widths: sums [widths]. */
 static void add_freely(const value_forest *of, const leaf_query *query, leaf in, leaf_shape shape, double at,
                        const int *free, double *sums) {
   double response[BLOCK];
@@ -264,8 +264,8 @@ typedef struct {
 
 static leaf_range range_of(const value_forest *of, leaf in) {
   const double *gap = of->gap + 2 * (size_t)in.row[0];
-  leaf_range range = {.low = gap[0], .high = gap[1], .least = of->response[in.row[0]], .most = of->response[in.row[0]]};
-  for (size_t k = 1; k < in.kept; k++) {
+  leaf_range range = {.low = gap[0], .high = gap[1], .least = INFINITY, .most = -INFINITY};
+  for (size_t k = 0; k < in.kept; k++) {
     const double response = of->response[in.row[k]], *own = of->gap + 2 * (size_t)in.row[k];
     if (own[0] != range.low || own[1] != range.high) return (leaf_range){.low = INFINITY, .high = -INFINITY};
     range.least = response < range.least ? response : range.least;
