@@ -55,7 +55,6 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
   u <- draw_uniform(n, d, c(settle_key, 0L))
   z[gone] <- stats::qnorm(u[gone])
   if (d == 1) return(z)
-  columns <- which(colSums(open) > 0)
   law <- NULL
   if (n > most_settled_rows) {
     some <- spaced_rows(n, most_settled_rows)
@@ -63,23 +62,28 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
     law <- gaussian_scores(part, shifted, spread)
     sweeps <- few_sweeps
   }
+  rows <- function(some) lapply(seq_len(d), function(j) which(some[, j]))
+  held <- rows(open & !gone)
+  known <- rows(!gone)
+  lost <- rows(gone)
   for (sweep in seq_len(sweeps)) {
     if (is.null(law) || sweep > 1) law <- gaussian_scores(z, shifted, spread)
     precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
-    for (j in columns) {
-      held <- which(open[, j] & !gone[, j])
-      if (length(held)) {
-        z <- settle_column(z, held, j, precision[, j], law$mean, low, high, u)
-        known <- which(!gone[, j])
-        z[known, j] <- as_normal(z[known, j], low[known, j], high[known, j])
-      }
-      k <- own[j]
-      row <- if (is.na(k)) precision[, j] else precision[, j] - precision[, k] * (precision[j, k] / precision[k, k])
-      z <- settle_column(z, which(gone[, j]), j, row, law$mean, low, high, u)
-    }
+    z[] <- .Call(C_pf_settle_sweep, z, low, high, u, law$mean, precision, without_own(precision, own), held, known,
+                 lost)
   }
   z
+}
+
+# Rows of the precision matrix, as columns, in which a coordinate does not look at the one that says whether it is
+# missing.
+without_own <- function(precision, own) {
+  for (j in which(!is.na(own))) {
+    k <- own[j]
+    precision[, j] <- precision[, j] - precision[, k] * (precision[j, k] / precision[k, k])
+  }
+  precision
 }
 
 # Of more rows, this many find the law first, and all rows need few sweeps.
@@ -126,15 +130,7 @@ score_correlation <- function(z, added = 2) {
 }
 
 # Standard normal numbers between low and high, one per uniform number, also far out in the tails.
-truncated_normal <- function(low, high, u) {
-  flip <- low > 0
-  from <- ifelse(flip, -high, low)
-  to <- ifelse(flip, -low, high)
-  top <- stats::pnorm(to, log.p = TRUE)
-  inside <- top + log(u + (1 - u) * exp(stats::pnorm(from, log.p = TRUE) - top))
-  z <- pmin(pmax(stats::qnorm(inside, log.p = TRUE), from), to)
-  ifelse(flip, -z, z)
-}
+truncated_normal <- function(low, high, u) .Call(C_pf_truncated_normal, as.double(low), as.double(high), u)
 
 # Draws within the cells, to integrate a density q over them: the integral is the mean of q(z) / exp(log) over many
 # draws of both kinds. `gaussian` draws come from the Gaussian law with the correlations `correlation`, column after
@@ -175,16 +171,7 @@ cell_draws <- function(points, low, high, correlation, key, gaussian, order = ba
 }
 
 # log(pnorm(to) - pnorm(from)), without loss in the tails.
-log_interval <- function(from, to) {
-  flip <- from > 0
-  low <- ifelse(flip, -to, from)
-  top <- stats::pnorm(ifelse(flip, -from, to), log.p = TRUE)
-  share <- stats::pnorm(low, log.p = TRUE) - top
-  value <- top + log1p(-exp(pmin(share, 0)))
-  narrow <- share > -1e-8
-  value[narrow] <- (stats::dnorm((from + to) / 2, log = TRUE) + log(to - from))[narrow]
-  value
-}
+log_interval <- function(from, to) .Call(C_pf_log_interval, as.double(from), as.double(to))
 
 # The draws of some rows.
 pick_cells <- function(cells, rows) {

@@ -73,16 +73,19 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
 #'   takes over. A whole number of at least 1.
 #' @param beta,n_inner Size of the inner gradient steps (a number above 0) and their number (a whole number of at least
 #'   0), for `"paper"`.
+#' @param seconds Time limit of the search of [efs()] and [synthesise()], a number above 0, in seconds on the clock; see
+#'   there. `NULL` and `Inf`: no limit. The inverse itself has no limit.
 #' @export
 efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_evaluations = 30, beta = 0.1,
-                        n_inner = 300) {
+                        n_inner = 300, seconds = NULL) {
   structure(
     list(
       backward = check_choice(backward, c("exact", "paper"), "backward"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, open_lower = TRUE),
       max_evaluations = check_count(max_evaluations, "max_evaluations", 1L),
       beta = check_number(beta, "beta", lower = 0, open_lower = TRUE),
-      n_inner = check_count(n_inner, "n_inner")
+      n_inner = check_count(n_inner, "n_inner"),
+      seconds = if (!is.null(seconds)) check_number(seconds, "seconds", lower = 0, open_lower = TRUE, finite = FALSE)
     ),
     class = "efs_control"
   )
@@ -92,6 +95,7 @@ efs_control <- function(backward = c("exact", "paper"), tolerance = 1e-12, max_e
 print.efs_control <- function(x, ...) {
   check_dots("print()", ..., allowed = print_settings)
   used <- if (x$backward == "exact") c("tolerance", "max_evaluations") else c("beta", "n_inner")
+  if (!is.null(x$seconds)) used <- c(used, "seconds")
   settings <- sprintf(", %s = %s", used, vapply(x[used], format, ""))
   cat("<efs_control> backward = \"", x$backward, "\"", settings, "\n", sep = "")
   invisible(x)

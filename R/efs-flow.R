@@ -4,7 +4,7 @@
 search_class <- function(z, blocks, control, by_column, threads, progress) {
   if (!can_calibrate(control, z)) return(NULL)
   setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads,
-                            control$cells, isTRUE(control$brief), control$gaps)
+                            control$cells, isTRUE(control$brief), control$gaps, search_limit(control$seconds))
   bar <- progress_bar("Calibrating", 20, progress)
   on.exit(bar$done())
   calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {

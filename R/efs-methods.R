@@ -70,7 +70,7 @@ format.efs <- function(x, ...) {
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
                calibration_line(flow, if (is_grouped(x)) "    " else "", likelihood_words(x$latent)))
   }
-  lines <- c(lines, particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
+  lines <- c(lines, limit_line(x), particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
@@ -78,6 +78,10 @@ format.efs <- function(x, ...) {
                               format(worst, digits = 2)))
   }
   c(lines[1:2], wrap_lines(lines[-(1:2)]), sharing_line(x))
+}
+
+limit_line <- function(fit) {
+  limit_words(fit$control$backward$seconds, unlist(lapply(fit$calibration, `[[`, "left_out")))
 }
 
 particles_line <- function(fit) {
@@ -124,6 +128,7 @@ format.efs_calibration <- function(x, ...) {
   }
   c(
     sprintf("<efs_calibration> %d rows in %d folds", x$rows, x$folds),
+    if (length(x$left_out)) "met its limit of time, and left out a part",
     "log-likelihoods in nats per row, with the density in the unit of the latent rows",
     sprintf("chosen: held-out log-likelihood %s (standard error %s), %s", nats(x$log_density),
             nats(x$log_density_se), called_law(law)),
@@ -211,7 +216,8 @@ summary.efs <- function(object, ...) {
   check_dots("summary()", ...)
   structure(
     list(call = object$call, flows = object$diagnostics, latent = object$latent,
-         grouped = is_grouped(object), elapsed = object$elapsed, version = object$version),
+         grouped = is_grouped(object), elapsed = object$elapsed, version = object$version,
+         limit = limit_line(object)),
     class = "summary.efs"
   )
 }
@@ -231,7 +237,7 @@ print.summary.efs <- function(x, ...) {
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
-  cat(wrap_lines(diagnostic_words(shown, x$latent)), sep = "\n")
+  cat(wrap_lines(c(diagnostic_words(shown, x$latent), x$limit)), sep = "\n")
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
 }

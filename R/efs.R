@@ -106,6 +106,10 @@
 #' * *What cannot be fitted*: the search leaves out a law or a flow that cannot be fitted to the rows. Any other error
 #'   ends the call.
 #'
+#' @section A time limit:
+#' `seconds = 5` limits the search of settings, as in [synthesise()]: see there what is searched first, and how the fit
+#' says what was left out. At least one law and one flow are scored on one fold, so that there is always a fit.
+#'
 #' @section Sharing:
 #' A fit contains the training rows. With `strip = TRUE` it does not. What a stripped fit still knows: the means,
 #' standard deviations and ranges of the columns; the sizes of the classes, and which row numbers each had; the
@@ -118,7 +122,8 @@
 #'   the section on tables and [column_kind]. A sparse or delayed matrix is converted to a full matrix of at most 512
 #'   MB, and new rows come back as a matrix. Experiments, such as a `SingleCellExperiment`, are an error:
 #'   [synthesise()] takes them.
-#' @param ... Single settings of [efs_control()], such as `backward = "paper"`. They replace those of `control`.
+#' @param ... Single settings of [efs_control()], such as `backward = "paper"` or the time limit `seconds`. They replace
+#'   those of `control`.
 #' @param group The class of each row: a vector with one entry per row, or the name of a column of the data frame `x`.
 #'   Each class has its own flow and at least two rows. The class comes back with the new rows, with its R class and
 #'   values: as the same column, or as a column `group` if it was a vector (`group.1` if the table has a column

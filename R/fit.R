@@ -9,6 +9,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
   control <- with_ensemble(control, latent)
   foretell_fit(rows, latent$dim, control, threads)
   prior <- borrowed_rows(control, z, rows)
+  control$seconds <- seconds_of_class(control$backward$seconds, began, length(rows))
   flows <- shard_map(names(rows), fit_class, z, rows, blocks, control, prior, latent$name == "standardise",
                      table$grouped, progress)
   names(flows) <- names(rows)
@@ -47,7 +48,8 @@ stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repea
                     "stripped")
 
 # The parts of `control` that only the search needs.
-settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows")
+settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows",
+                        "seconds")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

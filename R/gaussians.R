@@ -88,41 +88,20 @@ log_mean_exp <- function(each, weights) {
 
 # The weights of densities with the largest mean log-likelihood, by EM. each: log-densities, one column per density.
 mixture_weights <- function(each, steps, weights = rep(1 / ncol(each), ncol(each))) {
-  density <- over_largest(each)
-  for (step in seq_len(steps)) weights <- weight_step(density, weights)
-  weights
+  .Call(C_pf_mixing_weights, over_largest(each), weights, as.integer(steps), 0)
 }
 
 # The same weights where densities are nearly alike, so that plain EM needs thousands of steps. Each round goes on along
 # two steps of the logarithms as far as their curvature says (Varadhan and Roland 2008), if that is no worse. In
 # logarithms a weight near 0 can grow again.
 converged_weights <- function(each, rounds = 100L) {
-  density <- over_largest(each)
-  value <- function(weights) mean(log(drop(density %*% weights)))
-  weights <- rep(1 / ncol(each), ncol(each))
-  for (round in seq_len(rounds)) {
-    first <- weight_step(density, weights)
-    second <- weight_step(density, first)
-    start <- log(weights)
-    change <- log(first) - start
-    bend <- log(second) - log(first) - change
-    weights <- second
-    if (max(abs(second - first)) < 1e-6) break
-    length <- min(sqrt(sum(change^2) / sum(bend^2)), longest_step)
-    ahead <- start + 2 * length * change + length^2 * bend
-    ahead <- exp(pmax(ahead - max(ahead), -25)) # above 1e-11 of the largest weight
-    ahead <- weight_step(density, ahead / sum(ahead))
-    if (isTRUE(value(ahead) >= value(second))) weights <- ahead
-  }
-  weights
+  .Call(C_pf_mixing_weights, over_largest(each), rep(1 / ncol(each), ncol(each)), rounds, longest_step)
 }
 
 # A step of converged_weights() is at most so many steps of EM.
 longest_step <- 100
 
 over_largest <- function(each) exp(each - each[cbind(seq_len(nrow(each)), max.col(each, "first"))])
-
-weight_step <- function(density, weights) weights * colMeans(density / drop(density %*% weights))
 
 # Ward's hierarchy is made of at most this many rows, because it needs all distances between them.
 most_ward_rows <- 500L

@@ -47,13 +47,7 @@ fit_base <- function(one, law, sample, j, class) {
 # Factors of the classes that give the mean of the shares its right value, because column after column an error of the
 # shares would add up.
 calibration_factors <- function(shares, wanted, rounds = 20L) {
-  factors <- rep(1, length(wanted))
-  for (round in seq_len(rounds)) {
-    change <- wanted / .colMeans(calibrated(shares, factors), nrow(shares), ncol(shares))
-    factors <- factors * change
-    if (max(abs(change - 1)) < 1e-6) break
-  }
-  factors
+  .Call(C_pf_calibration_factors, shares, wanted, rounds, 1e-6)
 }
 
 calibrated <- function(shares, factors) to_shares(shares * rep(factors, each = nrow(shares)))
@@ -154,29 +148,22 @@ softmax <- function(eta) {
 }
 
 # Multinomial logistic regression on a design, see designs_before(): slopes [., classes], levels, intercept, and `own`,
-# the shares of each row nearly as without this row. Ascent with the bound of Boehning (1992) for the curvature, 1/2,
-# and the momentum of Nesterov (1983), starts at the shares of the classes. The slopes are not drawn to 0 beyond the
-# ridge: that gave no likelihood of held-out rows, and weakened the relations of new rows.
+# the shares of each row nearly as without this row. The ascent starts at the shares of the classes. The slopes are not
+# drawn to 0 beyond the ridge: that gave no likelihood of held-out rows, and weakened the relations of new rows.
 logistic_regression <- function(design, class, share, steps = 40L) {
   n <- length(class)
   k <- design$columns
   of <- design$basis
   basis <- cbind(1 / sqrt(n), of$basis[, seq_len(k), drop = FALSE])
-  truth <- matrix(0, n, length(share))
-  truth[cbind(seq_len(n), class)] <- 1
-  start <- matrix(log(share), n, length(share), byrow = TRUE)
-  along <- before <- matrix(0, k + 1, length(share))
-  for (step in seq_len(steps)) {
-    ahead <- along + (step - 1) / (step + 2) * (along - before)
-    before <- along
-    shares <- softmax(start + basis %*% ahead)
-    along <- ahead + 2 * crossprod(basis, truth - shares)
-    if (max(abs(along - before)) < 1e-3 * sqrt(n)) break
-  }
-  shares <- softmax(start + basis %*% along)
+  found <- .Call(C_pf_logistic, basis, class, log(share), steps, 1e-3 * sqrt(n))
+  along <- found$along
+  shares <- found$shares
   spread <- pmax(colMeans(shares * (1 - shares)), 1e-6)
   leverage <- outer(rowSums(basis^2), spread, "/")
-  without <- basis %*% along - leverage * (truth - shares) / (1 - pmin(leverage * shares * (1 - shares), 0.9))
+  error <- -shares
+  error[cbind(seq_len(n), class)] <- error[cbind(seq_len(n), class)] + 1
+  start <- matrix(log(share), n, length(share), byrow = TRUE)
+  without <- basis %*% along - leverage * error / (1 - pmin(leverage * shares * (1 - shares), 0.9))
   slopes <- backsolve(of$root, along[-1, , drop = FALSE], k = k) / of$scale[seq_len(k)]
   c(named_slopes(slopes, design$terms),
     list(intercept = log(share) + along[1, ] / sqrt(n) - drop(of$centre[seq_len(k)] %*% slopes),

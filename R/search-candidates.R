@@ -47,9 +47,9 @@ most_search_bound <- 0.9
 
 # The settings that all candidates of a search share.
 search_setting <- function(by_column, step, max_bound, min_rows, keep, threads, cells = NULL, brief = FALSE,
-                           gaps = NULL) {
+                           gaps = NULL, limit = NULL) {
   list(by_column = by_column, step = step, max_bound = min(max_bound, most_search_bound), min_rows = min_rows,
-       keep = keep, threads = threads, cells = cells, brief = brief, gaps = gaps)
+       keep = keep, threads = threads, cells = cells, brief = brief, gaps = gaps, limit = limit)
 }
 
 # Whether the training rows are too many for their flow to end in a rigid figure.

@@ -18,30 +18,68 @@ laws_at_first <- 3L
 # without a flow by `hopeless_flow`. The attribute "first_gain" is otherwise what it added on the first fold.
 search_flows <- function(z, folds, still, specs, grid, forced, setting, tick) {
   brief <- !forced && isTRUE(setting$brief) && length(still) > 0
-  best <- vapply(still, best_mean, 0)
-  first_without <- vapply(still, function(scores) max(colMeans(scores$value[folds == 1L, , drop = FALSE])), 0)
-  least <- if (forced) -Inf else max(first_without, -Inf) + if (brief) hopeless_flow else -near_no_flow
-  places <- grid$places
-  place <- places[1]
-  if (is.null(places)) {
-    places <- vapply(still, function(scores) scores$candidate$place, "")
-    place <- if (length(still)) places[which.max(best)] else "scaled"
-  }
+  least <- if (forced) -Inf else first_without(still, folds) + if (brief) hopeless_flow else -near_no_flow
+  places <- flow_places(grid, still)
   rivals <- rival_specs(specs, still)
-  first <- look_for_flows(places, place, grid, least, brief, function(candidate) {
+  if (brief) rivals <- without_forests(rivals)
+  quick <- utils::head(rivals, laws_at_first)
+  looked <- 0L
+  first <- look_for_flows(places$all, places$first, grid, least, brief, function(candidate) {
     tick()
-    best_mean(score_folds(z, folds, candidate, utils::head(rivals, laws_at_first), setting, 1L))
+    if (looked > 0L && is_late(setting$limit)) return(-Inf)
+    looked <<- looked + 1L
+    best_mean(score_folds(z, folds, candidate, quick, setting, 1L))
   })
   means <- vapply(first, `[[`, 0, "mean")
+  if (looked < length(first)) leave_out(setting$limit, "flows")
   better <- is.finite(means) & means >= least
-  if (brief && !any(better)) return(structure(list(), first_gain = max(means) - max(first_without)))
+  if (brief && !any(better)) return(structure(list(), first_gain = max(means) - first_without(still, folds)))
   near <- max(sum(better), any(is.finite(means)))
   kept <- order(means, decreasing = TRUE)[seq_len(min(2, near))]
-  full <- lapply(first[kept], function(one) {
+  score_flows(lapply(first[kept], `[[`, "candidate"), z, folds, still, rivals, forced, setting, tick)
+}
+
+# Forests take most of the time, and would have to be grown for each flow. They are tried only if there is no other law.
+without_forests <- function(specs) {
+  others <- Filter(function(spec) spec$law != "trees", specs)
+  if (length(others)) others else specs
+}
+
+# The best mean score on the first fold without a flow. -Inf: there is none.
+first_without <- function(still, folds) {
+  max(-Inf, vapply(still, function(scores) {
+    max(colMeans(scores$value[folds[scores$rows] == 1L, , drop = FALSE]))
+  }, 0))
+}
+
+# The units to try with a flow, and the one to begin with: the one that is best without a flow.
+flow_places <- function(grid, still) {
+  places <- grid$places
+  if (!is.null(places)) return(list(all = places, first = places[1]))
+  places <- vapply(still, function(scores) scores$candidate$place, "")
+  list(all = places, first = if (length(still)) places[which.max(vapply(still, best_mean, 0))] else "scaled")
+}
+
+# The scores of some flows on the folds that are known without a flow. After the limit there are none but the first, if
+# a flow was asked for.
+score_flows <- function(candidates, z, folds, still, rivals, forced, setting, tick) {
+  known <- if (length(still)) sort(unique(folds[still[[1]]$rows])) else sort(unique(folds))
+  full <- list()
+  for (candidate in candidates) {
+    if (is_late(setting$limit) && (!forced || length(full))) {
+      leave_out(setting$limit, "flows")
+      break
+    }
     tick()
-    score_folds(z, folds, one$candidate, rivals, setting)
-  })
-  full[!vapply(full, is.null, NA)]
+    one <- score_folds(z, folds, candidate, rivals, setting, known)
+    if (is.null(one)) next
+    if (length(unique(folds[one$rows])) < length(known) && (!forced || length(full))) {
+      leave_out(setting$limit, "flows")
+      break
+    }
+    full <- c(full, list(one))
+  }
+  full
 }
 
 # The flows that were tried, each with the mean score that value() gives.

@@ -9,12 +9,12 @@
 # Each coordinate is fitted to the rows in which it is known, because what was drawn before says nothing about it. The
 # coordinates that say what is missing are left out on both sides: values are taken as missing at random. z [n, d]: the
 # missing scores are those that the first sweep starts from.
-fill_gaps <- function(z, gaps, key, threads) {
+fill_gaps <- function(z, gaps, key, threads, most_sweeps = gap_sweeps) {
   if (is.null(gaps)) return(z)
   columns <- which(colSums(gaps$gone) > 0)
   columns <- columns[order(colSums(gaps$gone)[columns])]
   if (!length(columns)) return(z)
-  sweeps <- if (max(rowSums(gaps$gone)) > 1) gap_sweeps else 1L
+  sweeps <- if (max(rowSums(gaps$gone)) > 1) most_sweeps else 1L
   for (sweep in seq_len(sweeps)) {
     for (j in columns) z <- fill_coordinate(z, j, gaps, other_key(key, sweep, j), threads)
   }
@@ -43,6 +43,7 @@ settle_filled <- function(z, columns, gaps, key) {
 
 # Three sweeps of 20 trees were no better on mice::boys, and took twice as long.
 gap_sweeps <- 2L
+sweeps_of_search <- 1L
 gap_trees <- 10L
 gap_key <- c(1818L, 0L)
 
@@ -68,15 +69,18 @@ pick_gaps <- function(gaps, rows) {
   gaps
 }
 
-# For each fold z, in which the missing scores of the training rows are drawn by laws that were fitted to these rows
-# alone. So the held-out rows say nothing about the law that is judged by them. NULL without gaps.
-fill_folds <- function(z, folds, gaps, threads, which = sort(unique(folds))) {
+# A function of a fold: z, in which the missing scores of the training rows are drawn by laws that were fitted to these
+# rows alone. So the held-out rows say nothing about the law that is judged by them. NULL without gaps.
+fill_folds <- function(z, folds, gaps, threads) {
   if (is.null(gaps)) return(NULL)
-  fills <- vector("list", max(which))
-  for (k in which) {
-    train <- folds != k
-    fills[[k]] <- z
-    fills[[k]][train, ] <- fill_gaps(z[train, , drop = FALSE], pick_gaps(gaps, train), other_key(gap_key, k), threads)
+  fills <- vector("list", max(folds))
+  function(k) {
+    if (is.null(fills[[k]])) {
+      train <- folds != k
+      z[train, ] <- fill_gaps(z[train, , drop = FALSE], pick_gaps(gaps, train), other_key(gap_key, k), threads,
+                              sweeps_of_search)
+      fills[[k]] <<- z
+    }
+    fills[[k]]
   }
-  fills
 }

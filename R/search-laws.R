@@ -2,17 +2,21 @@
 
 # Log-densities [rows, columns] of `held` under each candidate fitted to `latent`. Of each column: `law`, its name;
 # `reference`, see law_reference(); `settings`; `spec`, the number of the candidate; and `key`, the name of the
-# candidate. A law that cannot be fitted is left out.
-score_laws <- function(latent, held, s, specs, threads, gone = NULL) {
+# candidate. A law that cannot be fitted is left out. `late`: the limit came before all were fitted; there is at least
+# one.
+score_laws <- function(latent, held, s, specs, threads, gone = NULL, limit = NULL) {
   memo <- new.env(parent = emptyenv())
-  parts <- lapply(seq_along(specs), function(number) {
+  parts <- vector("list", length(specs))
+  for (number in if (is.null(limit)) seq_along(specs) else by_promise(specs)) {
+    late <- any(lengths(parts) > 0) && is_late(limit)
+    if (late) break
     part <- score_law(specs[[number]], latent, held, s, memo, threads, gone)
-    if (!is.null(part)) c(part, list(spec = rep(number, length(part$law))))
-  })
-  parts <- parts[!vapply(parts, is.null, NA)]
+    if (!is.null(part)) parts[[number]] <- c(part, list(spec = rep(number, length(part$law))))
+  }
+  parts <- parts[lengths(parts) > 0]
   joined <- function(name) unlist(lapply(parts, `[[`, name), recursive = FALSE)
   list(value = do.call(cbind, lapply(parts, `[[`, "value")), law = joined("law"), reference = joined("reference"),
-       settings = joined("settings"), spec = joined("spec"), key = joined("key"))
+       settings = joined("settings"), spec = joined("spec"), key = joined("key"), late = late)
 }
 
 score_law <- function(spec, latent, held, s, memo, threads, gone) {
@@ -119,7 +123,7 @@ score_candidate <- function(z, train, candidate, specs, setting) {
     volume <- volume + carried$log_det
   }
   scores <- score_laws(unname(points), unname(held), candidate$s, specs, setting$threads,
-                       if (!candidate$flow) pick_gaps(setting$gaps, train)$gone)
+                       if (!candidate$flow) pick_gaps(setting$gaps, train)$gone, setting$limit)
   if (is.null(scores$value)) return(NULL)
   scores$value <- integrate_cells(scores$value + volume, !train, setting$cells)
   scores
@@ -147,7 +151,7 @@ integrate_cells <- function(value, rows, cells) {
 # standard errors of the paired difference, because a search with many draws of each row has less time for each law.
 race_margin <- 0.2
 
-still_in_race <- function(specs, scores, paired = FALSE) {
+still_in_race <- function(specs, scores, paired = FALSE, brief = FALSE) {
   means <- colMeans(scores$value)
   means[is.na(means)] <- -Inf
   columns <- vapply(seq_along(specs), function(number) {
@@ -158,8 +162,21 @@ still_in_race <- function(specs, scores, paired = FALSE) {
   law <- vapply(specs, `[[`, "", "law")
   of_law <- each == stats::ave(each, law, FUN = max) & each > -Inf
   close <- each >= max(each) - race_margin - 2 / sqrt(nrow(scores$value))
+  if (brief) of_law <- of_law & needed(scores$value, columns, of_law, law)
   if (paired) close[close] <- !beaten(scores$value, columns, of_law, law)[close]
   specs[of_law | close]
+}
+
+# With `brief`, a law that is far behind the best one goes on only if a mixture of all laws gives it this much.
+least_needed <- 0.02
+needed_steps <- 200L # few enough that a law which might be needed has kept some weight
+
+# Which candidates belong to laws that the mixture of the best candidates of all laws needs.
+needed <- function(value, columns, of_law, law) {
+  best <- which(of_law & is.finite(colMeans(value)[columns]))
+  if (length(best) < 2) return(rep(TRUE, length(columns)))
+  weights <- mixture_weights(value[, columns[best], drop = FALSE], needed_steps)
+  law %in% law[best[weights >= least_needed]]
 }
 
 # Which columns are below the best column of their law by more than two standard errors of the paired difference.
@@ -172,16 +189,25 @@ beaten <- function(value, columns, of_law, law) {
   }, NA)
 }
 
-# The scores of one candidate on several folds, stacked: the columns that all of these folds have.
+# The scores of one candidate on several folds, stacked: the columns that all of these folds have. `rows`: which rows of
+# z these are. After the limit the first fold alone counts, or those that were whole before.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
   parts <- list()
   for (k in which_folds) {
-    filled <- if (is.null(setting$fills)) z else setting$fills[[k]]
+    if (length(parts) && is_late(setting$limit)) break
+    filled <- if (is.null(setting$fills)) z else setting$fills(k)
     part <- score_candidate(filled, folds != k, candidate, specs, setting)
     if (is.null(part)) return(NULL)
-    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells))
+    if (part$late && length(parts)) break # some candidates lack this fold
+    if (part$late) leave_out(setting$limit, "laws")
+    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells), isTRUE(setting$brief))
     parts <- c(parts, list(part))
   }
+  if (length(parts) < length(which_folds)) leave_out(setting$limit, "folds")
+  join_folds(parts, folds, which_folds[seq_along(parts)], candidate)
+}
+
+join_folds <- function(parts, folds, which_folds, candidate) {
   shared <- Reduce(intersect, lapply(parts, function(part) colnames(part$value)))
   if (length(shared) == 0) return(NULL)
   value <- do.call(rbind, lapply(parts, function(part) part$value[, shared, drop = FALSE]))
@@ -190,7 +216,7 @@ score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(
   first <- parts[[1]]
   at <- match(shared, colnames(first$value))
   list(value = value[order(rows), , drop = FALSE], law = first$law[at], reference = first$reference[at],
-       settings = first$settings[at], key = first$key[at], candidate = candidate)
+       settings = first$settings[at], key = first$key[at], candidate = candidate, rows = sort(rows))
 }
 
 best_column <- function(scores) which.max(colMeans(scores$value))

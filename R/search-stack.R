@@ -63,9 +63,10 @@ score_again <- function(z, blocks, chosen, stack, specs, setting) {
   of_stack <- Filter(function(spec) spec$key %in% stack$keys, specs)
   some <- c(of_stack, rival_specs(specs, list(chosen)))
   some <- some[!duplicated(vapply(some, `[[`, "", "key"))]
-  if (!is.null(setting$gaps)) z <- fill_folds(z, folds, setting$gaps, setting$threads, 1L)[[1]]
+  if (!is.null(setting$gaps)) z <- fill_folds(z, folds, setting$gaps, setting$threads)(1L)
   scores <- score_candidate(z, folds != 1L, chosen$candidate, some, setting)
-  if (is.null(scores)) return(chosen)
+  if (!is.null(scores) && scores$late) leave_out(setting$limit, "weights")
+  if (is.null(scores) || scores$late) return(chosen)
   scores$value[is.na(scores$value)] <- -Inf
   scores$candidate <- chosen$candidate
   scores

@@ -30,14 +30,20 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   flows <- if (!none_asked && room_for_flow(searched$n_train, d, setting$min_rows)) {
     grid <- flow_grid(searched$n_train, d, fixed)
     if (scores) grid$places <- units
-    search_flows(searched$z, searched$folds, still, moved, grid, forced, setting, tick)
+    if (!forced && is_late(setting$limit)) {
+      leave_out(setting$limit, "flows")
+    } else {
+      search_flows(searched$z, searched$folds, still, moved, grid, forced, setting, tick)
+    }
   }
   choice <- choose_flow(still, flows, none_asked, forced)
   if (is.null(choice$scores) && !asked) choice <- choose_flow(still, NULL, TRUE, FALSE)
   if (is.null(choice$scores)) return(NULL)
   stack <- stack_columns(choice$scores)
   known(choice$scores, stack)
-  if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
+  if (nrow(searched$z) < nrow(z) && !is.null(stack) && is_late(setting$limit)) {
+    leave_out(setting$limit, "weights")
+  } else if (nrow(searched$z) < nrow(z) && !is.null(stack)) {
     tick()
     setting$cells <- all_cells
     setting$gaps <- all_gaps
@@ -46,7 +52,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
     stack <- stack_columns(choice$scores)
   }
   seen <- lapply(c(still, flows), describe_scores)
-  describe_choice(choice, stack, seen, max(searched$folds), nrow(searched$z))
+  describe_choice(choice, stack, seen, searched, left_out(setting$limit))
 }
 
 # A candidate for the end of a flow of normal scores, where the cells of the scores are cells no more.
@@ -60,8 +66,10 @@ no_flow_asked <- function(control) identical(control$time, 0) || identical(contr
 
 # The scores without a flow, one for each unit.
 score_without_flow <- function(searched, units, specs, setting, tick) {
-  still <- lapply(units, function(unit) {
+  still <- lapply(seq_along(units), function(at) {
+    unit <- units[at]
     tick()
+    if (at > 1 && is_late(setting$limit)) return(leave_out(setting$limit, "units"))
     # whitening changes only laws that depend on a round shape
     again <- length(units) > 1 && unit == "whitened"
     some <- if (again) Filter(function(spec) spec$kind$spherical, specs) else specs
@@ -82,14 +90,16 @@ choose_flow <- function(still, flows, none_asked, forced) {
   each <- lapply(flows, best_rows)
   best <- which.max(vapply(each, mean, 0))
   if (is.null(without)) return(list(scores = flows[[best]], gain = gain))
-  difference <- each[[best]] - best_rows(without)
+  shared <- intersect(flows[[best]]$rows, without$rows) # after a limit, one of them may lack folds
+  difference <- each[[best]][match(shared, flows[[best]]$rows)] - best_rows(without)[match(shared, without$rows)]
   gain <- c(mean(difference), stats::sd(difference) / sqrt(length(difference)))
   if (forced || isTRUE(gain[1] > worth_a_flow * gain[2])) chosen <- flows[[best]]
   list(scores = chosen, gain = gain)
 }
 
-describe_choice <- function(choice, stack, seen, folds, rows) {
+describe_choice <- function(choice, stack, seen, searched, left_out) {
   scores <- choice$scores
+  used <- if ("folds" %in% left_out) scores$rows else seq_len(nrow(searched$z))
   column <- best_column(scores)
   each <- scores$value[, column]
   law <- scores$reference[[column]]
@@ -105,7 +115,7 @@ describe_choice <- function(choice, stack, seen, folds, rows) {
   list(
     candidate = scores$candidate, law = law, law_settings = law_settings,
     log_density = mean(each), log_density_se = stats::sd(each) / sqrt(length(each)),
-    gain = choice$gain[1], gain_se = choice$gain[2], folds = folds, rows = rows, held_out = each,
-    seen = do.call(rbind, seen)
+    gain = choice$gain[1], gain_se = choice$gain[2], folds = length(unique(searched$folds[used])), rows = length(used),
+    held_out = each, seen = do.call(rbind, seen), left_out = left_out
   )
 }

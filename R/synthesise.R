@@ -86,6 +86,21 @@
 #' no density there, so that nothing else is chosen by likelihood. Samples without classes are put into clusters where
 #' left-out samples are more likely so, see [law_ensemble()].
 #'
+#' @section A time limit:
+#' `seconds = 5` limits the search for the law and the flow. The seconds are counted from the call. Classes share evenly
+#' what is left after the table was read. The search looks at the clock between its pieces, which are the fit of one law
+#' to one fold and one flow. When the time is over it goes no further, and the fit is made with the best settings found
+#' so far. The first setting of each law is scored first, so that all laws get a turn. There is always a fit, because at
+#' least one law is scored on one fold. So the whole call takes longer than the limit, by the piece that was begun and
+#' by the fit itself.
+#'
+#' `print()` and `summary()` say what was left out. The element `calibration` of the fit holds, for each class,
+#' `left_out`, a vector of the words `"laws"` (settings of laws), `"folds"`, `"units"` (the whitened unit), `"flows"`
+#' and `"weights"` (weights of a mixture from all rows). It is empty if the limit left out nothing.
+#'
+#' If a limit left out something, the fit depends on the clock, and the same seed need not give the same fit. Otherwise
+#' the fit is the same, to the last bit, as without a limit.
+#'
 #' @section Groups in other processes:
 #' If you have set daemons of the package \pkg{mirai}, such as by `mirai::daemons(2)`, they fit the groups of a fit with
 #' `group`, also those of [efs()]. The fit is the same, to the last bit, for any number of daemons on machines
@@ -105,7 +120,7 @@
 #'
 #' @param x A data frame, tibble, data.table or matrix, with at least two rows. Types matter: whole numbers that stand
 #'   for levels, such as 1 and 2 for two treatments, are read as counts. Make them factors first.
-#' @param ... Single settings of [efs_control()].
+#' @param ... Single settings of [efs_control()], such as the time limit `seconds`.
 #' @param group Names the classes that are fitted one by one: a vector with one entry per row, or the name of a column
 #'   of `x`. By default there are no groups, and factors are columns like others.
 #' @param columns Named list of kinds for some of the columns, such as `list(age = column_count(upper = 120))`, see

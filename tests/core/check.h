@@ -36,6 +36,13 @@
 #define TOLERANCE_SOFT_MINIMUM 2e-12
 /* Cubic interpolation with steps of 1/64: a 384th of h^4 times the fourth derivative, at most 0.6. */
 #define TOLERANCE_TAIL 1e-9
+/* Logarithms of shares of intervals, and quantiles within them: 1e-16 over the least share of the probability beyond
+ * that is taken as a difference, 1e-5. */
+#define TOLERANCE_SHARE 1e-9
+/* A gradient after so many steps of accelerated ascent that the coefficients move by less than 1e-13. */
+#define TOLERANCE_ASCENT 1e-10
+/* Accelerated EM stops when no weight moves by 1e-6 in one step. */
+#define TOLERANCE_WEIGHTS 1e-4
 /* Central differences with h = 1e-5: h^2 and 1e-16 / h. */
 #define TOLERANCE_DIFFERENCE 1e-6
 /* Means over draws, in standard errors. The draws are fixed by their keys, so there is no false alarm to
@@ -94,6 +101,8 @@ void test_pairwise(void);
 void test_products(void);
 void test_parallel(void);
 void test_riesz(void);
+void test_settle(void);
+void test_shares(void);
 void test_rng(void);
 void test_simd(void);
 void test_simplex(void);

@@ -66,6 +66,8 @@ int main(void) {
   test_targets();
   test_gaussians();
   test_interval();
+  test_settle();
+  test_shares();
   test_condition();
   test_wgf();
   test_neighbours();

@@ -43,9 +43,9 @@ test_that("held-out rows have no part in the scores of training rows", {
   other <- read$z
   other[folds == 1, ] <- -other[folds == 1, ]
   again <- fill_folds(other, folds, read$gaps, 1L)
-  expect_identical(again[[1]][folds != 1, ], fills[[1]][folds != 1, ])
-  expect_identical(fills[[1]][folds == 1, ], read$z[folds == 1, ])
-  expect_false(identical(again[[2]][folds != 2, ], fills[[2]][folds != 2, ]))
+  expect_identical(again(1L)[folds != 1, ], fills(1L)[folds != 1, ])
+  expect_identical(fills(1L)[folds == 1, ], read$z[folds == 1, ])
+  expect_false(identical(again(2L)[folds != 2, ], fills(2L)[folds != 2, ]))
   expect_null(fill_folds(read$z, folds, NULL, 1L))
 })
 

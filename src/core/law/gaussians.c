@@ -4,6 +4,7 @@
 
 #include "core/base/linalg.h"
 #include "core/base/parallel.h"
+#include "core/pair/widened.h"
 
 #define LANES GAUSSIAN_LANES
 
@@ -12,7 +13,7 @@ size_t gaussian_room(size_t dim) {
 }
 
 /* One Gaussian against y [dim, LANES]; z: room like y. */
-static void lengths_of(const double *factor, const double *offset, const double *mean, const double *y, double *z,
+INLINED void lengths_of(const double *factor, const double *offset, const double *mean, const double *y, double *z,
                        size_t dim, double *length, double *cross) {
   double sum[LANES] = {0.0}, sum_cross[LANES] = {0.0};
   for (size_t c = 0; c < dim; c++) {
@@ -31,17 +32,25 @@ static void lengths_of(const double *factor, const double *offset, const double 
   if (offset) memcpy(cross, sum_cross, sizeof sum_cross);
 }
 
-void gaussian_lengths(const gaussians *of, const double *points, size_t count, double *length, double *cross,
-                      double *room) {
+INLINED void lengths_from_all_plain(const gaussians *of, const double *y, double *z, double *length, double *cross) {
   const size_t dim = of->dim, triangle = triangle_size(dim);
-  double *y = room, *z = y + LANES * dim;
-  for (size_t c = 0; c < dim; c++) {
-    for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
-  }
   for (size_t a = 0; a < of->n; a++) {
     lengths_of(of->factors + a * triangle, of->offsets ? of->offsets + a * dim : NULL, of->means + a * dim, y, z, dim,
                length + a * LANES, of->offsets ? cross + a * LANES : NULL);
   }
+}
+
+WIDENED(lengths_from_all, (const gaussians *of, const double *y, double *z, double *length, double *cross),
+        (of, y, z, length, cross))
+
+void gaussian_lengths(const gaussians *of, const double *points, size_t count, double *length, double *cross,
+                      double *room) {
+  const size_t dim = of->dim;
+  double *y = room, *z = y + LANES * dim;
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t l = 0; l < LANES; l++) y[c * LANES + l] = points[(l < count ? l : count - 1) * dim + c];
+  }
+  lengths_from_all(of, y, z, length, cross);
 }
 
 size_t gaussian_workspace(const gaussians *of) {

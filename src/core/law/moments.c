@@ -4,6 +4,7 @@
 
 #include "core/base/linalg.h"
 #include "core/base/parallel.h"
+#include "core/pair/widened.h"
 
 /* Rows taken together, coordinate by coordinate; sums of products in so many chains. */
 #define BLOCK 32
@@ -29,7 +30,7 @@ static void sum_rows(const double *points, size_t from, size_t to, size_t dim, c
   }
 }
 
-static double block_dot(const double *a, const double *b) {
+INLINED double block_dot(const double *a, const double *b) {
   double chain[CHAINS] = {0.0};
   for (size_t l = 0; l < BLOCK; l += CHAINS) {
     for (size_t k = 0; k < CHAINS; k++) chain[k] += a[l + k] * b[l + k];
@@ -38,7 +39,7 @@ static double block_dot(const double *a, const double *b) {
 }
 
 /* z: room for 2 dim BLOCK */
-static void sum_products(const double *points, size_t from, size_t to, size_t dim, const double *weight,
+INLINED void sum_products_plain(const double *points, size_t from, size_t to, size_t dim, const double *weight,
                          const double *mean, double *scatter, double *z) {
   double *wz = z + dim * BLOCK;
   memset(scatter, 0, triangle_size(dim) * sizeof(double));
@@ -58,6 +59,11 @@ static void sum_products(const double *points, size_t from, size_t to, size_t di
     }
   }
 }
+
+WIDENED(sum_products,
+        (const double *points, size_t from, size_t to, size_t dim, const double *weight, const double *mean,
+         double *scatter, double *z),
+        (points, from, to, dim, weight, mean, scatter, z))
 
 /* Adds up `parts` arrays of `length` into the first. */
 static void add_parts(double *sums, size_t parts, size_t length) {
