@@ -223,6 +223,9 @@ check_every <- function(keep, every, planned) {
   if (is.null(every)) as.integer(max(1, ceiling(sqrt(planned)))) else every
 }
 
+# Whether all numbers are finite. A finite sum of doubles shows it without a vector of as many answers.
+all_finite <- function(x) (is.double(x) && is.finite(sum(x))) || all(is.finite(x))
+
 is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)
 
 # The arguments among `given` that the function f takes.

@@ -220,10 +220,12 @@ quiet_distance <- function(x, y, threads) {
   as.numeric(suppressWarnings(wasserstein2(x, y, tolerance = 0.01, threads = threads)))
 }
 
+# From the inner products of rows, whose rounding is that of squared distances: coordinates have an error of 1e-8 of the
+# largest one.
 spanned <- function(x) {
-  x <- sweep(x, 2, colMeans(x))
+  x <- shift_columns(x, colMeans(x))
   if (!any(x != 0)) return(x[, 1, drop = FALSE])
-  x %*% principal_components(x, nrow(x) - 1L)$loadings
+  score_basis(x)$trained
 }
 
 # All comparisons of a report alike: what has not settled to 2 % of the mass moves the distance far less.
@@ -256,6 +258,7 @@ root_mean_distance <- function(tables) {
 # Root mean squared distance between random halves.
 halves_distance <- function(x, threads, splits = 10L) {
   n <- nrow(x)
+  if (ncol(x) > n) x <- spanned(x)
   squared <- vapply(seq_len(splits), function(split) {
     half <- base::sample.int(n, n %/% 2L)
     quiet_distance(x[half, , drop = FALSE], x[-half, , drop = FALSE], threads)^2
