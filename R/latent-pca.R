@@ -97,6 +97,7 @@ components_of <- function(centred, values, vectors) {
 
 new_components <- function(centred, loadings, values) {
   keep <- values > values[1] * 1e-10
-  list(loadings = if (all(keep)) loadings else loadings[, keep, drop = FALSE], variance = values[keep]^2 / (nrow(centred) - 1),
+  if (!all(keep)) loadings <- loadings[, keep, drop = FALSE]
+  list(loadings = loadings, variance = values[keep]^2 / (nrow(centred) - 1),
        total = sum(centred^2) / (nrow(centred) - 1))
 }

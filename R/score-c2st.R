@@ -235,7 +235,7 @@ ridge_scores <- function(features, label, fold) {
 
 ridge_scores_by_rows <- function(features, label, fold) {
   score <- matrix(0, nrow(label), ncol(label))
-  products <- tcrossprod(features)
+  products <- inner_products_of_rows(features)
   for (test in split(seq_along(fold), fold)) {
     train <- setdiff(seq_along(fold), test)
     means <- rowMeans(products[, train])

@@ -21,8 +21,8 @@ are_plain <- function(columns) {
 
 are_constant <- function(columns) vapply(columns, function(column) identical(column$kind, "constant"), NA)
 
-# [n, length(at)]: bare columns as doubles. A matrix of doubles whose columns are all wanted is not copied, and keeps its
-# names.
+# [n, length(at)]: bare columns as doubles. A matrix of doubles whose columns are all wanted is not copied, and keeps
+# its names.
 bare_values <- function(x, at) {
   if (is.matrix(x) && is.double(x) && identical(as.integer(at), seq_len(ncol(x)))) return(bare_matrix(x))
   values <- if (is.matrix(x)) unclass(x)[, at] else unlist(unclass(x)[at], use.names = FALSE)
