@@ -107,8 +107,10 @@ column_spread <- function(x) {
 # Standard deviations of the columns. One call of cov() for several short columns has the bits of sd() for each of them,
 # and takes a fraction of the time.
 column_deviations <- function(x) {
-  if (nrow(x) < 2 || nrow(x) > 500) return(apply(x, 2, spread_of))
   p <- ncol(x)
+  if (nrow(x) < 2 || nrow(x) > 500) {
+    return(stats::setNames(vapply(seq_len(p), function(j) spread_of(x[, j]), 0), colnames(x)))
+  }
   spread <- stats::setNames(numeric(p), colnames(x))
   for (from in seq(1L, by = 8L, length.out = ceiling(p / 8))) {
     block <- from:min(from + 7L, p)
