@@ -107,8 +107,10 @@ column_spread <- function(x) {
 # Standard deviations of the columns. One call of cov() for several short columns has the bits of sd() for each of them,
 # and takes a fraction of the time.
 column_deviations <- function(x) {
-  if (nrow(x) < 2 || nrow(x) > 500) return(apply(x, 2, spread_of))
   p <- ncol(x)
+  if (nrow(x) < 2 || nrow(x) > 500) {
+    return(stats::setNames(vapply(seq_len(p), function(j) spread_of(x[, j]), 0), colnames(x)))
+  }
   spread <- stats::setNames(numeric(p), colnames(x))
   for (from in seq(1L, by = 8L, length.out = ceiling(p / 8))) {
     block <- from:min(from + 7L, p)
@@ -222,6 +224,9 @@ check_every <- function(keep, every, planned) {
   }
   if (is.null(every)) as.integer(max(1, ceiling(sqrt(planned)))) else every
 }
+
+# Whether all numbers are finite. A finite sum of doubles shows it without a vector of as many answers.
+all_finite <- function(x) (is.double(x) && is.finite(sum(x))) || all(is.finite(x))
 
 is_count <- function(x) is.numeric(x) && length(x) == 1 && is.null(dim(x)) && is.finite(x) && x == round(x)
 

@@ -16,8 +16,9 @@ least_seconds_to_tell <- 60
 flow_seconds <- function(n, d, steps) cost[["field"]] * as.double(n)^2 * (d + 4) * (steps + 1)
 
 # On all rows a stack is weighed again: four mixtures, and the neighbours of two or three laws, which are then fitted.
-law_seconds <- function(n, d, stacked) {
-  times <- if (stacked) c(5, 4, 3) else c(1, 0.5, 0.3)
+# brief: for normal scores fewer settings are tried.
+law_seconds <- function(n, d, stacked, brief = FALSE) {
+  times <- if (!stacked) c(1, 0.5, 0.3) else if (brief) c(1, 2, 1.8) else c(5, 4, 3)
   times[1] * cost[["neighbours"]] * as.double(n)^2 * (d + 4) + times[2] * cost[["mixture"]] * n * (d + 4)^2 +
     times[3] * cost[["density"]] * n * d^2
 }
@@ -28,12 +29,16 @@ rule_seconds <- function(n, d, steps, floor) {
   flow_seconds(n, d, steps) + own + cost[["neighbours"]] * as.double(n)^2 * (d + 4)
 }
 
-search_seconds <- function(n, d) cost[["search"]] * (d + 6) * min(1, n / most_search_rows)
+search_seconds <- function(n, d, brief = FALSE) {
+  cost[["search"]] * (d + 6) * min(1, n / most_search_rows) * if (brief) 0.4 else 1
+}
 
 # The frames, five copies of the rows, and, if laws are searched, five triangles per row: covariances of neighbours.
+# Scores with cells have draws within them, and forests whose leaves hold the values of the rows: 40 copies more.
 class_bytes <- function(n, d, searched, control, steps) {
   frames <- if (control$keep == "all") steps + 1 else 2 * sqrt(steps + 1)
-  8 * as.double(n) * (d * (frames + 5) + if (searched) 2.5 * d * (d + 1) else 0)
+  copies <- frames + 5 + if (is.null(control$cells)) 0 else 40
+  8 * as.double(n) * (d * copies + if (searched) 2.5 * d * (d + 1) else 0)
 }
 
 # Bytes that a search, or the draws behind a density floor, leave to be collected, however few rows there are.
@@ -46,7 +51,7 @@ foretell_fit <- function(rows, d, control, threads) {
   for (n in lengths(rows)) {
     searched <- can_search(control, n, d)
     steps <- if (searched || nzchar(no_flow_reason(n, d, control$min_rows))) 0 else planned_steps(control)
-    alone <- if (searched) search_seconds(n, d) else 0
+    alone <- if (searched) search_seconds(n, d, isTRUE(control$brief)) else 0
     shared <- if (searched) 0 else rule_seconds(n, d, steps, control$density_floor > 0)
     seconds <- seconds + alone + shared / threads
     bytes <- bytes + class_bytes(n, d, searched, control, steps)
@@ -58,7 +63,8 @@ foretell_fit <- function(rows, d, control, threads) {
 foretell_class <- function(n, d, control, chosen, stacked, threads) {
   control[c("time", "n_steps")] <- list(chosen$time, chosen$n_steps)
   steps <- if (chosen$flow) planned_steps(control) else 0
-  seconds <- (flow_seconds(n, d, steps) + law_seconds(n, d, stacked && n > most_search_rows)) / threads
+  law <- law_seconds(n, d, stacked && n > most_search_rows, isTRUE(control$brief))
+  seconds <- (flow_seconds(n, d, steps) + law) / threads
   bytes <- small_change + class_bytes(n, d, TRUE, control, steps)
   say_ahead("efs(), after its search", seconds, bytes, n, d, threads)
 }

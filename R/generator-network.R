@@ -48,7 +48,7 @@ squash_slope <- function(x, bounds) {
 
 from_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread)
 
-to_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread, inverse = TRUE)
+to_frame <- function(frame, x) shift_columns(x, frame$centre, frame$spread)
 
 # Base draws [n, dim] of one step or one block, a function of the key and the stream alone. For training in one
 # dimension they are stratified: one draw in each of n intervals of equal probability.

@@ -140,5 +140,7 @@ effect_design <- function(groups, parts, reference) {
 
 apply_adjustment <- function(points, adjustment) {
   each <- function(values) rep(unname(values), each = nrow(points))
-  (points - each(adjustment$from)) * each(adjustment$ratio) + each(adjustment$to)
+  over_columns(points, function(part, at) {
+    (part - each(adjustment$from[at])) * each(adjustment$ratio[at]) + each(adjustment$to[at])
+  })
 }

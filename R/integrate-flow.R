@@ -145,7 +145,7 @@ put_residual <- function(z, points, latent, control, flow) {
 # units.
 outside_rms <- function(outside, points, groups, control) {
   spread <- if (control$scale) column_spread(points) else rep(1, ncol(points))
-  length <- rowSums(sweep(outside, 2, spread, "/")^2)
+  length <- rowSums(shift_columns(outside, numeric(ncol(outside)), spread)^2)
   rms <- function(what) sqrt(mean(length[unique(unlist(lapply(groups, `[[`, what)))]))
   c(moved = rms("rows"), reference = rms("goal"))
 }

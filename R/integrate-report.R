@@ -3,7 +3,7 @@
 # One row for each batch and label that was moved, and scores of the whole table.
 compare_tables <- function(fit, before, after, threads) {
   spread <- if (fit$control$scale) column_spread(before) else rep(1, ncol(before))
-  full <- list(before = sweep(before, 2, spread, "/"), after = sweep(after, 2, spread, "/"))
+  full <- lapply(list(before = before, after = after), shift_columns, centre = numeric(ncol(before)), spread = spread)
   halves <- goal_halves(fit, full$before, threads)
   rows <- lapply(names(fit$groups), function(name) {
     group <- fit$groups[[name]]

@@ -9,6 +9,17 @@
 # The rests e are stretched, so that the values have the variance within classes and batches about the means of classes.
 adjust_batches <- function(x, group, batch) {
   design <- batch_design(group, batch)
+  effects <- matrix(0, nlevels(batch) + 1L, ncol(x))
+  for (at in small_blocks(ncol(x), nrow(x))) {
+    found <- adjust_columns(x[, at, drop = FALSE], group, batch, design)
+    x[, at] <- found$adjusted
+    effects[, at] <- found$effects
+  }
+  list(adjusted = x, effects = effects)
+}
+
+# The same for some columns.
+adjust_columns <- function(x, group, batch, design) {
   rest <- x - (rowsum(x, as.integer(group), reorder = TRUE) / design$sizes)[as.integer(group), , drop = FALSE]
   totals <- unname(rowsum(rest, as.integer(batch), reorder = TRUE))
   effects <- design$inverse %*% totals

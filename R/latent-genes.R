@@ -45,12 +45,18 @@ class_locations <- function(x, group) {
   total <- colMeans(x)
   centred <- means - rep(total, each = length(n))
   between <- colSums(n * centred^2) / (length(n) - 1)
-  within <- (colSums(x^2) - colSums(n * means^2)) / (sum(n) - length(n))
+  within <- (column_squares(x) - colSums(n * means^2)) / (sum(n) - length(n))
   kept <- pmax(0, 1 - pmax(within, 0) / between)
   none <- is.nan(kept)
   kept[!is.finite(kept)] <- 0
   list(centre = rep(total, each = length(n)) + centred * rep(kept, each = length(n)),
        stretch = sqrt(1 + outer(1 / n, kept)), kept = replace(kept, none, NA))
+}
+
+# colSums(x^2) without a copy of x.
+column_squares <- function(x) {
+  parts <- lapply(small_blocks(ncol(x), nrow(x)), function(at) colSums(x[, at, drop = FALSE]^2))
+  unlist(parts, use.names = FALSE)
 }
 
 # What was done to the means of the classes, as a line of print(). NULL: nothing.
@@ -79,20 +85,24 @@ gene_scores <- function(x, group) {
   normal <- normal / sqrt(mean(normal^2))
   size <- as.vector(table(group))
   left <- sqrt(1 - 1 / size)[as.integer(group)]
-  sorted <- scores <- matrix(0, n, ncol(x))
+  sorted <- matrix(0, n, ncol(x))
+  scores <- matrix(0, n, ncol(x))
+  means <- numeric(ncol(x))
   blocks <- column_blocks(ncol(x), n)
   for (i in seq_along(blocks)) {
-    at <- blocks[[i]]
-    rest <- class_residuals(x[, at, drop = FALSE], group)
-    key <- draw_uniform(n, length(at), c(gene_key, i))
-    order <- order(col(rest), rest, key)
-    sorted[, at] <- rest[order]
-    part <- matrix(0, n, length(at))
-    part[order] <- rep(normal, length(at))
-    scores[, at] <- part * left
+    key <- draw_uniform(n, length(blocks[[i]]), c(gene_key, i))
+    for (places in small_blocks(ncol(key), n)) {
+      at <- blocks[[i]][places]
+      rest <- class_residuals(x[, at, drop = FALSE], group)
+      order <- order(col(rest), rest, key[, places])
+      sorted[, at] <- rest[order]
+      rest[order] <- rep(normal, length(at))
+      rest <- rest * left
+      means[at] <- colMeans(rest)
+      scores[, at] <- rest - rep(means[at], each = n)
+    }
   }
-  means <- colMeans(scores)
-  list(sorted = sorted, scores = scores - rep(means, each = n), centre = means)
+  list(sorted = sorted, scores = scores, centre = means)
 }
 
 gene_key <- 1915L
@@ -123,12 +133,14 @@ within_what <- function(by_group, by_batch) {
 #' @export
 latent_encode.latent_genes <- function(map, x, group = NULL, batch = NULL, ...) {
   row <- class_row(map, group, nrow(x))
-  if (!is.null(map$batches)) x <- x - map$batches[batch_row(map$batches, batch, nrow(x)), , drop = FALSE]
-  rest <- unname(x) - map$location$centre[row, , drop = FALSE]
-  if (map$by_group) rest <- rest / map$location$stretch[row, , drop = FALSE]
+  from <- if (!is.null(map$batches)) batch_row(map$batches, batch, nrow(x))
   products <- matrix(0, nrow(x), nrow(map$scores))
   for (at in column_blocks(ncol(x), length(score_grid))) {
-    z <- quantile_scores(map$sorted[, at, drop = FALSE], map$weights, rest[, at, drop = FALSE])
+    rest <- unname(x[, at, drop = FALSE])
+    if (!is.null(from)) rest <- rest - map$batches[from, at, drop = FALSE]
+    rest <- rest - map$location$centre[row, at, drop = FALSE]
+    if (map$by_group) rest <- rest / map$location$stretch[row, at, drop = FALSE]
+    z <- quantile_scores(map$sorted[, at, drop = FALSE], map$weights, rest)
     products <- products + tcrossprod(z - rep(map$centre[at], each = nrow(x)), map$scores[, at, drop = FALSE])
   }
   products %*% map$basis
@@ -142,15 +154,15 @@ latent_decode.latent_genes <- function(map, z, group = NULL, batch = NULL, effec
   from <- if (!is.null(map$batches)) batch_row(map$batches, batch, nrow(z))
   x <- matrix(0, nrow(z), ncol(map$scores), dimnames = if (!is.null(map$columns)) list(NULL, map$columns))
   rows <- max(nrow(z), length(score_grid), vapply(sets, function(set) nrow(set$latent), 0L))
-  for (at in column_blocks(ncol(x), rows)) {
+  for (at in small_blocks(ncol(x), rows)) {
     scores <- weights %*% map$scores[, at, drop = FALSE] + rep(map$centre[at], each = nrow(z))
     scores <- margins_of_sets(map, scores, sets, at)
     rest <- quantile_values(map$sorted[, at, drop = FALSE], map$weights, scores)
     if (map$by_group) rest <- rest * map$location$stretch[row, at, drop = FALSE]
-    x[, at] <- map$location$centre[row, at, drop = FALSE] + rest
-    if (!is.null(from)) x[, at] <- x[, at] + map$batches[from, at, drop = FALSE]
+    rest <- map$location$centre[row, at, drop = FALSE] + rest
+    if (!is.null(from)) rest <- rest + map$batches[from, at, drop = FALSE]
+    x[, at] <- if (is.null(map$least)) rest else above_zero(rest, map$least[at])
   }
-  if (!is.null(map$least)) x <- above_zero(x, map$least)
   if (is.null(effect)) return(x)
   x <- each_effect(x, effect, seq_len(ncol(x)), `+`)
   if (is.null(map$least)) x else pmax(x, 0)

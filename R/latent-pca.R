@@ -19,7 +19,7 @@ enough_variance <- 0.95
 fit_pca <- function(x, rank, scale, largest) {
   centre <- colMeans(x)
   spread <- if (scale) column_spread(x) else rep(1, ncol(x))
-  centred <- unscale_columns(x, centre, spread, inverse = TRUE)
+  centred <- shift_columns(x, centre, spread)
   most <- min(nrow(x) - 1L, ncol(x))
   if (!is.null(rank) && rank > most) {
     fail("`rank` is %d, but %d rows of %d varying columns have at most %d components.",
@@ -44,7 +44,7 @@ pca_spread <- function(map) if (is.null(map$spread)) rep(1, length(map$centre)) 
 
 #' @export
 latent_encode.latent_components <- function(map, x, ...) {
-  unscale_columns(x, map$centre, pca_spread(map), inverse = TRUE) %*% map$loadings
+  shift_columns(x, map$centre, pca_spread(map)) %*% map$loadings
 }
 
 #' @export
@@ -87,13 +87,17 @@ components_of <- function(centred, values, vectors) {
   if (ncol(centred) <= nrow(centred)) return(new_components(centred, kept, sqrt(colSums((centred %*% kept)^2))))
   loadings <- by_columns(ncol(kept), 2 * length(centred), function(j) crossprod(centred, kept[, j]))
   values <- sqrt(colSums(loadings^2))
-  loadings <- sweep(loadings, 2, values, "/")
+  loadings <- shift_columns(loadings, numeric(length(values)), values)
   overlap <- chol(crossprod(loadings))
-  new_components(centred, t(backsolve(overlap, t(loadings), transpose = TRUE)), values)
+  for (at in small_blocks(nrow(loadings), ncol(loadings))) {
+    loadings[at, ] <- t(backsolve(overlap, t(loadings[at, , drop = FALSE]), transpose = TRUE))
+  }
+  new_components(centred, loadings, values)
 }
 
 new_components <- function(centred, loadings, values) {
   keep <- values > values[1] * 1e-10
-  list(loadings = loadings[, keep, drop = FALSE], variance = values[keep]^2 / (nrow(centred) - 1),
+  if (!all(keep)) loadings <- loadings[, keep, drop = FALSE]
+  list(loadings = loadings, variance = values[keep]^2 / (nrow(centred) - 1),
        total = sum(centred^2) / (nrow(centred) - 1))
 }

@@ -128,23 +128,23 @@ latent_centre <- function() {
 
 #' @export
 latent_encode.latent_columns <- function(map, x, ...) {
-  if (is.null(map$spread)) return(sweep(x, 2, map$centre))
-  unscale_columns(x, map$centre, map$spread, inverse = TRUE)
+  shift_columns(x, map$centre, map$spread)
 }
 
 #' @export
 latent_decode.latent_columns <- function(map, z, ...) {
-  if (is.null(map$spread)) return(sweep(z, 2, map$centre, "+"))
   unscale_columns(z, map$centre, map$spread)
 }
 
 #' @export
 latent_volume.latent_columns <- function(map, x) if (is.null(map$spread)) 0 else -sum(log(map$spread))
 
-# z * spread + centre by columns, or its inverse.
-unscale_columns <- function(x, centre, spread, inverse = FALSE) {
+# x * spread + centre by columns, what shift_columns() undoes. spread: NULL stands for 1.
+unscale_columns <- function(x, centre, spread = NULL) {
   each <- function(values) rep(unname(values), each = nrow(x)) # faster than sweep(), which transposes twice
-  if (inverse) (x - each(centre)) / each(spread) else x * each(spread) + each(centre)
+  over_columns(x, function(part, at) {
+    if (is.null(spread)) part + each(centre[at]) else part * each(spread[at]) + each(centre[at])
+  })
 }
 
 #' @rdname latent_map
@@ -266,8 +266,8 @@ decode_points <- function(fit, latent, group = NULL, ...) {
     fail("`decode` of the latent map must return a numeric matrix with %d rows, not %s.",
          nrow(latent), describe(points))
   }
-  bad <- which(rowSums(!is.finite(points)) > 0)
-  if (length(bad)) {
+  if (!all_finite(points)) {
+    bad <- which(rowSums(!is.finite(points)) > 0)
     fail("`decode` of the latent map must return finite numbers, but %d of %d rows have others (the first is row %d).",
          length(bad), nrow(points), bad[1])
   }

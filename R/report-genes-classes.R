@@ -75,7 +75,7 @@ cluster_classes <- function(set, tables, values) {
   class <- droplevels(tables$group[set])
   if (nlevels(class) < 2) return(c(NA_real_, NA_real_))
   x <- values$judged[set, values$at$top, drop = FALSE]
-  scores <- score_basis(sweep(x, 2, colMeans(x)))$trained
+  scores <- score_basis(shift_columns(x, colMeans(x)))$trained
   scores <- scores[, seq_len(min(10L, ncol(scores))), drop = FALSE]
   apart <- stats::dist(scores)
   clusters <- stats::cutree(stats::hclust(apart, "ward.D2"), nlevels(class))

@@ -155,7 +155,7 @@ neighbour_scores <- function(x, label, fold, k, threads, scale = TRUE) {
 
 # The numbers of the k nearest rows of the other folds, [N, k]. scale: whether columns are brought to one unit first.
 other_folds <- function(x, fold, k, threads, scale = TRUE) {
-  if (scale) x <- sweep(x, 2, column_spread(x), "/")
+  if (scale) x <- shift_columns(x, numeric(ncol(x)), column_spread(x))
   near <- matrix(0L, nrow(x), k)
   for (part in unique(fold)) {
     test <- fold == part
@@ -169,8 +169,10 @@ other_folds <- function(x, fold, k, threads, scale = TRUE) {
 # With a layout, terms that others determine are left out: squares of 0/1, and products within one column.
 quadratic_features <- function(x, fold, layout = NULL) {
   if (!is.null(layout)) return(mixed_features(x, fold, layout))
-  z <- apply(x, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
-  z <- sweep(z, 2, column_spread(z), "/")
+  z <- over_columns(x, function(part, at) {
+    apply(part, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
+  })
+  z <- shift_columns(z, numeric(ncol(z)), column_spread(z))
   d <- ncol(z)
   room <- min(1000, (nrow(z) - max(tabulate(fold))) / 4)
   terms <- "columns"
@@ -235,7 +237,7 @@ ridge_scores <- function(features, label, fold) {
 
 ridge_scores_by_rows <- function(features, label, fold) {
   score <- matrix(0, nrow(label), ncol(label))
-  products <- tcrossprod(features)
+  products <- inner_products_of_rows(features)
   for (test in split(seq_along(fold), fold)) {
     train <- setdiff(seq_along(fold), test)
     means <- rowMeans(products[, train])

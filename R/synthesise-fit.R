@@ -40,7 +40,8 @@ with_edges <- function(laws, table) {
 score_edges <- function(low, high) {
   lapply(seq_len(ncol(low)), function(j) {
     held <- which(high[, j] > low[, j] & high[, j] - low[, j] < 2 * largest_score)
-    ends <- unique(cbind(low[held, j], high[held, j]))
+    first <- held[!duplicated(complex(real = low[held, j], imaginary = high[held, j]))]
+    ends <- cbind(low[first, j], high[first, j])
     ends <- ends[order(ends[, 1]), , drop = FALSE]
     if (nrow(ends) && all(ends[-1, 1] >= ends[-nrow(ends), 2])) ends
   })

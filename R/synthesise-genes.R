@@ -27,7 +27,15 @@ is_complete_number <- function(column) is.numeric(column) && !is.object(column) 
 
 # Whether numbers are counts of something that is sampled: whole, not negative, and either many of them are 0, or the
 # largest is far from the least.
-looks_like_counts <- function(x) all(x >= 0) && all(x == floor(x)) && spreads_like_counts(max(x), mean(x == 0))
+looks_like_counts <- function(x) {
+  zeros <- 0
+  for (at in column_blocks(ncol(x), 8 * nrow(x))) {
+    some <- x[, at]
+    if (!all(some >= 0) || !all(some == floor(some))) return(FALSE)
+    zeros <- zeros + sum(some == 0)
+  }
+  spreads_like_counts(max(x), zeros / length(x))
+}
 
 # zeros: their share.
 spreads_like_counts <- function(largest, zeros) largest > 1 && (largest >= 50 || zeros > 0.5)

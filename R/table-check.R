@@ -44,8 +44,8 @@ check_columns <- function(count, wanted, what) {
 
 # owner: the number of the column of each coordinate.
 check_finite <- function(points, what, names, owner = seq_len(ncol(points))) {
+  if (all_finite(points)) return(invisible())
   finite <- is.finite(points)
-  if (all(finite)) return(invisible())
   dim(finite) <- dim(points)
   rows <- which(rowSums(!finite) > 0)
   columns <- unique(owner[colSums(!finite) > 0])

@@ -147,7 +147,8 @@ coordinate_names <- function(names, dims) {
 }
 
 with_dimnames <- function(points, names) {
-  if (!all(vapply(names, is.null, NA))) dimnames(points) <- names
+  if (all(vapply(names, is.null, NA))) names <- NULL
+  if (!identical(dimnames(points), names)) dimnames(points) <- names
   points
 }
 

@@ -39,6 +39,24 @@ column_blocks <- function(p, n) {
   split(seq_len(p), (seq_len(p) - 1) %/% each)
 }
 
+# The same for work that holds some ten arrays of this size at a time: 2^18 doubles take 2 MB.
+small_blocks <- function(p, n) column_blocks(p, 16 * n)
+
+# The matrix x with change(its columns `at`, at) in place of its columns, a few at a time: x is copied once.
+over_columns <- function(x, change) {
+  for (at in small_blocks(ncol(x), nrow(x))) x[, at] <- change(x[, at, drop = FALSE], at)
+  x
+}
+
+# x [n, p] less `centre` [p], divided by `spread` [p] if it is given. sweep() has the same bits and three copies.
+shift_columns <- function(x, centre, spread = NULL) {
+  each <- function(values) rep(unname(values), each = nrow(x))
+  over_columns(x, function(part, at) {
+    part <- part - each(centre[at])
+    if (is.null(spread)) part else part / each(spread[at])
+  })
+}
+
 # A sparse or delayed matrix as a full matrix.
 full_matrix <- function(x, what) {
   if (is.matrix(x)) return(x)

@@ -19,20 +19,34 @@ are_plain <- function(columns) {
   vapply(columns, function(column) identical(column$kind %in% plain_kinds, TRUE) && !length(column$state), NA)
 }
 
-# [n, length(at)]: bare columns as doubles.
+are_constant <- function(columns) vapply(columns, function(column) identical(column$kind, "constant"), NA)
+
+# [n, length(at)]: bare columns as doubles. A matrix of doubles whose columns are all wanted is not copied, and keeps
+# its names.
 bare_values <- function(x, at) {
+  if (is.matrix(x) && is.double(x) && identical(as.integer(at), seq_len(ncol(x)))) return(bare_matrix(x))
   values <- if (is.matrix(x)) unclass(x)[, at] else unlist(unclass(x)[at], use.names = FALSE)
-  matrix(as.double(values), nrow(x), length(at))
+  values <- as.double(values)
+  dim(values) <- c(nrow(x), length(at))
+  values
+}
+
+# A matrix without attributes other than dim and dimnames. It is copied only if it has others.
+bare_matrix <- function(x) {
+  if (all(names(attributes(x)) %in% c("dim", "dimnames"))) return(x)
+  attributes(x) <- attributes(x)[c("dim", if (!is.null(dimnames(x))) "dimnames")]
+  x
 }
 
 # [2, p]: the least and the largest value of each column. Inf and -Inf without rows.
 column_ranges <- function(x) {
-  if (nrow(x) > ncol(x) && ncol(x) > 0) return(apply(x, 2, range))
+  if (nrow(x) > ncol(x) && ncol(x) > 0) return(unname(apply(x, 2, range)))
   low <- rep(Inf, ncol(x))
   high <- -low
   for (i in seq_len(nrow(x))) {
-    low <- pmin(low, x[i, ])
-    high <- pmax(high, x[i, ])
+    row <- as.vector(x[i, ])
+    low <- pmin(low, row)
+    high <- pmax(high, row)
   }
   rbind(low, high, deparse.level = 0)
 }
@@ -49,7 +63,7 @@ read_plain <- function(tables, at, kinds) {
     if (!all(before %in% kinds_by_class)) type[type == one] <- ""
   }
   plain <- which(nzchar(type))
-  z <- do.call(rbind, Map(function(x, at) bare_values(x, at[plain]), unname(tables), unname(at)))
+  z <- bind_rows(Map(function(x, at) bare_values(x, at[plain]), unname(tables), unname(at)))
   range <- column_ranges(z)
   largest <- pmax(abs(range[1, ]), abs(range[2, ]))
   usual <- is.finite(largest) & (largest == 0 | abs(floor(log2(largest))) <= largest_power)
@@ -57,6 +71,9 @@ read_plain <- function(tables, at, kinds) {
   plain <- plain[usual]
   list(at = plain, found = plain_found(z, range[, usual, drop = FALSE], type[plain], kinds), z = z)
 }
+
+# rbind() of matrices, which does not copy a single one.
+bind_rows <- function(parts) if (length(parts) == 1) parts[[1]] else do.call(rbind, parts)
 
 # What read_column() says of each column, without the coordinates of columns that vary.
 plain_found <- function(z, range, type, kinds) {

@@ -38,16 +38,17 @@ encode_new <- function(template, j, values, code, what) {
 # New rows in the form of the table, with all its columns, types and names. bounds: whether coordinates are reflected
 # into the range of the template. fill: whether missing values get values, too.
 write_table <- function(points, template, group = NULL, bounds = FALSE, fill = FALSE) {
-  points <- unname(points)
   if (bounds) points <- reflect_into(points, template$range)
   names <- if (is.null(template$names)) template$blank else template$names
-  if (is.null(group) && is_number_matrix(template, ncol(points))) {
-    dimnames(points) <- if (!is.null(names)) list(NULL, names)
-    return(within_range(points))
+  label <- if (!is.null(group)) label_values(group, template$group)
+  if (template$form == "matrix" && all(are_plain(template$columns) | are_constant(template$columns))) {
+    rows <- with_dimnames(plain_matrix(points, template), list(NULL, names))
+    if (!is.null(group)) attr(rows, "group") <- label
+    return(rows)
   }
+  points <- unname(points)
   columns <- decode_columns(points, template, fill)
   if (is.null(group)) return(shape_table(columns, names, nrow(points), template$form))
-  label <- label_values(group, template$group)
   if (template$form == "matrix") {
     rows <- shape_table(columns, names, nrow(points), "matrix")
     attr(rows, "group") <- label
@@ -59,13 +60,23 @@ write_table <- function(points, template, group = NULL, bounds = FALSE, fill = F
   shape_table(columns, append(names, template$group$name, before), nrow(points), template$form)
 }
 
-# Whether coordinates are the table: a matrix of numbers, all of which vary, are known and are kept as they are.
-is_number_matrix <- function(template, coordinates) {
-  kept <- function(column) {
-    identical(column$kind, "number") && !length(unlist(column[c("state", "missing", "leader", "rule")]))
+# A matrix of plain and of constant columns, from coordinates. As a list of columns it would be there three times.
+plain_matrix <- function(points, template) {
+  columns <- template$columns
+  if (length(columns) == 1 && columns[[1]]$kind == "number" && all_finite(points)) return(bare_matrix(points))
+  none <- lapply(columns, function(column) decode_column(column, matrix(0, 0, column$dim)))
+  out <- matrix(vector(typeof(unlist(none)), 1L), nrow(points), length(template$of))
+  last <- cumsum(template$dims)
+  for (k in seq_along(columns)) {
+    of <- which(template$of == k)
+    for (places in small_blocks(length(of), nrow(points))) {
+      at <- of[places]
+      coordinates <- if (columns[[k]]$dim) as.vector(points[, last[at]]) else numeric(nrow(points) * length(at))
+      dim(coordinates) <- c(length(coordinates), 1L)
+      out[, at] <- decode_column(columns[[k]], coordinates)
+    }
   }
-  template$form == "matrix" && coordinates == n_columns(template) && all(varying(template)) &&
-    !length(template$relations) && !length(template$boxes) && all(vapply(template$columns, kept, NA))
+  out
 }
 
 # The values of each measured column as a list, from coordinates [n, sum(dims)].

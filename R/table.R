@@ -126,8 +126,8 @@ row_of <- function(values) {
 check_matrix <- function(x, what, min_rows, dim = NULL) {
   check_extent(x, what, min_rows, dim)
   check_finite(x, what, column_names(x))
-  attributes(x) <- attributes(x)[c("dim", if (!is.null(dimnames(x))) "dimnames")]
-  storage.mode(x) <- "double"
+  x <- bare_matrix(x)
+  if (!is.double(x)) storage.mode(x) <- "double"
   x
 }
 

@@ -34,14 +34,13 @@ whitened <- function(z) {
 
 # Latent rows in the unit of a flow, and the way back.
 to_flow <- function(z, flow) {
-  centred <- sweep(z, 2, flow$centre)
-  if (!is.null(flow$turn)) return(t(backsolve(flow$turn, t(centred), transpose = TRUE)))
-  sweep(centred, 2, ifelse(flow$scale > 0, flow$scale, 1), "/")
+  if (is.null(flow$turn)) return(shift_columns(z, flow$centre, ifelse(flow$scale > 0, flow$scale, 1)))
+  t(backsolve(flow$turn, t(shift_columns(z, flow$centre)), transpose = TRUE))
 }
 
 from_flow <- function(points, flow) {
-  spread <- if (is.null(flow$turn)) sweep(points, 2, flow$scale, "*") else points %*% flow$turn
-  sweep(spread, 2, flow$centre, "+")
+  if (is.null(flow$turn)) return(unscale_columns(points, flow$centre, flow$scale))
+  unscale_columns(points %*% flow$turn, flow$centre)
 }
 
 # log|det| of to_flow() over the coordinates that vary.

@@ -44,6 +44,16 @@ test_that("the times are those of the work", {
   expect_gt(after(TRUE), 3 * after(FALSE))
   expect_equal(foretell(1e5, 10, calibrate = FALSE, n_steps = 99L)$bytes, 5e7 + 8 * 1e5 * 10 * 105)
   expect_lt(foretell(1e5, 10, calibrate = FALSE, n_steps = 99L, keep = "checkpoints")$bytes, 5e7 + 8 * 1e5 * 10 * 30)
+  # synthesise(), measured with one thread: 20,000 x 10 took 5.6 s and 50,000 x 10 took 12.4 s; with cells, 20,000 x 11
+  # took 222 MB
+  brief <- function(n, ...) {
+    candidate <- list(flow = FALSE, time = 0, n_steps = NULL)
+    suppressMessages(particleflow:::foretell_class(n, 10, control(brief = TRUE, ...), candidate, TRUE, 1))
+  }
+  searched <- particleflow:::search_seconds(2e4, 10, TRUE)
+  expect_lt(abs(log2((searched + brief(2e4)$seconds) / 5.6)), 1)
+  expect_lt(abs(log2((searched + brief(5e4)$seconds) / 12.4)), 1)
+  expect_lt(abs(log2(brief(2e4, cells = list())$bytes / 2.2e8)), 1)
   expect_identical(particleflow:::say_time(61), "1 minute")
   expect_identical(particleflow:::say_time(7200), "2.0 hours")
   expect_identical(particleflow:::say_memory(2.34e9), "2.3 GB")
