@@ -222,7 +222,6 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
   groups <- set_flat_aside(groups, z)
   moved <- move_samples(table, groups$moved, groups$reference, z, latent, control, threads, progress)
   if (!is.null(counted)) moved <- move_counts(moved, counted, table$points, groups$moved, latent, control)
-  outside <- table$points - unname(latent$decode(z))
   rows <- unlist(lapply(groups$moved, `[[`, "rows"))
   fit <- structure(
     list(
@@ -231,7 +230,7 @@ integrate_data.default <- function(x, batch, reference, label = NULL, latent = N
                                        if (is.null(counted)) moved$points else moved$written, rows), x),
       batch = table$batch$group, label = table$label$group, reference = groups$reference, groups = groups$moved,
       left = groups$left, flows = moved$flows, latent = latent, points = list(before = z, after = moved$latent),
-      outside = outside_rms(outside, table$points, groups$moved, control),
+      outside = outside_rms(table$points - unname(latent$decode(z)), table$points, groups$moved, control),
       table = c(table$template, list(batch = table$batch$label, label = table$label$label)), parts = table$parts,
       counts = !is.null(counted), raised = moved$raised,
       control = control, elapsed = NA_real_, version = as.character(utils::packageVersion("particleflow"))
