@@ -24,7 +24,8 @@
 #' again, coordinate by coordinate and twice, from the conditional laws of [law_trees()] given all other scores of the
 #' row (chained equations, van Buuren 2007). These laws are fitted to the rows in which the score is known, and so are
 #' the conditional laws of [law_trees()] in the fit itself. In the search, the held-out rows of each fold have no part
-#' in the trees that fill the other rows, and the missing values of held-out rows are integrated out, not filled.
+#' in the trees that fill the other rows, which is done once, and the missing values of held-out rows are integrated
+#' out, not filled.
 #'
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
