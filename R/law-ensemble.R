@@ -153,7 +153,7 @@ ensemble_draw <- function(law, n, key, threads) {
 draw_part <- function(part, rows, batch, total, key) {
   columns <- nrow(part$own) - !is.null(batch)
   noise <- draw_normal(total, columns + NROW(part$others), key)[rows, , drop = FALSE]
-  draws <- matrix(part$centre, length(rows), length(part$centre), byrow = TRUE)
+  draws <- matrix(rep(part$centre, each = length(rows)), length(rows), length(part$centre))
   sets <- if (is.null(batch)) list(seq_along(rows)) else split(seq_along(rows), batch)
   for (set in sets) {
     weights <- noise[set, seq_len(columns), drop = FALSE]

@@ -65,13 +65,13 @@ static SEXP check_lists(SEXP x, size_t dim, const char *what) {
   return x;
 }
 
-/* z after one sweep over its columns, in their order. low, high, u [n, dim]; mean [dim]; precision, missing [dim, dim];
- * held, known, gone: lists of rows, see sweep_plan. */
+/* z after one sweep over its columns, in their order. low, high [n, dim], which may be infinite; u [n, dim]; mean [dim];
+ * precision, missing [dim, dim]; held, known, gone: lists of rows, see sweep_plan. */
 static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP precision, SEXP missing, SEXP held,
                             SEXP known, SEXP gone) {
   R_CheckUserInterrupt();
   const matrix_view view = check_matrix(z, "z");
-  const double *from = check_extents(low, view.n, view.dim, "low"), *to = check_extents(high, view.n, view.dim, "high");
+  const double *from = check_vector(low, view.n * view.dim, "low"), *to = check_vector(high, view.n * view.dim, "high");
   const double *uniform = check_extents(u, view.n, view.dim, "u");
   const sweep_plan plan = {
       .held = check_lists(held, view.dim, "held"),

@@ -249,7 +249,7 @@ stage_check() {
   say "package: R CMD check --as-cran ..."
   offline
   # shellcheck disable=SC2046 # an option or nothing
-  (cd "$work" && quietly R CMD check --as-cran $(manual_option) particleflow_*.tar.gz) || true
+  (cd "$work" && quietly R CMD check --as-cran --no-build-vignettes $(manual_option) particleflow_*.tar.gz) || true
   if [ ! -f "$work/particleflow.Rcheck/00check.log" ]; then
     log_tail 30
     count 0 1

@@ -225,7 +225,7 @@ test_that("rank_test() does not depend on the order of rows and samples, and say
   y <- matrix(rnorm(60), 30)
   test <- function(x, y, ...) rank_test(x, y, particles = 200, n_permutations = 19, seed = 1, ...)
   once <- test(x, y)$statistic
-  expect_identical(test(x[40:1, ], y)$statistic, once)
+  expect_equal(test(x[40:1, ], y)$statistic, once, tolerance = tolerance$kernel)
   expect_equal(test(y, x)$statistic, once, tolerance = tolerance$kernel)
   expect_error(test(x[1:5, ], y[1:5, ]), "have 10 rows together; ranks need at least 20")
   expect_error(rank_test(x, y, particles = 1e9), "would take hours", class = "particleflow_size")
