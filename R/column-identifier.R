@@ -36,11 +36,11 @@ names_rows <- function(values) {
   length(words) >= 20 && sum(table(words) == 1) > 0.5 * length(words)
 }
 
-# Whether the values number the rows: whole numbers that are 1 to n in some order, or that rise by one from row to row.
+# Whether the values number the rows: whole numbers that occur once each and are more than half of those between the
+# least and the largest, as in a random half of a table and more.
 numbers_rows <- function(values) {
   n <- length(values)
   if (n < 20 || !is_number(values) || anyNA(values)) return(FALSE)
   x <- as_number(values)
-  is_whole <- all(x == round(x))
-  is_whole && (all(diff(x) == 1) || identical(sort(x), as.double(seq_len(n))))
+  all(x == round(x)) && !anyDuplicated(x) && n > (max(x) - min(x) + 1) / 2
 }

@@ -248,6 +248,11 @@ diagnostic_words <- function(shown, latent) {
   first <- any(!is.na(shown$gain) & is.na(shown$gain_se))
   c(paste0("log_density: ", likelihood_words(latent), ", nats per row"),
     if (!is.null(shown$gain)) "gain: the log-likelihood with the flow less that without one, nats per row",
+    if (!is.null(shown$bent)) "bent: the share of the movement that is not affine",
+    if (!is.null(shown$largest_bound)) {
+      c("largest_bound: the largest inverse-step bound; below 1 every step has one inverse",
+        "inverse_growth: the factor by which the inverse may multiply an error")
+    },
     if (first) "gain without a standard error: on the first fold, for a flow that was tried and is not used")
 }
 

@@ -154,7 +154,7 @@ decoded_unit <- function(fit, data) {
 
 # The ranks whose contours are drawn.
 contour_ranks <- c(0.1, 0.25, 0.5, 0.75, 0.9)
-contour_points <- 241L
+contour_points <- 721L
 
 # The rows, unless the fit has none, and the curves within which each class has the probabilities contour_ranks.
 ranks_picture <- function(fit, flows, group, col) {

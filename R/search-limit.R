@@ -32,6 +32,6 @@ limit_words <- function(seconds, keys) {
   if (!length(keys)) return(NULL)
   words <- c(laws = "settings of laws", folds = "folds", units = "the whitened unit", flows = "flows",
              weights = "weights of the mixture from all rows")
-  sprintf("the search met its limit of %s seconds and left out: %s", format(seconds),
+  sprintf("the search met its limit of %s second%s and left out: %s", format(seconds), plural(seconds),
           toString(words[intersect(names(words), keys)]))
 }

@@ -25,16 +25,16 @@ refuse_gene_arguments <- function(x) {
 
 is_complete_number <- function(column) is.numeric(column) && !is.object(column) && !anyNA(column)
 
-# Whether numbers are counts of something that is sampled: whole, not negative, and either many of them are 0, or the
-# largest is far from the least.
-looks_like_counts <- function(x) {
+# Whether numbers are counts of something that is sampled: whole, not negative, and called so (`named`), or many of them
+# are 0, or the largest is far from the least.
+looks_like_counts <- function(x, named = FALSE) {
   zeros <- 0
   for (at in column_blocks(ncol(x), 8 * nrow(x))) {
     some <- x[, at]
     if (!all(some >= 0) || !all(some == floor(some))) return(FALSE)
     zeros <- zeros + sum(some == 0)
   }
-  spreads_like_counts(max(x), zeros / length(x))
+  named || spreads_like_counts(max(x), zeros / length(x))
 }
 
 # zeros: their share.
@@ -55,7 +55,7 @@ synthesise_genes <- function(x, group, batch, counts, assay, settings, quiet, ca
   if (is.character(batch$label$name) && is.data.frame(x)) read$points[[batch$label$name]] <- NULL
   table <- read_table(read$points, found$value)
   table$batch <- batch$group
-  if (is.null(counts)) counts <- looks_like_counts(table$points)
+  if (is.null(counts)) counts <- looks_like_counts(table$points, identical(read$origin$assay, "counts"))
   if (!is.null(found$name)) table$template$group$name <- found$name
   if (!quiet) message(describe_genes(table, counts))
   settings$scale <- FALSE

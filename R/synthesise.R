@@ -157,8 +157,8 @@
 #'   missing values. `FALSE` tries none, which takes less time.
 #' @param density_floor As in [efs()]. The default 0 keeps all draws.
 #' @param quiet `TRUE` does not say what was read.
-#' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and either
-#'   more than half of them are 0 or the largest is at least 50.
+#' @param counts Whether an expression table holds counts. `NULL`: yes if its values are whole, not negative, and come
+#'   from an assay with the name `"counts"`, or more than half of them are 0, or the largest is at least 50.
 #' @param assay.type Name or number of the assay of a `SummarizedExperiment`. `NULL`: `"counts"` if there is one,
 #'   otherwise the first assay.
 #' @param batch The batch of each sample of an expression table: a vector, or the name of a column of `x` or of its data

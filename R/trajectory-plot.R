@@ -22,7 +22,8 @@
 #' @param ... For `plot()`, graphical parameters of the points or curves, such as `cex` and `pch`. For `autoplot()`,
 #'   settings of the layer ([ggplot2::geom_point()], [ggplot2::geom_line()]), such as `size` and `alpha`. Others are an
 #'   error.
-#' @return `plot()` returns `x` invisibly and restores [par()]. `autoplot()` returns a ggplot.
+#' @return `plot()` returns `x` invisibly and restores [par()], so that `points()` and `lines()` called afterwards draw
+#'   in the wrong place. `autoplot()` returns a ggplot, to which layers can be added.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Figures 1 and 3. \doi{10.48550/arXiv.2507.08239}

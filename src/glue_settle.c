@@ -65,8 +65,8 @@ static SEXP check_lists(SEXP x, size_t dim, const char *what) {
   return x;
 }
 
-/* z after one sweep over its columns, in their order. low, high [n, dim], which may be infinite; u [n, dim]; mean [dim];
- * precision, missing [dim, dim]; held, known, gone: lists of rows, see sweep_plan. */
+/* z after one sweep over its columns, in their order. low, high [n, dim], which may be infinite; u [n, dim];
+ * mean [dim]; precision, missing [dim, dim]; held, known, gone: lists of rows, see sweep_plan. */
 static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP precision, SEXP missing, SEXP held,
                             SEXP known, SEXP gone) {
   R_CheckUserInterrupt();

@@ -384,3 +384,15 @@ test_that("what is wrong with a table is said", {
   dense <- simulate(synthesised(methods::as(methods::as(counts * 1, "unpackedMatrix"), "generalMatrix")), 2, seed = 1)
   expect_true(is.matrix(dense))
 })
+
+test_that("an assay with the name of counts holds counts, also where they are small and few are 0", {
+  skip_if_not_installed("SummarizedExperiment")
+  set.seed(1)
+  small <- matrix(rpois(60 * 30, 4), 60, dimnames = list(paste0("g", 1:60), NULL))
+  named <- function(name) {
+    x <- SummarizedExperiment::SummarizedExperiment(stats::setNames(list(small), name))
+    synthesise(x, quiet = TRUE)$counts
+  }
+  expect_true(named("counts"))
+  expect_false(named("values"))
+})

@@ -69,3 +69,15 @@ test_that("a column that a combination computes beside its own is named", {
   said <- read_words(x, combine = c("from", "to"))
   expect_equal(said[4], "Computed from other columns: km from from and to.")
 })
+
+test_that("numbers of rows are pointed at in any half of a table, and other whole numbers are not", {
+  set.seed(1)
+  expect_true(particleflow:::numbers_rows(base::sample(100)))
+  expect_true(particleflow:::numbers_rows(base::sample(418, 300)))
+  expect_true(particleflow:::numbers_rows(2001:2030))
+  expect_false(particleflow:::numbers_rows(base::sample(1000, 300)))
+  expect_false(particleflow:::numbers_rows(rep(1:15, 2)))
+  expect_false(particleflow:::numbers_rows(seq(0.5, 30)))
+  expect_match(paste(read_words(data.frame(id = base::sample(60, 40), a = rnorm(40))), collapse = " "),
+               "Whole numbers that occur once each: id;")
+})
