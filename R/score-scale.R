@@ -11,7 +11,7 @@ moderate <- function(tables) {
   tables <- lapply(tables, function(x) if (!is.null(x)) sweep(x, 2, origin))
   rest <- largest_number(tables)
   if (rest == 0) return(list(tables = tables, unit = unit))
-  second <- binary_unit(rest)
+  second <- min(binary_unit(rest), 2^1023 / unit)
   list(tables = lapply(tables, function(x) if (!is.null(x)) x / second), unit = unit * second)
 }
 

@@ -9,8 +9,10 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   table <- read$table
   own <- missing_coordinates(table$template)
   columns <- step_columns(read)
-  fit <- function(scores, own, rows) {
-    fit_block_law(scores, own, read$block[rows], control, call, began, threads, progress)
+  seconds <- control$backward$seconds
+  fit <- function(scores, own, rows, laws) {
+    if (!is.null(seconds)) control$backward$seconds <- seconds_of_class(seconds, began, laws)
+    fit_block_law(scores, own, read$block[rows], control, call, threads, progress)
   }
   first <- which(read$number == 1)
   later <- which(read$number > 1)
@@ -23,9 +25,9 @@ fit_block_laws <- function(read, control, call, began, threads, progress) {
   for (cells in shares) scores <- cut_by_shares(scores, cells$at, cells)
   scales <- choose_scales(read, columns, later)
   shifted <- shift_scores(step_scores(read, columns, scales, later), columns, scales, read, later)
-  list(first = fit(scores, own, first), shares = shares, starts = starts, columns = columns, scales = scales,
+  list(first = fit(scores, own, first, 2), shares = shares, starts = starts, columns = columns, scales = scales,
        model = shifted$model, limits = score_limits(read, columns, length(later)),
-       step = fit(shifted$scores, step_owners(own, columns), later))
+       step = fit(shifted$scores, step_owners(own, columns), later, 1))
 }
 
 # Where the lower column of a constraint has one value in all first rows, such as the day 0, and the upper column is
@@ -83,7 +85,9 @@ step_owners <- function(own, columns) {
   c(constant, NA, before, now, rep(NA_integer_, length(columns$gap)))
 }
 
-fit_block_law <- function(scores, own, blocks, control, call, began, threads, progress) {
+# The seconds of `control` are counted from now.
+fit_block_law <- function(scores, own, blocks, control, call, threads, progress) {
+  began <- seconds_now()
   one <- function(k) {
     low <- scores$low[, k]
     all(low == low[1]) && all(scores$high[, k] == scores$high[1, k])

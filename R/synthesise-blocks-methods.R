@@ -6,7 +6,8 @@
 format.block_synthesis <- function(x, ...) {
   check_dots("format()", ...)
   c(describe_blocks(x, "<block_synthesis> "), block_law_words(x$laws$first, "first rows", "block"),
-    block_law_words(x$laws$step, "further rows", "row"), "Contains the training rows: think before you share it.")
+    block_law_words(x$laws$step, "further rows", "row"), wrap_lines(block_limit_line(x)),
+    "Contains the training rows: think before you share it.")
 }
 
 #' @rdname simulate.block_synthesis
@@ -75,6 +76,11 @@ block_law_words <- function(law, what, unit) {
     sprintf(", held-out log-likelihood per %s %s", unit, nats(found$log_density))))
 }
 
+block_limit_line <- function(fit) {
+  searches <- unlist(lapply(fit$laws[c("first", "step")], function(law) law$fit$calibration), recursive = FALSE)
+  limit_words(fit$control$backward$seconds, unlist(lapply(searches, `[[`, "left_out")))
+}
+
 # Methods of other fits that blocks do not have.
 refuse_for_blocks <- function(call) {
   fail("%s is not available for whole blocks; fit the rows with `whole_blocks = FALSE` for it.", call)
@@ -107,7 +113,7 @@ summary.block_synthesis <- function(object, ...) {
   structure(list(call = object$call, blocks = object$label$name, sizes = table(size = object$sizes),
                  columns = block_columns(object),
                  laws = c(first = block_law_name(object$laws$first), further = block_law_name(object$laws$step)),
-                 elapsed = object$elapsed), class = "summary.block_synthesis")
+                 limit = block_limit_line(object), elapsed = object$elapsed), class = "summary.block_synthesis")
 }
 
 # One row per column.
@@ -159,6 +165,7 @@ print.summary.block_synthesis <- function(x, ...) {
   cat("Columns, the scale of their linear model, and their correlation within blocks on it\n")
   print(x$columns, digits = 2, row.names = FALSE)
   cat(wrap_lines(sprintf("%s rows: law %s", names(x$laws), x$laws)), sep = "\n")
+  if (!is.null(x$limit)) cat(wrap_lines(x$limit), sep = "\n")
   cat(sprintf("%.2f seconds\n", x$elapsed))
   invisible(x)
 }

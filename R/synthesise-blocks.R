@@ -84,7 +84,7 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
   seal(structure(list(
     call = call, laws = laws, table = read$table$template, gaps = read$gaps$template, shares = read$shares,
     numbered = read$numbered, order = read$order, label = read$label, form = read$form, sizes = read$sizes,
-    control = control[c("density_floor")], elapsed = proc.time()[[3]] - began, maker = "synthesise",
+    control = control[c("density_floor", "backward")], elapsed = proc.time()[[3]] - began, maker = "synthesise",
     version = as.character(utils::packageVersion("particleflow"))
   ), class = c("block_synthesis", "particle_flow")))
 }

@@ -89,11 +89,12 @@
 #'
 #' @section A time limit:
 #' `seconds = 5` limits the search for the law and the flow. The seconds are counted from the call. Classes share evenly
-#' what is left after the table was read. The search looks at the clock between its pieces, which are the fit of one law
-#' to one fold and one flow. When the time is over it goes no further, and the fit is made with the best settings found
-#' so far. The first setting of each law is scored first, so that all laws get a turn. There is always a fit, because at
-#' least one law is scored on one fold. So the whole call takes longer than the limit, by the piece that was begun and
-#' by the fit itself.
+#' what is left after the table was read, and so do the two laws of whole blocks. For an expression table nothing is
+#' searched, so that a limit changes nothing. The search looks at the clock between its pieces, which are the fit of one
+#' law to one fold and one flow. When the time is over it goes no further, and the fit is made with the best settings
+#' found so far. The first setting of each law is scored first, so that all laws get a turn. There is always a fit,
+#' because at least one law is scored on one fold. So the whole call takes longer than the limit, by the piece that was
+#' begun and by the fit itself.
 #'
 #' `print()` and `summary()` say what was left out. The element `calibration` of the fit holds, for each class,
 #' `left_out`, a vector of the words `"laws"` (settings of laws), `"folds"`, `"units"` (the whitened unit), `"flows"`

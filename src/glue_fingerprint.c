@@ -128,11 +128,22 @@ static mark of_numbers(SEXP x) {
   return out;
 }
 
+/* Whether each entry has a level. A factor that was changed by hand may have others. */
+static int has_levels(SEXP x) {
+  SEXP levels = Rf_getAttrib(x, R_LevelsSymbol);
+  if (TYPEOF(levels) != STRSXP) return 0;
+  const int *code = INTEGER_RO(x);
+  for (R_xlen_t i = 0; i < XLENGTH(x); i++) {
+    if (code[i] != NA_INTEGER && (code[i] < 1 || code[i] > XLENGTH(levels))) return 0;
+  }
+  return 1;
+}
+
 /* The levels, and of each entry its own. */
 static mark of_factor(SEXP x) {
   word_hash words = {.hash = FINGERPRINT_START};
   SEXP levels = PROTECT(Rf_getAttrib(x, R_LevelsSymbol)), entries = PROTECT(Rf_asCharacterFactor(x));
-  if (TYPEOF(levels) == STRSXP) add_words(&words, levels);
+  add_words(&words, levels);
   add_words(&words, entries);
   UNPROTECT(2);
   return of_words(&words);
@@ -163,7 +174,7 @@ static mark mark_of(SEXP x, SEXP text) {
     case STRSXP:
       return of_text(x);
     case INTSXP:
-      if (Rf_inherits(x, "factor")) return of_factor(x);
+      if (Rf_inherits(x, "factor") && has_levels(x)) return of_factor(x);
       /* fall through */
     case REALSXP:
     case LGLSXP:

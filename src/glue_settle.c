@@ -31,8 +31,9 @@ static const int *read_rows(SEXP rows, size_t n, size_t *count) {
   *count = (size_t)XLENGTH(rows);
   int *at = (int *)scratch(*count / 2 + 1, 1);
   for (size_t k = 0; k < *count; k++) {
-    at[k] = INTEGER_RO(rows)[k] - 1;
-    if (at[k] < 0 || (size_t)at[k] >= n) Rf_error("`rows` must be rows of the scores.");
+    const int row = INTEGER_RO(rows)[k]; /* NA is the least int */
+    if (row < 1 || (size_t)row > n) Rf_error("`rows` must be rows of the scores.");
+    at[k] = row - 1;
   }
   return at;
 }

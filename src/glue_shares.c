@@ -50,8 +50,9 @@ static SEXP pf_logistic(SEXP basis, SEXP class_of, SEXP start, SEXP steps, SEXP 
   }
   int *class_from_0 = (int *)scratch(view.n, 1);
   for (size_t i = 0; i < view.n; i++) {
-    class_from_0[i] = INTEGER_RO(class_of)[i] - 1;
-    if (class_from_0[i] < 0 || (size_t)class_from_0[i] >= classes) Rf_error("`class_of` must lie within `start`.");
+    const int class = INTEGER_RO(class_of)[i]; /* NA is the least int */
+    if (class < 1 || (size_t)class > classes) Rf_error("`class_of` must lie within `start`.");
+    class_from_0[i] = class - 1;
   }
   const logistic of = {
       .basis = view.x, .start = logs, .class_of = class_from_0, .n = view.n, .columns = view.dim, .classes = classes};

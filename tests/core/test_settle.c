@@ -86,9 +86,23 @@ static void test_ranks(void) {
   for (size_t i = 0; i < 5; i++) CHECK_NEAR(z[i], wanted[i], TOLERANCE_ROUNDING);
 }
 
+/* A NaN has a rank of its own, and the ranks come to an end. */
+static void test_ranks_of_nan(void) {
+  double z[3] = {NAN, 1.0, NAN}, u[3] = {0.0}, mean = 0.0, precision = 1.0;
+  const double low[3] = {-INFINITY, -INFINITY, -INFINITY}, high[3] = {INFINITY, INFINITY, INFINITY};
+  const int rows[3] = {0, 1, 2};
+  ranked room[3];
+  const gibbs_column of = {z, 3, 1, 0, low, high, u, &mean, &precision};
+  rank_rows(&of, rows, 3, room);
+  double sum = 0.0;
+  for (size_t i = 0; i < 3; i++) sum += z[i];
+  CHECK_NEAR(sum, 0.0, TOLERANCE_ROUNDING);
+}
+
 void test_settle(void) {
   test_quantiles();
   test_intervals();
   test_gibbs();
   test_ranks();
+  test_ranks_of_nan();
 }

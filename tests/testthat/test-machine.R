@@ -167,6 +167,9 @@ test_that("doubles and integers that become extents or counters are refused out 
   for (row in c(NA, 0L, -1L, 4L, .Machine$integer.max, -.Machine$integer.max)) {
     refused("local_gaussians", 2, matrix(c(2L, 3L, 1L, row, 1L, 2L), 3), "`index` must point to rows of `points`")
   }
+  rows <- c(NA, 0L, 4L, .Machine$integer.max)
+  for (row in rows) refused("settle_sweep", 9, list(c(1L, row), 1:3), "`rows` must be rows of the scores")
+  for (row in rows) refused("logistic", 2, c(1L, row, 1L), "`class_of` must lie within `start`")
   for (updates in list(1e10, -1L, 0.5, 2)) {
     settings <- replace(valid$pf_gpa_start[[2]], "updates", updates)
     refused("gpa_start", 2, settings, "`settings[$]updates` must be one whole number")

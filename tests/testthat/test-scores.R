@@ -558,3 +558,9 @@ test_that("misspelt arguments and vectors of choices are refused", {
   expect_error(print(c2st(two$x, two$y), digit = 3), "print\\(\\) has no argument `digit`")
   expect_error(format(novelty(two$x, two$y), 3), "format\\(\\) has no further argument without a name")
 })
+
+test_that("a distance near the end of the range of doubles is finite", {
+  # 1e308 and -1e308 go to -1e308 and -1e308
+  expect_equal(as.numeric(wasserstein2(cbind(1e308 * c(1, -1)), cbind(-1e308 * c(1, 1)))), sqrt(2) * 1e308,
+               tolerance = 1e-12)
+})

@@ -107,3 +107,13 @@ test_that("fingerprints are those of fits that were saved before", {
   expect_identical(print_of(character()), print_of(""))
   expect_false(print_of(c("a", "b")) == print_of("ab"))
 })
+
+test_that("a factor without levels for its codes has a fingerprint, so that a fit with one is refused", {
+  fit <- synthesise(iris[c(1:20, 61:80), 4:5], group = "Species", quiet = TRUE, law = "student", flow = FALSE)
+  for (broken in list(structure(1:3, class = "factor"), structure(c(1L, 9L), levels = c("a", "b"), class = "factor"))) {
+    expect_match(particleflow:::fingerprint(broken), "^[0-9a-f]{16}$")
+    changed <- fit
+    changed$table$group <- list(name = "Species", levels = broken)
+    expect_error(simulate(changed, 3), "was changed after synthesise", class = "particleflow_input")
+  }
+})

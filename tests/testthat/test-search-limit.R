@@ -35,6 +35,20 @@ test_that("a table with missing values keeps its limit", {
   expect_false(anyNA(predict(fit, airquality, type = "log_density")))
 })
 
+test_that("the two laws of whole blocks share a limit, and the fit says what they left out", {
+  visits <- cbind(id = rep(1:20, each = 4), iris[c(1:40, 81:120), 1:2])
+  fit <- synthesise(visits, blocks = "id", whole_blocks = TRUE, quiet = TRUE, seconds = met)
+  searches <- lapply(fit$laws[c("first", "step")], function(law) law$fit$calibration[[1]])
+  for (found in searches) expect_setequal(found$left_out, c("laws", "folds"))
+  said <- "met its limit of 1e-06 seconds and left out: settings of laws, folds"
+  expect_match(gsub("\n +", " ", paste(format(fit), collapse = "\n")), said)
+  expect_match(gsub("\n +", " ", paste(capture.output(summary(fit)), collapse = "\n")), said)
+  fit <- synthesise(visits, blocks = "id", whole_blocks = TRUE, quiet = TRUE, seconds = never)
+  expect_no_match(format(fit), "limit")
+  expect_lte(fit$laws$first$fit$control$backward$seconds, never / 2)
+  expect_gt(fit$laws$step$fit$control$backward$seconds, 0.9 * never)
+})
+
 test_that("efs() has a flow even if the limit is met at once, with and without groups", {
   fit <- efs(iris[1:4], seconds = met)
   expect_gt(fit$diagnostics$steps, 0)

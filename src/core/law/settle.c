@@ -109,7 +109,8 @@ void rank_rows(const gibbs_column *of, const int *rows, size_t count, ranked *ro
   double *z = of->z + of->column * of->n;
   for (size_t k = 0; k < count; k++) room[k] = (ranked){.value = z[rows[k]], .at = (size_t)rows[k]};
   qsort(room, count, sizeof(ranked), by_value);
-  for (size_t first = 0, end = 0; first < count; first = end) {
+  for (size_t first = 0, end; first < count; first = end) {
+    end = first + 1; /* NaN is not equal to itself */
     while (end < count && room[end].value == room[first].value) end++;
     /* ranks from 1, of equal values their mean */
     const double rank = 0.5 * ((double)first + 1.0 + (double)end);
