@@ -1,0 +1,98 @@
+#' How the field of a flow is computed
+#'
+#' A step of [efs_forward()] needs the field
+#' \deqn{g(y) = \frac{1}{n-1} \sum_a \nabla W(y - x_a)
+#'   = \frac{1}{n-1}\Big[n (y - \bar x) - \sum_a \frac{y - x_a}{(|y - x_a|^2 + \epsilon)^{s/2+1}}\Big]}{
+#'   g(y) = 1/(n-1) [n (y - mean x) - sum_a (y - x_a) (|y - x_a|^2 + epsilon)^-(s/2+1)]}
+#' at each of the `n` particles. The last sum is the repulsion. Summed pair by pair, it costs \eqn{n^2} operations. The
+#' other fields cost less, and are approximations. `efs_field()` makes the argument `field` of [efs_forward()].
+#'
+#' @section The fields:
+#' \describe{
+#'   \item{`"exact"`}{Every pair of particles. Cost \eqn{n^2 d}{n^2 d}.}
+#'   \item{`"batch"`}{In each step, \eqn{p} = `sources` of the particles are drawn anew, without replacement, and the
+#'     sum over all particles is replaced by \eqn{n/p} times the sum over these. The mean of the field over the
+#'     particles is then subtracted, because it is 0 for the exact field: the centre of mass does not move. For each
+#'     particle the expected value over the draws is the exact field. Any `d`, any `s`. Cost \eqn{n p d}{n p d}. The
+#'     error falls like \eqn{1/\sqrt{p}}{1/sqrt(p)}, and errors of different steps are independent of each other.}
+#' }
+#' Each of these fields is a smooth function of the point, given the particles of the frame. The trajectory stores what
+#' determines this function. [efs_backward()] therefore inverts the very step that was taken, and log-densities use its
+#' Jacobian: the inverse and the likelihood of an approximate flow are as exact as those of an exact flow. What the
+#' approximation changes is where the flow leads.
+#'
+#' All approximate fields need `epsilon` above 0.
+#'
+#' @section Which one is taken:
+#' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, it is a batch with
+#' as many sources as the tolerance needs, or the exact field if that would be more than an eighth of the particles.
+#'
+#' @section The error:
+#' The diagnostics of a trajectory with an approximate field have the column `field_error`. It is the
+#' root-mean-square error of the field over 100 particles, drawn once per flow, relative to the root-mean-square
+#' repulsion there. The exact field of these particles is computed for this purpose. Their repulsive energies, scaled to
+#' all particles, also give `energy`, which is therefore an estimate. `closest_pair` is `NA`.
+#'
+#' The draws, here and of the batches, depend on a key that is drawn from R's generator, so that [set.seed()] determines
+#' them. They do not depend on the number of threads.
+#'
+#' @param kind Name of the field.
+#' @param tolerance The wanted `field_error`, a number above 0 and at most 1.
+#' @param sources For `"batch"`, the number of particles of a batch, a whole number of at least 2. `NULL`: as many as
+#'   the tolerance needs, by the error at the start of the flow. If there are fewer particles, all are taken.
+#' @return A list of class `efs_field` with the arguments.
+#' @seealso [efs_forward()]
+#' @examples
+#' x <- matrix(rnorm(4000), ncol = 4)
+#' traj <- efs_forward(x, epsilon = 0.5, n_steps = 3, field = efs_field("batch", sources = 200))
+#' traj$diagnostics$field_error
+#' back <- efs_backward(traj, traj$frames[, , 4])
+#' max(abs(back - x))
+#' @export
+efs_field <- function(kind = c("auto", "exact", "batch"), tolerance = 0.01, sources = NULL) {
+  structure(
+    list(
+      kind = check_choice(kind, field_kinds, "kind"),
+      tolerance = check_number(tolerance, "tolerance", lower = 0, upper = 1, open_lower = TRUE),
+      sources = if (!is.null(sources)) check_count(sources, "sources", 2L)
+    ),
+    class = "efs_field"
+  )
+}
+
+field_kinds <- c("auto", "exact", "batch")
+
+#' @export
+print.efs_field <- function(x, ...) {
+  check_dots("print()", ..., allowed = print_settings)
+  cat("<efs_field> \"", x$kind, "\", tolerance = ", format(x$tolerance),
+      if (!is.null(x$sources)) paste(", sources =", format(x$sources)), "\n", sep = "")
+  invisible(x)
+}
+
+as_field <- function(field) {
+  if (is.null(field)) return(efs_field())
+  if (is.character(field)) return(efs_field(check_choice(field, field_kinds, "field")))
+  if (!inherits(field, "efs_field")) {
+    fail("`field` must be NULL, the name of a field or come from efs_field(), not %s.", describe(field))
+  }
+  field
+}
+
+# Up to this number of particles the exact field is as fast (bench/scale).
+most_exact_particles <- 20000L
+
+# The field for these particles. Random numbers are drawn only for a field that needs them.
+choose_field <- function(asked, points, potential, threads) {
+  kind <- asked$kind
+  if (kind == "auto") kind <- fitting_kind(nrow(points), potential)
+  if (kind == "exact") return(exact_field())
+  if (potential$epsilon == 0) fail("The field \"%s\" needs `epsilon` above 0.", kind)
+  field <- switch(kind, batch = new_batch_field(asked, points, potential, threads))
+  too_many <- asked$kind == "auto" && field_work(field, ncol(points)) > nrow(points) / 8
+  if (too_many) exact_field() else field
+}
+
+fitting_kind <- function(n, potential) {
+  if (n <= most_exact_particles || potential$epsilon == 0) "exact" else "batch"
+}

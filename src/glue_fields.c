@@ -1,0 +1,148 @@
+/* Fields whose sums an engine approximates: batches of sources, trees, slices. */
+#include "glue_names.h"
+
+#include <math.h>
+
+#include "core/flow/approximate.h"
+#include "core/flow/inverse.h"
+#include "core/pair/batch.h"
+#include "core/pair/riesz.h"
+
+
+static const double *read_vector(list_reader *list, const char *name, size_t length) {
+  const named_value member = read_member(list, name);
+  return check_vector(member.value, length, member.what);
+}
+
+static matrix_view read_matrix(list_reader *list, const char *name) {
+  const named_value member = read_member(list, name);
+  return check_matrix(member.value, member.what);
+}
+
+static sums_engine read_batch(list_reader *list, pair_kernel kernel) {
+  const matrix_view source = read_matrix(list, "source");
+  pair_task *task = (pair_task *)R_alloc(1, sizeof *task);
+  const pair_task start = {
+      .source = packed_rows(source), .n_source = source.n, .dim = source.dim, .self = NO_SELF, .kernel = kernel};
+  *task = start;
+  return batch_engine(task);
+}
+
+/* list(engine, s, epsilon, mean, factor, own, ...) with the members that the engine needs. */
+static approximate_field read_field(SEXP frame) {
+  static const char *const engines[] = {"batch"};
+  list_reader list = open_list(frame, "frame");
+  const double s = read_number(&list, "s"), epsilon = read_number(&list, "epsilon");
+  if (!(s > -2.0) || !isfinite(s)) Rf_error("`frame$s` must be finite and above -2.");
+  if (!(epsilon > 0.0) || !isfinite(epsilon)) Rf_error("`frame$epsilon` must be finite and above 0.");
+  const pair_kernel kernel = riesz_kernel(s, epsilon);
+  approximate_field field = {.factor = read_number(&list, "factor"), .own = read_flag(&list, "own")};
+  check_choice(read_member(&list, "engine"), engines, 1);
+  field.engine = read_batch(&list, kernel);
+  if (field.engine.n < 2) Rf_error("`frame` must have at least two sources.");
+  field.mean = read_vector(&list, "mean", field.engine.dim);
+  close_list(&list);
+  return field;
+}
+
+/* Rows [from, from + count) of a matrix. */
+typedef struct {
+  const double *x;
+  size_t count, stride;
+} row_view;
+
+static row_view check_rows_of(SEXP query, SEXP from, SEXP count, size_t dim) {
+  const matrix_view all = check_matrix(query, "query");
+  const size_t first = (size_t)check_count(from, "from"), rows = (size_t)check_count(count, "count");
+  if (all.dim != dim) Rf_error("`query` must have %.0f columns.", (double)dim);
+  if (first > all.n || rows > all.n - first) Rf_error("`from` and `count` must lie within the rows of `query`.");
+  const row_view view = {.x = all.x + first, .count = rows, .stride = all.n};
+  return view;
+}
+
+static void check_triangles(const approximate_field *field) {
+  if (field->engine.dim > TILE_HESSIAN_DIM) {
+    Rf_error("`frame` must have at most %d columns.", (int)TILE_HESSIAN_DIM);
+  }
+}
+
+/* The gradient [count, dim] of the field, and with `bounded` the bounds of its curvature. */
+static SEXP pf_frame_gradient(SEXP query, SEXP frame, SEXP from, SEXP count, SEXP bounded, SEXP threads) {
+  static const char *const names[] = {"gradient", "curvature"};
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  const row_view rows = check_rows_of(query, from, count, field.engine.dim);
+  const int both = check_flag(bounded, "bounded"), team = check_threads(threads);
+  SEXP values[2];
+  values[0] = PROTECT(new_matrix(rows.count, field.engine.dim));
+  values[1] = PROTECT(both ? new_vector(rows.count) : R_NilValue);
+  approximate_gradient(&field, rows.x, rows.count, 1, rows.stride, REAL(values[0]), both ? REAL(values[1]) : NULL,
+                       scratch(1, approximate_workspace(&field, rows.count, team)), team);
+  SEXP result = new_list(names, values, both ? 2 : 1);
+  UNPROTECT(2);
+  return result;
+}
+
+static SEXP pf_frame_curvature(SEXP query, SEXP frame, SEXP threads) {
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  check_triangles(&field);
+  const matrix_view rows = check_matrix(query, "query");
+  if (rows.dim != field.engine.dim) Rf_error("`query` must have %.0f columns.", (double)field.engine.dim);
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_vector(rows.n));
+  approximate_curvature(&field, rows.x, rows.n, 1, rows.n, REAL(out),
+                        scratch(1, approximate_workspace(&field, rows.n, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+static SEXP pf_frame_log_det(SEXP query, SEXP frame, SEXP from, SEXP count, SEXP gamma, SEXP threads) {
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  check_triangles(&field);
+  const row_view rows = check_rows_of(query, from, count, field.engine.dim);
+  const double step = check_number(gamma, "gamma");
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_vector(rows.count));
+  approximate_log_det(&field, step, rows.x, rows.count, 1, rows.stride, REAL(out),
+                      scratch(1, approximate_workspace(&field, rows.count, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* The points from which the step led to y. */
+static SEXP pf_frame_backward(SEXP y, SEXP guess, SEXP frame, SEXP gamma, SEXP tolerance, SEXP most_evaluations,
+                              SEXP threads) {
+  static const char *const names[] = {"points", "residual", "evaluations"};
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  const matrix_view points = check_matrix(y, "y");
+  if (points.dim != field.engine.dim) Rf_error("`y` must have %.0f columns.", (double)field.engine.dim);
+  const double *start = check_extents(guess, points.n, points.dim, "guess");
+  const double accuracy = check_number(tolerance, "tolerance");
+  const int most = check_count(most_evaluations, "most_evaluations"), team = check_threads(threads);
+  const inverse_step step = {
+      .mean = field.mean,
+      .n = field.engine.n,
+      .dim = field.engine.dim,
+      .potential = field.engine.kernel,
+      .gamma = check_number(gamma, "gamma") * field.factor,
+      .engine = &field.engine,
+  };
+  SEXP values[3];
+  values[0] = PROTECT(new_matrix(points.n, points.dim));
+  values[1] = PROTECT(new_vector(points.n));
+  values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)points.n));
+  double *workspace = scratch((size_t)team, backward_workspace(points.dim) + field.engine.workspace);
+  invert_points(&step, points.x, start, points.n, accuracy, most, REAL(values[0]), REAL(values[1]),
+                INTEGER(values[2]), workspace, team);
+  SEXP result = new_list(names, values, 3);
+  UNPROTECT(3);
+  return result;
+}
+
+const R_CallMethodDef fields_routines[] = {
+    ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
+    ROUTINE(pf_frame_backward, 7), NO_ROUTINE,
+};

@@ -1,0 +1,129 @@
+#include "check.h"
+#include "core/base/linalg.h"
+#include "core/flow/approximate.h"
+#include "core/flow/field.h"
+#include "core/flow/inverse.h"
+#include "core/flow/volume.h"
+#include "core/pair/batch.h"
+#include "core/pair/riesz.h"
+
+#define MOST_THREADS 2
+
+/* A world whose engine stands for its sources, and m points in no order. */
+typedef struct {
+  size_t n, dim, m;
+  double *source, *mean, *query, *gradient, *bound, *other;
+} scene;
+
+static scene new_scene(size_t n, size_t dim, size_t m) {
+  scene w = {.n = n, .dim = dim, .m = m};
+  w.source = new_doubles(n * dim), w.mean = new_doubles(dim), w.query = new_doubles(m * dim);
+  w.gradient = new_doubles(m * dim), w.bound = new_doubles(m), w.other = new_doubles(m * dim);
+  normals(w.source, n * dim, 190u);
+  normals(w.query, m * dim, 191u);
+  mean_rows(w.mean, w.source, n, dim);
+  return w;
+}
+
+static void free_scene(scene *w) {
+  free(w->source), free(w->mean), free(w->query), free(w->gradient), free(w->bound), free(w->other);
+}
+
+static double largest_difference(const double *a, const double *b, size_t n) {
+  double most = 0.0;
+  for (size_t i = 0; i < n; i++) most = fmax(most, fabs(a[i] - b[i]));
+  return most;
+}
+
+/* What is true of every engine: threads, single points, differences, and the step undone. `error`: how far the gradient
+ * may be from that of the pair engine. */
+static void check_engine(scene *w, const sums_engine *engine, double error, const char *label) {
+  const size_t m = w->m, dim = w->dim, total = m * dim;
+  const approximate_field field = {.engine = *engine, .mean = w->mean, .factor = 1.0};
+  double *room = new_doubles(approximate_workspace(&field, m, MOST_THREADS));
+  approximate_gradient(&field, w->query, m, 1, m, w->gradient, w->bound, room, 1);
+  approximate_gradient(&field, w->query, m, 1, m, w->other, NULL, room, MOST_THREADS);
+  CHECK(!memcmp(w->gradient, w->other, total * sizeof(double)), "%s: bits depend on threads", label);
+  for (size_t i = 0; i < m; i += 7) {
+    double single[16];
+    approximate_gradient(&field, w->query + i, 1, 1, m, single, NULL, room, 1);
+    for (size_t c = 0; c < dim; c++) {
+      CHECK(single[c] == w->gradient[c * m + i], "%s: point %zu depends on the others", label, i);
+    }
+  }
+  pair_task task = {.query = w->query, .n_query = m, .row_stride = 1, .column_stride = m, .source = w->source,
+                    .n_source = w->n, .dim = dim, .self = NO_SELF, .kernel = engine->kernel};
+  pairwise_prepare(&task);
+  double *rest = new_doubles(3 * m), *pairs = new_doubles(pairwise_workspace(dim));
+  const field_values exact = {.gradient = w->other, .curvature = rest, .repulsion = rest + m, .nearest = rest + 2 * m,
+                              .weight = new_doubles(m)};
+  field_rows(&task, w->mean, &exact, pairs, 1);
+  const double off = largest_difference(w->gradient, w->other, total);
+  CHECK(off <= error, "%s: the gradient is off by %g", label, off);
+  free(rest), free(pairs), free(exact.weight), free(room);
+}
+
+/* log det (I - gamma J) against central differences, and y - gamma g(y) undone. */
+static void check_step(scene *w, const sums_engine *engine, double gamma, const char *label) {
+  const size_t m = w->m, dim = w->dim, total = m * dim;
+  const double h = 1e-5;
+  const approximate_field field = {.engine = *engine, .mean = w->mean, .factor = 1.0};
+  double *room = new_doubles(approximate_workspace(&field, m, 1)), *log_det = new_doubles(m);
+  double *jacobian = new_doubles(m * dim * dim), *moved = new_doubles(total), *high = new_doubles(total);
+  double *low = new_doubles(total), *curvature = new_doubles(m);
+  for (size_t k = 0; k < dim; k++) {
+    for (int side = -1; side <= 1; side += 2) {
+      memcpy(moved, w->query, total * sizeof(double));
+      for (size_t i = 0; i < m; i++) moved[k * m + i] += side * h;
+      approximate_gradient(&field, moved, m, 1, m, side > 0 ? high : low, NULL, room, 1);
+    }
+    for (size_t c = 0; c < dim; c++) {
+      for (size_t i = 0; i < m; i++) {
+        jacobian[(i * dim + c) * dim + k] =
+            (c == k ? 1.0 : 0.0) - gamma * (high[c * m + i] - low[c * m + i]) / (2.0 * h);
+      }
+    }
+  }
+  approximate_log_det(&field, gamma, w->query, m, 1, m, log_det, room, 1);
+  approximate_curvature(&field, w->query, m, 1, m, curvature, room, 1);
+  approximate_gradient(&field, w->query, m, 1, m, w->gradient, w->bound, room, 1);
+  for (size_t i = 0; i < m; i++) {
+    double *a = jacobian + i * dim * dim, wanted = 0.0;
+    for (size_t c = 0; c < dim; c++) {
+      for (size_t k = 0; k < c; k++) a[c * dim + k] = 0.5 * (a[c * dim + k] + a[k * dim + c]);
+    }
+    CHECK(cholesky_factor(a, dim), "%s: the step is not one-to-one at point %zu", label, i);
+    for (size_t c = 0; c < dim; c++) wanted += 2.0 * log(a[c * dim + c]);
+    CHECK(fabs(log_det[i] - wanted) <= 10.0 * TOLERANCE_DIFFERENCE, "%s: log det %g, by differences %g", label,
+          log_det[i], wanted);
+    CHECK(curvature[i] <= w->bound[i] * (1.0 + 1e-9) + 1e-9, "%s: curvature %g over its bound %g", label,
+          curvature[i], w->bound[i]);
+  }
+  double *y = moved, *residual = curvature;
+  for (size_t i = 0; i < total; i++) y[i] = w->query[i] - gamma * w->gradient[i];
+  int *evaluations = calloc(m, sizeof *evaluations);
+  if (!evaluations) exit(2);
+  const inverse_step step = {.mean = w->mean, .n = engine->n, .dim = dim, .potential = engine->kernel, .gamma = gamma,
+                             .engine = engine};
+  double *back_room = new_doubles(backward_workspace(dim) + engine->workspace);
+  invert_points(&step, y, y, m, SOLVER_TOLERANCE, 30, w->other, residual, evaluations, back_room, 1);
+  const double off = largest_difference(w->other, w->query, total);
+  CHECK(off <= TOLERANCE_INVERSE, "%s: the inverse is off by %g", label, off);
+  free(room), free(log_det), free(jacobian), free(moved), free(high), free(low), free(curvature), free(evaluations);
+  free(back_room);
+}
+
+static void test_batch(size_t n, size_t dim, size_t m, double s) {
+  scene w = new_scene(n, dim, m);
+  pair_task task = {.source = w.source, .n_source = n, .dim = dim, .self = NO_SELF, .kernel = riesz_kernel(s, 0.5)};
+  const sums_engine engine = batch_engine(&task);
+  check_engine(&w, &engine, TOLERANCE_ROUNDING * 10.0, "batch");
+  check_step(&w, &engine, 0.1, "batch");
+  free_scene(&w);
+}
+
+void test_approximate(void) {
+  test_batch(2, 1, 1, -0.5);
+  test_batch(37, 2, 300, 0.0);
+  test_batch(60, 5, 33, 2.5);
+}
