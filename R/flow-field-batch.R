@@ -17,7 +17,7 @@ needed_sources <- function(field, points, potential, threads) {
   if (n <= first_sources) return(n)
   field$sources <- first_sources
   frame <- open_field(field, points, 1L, potential, threads)
-  error <- check_field(frame, own_field(frame, threads), threads)$field_error
+  error <- check_field(frame, threads, own_field(frame, threads))$field_error
   as.integer(ceiling(1 / (1 / n + (1 / first_sources - 1 / n) * (field$tolerance / error)^2)))
 }
 

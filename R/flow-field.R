@@ -89,11 +89,31 @@ new_approximate_frame <- function(field, at, core, work) {
             class = c(paste0(field$kind, "_frame"), "approximate_frame"))
 }
 
+# The order in which points are worked on, or NULL. No result depends on it, but the time may.
+working_order <- function(frame, points, threads) UseMethod("working_order")
+
+#' @export
+working_order.approximate_frame <- function(frame, points, threads) NULL
+
+# work(points, rows) gives a list of vectors and matrices with one entry or row per point. It gets the points in their
+# working order, and `rows`, the numbers they had; NULL if they have not moved.
+in_working_order <- function(frame, points, threads, work) {
+  rows <- working_order(frame, points, threads)
+  if (is.null(rows)) return(work(points, NULL))
+  back <- integer(length(rows))
+  back[rows] <- seq_along(rows)
+  lapply(work(points[rows, , drop = FALSE], rows), function(values) {
+    if (is.matrix(values)) values[back, , drop = FALSE] else values[back]
+  })
+}
+
 # The gradient at the rows of `points` before the drift is taken off; `bounded` gives bounds of its curvature too.
 frame_gradient <- function(frame, points, bounded, threads) {
-  bind_blocks(in_blocks(nrow(points), frame$work, function(from, count) {
-    .Call(C_pf_frame_gradient, points, frame$core, from, count, bounded, threads)
-  }, chunk = 256))
+  in_working_order(frame, points, threads, function(points, rows) {
+    bind_blocks(in_blocks(nrow(points), frame$work, function(from, count) {
+      .Call(C_pf_frame_gradient, points, frame$core, from, count, bounded, threads)
+    }, chunk = 256))
+  })
 }
 
 without_drift <- function(gradient, drift) {
@@ -120,7 +140,7 @@ field_of.approximate_frame <- function(frame, points, threads) {
 # The eigenvalues of the rows with the largest bounds, and the exact field of the checked rows.
 #' @export
 survey_field.approximate_frame <- function(frame, own, threads) {
-  checked <- check_field(frame, own, threads)
+  checked <- check_field(frame, threads, own)
   c(list(curvature = steepest_rows(frame, own$curvature, threads), pair_share = 1 / (frame$n - 1), nearest = NA_real_),
     checked)
 }
@@ -146,13 +166,17 @@ keyed_rows <- function(key, n, size, stream) {
   partial_permutation(n, draw_uniform(size, 1L, key, stream)[, 1])
 }
 
-# The error of the field at some particles, and the repulsive energy of all, scaled from these.
-check_field <- function(frame, own, threads) {
+checked_rows <- function(field, n) keyed_rows(field$key, n, checked_count, checked_stream)
+
+# The error of the field at some particles, and the repulsive energy of all, scaled from these. own: the field at the
+# particles; without it, it is computed for these.
+check_field <- function(frame, threads, own = NULL) {
   n <- frame$n
-  rows <- keyed_rows(frame$field$key, n, checked_count, checked_stream)
+  rows <- checked_rows(frame$field, n)
   at <- frame$at[rows, , drop = FALSE]
+  found <- if (is.null(own)) field_of(frame, at, threads) else own$gradient[rows, , drop = FALSE]
   exact <- ordered_field(at, frame$at, frame$core$s, frame$core$epsilon, FALSE, threads)
-  error <- own$gradient[rows, , drop = FALSE] - exact$gradient
+  error <- found - exact$gradient
   pull <- n / (n - 1) * sweep(at, 2, colMeans(frame$at))
   list(repulsion = n * mean(exact$repulsion - own_repulsion(frame$core)),
        field_error = sqrt(sum(error^2) / sum((pull - exact$gradient)^2)))
@@ -166,17 +190,22 @@ own_repulsion <- function(core) {
 #' @export
 volume_of.approximate_frame <- function(frame, points, self, gamma, threads) {
   frame$core$own <- self && holds_own(frame)
-  value <- unlist(in_blocks(nrow(points), frame$work * ncol(points), function(from, count) {
-    .Call(C_pf_frame_log_det, points, frame$core, from, count, gamma, threads)
-  }, chunk = 256))
-  list(value = as.double(value), error = 0)
+  volume <- in_working_order(frame, points, threads, function(points, rows) {
+    list(value = as.double(unlist(in_blocks(nrow(points), frame$work * ncol(points), function(from, count) {
+      .Call(C_pf_frame_log_det, points, frame$core, from, count, gamma, threads)
+    }, chunk = 256))))
+  })
+  c(volume, list(error = 0))
 }
 
 #' @export
 undo_field.approximate_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) {
-  bind_blocks(in_blocks(nrow(points), 5 * frame$work, function(from, count) {
-    rows <- from + seq_len(count)
-    .Call(C_pf_frame_backward, points[rows, , drop = FALSE], guess[rows, , drop = FALSE], frame$core, gamma, tolerance,
-          most_evaluations, threads)
-  }))
+  in_working_order(frame, guess, threads, function(guess, moved) {
+    if (!is.null(moved)) points <- points[moved, , drop = FALSE]
+    bind_blocks(in_blocks(nrow(points), 5 * frame$work, function(from, count) {
+      rows <- from + seq_len(count)
+      .Call(C_pf_frame_backward, points[rows, , drop = FALSE], guess[rows, , drop = FALSE], frame$core, gamma,
+            tolerance, most_evaluations, threads)
+    }))
+  })
 }

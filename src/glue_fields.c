@@ -1,12 +1,14 @@
 /* Fields whose sums an engine approximates: batches of sources, trees, slices. */
 #include "glue_names.h"
 
+#include <limits.h>
 #include <math.h>
 
 #include "core/flow/approximate.h"
 #include "core/flow/inverse.h"
 #include "core/pair/batch.h"
 #include "core/pair/riesz.h"
+#include "core/pair/tree.h"
 
 
 static const double *read_vector(list_reader *list, const char *name, size_t length) {
@@ -28,17 +30,65 @@ static sums_engine read_batch(list_reader *list, pair_kernel kernel) {
   return batch_engine(task);
 }
 
+static const int *check_integers(named_value x, size_t n, size_t m) {
+  if (TYPEOF(x.value) != INTSXP || !Rf_isMatrix(x.value) || (size_t)Rf_nrows(x.value) != n ||
+      (size_t)Rf_ncols(x.value) != m) {
+    Rf_error("`%s` must be a matrix of %.0f by %.0f integers.", x.what, (double)n, (double)m);
+  }
+  return INTEGER_RO(x.value);
+}
+
+/* Stops unless every node points to sources, halves and proxies that are there, on a path that is not too long. */
+static void check_nodes(const tree_parts *tree) {
+  int *depth = (int *)R_alloc(tree->nodes + 1, sizeof(int));
+  depth[0] = 1;
+  for (size_t i = 0; i < tree->nodes; i++) {
+    const int *node = tree->node + i * NODE_numbers;
+    const size_t first = (size_t)node[NODE_first], count = (size_t)node[NODE_count], right = (size_t)node[NODE_right];
+    int good = node[NODE_first] >= 0 && node[NODE_count] > 0 && first < tree->n && count <= tree->n - first;
+    if (good && node[NODE_right]) {
+      good = node[NODE_right] > 0 && right > i + 1 && right < tree->nodes && node[NODE_inner] >= 0 &&
+             (size_t)node[NODE_inner] < tree->inner && node[NODE_axis] >= 0 &&
+             (size_t)node[NODE_axis] < tree->dim && depth[i] < TREE_MOST_DEPTH;
+      if (good) depth[i + 1] = depth[right] = depth[i] + 1;
+    }
+    if (!good) Rf_error("`frame$node` must be the nodes of a tree.");
+  }
+}
+
+/* list(degree, particle [dim + 1, n], node, box, proxy) as pf_tree_build() made it. */
+static sums_engine read_tree(list_reader *list, pair_kernel kernel) {
+  const named_value degree = read_member(list, "degree");
+  const int of = check_count(degree.value, degree.what);
+  const matrix_view particle = read_matrix(list, "particle");
+  const named_value node = read_member(list, "node"), box = read_member(list, "box");
+  const named_value proxy = read_member(list, "proxy");
+  if (of < TREE_LEAST_DEGREE || of > TREE_MOST_DEGREE) Rf_error("`frame$degree` is out of range.");
+  if (particle.n < 2 || particle.n > CHARGE_MAX_DIM + 1) Rf_error("`frame$particle` must have 2 to 4 rows.");
+  tree_parts *tree = (tree_parts *)R_alloc(1, sizeof *tree);
+  const tree_parts start = {.n = particle.dim, .dim = particle.n - 1, .degree = (size_t)of,
+                            .particle = (double *)(size_t)particle.x};
+  *tree = start;
+  tree_extent(tree->n, tree->degree, tree->dim, &tree->nodes, &tree->inner);
+  const size_t proxies = tree_proxies(tree->degree, tree->dim);
+  tree->node = (int *)(size_t)check_integers(node, NODE_numbers, tree->nodes);
+  tree->box = (double *)(size_t)check_extents(box.value, BOX_DOUBLES(tree->dim), tree->nodes, box.what);
+  tree->proxy = (double *)(size_t)check_vector(proxy.value, tree->inner * proxies * (tree->dim + 1), proxy.what);
+  check_nodes(tree);
+  return tree_engine(tree, kernel);
+}
+
 /* list(engine, s, epsilon, mean, factor, own, ...) with the members that the engine needs. */
 static approximate_field read_field(SEXP frame) {
-  static const char *const engines[] = {"batch"};
+  static const char *const engines[] = {"batch", "tree"};
   list_reader list = open_list(frame, "frame");
   const double s = read_number(&list, "s"), epsilon = read_number(&list, "epsilon");
   if (!(s > -2.0) || !isfinite(s)) Rf_error("`frame$s` must be finite and above -2.");
   if (!(epsilon > 0.0) || !isfinite(epsilon)) Rf_error("`frame$epsilon` must be finite and above 0.");
   const pair_kernel kernel = riesz_kernel(s, epsilon);
   approximate_field field = {.factor = read_number(&list, "factor"), .own = read_flag(&list, "own")};
-  check_choice(read_member(&list, "engine"), engines, 1);
-  field.engine = read_batch(&list, kernel);
+  const int tree = check_choice(read_member(&list, "engine"), engines, 2);
+  field.engine = tree ? read_tree(&list, kernel) : read_batch(&list, kernel);
   if (field.engine.n < 2) Rf_error("`frame` must have at least two sources.");
   field.mean = read_vector(&list, "mean", field.engine.dim);
   close_list(&list);
@@ -142,7 +192,50 @@ static SEXP pf_frame_backward(SEXP y, SEXP guess, SEXP frame, SEXP gamma, SEXP t
   return result;
 }
 
+/* The tree of the rows of x; R keeps its parts as it keeps any vector. */
+static SEXP pf_tree_build(SEXP x, SEXP degree) {
+  static const char *const names[] = {"particle", "node", "box", "proxy"};
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(x, "x");
+  const int of = check_count(degree, "degree");
+  if (rows.dim > CHARGE_MAX_DIM) Rf_error("`x` must have at most %d columns.", (int)CHARGE_MAX_DIM);
+  if (rows.n < 2 || rows.n > INT_MAX) Rf_error("`x` must have between 2 and %d rows.", INT_MAX);
+  if (of < TREE_LEAST_DEGREE || of > TREE_MOST_DEGREE) {
+    Rf_error("`degree` must be between %d and %d.", TREE_LEAST_DEGREE, TREE_MOST_DEGREE);
+  }
+  tree_parts tree = {.n = rows.n, .dim = rows.dim, .degree = (size_t)of};
+  tree_extent(tree.n, tree.degree, tree.dim, &tree.nodes, &tree.inner);
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(tree.dim + 1, tree.n));
+  values[1] = PROTECT(new_integer_matrix(NODE_numbers, tree.nodes));
+  values[2] = PROTECT(new_matrix(BOX_DOUBLES(tree.dim), tree.nodes));
+  values[3] = PROTECT(new_vector(tree.inner * tree_proxies(tree.degree, tree.dim) * (tree.dim + 1)));
+  tree.particle = REAL(values[0]);
+  tree.node = INTEGER(values[1]);
+  tree.box = REAL(values[2]);
+  tree.proxy = REAL(values[3]);
+  tree.order = (int *)R_alloc(tree.n, sizeof(int));
+  tree_build(&tree, packed_rows(rows));
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
+}
+
+/* An order of the rows of `query` in which neighbours lie close together: they fall into leaves in this order. */
+static SEXP pf_tree_places(SEXP query, SEXP frame, SEXP threads) {
+  const approximate_field field = read_field(frame);
+  const matrix_view rows = check_matrix(query, "query");
+  const int team = check_threads(threads);
+  if (rows.dim != field.engine.dim) Rf_error("`query` must have %.0f columns.", (double)field.engine.dim);
+  if (field.engine.sums != tree_sums) Rf_error("`frame` must be that of a tree.");
+  SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)rows.n));
+  tree_places(field.engine.data, rows.x, rows.n, INTEGER(out), team);
+  UNPROTECT(1);
+  return out;
+}
+
 const R_CallMethodDef fields_routines[] = {
     ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
-    ROUTINE(pf_frame_backward, 7), NO_ROUTINE,
+    ROUTINE(pf_frame_backward, 7), ROUTINE(pf_tree_build, 2),      ROUTINE(pf_tree_places, 3),
+    NO_ROUTINE,
 };

@@ -1,8 +1,11 @@
 # Fields that are approximated, each against the exact one. `kinds`: for each kind the dimensions and exponents that are
 # tried, and a field that is good to `error`.
 field_cases <- list(
-  list(kind = "batch", dims = c(1, 2, 5, 15), s = c(-0.5, 0, 1.5), error = 0.2, make = function(tolerance) {
+  list(kind = "batch", dims = c(1, 2, 5, 15), s = c(-0.5, 0, 1.5), error = 0.2, make = function() {
     efs_field("batch", sources = 300)
+  }),
+  list(kind = "tree", dims = c(1, 2, 3), s = c(-0.5, 0, 1.5), error = 2e-3, make = function() {
+    efs_field("tree", tolerance = 1e-3)
   })
 )
 
