@@ -27,7 +27,6 @@ field_work.batch_field <- function(field, dim) field$sources
 #' @export
 format.batch_field <- function(x, ...) sprintf("batches of %d particles", x$sources)
 
-# drift: a trajectory stores that of each step, [d, k].
 #' @export
 open_field.batch_field <- function(field, at, step, potential, threads) {
   n <- nrow(at)
@@ -36,23 +35,14 @@ open_field.batch_field <- function(field, at, step, potential, threads) {
   core <- c(list(engine = "batch"), potential,
             list(mean = colMeans(at), factor = n * (p - 1) / ((n - 1) * p), own = FALSE,
                  source = at[rows, , drop = FALSE]))
-  frame <- new_approximate_frame(field, at, core, p)
+  frame <- new_approximate_frame(field, at, step, core, p)
   frame$rows <- rows
-  if (!is.null(field$drift)) frame$drift <- field$drift[, step]
   frame
 }
 
 # Only particles of the batch have a pair with themselves. Among many particles they are too few to be looked at.
 #' @export
 holds_own.batch_frame <- function(frame) FALSE
-
-#' @export
-own_field.batch_frame <- function(frame, threads) {
-  own <- NextMethod()
-  own$drift <- colMeans(own$gradient)
-  own$gradient <- without_drift(own$gradient, own$drift)
-  own
-}
 
 # One source acts with the weight of n/p particles.
 #' @export
@@ -75,11 +65,4 @@ volume_of.batch_frame <- function(frame, points, self, gamma, threads) {
   volume$value[frame$rows] <- .Call(C_pf_frame_log_det, points[frame$rows, , drop = FALSE], frame$core, 0L,
                                     length(frame$rows), gamma, threads)
   volume
-}
-
-# The drift moves the point to which the particles are drawn: n/(n-1) (y - mean) - drift = n/(n-1) (y - other mean).
-#' @export
-undo_field.batch_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) {
-  frame$core$mean <- frame$core$mean + frame$drift * (frame$n - 1) / frame$n
-  NextMethod()
 }

@@ -18,12 +18,27 @@
 #'     half-diagonals, "close by" is one of 2.4, and in between both descriptions are mixed with weights that change
 #'     smoothly. So the field is one continuously differentiable function of the point. Cost \eqn{n \log n}{n log n};
 #'     each degree more divides the error by about 6.}
+#'   \item{`"sliced"`}{In any `d` up to 128, for `s` of at most 0. With a direction \eqn{\xi}{xi} that is uniform on the
+#'     unit sphere, the repulsion of a pair is the expected value of
+#'     \eqn{\xi k(\langle\xi, z\rangle)}{xi k(<xi, z>)} with
+#'     \deqn{k(t) = d\, t\, (t^2+\epsilon)^{-(s/2+1)}\,
+#'       {}_2F_1\Big(\frac s2+1, \frac{1-d}2; \frac32; \frac{t^2}{t^2+\epsilon}\Big).}{
+#'       k(t) = d t (t^2 + epsilon)^-(s/2+1) 2F1(s/2+1, (1-d)/2; 3/2; t^2/(t^2+epsilon)).}
+#'     In each step \eqn{L} = `directions` directions are drawn anew, in orthogonal sets of `d`, and their mean stands
+#'     for the expected value. Along one direction the particles are spread to a grid of at most 4096 points, so that
+#'     the sum over them is a cubic spline; the grid reaches twice as far as the particles, and beyond it the sum goes
+#'     on in a straight line. The mean of the splines over the directions depends on the distance from the centre alone,
+#'     and its expected value is computed without draws, so that only the differences from this mean are sliced. Cost
+#'     \eqn{n L d}{n L d}, without sorting. The error falls like \eqn{1/\sqrt{L}}{1/sqrt(L)}. It is smallest for `s` of
+#'     -1 and for clouds that look alike from all sides.}
 #'   \item{`"batch"`}{In each step, \eqn{p} = `sources` of the particles are drawn anew, without replacement, and the
-#'     sum over all particles is replaced by \eqn{n/p} times the sum over these. The mean of the field over the
-#'     particles is then subtracted, because it is 0 for the exact field: the centre of mass does not move. For each
-#'     particle the expected value over the draws is the exact field. Any `d`, any `s`. Cost \eqn{n p d}{n p d}. The
+#'     sum over all particles is replaced by \eqn{n/p} times the sum over these. For each particle the expected value
+#'     over the draws is the exact field. Any `d`, any `s`. Cost \eqn{n p d}{n p d}. The
 #'     error falls like \eqn{1/\sqrt{p}}{1/sqrt(p)}, and errors of different steps are independent of each other.}
 #' }
+#' The mean of an approximate field over the particles is subtracted from it, because it is 0 for the exact field: the
+#' centre of mass does not move.
+#'
 #' Each of these fields is a smooth function of the point, given the particles of the frame. The trajectory stores what
 #' determines this function. [efs_backward()] therefore inverts the very step that was taken, and log-densities use its
 #' Jacobian: the inverse and the likelihood of an approximate flow are as exact as those of an exact flow. What the
@@ -33,8 +48,8 @@
 #'
 #' @section Which one is taken:
 #' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, it is a tree in up
-#' to three dimensions. In more dimensions it is a batch with as many sources as the tolerance needs, or the exact field
-#' if that would be more than an eighth of the particles.
+#' to three dimensions. In more dimensions it is slices for `s` of at most 0, and a batch otherwise. The exact field is
+#' also taken where slices or a batch, because the tolerance needs many, would cost more than a quarter of it.
 #'
 #' @section The error:
 #' The diagnostics of a trajectory with an approximate field have the column `field_error`. It is the
@@ -51,6 +66,8 @@
 #'   the tolerance needs, by the error at the start of the flow. If there are fewer particles, all are taken.
 #' @param degree For `"tree"`, the degree of the polynomials, a whole number between 1 and 9. `NULL`: the lowest one
 #'   that has the tolerance at the start of the flow.
+#' @param directions For `"sliced"`, the number of directions, a whole number of at least 1, which is rounded up to a
+#'   multiple of the number of columns. `NULL`: as many as the tolerance needs, by the error at the start of the flow.
 #' @return A list of class `efs_field` with the arguments.
 #' @references
 #' Wang L, Krasny R, Tlupova S (2020). A kernel-independent treecode based on barycentric Lagrange interpolation.
@@ -63,19 +80,21 @@
 #' back <- efs_backward(traj, traj$frames[, , 4])
 #' max(abs(back - x))
 #' @export
-efs_field <- function(kind = c("auto", "exact", "tree", "batch"), tolerance = 0.01, sources = NULL, degree = NULL) {
+efs_field <- function(kind = c("auto", "exact", "sliced", "tree", "batch"), tolerance = 0.01, sources = NULL,
+                      degree = NULL, directions = NULL) {
   structure(
     list(
       kind = check_choice(kind, field_kinds, "kind"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, upper = 1, open_lower = TRUE),
       sources = if (!is.null(sources)) check_count(sources, "sources", 2L),
-      degree = if (!is.null(degree)) check_degree(degree)
+      degree = if (!is.null(degree)) check_degree(degree),
+      directions = if (!is.null(directions)) check_count(directions, "directions", 1L)
     ),
     class = "efs_field"
   )
 }
 
-field_kinds <- c("auto", "exact", "tree", "batch")
+field_kinds <- c("auto", "exact", "sliced", "tree", "batch")
 
 check_degree <- function(degree) {
   degree <- check_count(degree, "degree", 1L)
@@ -86,9 +105,8 @@ check_degree <- function(degree) {
 #' @export
 print.efs_field <- function(x, ...) {
   check_dots("print()", ..., allowed = print_settings)
-  cat("<efs_field> \"", x$kind, "\", tolerance = ", format(x$tolerance),
-      if (!is.null(x$sources)) paste(", sources =", format(x$sources)),
-      if (!is.null(x$degree)) paste(", degree =", format(x$degree)), "\n", sep = "")
+  given <- unlist(unclass(x)[-1])
+  cat("<efs_field> \"", x$kind, "\", ", paste(names(given), "=", format(given), collapse = ", "), "\n", sep = "")
   invisible(x)
 }
 
@@ -110,13 +128,14 @@ choose_field <- function(asked, points, potential, threads) {
   if (kind == "auto") kind <- fitting_kind(nrow(points), ncol(points), potential)
   if (kind == "exact") return(exact_field())
   if (potential$epsilon == 0) fail("The field \"%s\" needs `epsilon` above 0.", kind)
-  make <- switch(kind, batch = new_batch_field, tree = new_tree_field)
+  make <- switch(kind, batch = new_batch_field, tree = new_tree_field, sliced = new_sliced_field)
   field <- make(asked, points, potential, threads)
+  # the exact field visits each pair once, which is half the work
   too_many <- asked$kind == "auto" && field_work(field, ncol(points)) > nrow(points) / 8
   if (too_many) exact_field() else field
 }
 
 fitting_kind <- function(n, dim, potential) {
   if (n <= most_exact_particles || potential$epsilon == 0) return("exact")
-  if (dim <= most_tree_dims) "tree" else "batch"
+  if (dim <= most_tree_dims) "tree" else if (potential$s <= 0) "sliced" else "batch"
 }

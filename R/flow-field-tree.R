@@ -40,7 +40,7 @@ open_field.tree_field <- function(field, at, step, potential, threads) {
   core <- c(list(engine = "tree"), potential,
             list(mean = colMeans(at), factor = 1, own = FALSE, degree = field$degree),
             .Call(C_pf_tree_build, at, field$degree))
-  new_approximate_frame(field, at, core, field_work(field, ncol(at)))
+  new_approximate_frame(field, at, step, core, field_work(field, ncol(at)))
 }
 
 #' @export

@@ -83,9 +83,11 @@ undo_field.exact_frame <- function(frame, points, guess, gamma, tolerance, most_
 #   field, at, n      the field, the particles and their number
 #   core              what the core needs: list(engine, s, epsilon, mean, factor, own, ...)
 #   work              the number of pairs per point that cost as much
-#   drift             NULL, or the mean of the gradient over the particles, which is taken off
-new_approximate_frame <- function(field, at, core, work) {
-  structure(list(field = field, at = at, n = nrow(at), core = core, work = work * (ncol(at) + 4), drift = NULL),
+#   drift             the mean of the gradient over the particles, which is taken off, because it is 0 for the exact
+#                     field; NULL until own_field() has found it. A trajectory stores that of each step, [d, k].
+new_approximate_frame <- function(field, at, step, core, work) {
+  structure(list(field = field, at = at, n = nrow(at), core = core, work = work * (ncol(at) + 4),
+                 drift = if (!is.null(field$drift)) field$drift[, step]),
             class = c(paste0(field$kind, "_frame"), "approximate_frame"))
 }
 
@@ -123,7 +125,10 @@ without_drift <- function(gradient, drift) {
 #' @export
 own_field.approximate_frame <- function(frame, threads) {
   frame$core$own <- holds_own(frame)
-  frame_gradient(frame, frame$at, TRUE, threads)
+  own <- frame_gradient(frame, frame$at, TRUE, threads)
+  own$drift <- colMeans(own$gradient)
+  own$gradient <- without_drift(own$gradient, own$drift)
+  own
 }
 
 # TRUE if the sums at a particle contain its pair with itself.
@@ -200,6 +205,8 @@ volume_of.approximate_frame <- function(frame, points, self, gamma, threads) {
 
 #' @export
 undo_field.approximate_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) {
+  # v = y + gamma (g(v) - drift)
+  points <- points - rep(gamma * frame$drift, each = nrow(points))
   in_working_order(frame, guess, threads, function(guess, moved) {
     if (!is.null(moved)) points <- points[moved, , drop = FALSE]
     bind_blocks(in_blocks(nrow(points), 5 * frame$work, function(from, count) {

@@ -8,6 +8,7 @@
 #include "core/flow/inverse.h"
 #include "core/pair/batch.h"
 #include "core/pair/riesz.h"
+#include "core/pair/slices.h"
 #include "core/pair/tree.h"
 
 
@@ -78,17 +79,56 @@ static sums_engine read_tree(list_reader *list, pair_kernel kernel) {
   return tree_engine(tree, kernel);
 }
 
+/* list(rows, direction [d, count], start, spacing, spline [grid, count], radial, scale); see slices.h. */
+static sums_engine read_slices(list_reader *list, pair_kernel kernel) {
+  const matrix_view direction = read_matrix(list, "direction"), spline = read_matrix(list, "spline");
+  const named_value radial = read_member(list, "radial");
+  size_t radials;
+  const double *psi = check_doubles(radial.value, &radials, radial.what);
+  slice_parts *parts = (slice_parts *)R_alloc(1, sizeof *parts);
+  const slice_parts start = {.n = (size_t)read_count(list, "rows"),
+                             .dim = direction.n,
+                             .count = direction.dim,
+                             .grid = spline.n,
+                             .spacing = read_number(list, "spacing"),
+                             .direction = direction.x,
+                             .start = read_vector(list, "start", direction.dim),
+                             .spline = (double *)(size_t)spline.x,
+                             .radial = psi,
+                             .radials = radials,
+                             .scale = read_number(list, "scale"),
+                             .mean = read_vector(list, "mean", direction.n)};
+  *parts = start;
+  if (parts->dim < 1 || spline.dim != parts->count || parts->grid < SLICES_LEAST_GRID || !(parts->spacing > 0.0)) {
+    Rf_error("`frame$spline` must have one column per direction and at least %d rows.", (int)SLICES_LEAST_GRID);
+  }
+  if (radials < SLICES_LEAST_RADIALS || !(parts->scale > 0.0)) {
+    Rf_error("`frame$radial` must have at least %d entries, and `frame$scale` be above 0.", (int)SLICES_LEAST_RADIALS);
+  }
+  return slices_engine(parts, kernel);
+}
+
+static sums_engine read_engine(list_reader *list, pair_kernel kernel) {
+  static const char *const engines[] = {"batch", "tree", "slices"};
+  switch (check_choice(read_member(list, "engine"), engines, 3)) {
+    case 0:
+      return read_batch(list, kernel);
+    case 1:
+      return read_tree(list, kernel);
+    default:
+      return read_slices(list, kernel);
+  }
+}
+
 /* list(engine, s, epsilon, mean, factor, own, ...) with the members that the engine needs. */
 static approximate_field read_field(SEXP frame) {
-  static const char *const engines[] = {"batch", "tree"};
   list_reader list = open_list(frame, "frame");
   const double s = read_number(&list, "s"), epsilon = read_number(&list, "epsilon");
   if (!(s > -2.0) || !isfinite(s)) Rf_error("`frame$s` must be finite and above -2.");
   if (!(epsilon > 0.0) || !isfinite(epsilon)) Rf_error("`frame$epsilon` must be finite and above 0.");
   const pair_kernel kernel = riesz_kernel(s, epsilon);
   approximate_field field = {.factor = read_number(&list, "factor"), .own = read_flag(&list, "own")};
-  const int tree = check_choice(read_member(&list, "engine"), engines, 2);
-  field.engine = tree ? read_tree(&list, kernel) : read_batch(&list, kernel);
+  field.engine = read_engine(&list, kernel);
   if (field.engine.n < 2) Rf_error("`frame` must have at least two sources.");
   field.mean = read_vector(&list, "mean", field.engine.dim);
   close_list(&list);
@@ -221,6 +261,31 @@ static SEXP pf_tree_build(SEXP x, SEXP degree) {
   return result;
 }
 
+/* The splines [grid, count] of the directions [d, count] for the rows of x. */
+static SEXP pf_slices_build(SEXP x, SEXP direction, SEXP start, SEXP spacing, SEXP grid, SEXP s, SEXP epsilon,
+                            SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(x, "x"), along = check_matrix(direction, "direction");
+  const pair_kernel kernel = check_potential(s, epsilon);
+  const int team = check_threads(threads), points = check_count(grid, "grid");
+  if (along.n != rows.dim) Rf_error("`direction` must have one row per column of `x`.");
+  if ((size_t)points < SLICES_LEAST_GRID) Rf_error("`grid` must be at least %d.", (int)SLICES_LEAST_GRID);
+  slice_parts parts = {.n = rows.n,
+                       .dim = rows.dim,
+                       .count = along.dim,
+                       .grid = (size_t)points,
+                       .spacing = check_number(spacing, "spacing"),
+                       .direction = along.x,
+                       .start = check_vector(start, along.dim, "start")};
+  if (!(parts.spacing > 0.0) || !isfinite(parts.spacing)) Rf_error("`spacing` must be finite and above 0.");
+  if (!(kernel.epsilon > 0.0)) Rf_error("`epsilon` must be above 0.");
+  SEXP out = PROTECT(new_matrix(parts.grid, parts.count));
+  parts.spline = REAL(out);
+  slices_build(&parts, rows.x, kernel, scratch(1, slices_workspace(&parts, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
 /* An order of the rows of `query` in which neighbours lie close together: they fall into leaves in this order. */
 static SEXP pf_tree_places(SEXP query, SEXP frame, SEXP threads) {
   const approximate_field field = read_field(frame);
@@ -237,5 +302,5 @@ static SEXP pf_tree_places(SEXP query, SEXP frame, SEXP threads) {
 const R_CallMethodDef fields_routines[] = {
     ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
     ROUTINE(pf_frame_backward, 7), ROUTINE(pf_tree_build, 2),      ROUTINE(pf_tree_places, 3),
-    NO_ROUTINE,
+    ROUTINE(pf_slices_build, 8),   NO_ROUTINE,
 };

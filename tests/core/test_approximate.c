@@ -6,6 +6,7 @@
 #include "core/flow/volume.h"
 #include "core/pair/batch.h"
 #include "core/pair/riesz.h"
+#include "core/pair/slices.h"
 #include "core/pair/tree.h"
 
 #define MOST_THREADS 2
@@ -177,7 +178,51 @@ static void test_tree(size_t n, size_t dim, size_t m, double s, size_t degree, d
   free_scene(&w);
 }
 
+/* E [xi k(<xi, z>)] = w z, with <xi, z/|z|> = cos(theta) of density sin(theta)^(d-2). */
+static void test_slice_kernel(size_t dim, double s, double epsilon, double r) {
+  double sum = 0.0, total = 0.0;
+  for (int i = 0; i < 20000; i++) {
+    const double theta = 3.14159265358979323846 * (i + 0.5) / 20000.0;
+    const double density = pow(sin(theta), (double)dim - 2.0);
+    sum += density * cos(theta) * slice_kernel(dim, s, epsilon, r * cos(theta));
+    total += density;
+  }
+  CHECK_NEAR(sum / total, r * pow(r * r + epsilon, -(s / 2.0 + 1.0)), 1e-4);
+}
+
+/* Directions along the axes, a radial part psi = 0.2 + 0.1 v, and splines that are checked where there is one. */
+static void test_slices(size_t n, size_t dim, size_t m, double s, double error) {
+  scene w = new_scene(n, dim, m);
+  double *column = new_doubles(n * dim), *direction = new_doubles(dim * dim), *start = new_doubles(dim);
+  double radial[12];
+  unpack_rows(column, w.source, n, dim);
+  slice_parts parts = {.n = n, .dim = dim, .count = dim, .grid = 800, .spacing = 0.025, .direction = direction,
+                       .start = start, .spline = new_doubles(800 * dim), .radial = radial, .radials = 12,
+                       .mean = w.mean, .scale = 1.5};
+  for (size_t i = 0; i < 12; i++) radial[i] = dim == 1 ? 0.0 : 0.2 + 0.1 * ((double)i - 1.0) / 9.0;
+  for (size_t c = 0; c < dim * dim; c++) direction[c] = c % (dim + 1) ? 0.0 : 1.0;
+  for (size_t c = 0; c < dim; c++) start[c] = w.mean[c] - 10.0;
+  const pair_kernel kernel = riesz_kernel(s, 0.2);
+  double *room = new_doubles(slices_workspace(&parts, MOST_THREADS)), *again = new_doubles(800 * dim);
+  slices_build(&parts, column, kernel, room, 1);
+  memcpy(again, parts.spline, 800 * dim * sizeof(double));
+  slices_build(&parts, column, kernel, room, MOST_THREADS);
+  CHECK(!memcmp(again, parts.spline, 800 * dim * sizeof(double)), "the bits of splines depend on threads");
+  const sums_engine engine = slices_engine(&parts, kernel);
+  check_engine(&w, &engine, error, "slices");
+  check_step(&w, &engine, 0.1, "slices");
+  free(column), free(direction), free(start), free(parts.spline), free(room), free(again);
+  free_scene(&w);
+}
+
 void test_approximate(void) {
+  test_slice_kernel(3, -1.0, 0.1, 0.7);
+  test_slice_kernel(5, 0.0, 0.3, 1.2);
+  test_slice_kernel(4, -1.0, 0.2, 0.5);
+  test_slice_kernel(2, 0.0, 0.1, 2.0);
+  test_slices(300, 1, 50, -0.5, 1e-5); /* one direction is all there is */
+  test_slices(300, 3, 33, -1.0, INFINITY);
+  test_slices(50, 2, 70, 0.0, INFINITY);
   test_tree(2, 2, 3, 0.0, 3, TOLERANCE_ROUNDING, 0); /* one leaf: the pairs themselves */
   test_tree(700, 1, 50, -0.5, 4, 1e-3, 0);
   test_tree(1501, 2, 100, 0.0, 3, 6e-3, 0);
