@@ -65,7 +65,7 @@
 #' @param sources For `"batch"`, the number of particles of a batch, a whole number of at least 2. `NULL`: as many as
 #'   the tolerance needs, by the error at the start of the flow. If there are fewer particles, all are taken.
 #' @param degree For `"tree"`, the degree of the polynomials, a whole number between 1 and 9. `NULL`: the lowest one
-#'   that has the tolerance at the start of the flow.
+#'   with half the tolerance at the start of the flow, because the cloud changes.
 #' @param directions For `"sliced"`, the number of directions, a whole number of at least 1, which is rounded up to a
 #'   multiple of the number of columns. `NULL`: as many as the tolerance needs, by the error at the start of the flow.
 #' @return A list of class `efs_field` with the arguments.
@@ -106,7 +106,8 @@ check_degree <- function(degree) {
 print.efs_field <- function(x, ...) {
   check_dots("print()", ..., allowed = print_settings)
   given <- unlist(unclass(x)[-1])
-  cat("<efs_field> \"", x$kind, "\", ", paste(names(given), "=", format(given), collapse = ", "), "\n", sep = "")
+  settings <- paste(names(given), "=", vapply(given, format, ""), collapse = ", ")
+  cat("<efs_field> \"", x$kind, "\", ", settings, "\n", sep = "")
   invisible(x)
 }
 
