@@ -7,15 +7,16 @@
 #' \deqn{v - y - \frac{\gamma_j}{n-1} \sum_a \nabla W(v - x_a^{(j-1)}) = 0.}{
 #'   v - y - gamma_j/(n-1) sum_a grad W(v - x_a^(j-1)) = 0.}
 #' This is the exact inverse of the forward step. The problem is convex if the inverse-step bound is below 1 (see
-#' [efs_forward()]).
+#' [efs_forward()]). If the flow has an approximate field (see [efs_field()]), the sum is that of this field: the very
+#' step that was taken is undone.
 #'
 #' @section The two methods:
 #' `"exact"` solves the proximal problem to `tolerance` by a quasi-Newton method. Where this method fails, a
 #' safeguarded Newton method takes over.
 #'
-#' `"paper"` follows Algorithm 3 of the paper in every detail. It is meant for replication of the paper only, because it
-#' does not bring the rows of the table back to where they were. It differs from `"exact"` in four points: it evaluates
-#' the field at \eqn{x^{(j)}} instead of
+#' `"paper"` follows Algorithm 3 of the paper in every detail. It needs the exact field. It is meant for replication of
+#' the paper only, because it does not bring the rows of the table back to where they were. It differs from `"exact"` in
+#' four points: it evaluates the field at \eqn{x^{(j)}} instead of
 #' \eqn{x^{(j-1)}}; it divides by \eqn{n} instead of \eqn{n-1}; it takes `n_inner` gradient steps of size `beta`; and
 #' it undoes \eqn{k+1} steps of a flow of \eqn{k} steps.
 #'
@@ -59,6 +60,7 @@ efs_backward <- function(traj, y, control = efs_control(), details = FALSE, thre
   control <- gather_control(control, list(...), "efs_backward()")
   threads <- thread_count(threads)
   check_trajectory(traj)
+  check_backward(control, traj)
   y <- check_latent_points(y, "y", dimnames(traj$frames)[[2]], dim(traj$frames)[2])
   result <- run_backward(traj, y, control, threads, progress)
   if (control$backward == "exact") warn_inexact(result, limit = 1e-8)
@@ -126,6 +128,13 @@ check_trajectory <- function(traj, what = "traj") {
   }
 }
 
+# Algorithm 3 is meant for the field of Algorithm 2.
+check_backward <- function(control, traj) {
+  kind <- stored_field(traj)$kind
+  if (control$backward == "exact" || kind == "exact") return(invisible())
+  fail("`backward` = \"paper\" needs a flow with the field \"exact\", not \"%s\".", kind)
+}
+
 # names: those of the latent dimensions, NULL if they have none.
 check_latent_points <- function(y, what, names, dim) {
   if (is.numeric(y) && is.null(dim(y))) y <- if (dim == 1) matrix(y, ncol = 1) else row_of(y)
@@ -151,8 +160,10 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
     at <- unname(frame_at(j))
     scale <- frame_scale(at)
     gamma <- traj$gamma[min(j, length(traj$gamma))]
+    field <- traj_field(traj, at, j, threads)
     if (exact) {
-      solved <- undo_step(points, points + gamma * velocity$guess(gamma), at, gamma, traj, scale, control, threads)
+      solved <- undo_field(field, points, points + gamma * velocity$guess(gamma), gamma, control$tolerance * scale,
+                           control$max_evaluations, threads)
       velocity$add((solved$points - points) / gamma, gamma)
       evaluations <- evaluations + mean(solved$evaluations)
     } else {
@@ -163,7 +174,7 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
       stop_unsolved(paste("Points left the range of numbers while step %d was undone; the flow cannot be inverted with",
                           "these settings."), j)
     }
-    if (log_det) volume <- volume + step_log_det(points, at, gamma, traj, FALSE, threads)$value
+    if (log_det) volume <- volume + volume_of(field, points, FALSE, gamma, threads)$value
     residual <- pmax(residual, ifelse(is.nan(solved$residual), Inf, solved$residual / scale))
     if (exact) error <- (error + max(control$tolerance, solved$residual / scale)) * growth[j]
     bar$tick()
@@ -188,7 +199,8 @@ frame_scale <- function(at) {
 # Each step takes one kernel value per pair of a point and a particle. Algorithm 3 takes `n_inner` values per pair.
 check_backward_time <- function(traj, y, control, steps) {
   exact <- control$backward == "exact"
-  pairs <- as.numeric(nrow(y)) * dim(traj$frames)[1] * steps * if (exact) 1 else control$n_inner
+  each <- min(dim(traj$frames)[1], field_work(stored_field(traj), dim(traj$frames)[2]))
+  pairs <- as.numeric(nrow(y)) * each * steps * if (exact) 1 else control$n_inner
   seconds <- pairs / most_pairs_per_second
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")
 }
@@ -207,14 +219,6 @@ velocity_store <- function() {
       size <<- gamma
     }
   )
-}
-
-undo_step <- function(points, guess, at, gamma, traj, scale, control, threads) {
-  bind_blocks(in_blocks(nrow(points), 5 * nrow(at) * (ncol(at) + 4), function(from, count) {
-    rows <- from + seq_len(count)
-    .Call(C_pf_backward_exact, points[rows, , drop = FALSE], guess[rows, , drop = FALSE], at, gamma,
-          traj$s, traj$epsilon, control$tolerance * scale, control$max_evaluations, threads)
-  }))
 }
 
 # The inner steps go in blocks too: an inner step starts where the last block ended.

@@ -47,6 +47,9 @@
 #'   then computes the other frames again, with the same bits, which costs one more forward flow.
 #' @param every For `"checkpoints"`, a whole number of at least 1. `NULL` takes the square root of the number of steps,
 #'   which needs the least memory.
+#' @param field How the field is computed: `NULL` or `"auto"` takes the exact field for up to 20,000 rows, and for more
+#'   rows one that costs less than \eqn{n^2}{n^2}; or another name, or a value of [efs_field()]. The inverse and the
+#'   log-density of the flow use the same field.
 #' @param checkpoint Path of a file to which the run is saved every half minute and at its end, for [resume()]. `NULL`:
 #'   the run is not saved. A checkpoint that is there already is overwritten. If another file
 #'   is there, that is an error. A relative path starts from the working directory of the call. If the file cannot be
@@ -69,24 +72,26 @@
 efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
                         n_steps = if (is.null(time)) 10 else 1000, time = NULL,
                         max_bound = 0.5, keep = c("all", "checkpoints"), every = NULL,
-                        checkpoint = NULL, threads = NULL, progress = NULL) {
+                        checkpoint = NULL, threads = NULL, progress = NULL, field = NULL) {
   check_progress(progress)
   given <- is.null(time) && !missing(n_steps)
-  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads)
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads, field)
   complete(run, progress)
 }
 
 # The same for other functions, which make sure themselves that a stopped run is not lost. `given`: the user gave the
 # number of steps, and is told if they cover less time than expected.
 forward_flow <- function(x, s, epsilon, step, n_steps = if (is.null(time)) 10 else 1000, time = NULL, max_bound = 0.5,
-                         keep = c("all", "checkpoints"), given = FALSE, threads = NULL, progress = NULL) {
-  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads)
+                         keep = c("all", "checkpoints"), given = FALSE, threads = NULL, progress = NULL, field = NULL) {
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads, field)
   finish(go_on(run, progress, remember = FALSE))
 }
 
 # The arguments of efs_forward() as a run before its first step.
-forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads) {
+forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads,
+                        field) {
   x <- check_points(x, "x", min_rows = 2L)
+  field <- as_field(field)
   potential <- check_potential(s, epsilon, ncol(x))
   keep <- check_choice(keep, c("all", "checkpoints"), "keep")
   control <- list(
@@ -102,10 +107,11 @@ forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, eve
   check_steep(potential, control$max_bound, planned)
   advice <- sprintf("give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows",
                     if (control$every > 1) " with a larger `every`" else "")
-  needs <- forward_needs(x, expected, control$every)
-  check_memory(needs[["bytes"]], "The trajectory", advice)
+  check_memory(forward_needs(x, expected, control$every, exact_field())[["bytes"]], "The trajectory", advice)
+  field <- choose_field(field, unname(x), potential, threads)
+  needs <- forward_needs(x, expected, control$every, field)
   check_time(needs[["seconds"]], "The flow", "give fewer `n_steps` or fewer rows")
-  new_riesz_run(x, potential, control, planned, threads)
+  new_riesz_run(x, potential, field, control, planned, threads)
 }
 
 # If a single pair of particles can be arbitrarily steep, no step is short enough.

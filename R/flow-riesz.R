@@ -8,14 +8,15 @@ short_share <- 0.5
 # Below this share the particles have hardly moved, which a user rarely wants: the announcement is a warning.
 standing_share <- 0.01
 
-# points [n, d]. potential: list(s, epsilon). control: list(step, time, max_bound, every, given, checkpoint). `given` is
-# TRUE if the user gave the number of steps.
-new_riesz_run <- function(points, potential, control, planned, threads) {
+# points [n, d]. potential: list(s, epsilon). field: see flow-field.R. control: list(step, time, max_bound, every,
+# given, checkpoint). `given` is TRUE if the user gave the number of steps.
+new_riesz_run <- function(points, potential, field, control, planned, threads) {
   labels <- dimnames(points)
   points <- unname(points)
   new_run(
     "riesz", "Forward", control, list(step = 0L, points = points, time = 0), planned,
-    potential = potential, kappa = .Call(C_pf_pair_curvature, potential$s, potential$epsilon), threads = threads,
+    potential = potential, field = field, threads = threads,
+    kappa = .Call(C_pf_pair_curvature, potential$s, potential$epsilon),
     store = frame_store(points, expected_steps(control, planned), control$every, labels)
   )
 }
@@ -29,7 +30,7 @@ expected_steps <- function(control, planned) {
 #' @export
 advance.riesz_run <- function(run, most) {
   state <- run$state
-  rows <- list()
+  rows <- drift <- list()
   for (i in seq_len(most)) {
     left <- time_left(run$control, state)
     if (left == 0) {
@@ -41,12 +42,13 @@ advance.riesz_run <- function(run, most) {
     longest <- if (bounded) run$control$max_bound / seen$steepest else Inf
     gamma <- min(run$control$step, left, longest)
     rows[[i]] <- riesz_record(run, state, seen, gamma)
-    points <- state$points - gamma * seen$field$gradient
+    drift[[i]] <- seen$drift
+    points <- state$points - gamma * seen$gradient
     check_range(points, 0, state$step)
     state <- list(step = state$step + 1L, points = points, time = state$time + gamma)
     put_frame(run$store, points, state$step)
   }
-  add_history(run, list(records = do.call(rbind, rows)), state)
+  add_history(run, list(records = do.call(rbind, rows), drift = do.call(cbind, drift)), state)
 }
 
 # The time that is left to cover. 0 if the rest is rounding; Inf if the run ends by its number of steps only.
@@ -56,16 +58,16 @@ time_left <- function(control, state) {
   if (left <= 1e-12 * control$time) 0 else left
 }
 
-# The field at the particles, its largest curvature lambda, and steepest = lambda + kappa / (n - 1), which bounds gamma:
-# gamma * steepest is at most max_bound.
+# The field at the particles and what the diagnostics tell of it. steepest = lambda + kappa share bounds gamma, where
+# lambda is the largest curvature over the particles and `share` the weight of one pair: gamma * steepest is at most
+# max_bound.
 look_riesz <- function(run, state) {
-  s <- run$potential$s
-  epsilon <- run$potential$epsilon
-  field <- field_at(state$points, state$points, s, epsilon, TRUE, run$threads)
-  check_collision(field$nearest, epsilon, state$step)
-  check_range(field$gradient, field$curvature, state$step)
-  curvature <- .Call(C_pf_largest_curvature, state$points, field$curvature, s, epsilon, run$threads)
-  list(field = field, curvature = curvature, steepest = curvature + run$kappa / (nrow(state$points) - 1))
+  frame <- open_field(run$field, state$points, state$step + 1L, run$potential, run$threads)
+  own <- own_field(frame, run$threads)
+  if (!is.null(own$nearest)) check_collision(own$nearest, run$potential$epsilon, state$step)
+  check_range(own$gradient, own$curvature, state$step)
+  seen <- survey_field(frame, own, run$threads)
+  c(seen, list(gradient = own$gradient, drift = own$drift, steepest = seen$curvature + run$kappa * seen$pair_share))
 }
 
 check_collision <- function(nearest, epsilon, at) {
@@ -79,7 +81,7 @@ check_collision <- function(nearest, epsilon, at) {
 }
 
 check_range <- function(points, curvature, at) {
-  if (all(is.finite(points)) && !anyNA(curvature)) return(invisible())
+  if (all(is.finite(range(points))) && !anyNA(curvature)) return(invisible())
   stop_unsolved(paste("The particles left the range of numbers at step %d: take a smaller `step` or a larger",
                       "`epsilon`, or scale the columns."), at + 1L)
 }
@@ -88,18 +90,19 @@ check_range <- function(points, curvature, at) {
 riesz_record <- function(run, state, seen, gamma) {
   points <- state$points
   n <- nrow(points)
-  centred <- sweep(points, 2, colMeans(points))
+  centred <- points - rep(colMeans(points), each = n)
   attraction <- n * sum(centred^2) # sum over ordered pairs of |z|^2 / 2
-  speed2 <- rowSums(seen$field$gradient^2)
+  speed2 <- rowSums(seen$gradient^2)
   c(
     step = state$step, time = state$time, gamma = gamma,
-    energy = (attraction + sum(seen$field$repulsion)) / (n * (n - 1)),
+    energy = (attraction + seen$repulsion) / (n * (n - 1)),
     kinetic_energy = mean(speed2),
     largest_move = gamma * sqrt(max(speed2)),
-    closest_pair = sqrt(min(seen$field$nearest)),
+    closest_pair = sqrt(seen$nearest),
     curvature = seen$curvature,
     bound = gamma * seen$steepest,
-    certificate = gamma * run$kappa * n / (n - 1)
+    certificate = gamma * run$kappa * n / (n - 1),
+    field_error = seen$field_error
   )
 }
 
@@ -110,22 +113,24 @@ finish.riesz_run <- function(run) {
   rownames(records) <- NULL
   diagnostics <- as.data.frame(records)
   settings <- c(run$control[c("step", "time", "max_bound", "every", "given")], list(planned = run$planned))
+  field <- run$field
+  field$drift <- join_history(run, "drift")
   traj <- new_trajectory("riesz", "efs_forward", stored_frames(run$store, run$state$points, run$state$step),
-                         diagnostics, c(run$potential, list(control = settings)))
+                         diagnostics, c(run$potential, list(field = field, control = settings)))
   if (run_status(run) != "interrupted") announce_short(traj)
   traj
 }
 
 #' @export
 foretell.riesz_run <- function(run) {
-  forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control$every)
+  forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control$every, run$field)
 }
 
-# bytes: of the frames and of ten diagnostics. seconds: one kernel value per pair of particles in each step.
-forward_needs <- function(points, steps, every) {
+# bytes: of the frames and of ten diagnostics. seconds: one kernel value per pair that the field visits in each step.
+forward_needs <- function(points, steps, every, field) {
   n <- nrow(points)
   c(bytes = 8 * length(points) * (steps / every + 1) + 80 * (steps + 1),
-    seconds = steps * n * (n - 1) / 2 / most_pairs_per_second)
+    seconds = steps * n * min((n - 1) / 2, field_work(field, ncol(points))) / most_pairs_per_second)
 }
 
 # A trajectory goes on where it ended. It uses the number of threads that is set now.
@@ -134,11 +139,15 @@ as_run.riesz_trajectory <- function(object) {
   check_whole(object, "object")
   k <- n_steps(object)
   control <- object$control[setdiff(names(object$control), "planned")]
-  run <- new_riesz_run(frame(object, 1L), object[c("s", "epsilon")], control, object$control$planned, thread_count())
+  field <- stored_field(object)
+  drift <- field$drift
+  field$drift <- NULL
+  run <- new_riesz_run(frame(object, 1L), object[c("s", "epsilon")], field, control, object$control$planned,
+                       thread_count())
   for (slot in seq_along(object$kept)) put_frame(run$store, matrix(object$frames[, , slot], nrow(object$frames)),
                                                  object$kept[slot])
   records <- as.matrix(object$diagnostics[seq_len(k), ])
-  run <- add_history(run, list(records = records),
+  run <- add_history(run, list(records = records, drift = drift),
                      list(step = k, points = unname(last_frame(object)), time = object$times[k + 1L]))
   if (time_left(control, run$state) == 0) run$ended <- "time covered"
   run
@@ -156,8 +165,8 @@ reopen.riesz_run <- function(run) {
 #' @export
 replay.riesz_trajectory <- function(traj, points, first, last, threads) {
   lapply(seq(first + 1L, last), function(step) {
-    field <- field_at(points, points, traj$s, traj$epsilon, TRUE, threads)
-    points <<- points - traj$gamma[step] * field$gradient
+    own <- own_field(traj_field(traj, points, step, threads), threads)
+    points <<- points - traj$gamma[step] * own$gradient
   })
 }
 
@@ -170,8 +179,8 @@ carry.riesz_trajectory <- function(traj, points, threads = thread_count(), steps
 push_forward <- function(traj, points, threads, steps = n_steps(traj)) {
   frame_at <- frame_reader(traj, threads)
   for (j in seq_len(steps)) {
-    field <- field_at(points, frame_at(j), traj$s, traj$epsilon, FALSE, threads)
-    points <- check_carried(points - traj$gamma[j] * field$gradient, traj)
+    field <- traj_field(traj, frame_at(j), j, threads)
+    points <- check_carried(points - traj$gamma[j] * field_of(field, points, threads), traj)
   }
   points
 }
@@ -188,7 +197,11 @@ flow_height.riesz_trajectory <- function(traj) "energy"
 
 #' @export
 describe_field.riesz_trajectory <- function(traj) {
-  sprintf("potential: s = %s, epsilon = %s", format(traj$s), format(traj$epsilon, digits = 3))
+  line <- sprintf("potential: s = %s, epsilon = %s", format(traj$s), format(traj$epsilon, digits = 3))
+  field <- stored_field(traj)
+  if (field$kind == "exact") return(line)
+  sprintf("%s\nfield: %s, largest estimated error %s", line, format(field),
+          format(max(traj$diagnostics$field_error), digits = 2))
 }
 
 #' @rdname particle_trajectory

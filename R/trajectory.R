@@ -12,13 +12,15 @@
 #'   \item{`kept`}{whole numbers: the steps whose frames are kept. 0 is the start.}
 #'   \item{`times`}{numeric, `k + 1` cumulative step sizes, the first of them 0.}
 #'   \item{`gamma`}{numeric, the `k` step sizes.}
-#'   \item{`s`, `epsilon`, `control`}{only from [efs_forward()]: the potential, and the settings that [resume()] needs.
+#'   \item{`s`, `epsilon`, `field`, `control`}{only from [efs_forward()]: the potential, how the field was computed (see
+#'     [efs_field()]), and the settings that [resume()] needs.
 #'     A trajectory from [gpa()] has instead `networks`, a matrix with one column of parameters per kept network, and
 #'     `plan` (widths, settings, and the number of steps between kept networks). One from [wgf()] has `kernel`.}
 #'   \item{`diagnostics`}{data frame with one row per step and one row for the end: `step`, `time`, `gamma` (the size
 #'     of the step that begins here, `NA` in the last row), `energy`, `kinetic_energy` (mean squared speed),
 #'     `largest_move` and `closest_pair` (distances), `curvature` (largest curvature of the field over the particles),
-#'     `bound` (the inverse-step bound \eqn{b}) and `certificate` (see [efs_forward()]). With [gpa()] the columns are
+#'     `bound` (the inverse-step bound \eqn{b}) and `certificate` (see [efs_forward()]), and `field_error` if the
+#'     field is approximate (see [efs_field()]). With [gpa()] the columns are
 #'     `step`, `time`, `gamma`, `divergence`, `kinetic_energy` and `largest_move`. `kinetic_energy` is then that of the
 #'     potential before the step; in the last row it is that of the last potential, which was trained one step earlier.
 #'     For [wgf()] see its help page.}

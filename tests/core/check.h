@@ -90,6 +90,7 @@ void test_generator(void);
 void test_gpa(void);
 void test_interval(void);
 void test_inverse(void);
+void test_approximate(void);
 void test_kde(void);
 void test_linalg(void);
 void test_moments(void);

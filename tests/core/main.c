@@ -75,6 +75,7 @@ int main(void) {
   test_sinkhorn();
   test_field();
   test_inverse();
+  test_approximate();
   test_products();
   test_divisions();
   test_network();

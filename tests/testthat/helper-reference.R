@@ -137,6 +137,10 @@ routine_examples <- function() {
   # one split, two leaves, from which both trees start: rows 0 and 1, and row 1
   example_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 3L), 2), cut = c(0.5, 0, 0),
                          members = c(2L, 0L, 1L, 1L, 1L))
+  example_frame <- list(engine = "batch", s = 0, epsilon = 0.1, mean = c(0, 0, 0), factor = 1, own = FALSE,
+                        source = matrix(rnorm(12), 4))
+  example_tree <- c(list(engine = "tree", s = 0, epsilon = 0.1, mean = c(0, 0, 0), factor = 1, own = FALSE,
+                         degree = 1L), .Call(routine("tree_build"), matrix(rnorm(60), 20), 1L))
   class_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L), 2), cut = c(0.5, 0, 0),
                        members = integer())
   list(
@@ -156,6 +160,13 @@ routine_examples <- function() {
     pf_least_cost = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), 1L),
     pf_sinkhorn_steps = list(matrix(rnorm(6), 3), matrix(rnorm(8), 4), c(0, 0, 0), c(0, 0, 0, 0), 0.1, 1.5, 2L, 1L),
     pf_largest_curvature = list(matrix(rnorm(6), 3), c(1, 2, 3), 0, 0.1, 1L),
+    pf_frame_gradient = list(matrix(0, 4, 3), example_frame, 0L, 4L, TRUE, 1L),
+    pf_frame_curvature = list(matrix(0, 4, 3), example_frame, 1L),
+    pf_frame_log_det = list(matrix(0, 4, 3), example_frame, 0L, 4L, 0.1, 1L),
+    pf_frame_backward = list(matrix(0, 4, 3), matrix(0, 4, 3), example_frame, 0.1, 1e-10, 20L, 1L),
+    pf_tree_build = list(matrix(0, 4, 3), 2L),
+    pf_slices_build = list(matrix(rnorm(12), 4), diag(3), rep(-10, 3), 1, 24L, 0, 0.1, 1L),
+    pf_tree_places = list(matrix(0, 4, 3), example_tree, 1L),
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
     pf_backward_paper = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),

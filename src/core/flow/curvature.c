@@ -68,8 +68,8 @@ static double largest_eigenvalue(const pair_outer *outer, double *direction, dou
   return eigenvalue;
 }
 
-/* The eigenvalue of the matrix, from its steepest column. */
-static double triangle_eigenvalue(const double *triangle, size_t dim, double *direction, double *image) {
+/* By power iteration from the steepest column. */
+double triangle_eigenvalue(const double *triangle, size_t dim, double *direction, double *image) {
   const pair_outer outer = {.dim = dim, .triangle = triangle};
   size_t steepest = 0;
   double most = -1.0;

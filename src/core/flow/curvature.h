@@ -19,4 +19,8 @@ double largest_curvature(const double *packed, size_t n, size_t dim, const pair_
                          const double *bounds, ranked_row *ranking, double *workspace, int threads);
 size_t curvature_workspace(size_t n, size_t dim, int threads);
 
+/* The largest eigenvalue of the matrix whose lower triangle is given row by row; it must be positive semidefinite, or
+ * the largest in absolute value is found. direction, image: [dim] scratch. */
+double triangle_eigenvalue(const double *triangle, size_t dim, double *direction, double *image);
+
 #endif

@@ -79,6 +79,16 @@ size_t backward_workspace(size_t dim) {
   return rows + newton + (newton_dim(dim) ? pairwise_hessian_workspace(dim) : pairwise_workspace(dim));
 }
 
+/* The sums at the first n rows of the task's query, from the pair engine or from what stands in for it. */
+static void block_sums(const inverse_step *step, pair_task *task, size_t n, const pair_sums *sums, double *workspace) {
+  task->n_query = n;
+  if (step->engine) {
+    step->engine->sums(step->engine, task->query, n, task->row_stride, task->column_stride, sums, workspace);
+  } else {
+    pairwise_range(task, sums, 0, n, workspace);
+  }
+}
+
 /* --- difficult points: damped Newton on the proximal objective, all of them in step ------------------- */
 
 typedef struct {
@@ -199,8 +209,7 @@ static void solve_by_newton(const inverse_step *step, pair_task *task, const blo
     for (size_t slot = 0; slot < n_active; slot++) {
       memcpy(query + slot * dim, w->trial + active[slot] * dim, dim * sizeof(double));
     }
-    task->n_query = n_active;
-    pairwise_range(task, &sums, 0, n_active, w->pairs);
+    block_sums(step, task, n_active, &sums, w->pairs);
     size_t kept = 0;
     for (size_t slot = 0; slot < n_active; slot++) {
       const size_t p = active[slot];
@@ -323,7 +332,6 @@ static void solve_by_broyden(const inverse_plan *plan, pair_task *task, const bl
     for (size_t slot = 0; slot < now->n_active; slot++) {
       memcpy(query + slot * dim, w->v + now->active[slot] * dim, dim * sizeof(double));
     }
-    task->n_query = now->n_active;
     const pair_sums sums = {
         .force = w->force,
         .row_stride = dim,
@@ -331,7 +339,7 @@ static void solve_by_broyden(const inverse_plan *plan, pair_task *task, const bl
         .weight = w->weight,
         .bound = evaluation == 0 ? w->bound : NULL,
     };
-    pairwise_range(task, &sums, 0, now->n_active, w->pairs);
+    block_sums(step, task, now->n_active, &sums, w->pairs);
     size_t kept = 0;
     for (size_t slot = 0; slot < now->n_active; slot++) {
       const size_t p = now->active[slot];
@@ -405,7 +413,7 @@ static pair_task task_of(const inverse_step *step) {
       .self = NO_SELF,
       .kernel = step->potential,
   };
-  pairwise_prepare(&task);
+  if (!step->engine) pairwise_prepare(&task);
   return task;
 }
 
@@ -413,7 +421,8 @@ typedef void (*block_function)(const inverse_plan *, pair_task *, size_t, size_t
 
 static void run_blocks(const inverse_plan *plan, block_function run, size_t from, size_t to, size_t part) {
   pair_task task = plan->task;
-  double *workspace = plan->workspace + part * backward_workspace(plan->step->dim);
+  const size_t more = plan->step->engine ? plan->step->engine->workspace : 0;
+  double *workspace = plan->workspace + part * (backward_workspace(plan->step->dim) + more);
   for (size_t b = from; b < to; b++) {
     const size_t first = b * BLOCK, left = plan->m - first;
     run(plan, &task, first, left < BLOCK ? left : BLOCK, workspace);

@@ -6,6 +6,7 @@
 #ifndef PARTICLEFLOW_INVERSE_H
 #define PARTICLEFLOW_INVERSE_H
 
+#include "core/pair/engine.h"
 #include "core/pair/pairwise.h"
 
 typedef struct {
@@ -14,11 +15,12 @@ typedef struct {
   size_t n, dim;
   pair_kernel potential;
   double gamma;
+  const sums_engine *engine; /* gives the sums in place of the pair engine; then `source` is not used. May be null */
 } inverse_step;
 
 /* y, guess, out: column-major [m, dim]. residual: [m], |F(v)| at the end. evaluations: [m], how often the
  * field was evaluated. A point has converged when residual <= tolerance (same units as y).
- * workspace: threads * backward_workspace(dim). */
+ * workspace: threads * (backward_workspace(dim) + the workspace of `engine`). */
 void invert_points(const inverse_step *step, const double *y, const double *guess, size_t m, double tolerance,
                    int most_evaluations, double *out, double *residual, int *evaluations, double *workspace,
                    int threads);

@@ -20,6 +20,16 @@ static double log_det_of(double *a, size_t dim) {
   return total;
 }
 
+double log_det_from_sums(double pairs, double scale, double s, double weight, const double *triangle, size_t dim,
+                         double *jacobian) {
+  const double *entry = triangle;
+  for (size_t c = 0; c < dim; c++) {
+    for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] = -scale * (s + 2.0) * *entry++;
+    jacobian[c * dim + c] += 1.0 - scale * (pairs - weight);
+  }
+  return log_det_of(jacobian, dim);
+}
+
 void step_log_det(const pair_task *task, double gamma, double *log_det, double *workspace, int threads) {
   const size_t dim = task->dim;
   const double scale = gamma / ((double)task->n_source - 1.0), s = task->kernel.s;
@@ -31,12 +41,8 @@ void step_log_det(const pair_task *task, double gamma, double *log_det, double *
     const pair_task batch = pairwise_rows(task, first, count);
     pairwise_all(&batch, &sums, jacobian + dim * dim, threads);
     for (size_t i = 0; i < count; i++) {
-      const double *entry = triangles + i * triangle_size(dim);
-      for (size_t c = 0; c < dim; c++) {
-        for (size_t e = 0; e <= c; e++) jacobian[c * dim + e] = -scale * (s + 2.0) * *entry++;
-        jacobian[c * dim + c] += 1.0 - scale * (pairwise_count(task) - weight[i]);
-      }
-      log_det[first + i] = log_det_of(jacobian, dim);
+      log_det[first + i] = log_det_from_sums(pairwise_count(task), scale, s, weight[i],
+                                             triangles + i * triangle_size(dim), dim, jacobian);
     }
   }
 }

@@ -10,4 +10,9 @@
 void step_log_det(const pair_task *task, double gamma, double *log_det, double *workspace, int threads);
 size_t step_log_det_workspace(size_t dim, int threads);
 
+/* The same at one point from its sums: `pairs` sources, scale = gamma / (n - 1), and the triangle of the engine.
+ * jacobian: [dim, dim] scratch. */
+double log_det_from_sums(double pairs, double scale, double s, double weight, const double *triangle, size_t dim,
+                         double *jacobian);
+
 #endif

@@ -1,0 +1,306 @@
+/* Fields whose sums an engine approximates: batches of sources, trees, slices. */
+#include "glue_names.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "core/flow/approximate.h"
+#include "core/flow/inverse.h"
+#include "core/pair/batch.h"
+#include "core/pair/riesz.h"
+#include "core/pair/slices.h"
+#include "core/pair/tree.h"
+
+
+static const double *read_vector(list_reader *list, const char *name, size_t length) {
+  const named_value member = read_member(list, name);
+  return check_vector(member.value, length, member.what);
+}
+
+static matrix_view read_matrix(list_reader *list, const char *name) {
+  const named_value member = read_member(list, name);
+  return check_matrix(member.value, member.what);
+}
+
+static sums_engine read_batch(list_reader *list, pair_kernel kernel) {
+  const matrix_view source = read_matrix(list, "source");
+  pair_task *task = (pair_task *)R_alloc(1, sizeof *task);
+  const pair_task start = {
+      .source = packed_rows(source), .n_source = source.n, .dim = source.dim, .self = NO_SELF, .kernel = kernel};
+  *task = start;
+  return batch_engine(task);
+}
+
+static const int *check_integers(named_value x, size_t n, size_t m) {
+  if (TYPEOF(x.value) != INTSXP || !Rf_isMatrix(x.value) || (size_t)Rf_nrows(x.value) != n ||
+      (size_t)Rf_ncols(x.value) != m) {
+    Rf_error("`%s` must be a matrix of %.0f by %.0f integers.", x.what, (double)n, (double)m);
+  }
+  return INTEGER_RO(x.value);
+}
+
+/* Stops unless every node points to sources, halves and proxies that are there, on a path that is not too long. */
+static void check_nodes(const tree_parts *tree) {
+  int *depth = (int *)R_alloc(tree->nodes + 1, sizeof(int));
+  depth[0] = 1;
+  for (size_t i = 0; i < tree->nodes; i++) {
+    const int *node = tree->node + i * NODE_numbers;
+    const size_t first = (size_t)node[NODE_first], count = (size_t)node[NODE_count], right = (size_t)node[NODE_right];
+    int good = node[NODE_first] >= 0 && node[NODE_count] > 0 && first < tree->n && count <= tree->n - first;
+    if (good && node[NODE_right]) {
+      good = node[NODE_right] > 0 && right > i + 1 && right < tree->nodes && node[NODE_inner] >= 0 &&
+             (size_t)node[NODE_inner] < tree->inner && node[NODE_axis] >= 0 &&
+             (size_t)node[NODE_axis] < tree->dim && depth[i] < TREE_MOST_DEPTH;
+      if (good) depth[i + 1] = depth[right] = depth[i] + 1;
+    }
+    if (!good) Rf_error("`frame$node` must be the nodes of a tree.");
+  }
+}
+
+/* list(degree, particle [dim + 1, n], node, box, proxy) as pf_tree_build() made it. */
+static sums_engine read_tree(list_reader *list, pair_kernel kernel) {
+  const named_value degree = read_member(list, "degree");
+  const int of = check_count(degree.value, degree.what);
+  const matrix_view particle = read_matrix(list, "particle");
+  const named_value node = read_member(list, "node"), box = read_member(list, "box");
+  const named_value proxy = read_member(list, "proxy");
+  if (of < TREE_LEAST_DEGREE || of > TREE_MOST_DEGREE) Rf_error("`frame$degree` is out of range.");
+  if (particle.n < 2 || particle.n > CHARGE_MAX_DIM + 1) Rf_error("`frame$particle` must have 2 to 4 rows.");
+  tree_parts *tree = (tree_parts *)R_alloc(1, sizeof *tree);
+  const tree_parts start = {.n = particle.dim, .dim = particle.n - 1, .degree = (size_t)of,
+                            .particle = (double *)(size_t)particle.x};
+  *tree = start;
+  tree_extent(tree->n, tree->degree, tree->dim, &tree->nodes, &tree->inner);
+  const size_t proxies = tree_proxies(tree->degree, tree->dim);
+  tree->node = (int *)(size_t)check_integers(node, NODE_numbers, tree->nodes);
+  tree->box = (double *)(size_t)check_extents(box.value, BOX_DOUBLES(tree->dim), tree->nodes, box.what);
+  tree->proxy = (double *)(size_t)check_vector(proxy.value, tree->inner * proxies * (tree->dim + 1), proxy.what);
+  check_nodes(tree);
+  return tree_engine(tree, kernel);
+}
+
+/* list(rows, direction [d, count], start, spacing, spline [grid, count], radial, scale); see slices.h. */
+static sums_engine read_slices(list_reader *list, pair_kernel kernel) {
+  const matrix_view direction = read_matrix(list, "direction"), spline = read_matrix(list, "spline");
+  const named_value radial = read_member(list, "radial");
+  size_t radials;
+  const double *psi = check_doubles(radial.value, &radials, radial.what);
+  slice_parts *parts = (slice_parts *)R_alloc(1, sizeof *parts);
+  const slice_parts start = {.n = (size_t)read_count(list, "rows"),
+                             .dim = direction.n,
+                             .count = direction.dim,
+                             .grid = spline.n,
+                             .spacing = read_number(list, "spacing"),
+                             .direction = direction.x,
+                             .start = read_vector(list, "start", direction.dim),
+                             .spline = (double *)(size_t)spline.x,
+                             .radial = psi,
+                             .radials = radials,
+                             .scale = read_number(list, "scale"),
+                             .mean = read_vector(list, "mean", direction.n)};
+  *parts = start;
+  if (parts->dim < 1 || spline.dim != parts->count || parts->grid < SLICES_LEAST_GRID || !(parts->spacing > 0.0)) {
+    Rf_error("`frame$spline` must have one column per direction and at least %d rows.", (int)SLICES_LEAST_GRID);
+  }
+  if (radials < SLICES_LEAST_RADIALS || !(parts->scale > 0.0)) {
+    Rf_error("`frame$radial` must have at least %d entries, and `frame$scale` be above 0.", (int)SLICES_LEAST_RADIALS);
+  }
+  return slices_engine(parts, kernel);
+}
+
+static sums_engine read_engine(list_reader *list, pair_kernel kernel) {
+  static const char *const engines[] = {"batch", "tree", "slices"};
+  switch (check_choice(read_member(list, "engine"), engines, 3)) {
+    case 0:
+      return read_batch(list, kernel);
+    case 1:
+      return read_tree(list, kernel);
+    default:
+      return read_slices(list, kernel);
+  }
+}
+
+/* list(engine, s, epsilon, mean, factor, own, ...) with the members that the engine needs. */
+static approximate_field read_field(SEXP frame) {
+  list_reader list = open_list(frame, "frame");
+  const double s = read_number(&list, "s"), epsilon = read_number(&list, "epsilon");
+  if (!(s > -2.0) || !isfinite(s)) Rf_error("`frame$s` must be finite and above -2.");
+  if (!(epsilon > 0.0) || !isfinite(epsilon)) Rf_error("`frame$epsilon` must be finite and above 0.");
+  const pair_kernel kernel = riesz_kernel(s, epsilon);
+  approximate_field field = {.factor = read_number(&list, "factor"), .own = read_flag(&list, "own")};
+  field.engine = read_engine(&list, kernel);
+  if (field.engine.n < 2) Rf_error("`frame` must have at least two sources.");
+  field.mean = read_vector(&list, "mean", field.engine.dim);
+  close_list(&list);
+  return field;
+}
+
+/* Rows [from, from + count) of a matrix. */
+typedef struct {
+  const double *x;
+  size_t count, stride;
+} row_view;
+
+static row_view check_rows_of(SEXP query, SEXP from, SEXP count, size_t dim) {
+  const matrix_view all = check_matrix(query, "query");
+  const size_t first = (size_t)check_count(from, "from"), rows = (size_t)check_count(count, "count");
+  if (all.dim != dim) Rf_error("`query` must have %.0f columns.", (double)dim);
+  if (first > all.n || rows > all.n - first) Rf_error("`from` and `count` must lie within the rows of `query`.");
+  const row_view view = {.x = all.x + first, .count = rows, .stride = all.n};
+  return view;
+}
+
+static void check_triangles(const approximate_field *field) {
+  if (field->engine.dim > TILE_HESSIAN_DIM) {
+    Rf_error("`frame` must have at most %d columns.", (int)TILE_HESSIAN_DIM);
+  }
+}
+
+/* The gradient [count, dim] of the field, and with `bounded` the bounds of its curvature. */
+static SEXP pf_frame_gradient(SEXP query, SEXP frame, SEXP from, SEXP count, SEXP bounded, SEXP threads) {
+  static const char *const names[] = {"gradient", "curvature"};
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  const row_view rows = check_rows_of(query, from, count, field.engine.dim);
+  const int both = check_flag(bounded, "bounded"), team = check_threads(threads);
+  SEXP values[2];
+  values[0] = PROTECT(new_matrix(rows.count, field.engine.dim));
+  values[1] = PROTECT(both ? new_vector(rows.count) : R_NilValue);
+  approximate_gradient(&field, rows.x, rows.count, 1, rows.stride, REAL(values[0]), both ? REAL(values[1]) : NULL,
+                       scratch(1, approximate_workspace(&field, rows.count, team)), team);
+  SEXP result = new_list(names, values, both ? 2 : 1);
+  UNPROTECT(2);
+  return result;
+}
+
+static SEXP pf_frame_curvature(SEXP query, SEXP frame, SEXP threads) {
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  check_triangles(&field);
+  const matrix_view rows = check_matrix(query, "query");
+  if (rows.dim != field.engine.dim) Rf_error("`query` must have %.0f columns.", (double)field.engine.dim);
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_vector(rows.n));
+  approximate_curvature(&field, rows.x, rows.n, 1, rows.n, REAL(out),
+                        scratch(1, approximate_workspace(&field, rows.n, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+static SEXP pf_frame_log_det(SEXP query, SEXP frame, SEXP from, SEXP count, SEXP gamma, SEXP threads) {
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  check_triangles(&field);
+  const row_view rows = check_rows_of(query, from, count, field.engine.dim);
+  const double step = check_number(gamma, "gamma");
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_vector(rows.count));
+  approximate_log_det(&field, step, rows.x, rows.count, 1, rows.stride, REAL(out),
+                      scratch(1, approximate_workspace(&field, rows.count, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* The points from which the step led to y. */
+static SEXP pf_frame_backward(SEXP y, SEXP guess, SEXP frame, SEXP gamma, SEXP tolerance, SEXP most_evaluations,
+                              SEXP threads) {
+  static const char *const names[] = {"points", "residual", "evaluations"};
+  R_CheckUserInterrupt();
+  const approximate_field field = read_field(frame);
+  const matrix_view points = check_matrix(y, "y");
+  if (points.dim != field.engine.dim) Rf_error("`y` must have %.0f columns.", (double)field.engine.dim);
+  const double *start = check_extents(guess, points.n, points.dim, "guess");
+  const double accuracy = check_number(tolerance, "tolerance");
+  const int most = check_count(most_evaluations, "most_evaluations"), team = check_threads(threads);
+  const inverse_step step = {
+      .mean = field.mean,
+      .n = field.engine.n,
+      .dim = field.engine.dim,
+      .potential = field.engine.kernel,
+      .gamma = check_number(gamma, "gamma") * field.factor,
+      .engine = &field.engine,
+  };
+  SEXP values[3];
+  values[0] = PROTECT(new_matrix(points.n, points.dim));
+  values[1] = PROTECT(new_vector(points.n));
+  values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)points.n));
+  double *workspace = scratch((size_t)team, backward_workspace(points.dim) + field.engine.workspace);
+  invert_points(&step, points.x, start, points.n, accuracy, most, REAL(values[0]), REAL(values[1]),
+                INTEGER(values[2]), workspace, team);
+  SEXP result = new_list(names, values, 3);
+  UNPROTECT(3);
+  return result;
+}
+
+/* The tree of the rows of x; R keeps its parts as it keeps any vector. */
+static SEXP pf_tree_build(SEXP x, SEXP degree) {
+  static const char *const names[] = {"particle", "node", "box", "proxy"};
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(x, "x");
+  const int of = check_count(degree, "degree");
+  if (rows.dim > CHARGE_MAX_DIM) Rf_error("`x` must have at most %d columns.", (int)CHARGE_MAX_DIM);
+  if (rows.n < 2 || rows.n > INT_MAX) Rf_error("`x` must have between 2 and %d rows.", INT_MAX);
+  if (of < TREE_LEAST_DEGREE || of > TREE_MOST_DEGREE) {
+    Rf_error("`degree` must be between %d and %d.", TREE_LEAST_DEGREE, TREE_MOST_DEGREE);
+  }
+  tree_parts tree = {.n = rows.n, .dim = rows.dim, .degree = (size_t)of};
+  tree_extent(tree.n, tree.degree, tree.dim, &tree.nodes, &tree.inner);
+  SEXP values[4];
+  values[0] = PROTECT(new_matrix(tree.dim + 1, tree.n));
+  values[1] = PROTECT(new_integer_matrix(NODE_numbers, tree.nodes));
+  values[2] = PROTECT(new_matrix(BOX_DOUBLES(tree.dim), tree.nodes));
+  values[3] = PROTECT(new_vector(tree.inner * tree_proxies(tree.degree, tree.dim) * (tree.dim + 1)));
+  tree.particle = REAL(values[0]);
+  tree.node = INTEGER(values[1]);
+  tree.box = REAL(values[2]);
+  tree.proxy = REAL(values[3]);
+  tree.order = (int *)R_alloc(tree.n, sizeof(int));
+  tree_build(&tree, packed_rows(rows));
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
+}
+
+/* The splines [grid, count] of the directions [d, count] for the rows of x. */
+static SEXP pf_slices_build(SEXP x, SEXP direction, SEXP start, SEXP spacing, SEXP grid, SEXP s, SEXP epsilon,
+                            SEXP threads) {
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(x, "x"), along = check_matrix(direction, "direction");
+  const pair_kernel kernel = check_potential(s, epsilon);
+  const int team = check_threads(threads), points = check_count(grid, "grid");
+  if (along.n != rows.dim) Rf_error("`direction` must have one row per column of `x`.");
+  if ((size_t)points < SLICES_LEAST_GRID) Rf_error("`grid` must be at least %d.", (int)SLICES_LEAST_GRID);
+  slice_parts parts = {.n = rows.n,
+                       .dim = rows.dim,
+                       .count = along.dim,
+                       .grid = (size_t)points,
+                       .spacing = check_number(spacing, "spacing"),
+                       .direction = along.x,
+                       .start = check_vector(start, along.dim, "start")};
+  if (!(parts.spacing > 0.0) || !isfinite(parts.spacing)) Rf_error("`spacing` must be finite and above 0.");
+  if (!(kernel.epsilon > 0.0)) Rf_error("`epsilon` must be above 0.");
+  SEXP out = PROTECT(new_matrix(parts.grid, parts.count));
+  parts.spline = REAL(out);
+  slices_build(&parts, rows.x, kernel, scratch(1, slices_workspace(&parts, team)), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* An order of the rows of `query` in which neighbours lie close together: they fall into leaves in this order. */
+static SEXP pf_tree_places(SEXP query, SEXP frame, SEXP threads) {
+  const approximate_field field = read_field(frame);
+  const matrix_view rows = check_matrix(query, "query");
+  const int team = check_threads(threads);
+  if (rows.dim != field.engine.dim) Rf_error("`query` must have %.0f columns.", (double)field.engine.dim);
+  if (field.engine.sums != tree_sums) Rf_error("`frame` must be that of a tree.");
+  SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)rows.n));
+  tree_places(field.engine.data, rows.x, rows.n, INTEGER(out), team);
+  UNPROTECT(1);
+  return out;
+}
+
+const R_CallMethodDef fields_routines[] = {
+    ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
+    ROUTINE(pf_frame_backward, 7), ROUTINE(pf_tree_build, 2),      ROUTINE(pf_tree_places, 3),
+    ROUTINE(pf_slices_build, 8),   NO_ROUTINE,
+};
