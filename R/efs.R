@@ -109,7 +109,8 @@
 #' @section A time limit:
 #' `seconds = 5` limits the search of settings, as in [synthesise()]: see there what is searched first, and how the fit
 #' says what was left out. At least one law and one flow are scored on one fold, so that there is always a fit.
-#' With `calibrate = FALSE` there is no search, so that a limit changes nothing.
+#' The flow of the fit itself is not limited: 16,000 particles in three columns take some 20 seconds of a processor, and
+#' fewer `particles` take less. With `calibrate = FALSE` there is no search, so that a limit changes nothing.
 #'
 #' @section Memory:
 #' A flow of \eqn{k} steps keeps \eqn{k + 1} frames, each of \eqn{8 m d} bytes, where \eqn{m} is the number of

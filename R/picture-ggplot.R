@@ -68,15 +68,18 @@ ggplot_line <- function(line) {
   ggplot2::geom_path(ggplot2::aes(colour = .data$group, group = .data$group), line, na.rm = TRUE, show.legend = FALSE)
 }
 
+# White grounds of all labels below all texts, so that no ground covers a text.
 ggplot_labels <- function(labels) {
   if (nrow(labels) == 0) return(NULL)
-  mapping <- ggplot2::aes(label = .data$text, colour = .data$group)
-  settings <- list(size = 2.5, label.size = 0, label.padding = ggplot2::unit(0.1, "lines"), show.legend = FALSE)
-  if (anyNA(labels$group)) {
-    mapping$colour <- NULL
-    settings$colour <- star_colours[["path"]]
+  size <- 2.5
+  ground <- ggplot2::geom_label(ggplot2::aes(label = .data$text), labels, size = size, label.size = 0,
+                                label.padding = ggplot2::unit(0.1, "lines"), colour = "white", show.legend = FALSE)
+  text <- if (anyNA(labels$group)) {
+    ggplot2::geom_text(ggplot2::aes(label = .data$text), labels, size = size, colour = star_colours[["path"]])
+  } else {
+    ggplot2::geom_text(ggplot2::aes(label = .data$text, colour = .data$group), labels, size = size, show.legend = FALSE)
   }
-  do.call(ggplot2::geom_label, c(list(mapping, labels), settings))
+  list(ground, text)
 }
 
 # ": x and y", or "" if the title of the panel already says it.

@@ -52,5 +52,9 @@ test_that("each curve has its rank beside its highest point, in the colour of it
   on.exit(dev.off())
   expect_silent(plot(fit, type = "rank"))
   skip_if_not_installed("ggplot2")
-  expect_silent(print(ggplot2::autoplot(fit, type = "rank")))
+  drawn <- ggplot2::autoplot(fit, type = "rank")
+  expect_silent(print(drawn))
+  # the grounds of all labels lie below all texts
+  layers <- vapply(drawn$layers, function(layer) class(layer$geom)[1], "")
+  expect_identical(utils::tail(layers, 2), c("GeomLabel", "GeomText"))
 })
