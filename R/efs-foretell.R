@@ -9,11 +9,16 @@
 #   mixture     per row and per squared dimension plus four, for one fit of a mixture
 #   density     per row and per squared dimension, for about a thousand densities of all widths under one law
 #   search      per dimension plus six, for the search over most_search_rows rows
-cost <- c(field = 3.3e-11, neighbours = 1e-10, log_det = 1.7e-11, mixture = 2e-7, density = 5e-7, search = 0.25)
+cost <- c(field = 3.3e-11, neighbours = 1e-10, log_det = 1.7e-11, mixture = 2e-7, density = 5e-7, search = 0.14)
 
 least_seconds_to_tell <- 60
 
-flow_seconds <- function(n, d, steps) cost[["field"]] * as.double(n)^2 * (d + 4) * (steps + 1)
+flow_seconds <- function(n, d, steps) cost[["field"]] * n * pairs_per_row(n, d) * (d + 4) * (steps + 1)
+
+# With many rows the field is a tree in few dimensions. In more it may be a batch, which costs less than all pairs.
+pairs_per_row <- function(n, d) {
+  if (n > most_exact_particles && d <= most_tree_dims) tree_work[d] else as.double(n)
+}
 
 # On all rows a stack is weighed again: four mixtures, and the neighbours of two or three laws, which are then fitted.
 # brief: for normal scores fewer settings are tried.
@@ -25,7 +30,8 @@ law_seconds <- function(n, d, stacked, brief = FALSE) {
 
 # A flow by the rule of thumb, its law, and the densities of its rows.
 rule_seconds <- function(n, d, steps, floor) {
-  own <- if (floor && d <= most_exact_dims) cost[["log_det"]] * as.double(n)^2 * (d^2 / 2 + 5 * d + 20) * steps else 0
+  each <- cost[["log_det"]] * (d^2 / 2 + 5 * d + 20)
+  own <- if (floor && d <= most_exact_dims) each * n * pairs_per_row(n, d) * steps else 0
   flow_seconds(n, d, steps) + own + cost[["neighbours"]] * as.double(n)^2 * (d + 4)
 }
 
