@@ -57,6 +57,17 @@ most_search_rows <- 1200L
 # and take less work.
 rows_of_five_folds <- 400L
 
+# The folds whose rows are held out in turn. With `brief` they are two of three, and with cells three of five if these
+# have enough rows. Each law is then fitted to as many rows as with all folds, but fewer rows tell the weights. On
+# families without cells of 200 rows, three of five folds lost 0.02 nats per row in the mean.
+folds_to_score <- function(folds, setting) {
+  n <- length(folds)
+  few <- isTRUE(setting$brief) && (n > rows_of_five_folds || (!is.null(setting$cells) && n >= rows_of_few_folds))
+  seq_len(if (few) ceiling(0.6 * max(folds)) else max(folds))
+}
+
+rows_of_few_folds <- 150L
+
 # At most `most` of n rows, at random.
 thinned_rows <- function(n, most) {
   if (n <= most) return(seq_len(n))
