@@ -216,7 +216,11 @@ given_settings <- function() {
 }
 
 # The laws of the package. The constructor of the law "x" is law_x(), an object of class "law_constructor".
-law_names <- function() sub("^law_", "", Filter(is_law_constructor, ls(topenv(), pattern = "^law_")))
+law_names <- function() {
+  # radix, because to sort all names of the package in the language of the user takes milliseconds
+  found <- sort(ls(topenv(), pattern = "^law_", sorted = FALSE), method = "radix")
+  sub("^law_", "", Filter(is_law_constructor, found))
+}
 
 is_law_constructor <- function(name) inherits(get0(name, topenv(), inherits = FALSE), "law_constructor")
 

@@ -125,11 +125,11 @@ wide_share <- 0.0005
 
 log_wide <- function(law, j, z) stats::dnorm(z, law$centre[j], law$scale[j], log = TRUE)
 
-# The logarithm of a mixture with the wide law, also where it underflows.
+# The logarithm of a mixture with the wide law, also where it underflows. near [n] or [n, columns], wide [n].
 mix_wide <- function(near, wide) {
   value <- log((1 - wide_share) * near + wide_share * exp(wide))
-  far <- near == 0
-  value[far] <- log(wide_share) + wide[far]
+  far <- which(near == 0)
+  if (length(far)) value[far] <- log(wide_share) + wide[(far - 1L) %% length(wide) + 1L]
   value
 }
 
@@ -145,19 +145,19 @@ choose_smoothing <- function(law, j, points, bags, one, rounds = 3L) {
                        kernel_widths)
   backoff <- backoff_density(one, z, shift)
   wide <- log_wide(law, j, z)
-  value <- function(width, share) {
-    mean(mix_wide((1 - backoff_shares[share]) * each[, width] + backoff_shares[share] * backoff, wide))
-  }
+  # the mean log-density of each column of densities
+  value <- function(near) .colMeans(mix_wide(near, wide), length(z), ncol(near))
   share <- match(0.05, backoff_shares)
   for (round in seq_len(rounds)) {
     before <- share
-    width <- which.max(vapply(seq_along(kernel_widths), value, 0, share = share))
-    share <- which.max(vapply(seq_along(backoff_shares), value, 0, width = width))
+    width <- which.max(value((1 - backoff_shares[share]) * each + backoff_shares[share] * backoff))
+    values <- value(outer(each[, width], 1 - backoff_shares) + outer(backoff, backoff_shares))
+    share <- which.max(values)
     if (share == before) break
   }
   one$width <- kernel_widths[width]
   one$backoff <- backoff_shares[share]
-  one$value <- value(width, share)
+  one$value <- values[share]
   one
 }
 

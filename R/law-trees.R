@@ -105,11 +105,15 @@ trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(
 
 trees_in_scores <- function(settings) identical(settings$min_leaf, 15L)
 
-check_edges <- function(edges, columns = length(edges)) {
+check_edge_count <- function(edges, columns) {
   if (is.null(edges)) return(invisible())
   if (!is.list(edges) || is.object(edges) || length(edges) != columns) {
     fail("`edges` must be a list with one entry for each of the %d coordinates, not %s.", columns, describe(edges))
   }
+}
+
+check_edges <- function(edges) {
+  check_edge_count(edges, length(edges))
   for (j in seq_along(edges)) {
     ends <- edges[[j]]
     good <- is.null(ends) || is.numeric(ends) && !anyNA(ends) && all(diff(c(t(ends))) >= 0)
@@ -148,7 +152,7 @@ fit_forest <- function(points, trees, min_leaf, linear, edges, which) {
   points <- unname(points)
   n <- nrow(points)
   d <- ncol(points)
-  check_edges(edges, d)
+  check_edge_count(edges, d) # the constructor of the law has checked the ends
   law <- list(trees = as.integer(trees), min_leaf = as.integer(min_leaf), linear = linear,
               centre = if (is.null(edges)) colMeans(points) else numeric(d),
               scale = if (is.null(edges)) apply(points, 2, stats::sd) else rep(1, d))

@@ -68,6 +68,6 @@ score_again <- function(z, blocks, chosen, stack, specs, setting) {
   if (!is.null(scores) && scores$late) leave_out(setting$limit, "weights")
   if (is.null(scores) || scores$late) return(chosen)
   scores$value[is.na(scores$value)] <- -Inf
-  scores$candidate <- chosen$candidate
+  scores[c("candidate", "rows")] <- chosen[c("candidate", "rows")]
   scores
 }

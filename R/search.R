@@ -73,7 +73,10 @@ score_without_flow <- function(searched, units, specs, setting, tick) {
     # whitening changes only laws that depend on a round shape
     again <- length(units) > 1 && unit == "whitened"
     some <- if (again) Filter(function(spec) spec$kind$spherical, specs) else specs
-    if (length(some)) score_folds(searched$z, searched$folds, no_flow_candidate(unit), some, setting)
+    if (length(some)) {
+      score_folds(searched$z, searched$folds, no_flow_candidate(unit), some, setting,
+                  folds_to_score(searched$folds, setting))
+    }
   })
   still[!vapply(still, is.null, NA)]
 }
@@ -99,7 +102,6 @@ choose_flow <- function(still, flows, none_asked, forced) {
 
 describe_choice <- function(choice, stack, seen, searched, left_out) {
   scores <- choice$scores
-  used <- if ("folds" %in% left_out) scores$rows else seq_len(nrow(searched$z))
   column <- best_column(scores)
   each <- scores$value[, column]
   law <- scores$reference[[column]]
@@ -115,7 +117,8 @@ describe_choice <- function(choice, stack, seen, searched, left_out) {
   list(
     candidate = scores$candidate, law = law, law_settings = law_settings,
     log_density = mean(each), log_density_se = stats::sd(each) / sqrt(length(each)),
-    gain = choice$gain[1], gain_se = choice$gain[2], folds = length(unique(searched$folds[used])), rows = length(used),
+    gain = choice$gain[1], gain_se = choice$gain[2], folds = length(unique(searched$folds[scores$rows])),
+    rows = length(scores$rows),
     held_out = each, seen = do.call(rbind, seen), left_out = left_out
   )
 }

@@ -30,7 +30,9 @@
 #' Scores within their cells are drawn given the other columns, by a Gibbs sampler of the Gaussian copula (Hoff 2007).
 #' The latent law of all coordinates is then chosen among [laws] by held-out log-likelihood, with or without a flow, as
 #' in [efs()]. The law is not restricted to a Gaussian copula: [law_student()], [law_local_covariance()],
-#' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. A flow is tried once,
+#' [law_global()] and [law_trees()], which knows the cells, are searched, and mixtures of them. The rows are in folds as
+#' in [efs()], but fewer folds are held out: two of three, and, if the table has cells and at least 150 rows, three of
+#' five. More components of [law_student()] are not tried once the likelihood has fallen twice. A flow is tried once,
 #' and the search for a better one goes on only if this one adds to the likelihood on the first fold. `print()` says the
 #' likelihood with and without the flow that was tried. A table with missing values gets no flow, because the laws are
 #' fitted to the known values, and the end of a flow does not say which these are.

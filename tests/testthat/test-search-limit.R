@@ -87,3 +87,36 @@ test_that("a limit must be a number above 0", {
   expect_error(efs_control(seconds = c(1, 2)), "`seconds` must be one number", class = "particleflow_input")
   expect_output(print(efs_control(seconds = 5)), "seconds = 5")
 })
+
+test_that("a brief search holds out fewer folds where enough rows remain, and efs() all of them", {
+  scored <- function(n, folds, cells = list(), brief = TRUE) {
+    particleflow:::folds_to_score(rep_len(seq_len(folds), n), list(brief = brief, cells = cells))
+  }
+  expect_identical(scored(1000, 3), 1:2)
+  expect_identical(scored(1000, 3, cells = NULL), 1:2)
+  expect_identical(scored(200, 5), 1:3)
+  expect_identical(scored(200, 5, cells = NULL), 1:5)
+  expect_identical(scored(140, 5), 1:5)
+  expect_identical(scored(1000, 3, brief = FALSE), 1:3)
+  expect_identical(scored(1000, 2), 1:2)
+  table <- data.frame(a = stats::qnorm(stats::ppoints(200)), b = rep(c("x", "y"), 100))
+  found <- synthesise(table, law = law_student(), quiet = TRUE, flow = FALSE)$calibration[[1]]
+  expect_identical(found[c("folds", "rows")], list(folds = 3L, rows = 120L))
+})
+
+test_that("components of t mixtures are left out after the likelihood has fallen twice", {
+  specs <- lapply(c(1, 2, 3, 5, 8), function(k) {
+    list(law = "student", settings = list(components = k, df = Inf, prior = 2))
+  })
+  specs[[6]] <- list(law = "student", settings = list(components = 5, df = 5, prior = 2))
+  past <- function(number, means) {
+    parts <- lapply(means, function(one) if (!is.na(one)) list(value = matrix(one, 3, 1)))
+    particleflow:::is_past_peak(number, specs, c(parts, vector("list", 6 - length(parts))))
+  }
+  expect_true(past(4, c(0, -1, -2)))
+  expect_true(past(5, c(0, -1, -2, NA))) # one that was left out
+  expect_false(past(4, c(0, -1, 1)))
+  expect_false(past(4, c(-1, 0, -1)))
+  expect_false(past(3, c(0, -1)))
+  expect_false(past(6, c(0, -1, -2, -3, -4))) # other degrees of freedom
+})

@@ -4,22 +4,36 @@
 #include <string.h>
 
 #include "core/base/parallel.h"
+#include "core/pair/widened.h"
+
+#define CHAINS ((size_t)8)
 
 /* y += a x */
-static void add_times(double *y, double a, const double *x, size_t n) {
+INLINED void add_times_plain(double *y, double a, const double *x, size_t n) {
   VECTORISE
   for (size_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-/* In four chains, so that the sums overlap. */
-static double product_sum(const double *a, const double *b, size_t n) {
-  double chain[4] = {0.0};
+WIDENED(add_times, (double *y, double a, const double *x, size_t n), (y, a, x, n))
+
+/* In eight chains, so that the sums overlap. */
+INLINED void product_sum_of_plain(const double *a, const double *b, size_t n, double *sum) {
+  double chain[CHAINS] = {0.0};
   size_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    for (size_t k = 0; k < 4; k++) chain[k] += a[i + k] * b[i + k];
+  for (; i + CHAINS <= n; i += CHAINS) {
+    VECTORISE
+    for (size_t k = 0; k < CHAINS; k++) chain[k] += a[i + k] * b[i + k];
   }
   for (; i < n; i++) chain[0] += a[i] * b[i];
-  return (chain[0] + chain[1]) + (chain[2] + chain[3]);
+  *sum = ((chain[0] + chain[1]) + (chain[2] + chain[3])) + ((chain[4] + chain[5]) + (chain[6] + chain[7]));
+}
+
+WIDENED(product_sum_of, (const double *a, const double *b, size_t n, double *sum), (a, b, n, sum))
+
+static double product_sum(const double *a, const double *b, size_t n) {
+  double sum;
+  product_sum_of(a, b, n, &sum);
+  return sum;
 }
 
 /* Rows of eta [n, classes] become shares. room [n]. */
@@ -29,7 +43,9 @@ static void to_shares(double *eta, size_t n, size_t classes, double *room) {
   for (size_t c = 1; c < classes; c++) {
     for (size_t i = 0; i < n; i++) most[i] = eta[c * n + i] > most[i] ? eta[c * n + i] : most[i];
   }
-  for (size_t k = 0; k < n * classes; k++) eta[k] = exp(eta[k] - most[k % n]);
+  for (size_t c = 0; c < classes; c++) {
+    for (size_t i = 0; i < n; i++) eta[c * n + i] = exp(eta[c * n + i] - most[i]);
+  }
   memcpy(most, eta, n * sizeof(double));
   for (size_t c = 1; c < classes; c++) add_times(most, 1.0, eta + c * n, n);
   for (size_t c = 0; c < classes; c++) {
