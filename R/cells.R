@@ -47,9 +47,6 @@ refitted_columns <- function(template) {
 settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps = 30L) {
   open <- high > low
   if (!any(open)) return(z)
-  # cells of a kind of the user may have infinite ends
-  low <- pmax(low, -largest_score)
-  high <- pmin(high, largest_score)
   n <- nrow(z)
   d <- ncol(z)
   gone <- is.na(z)

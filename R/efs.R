@@ -65,7 +65,8 @@
 #'   given. They are 2000, 6000 and 16,000. `particles = 0` is the flow of the rows. With `particles` = \eqn{m} the law
 #'   and the settings may be given, and `calibrate` may be `FALSE`. In four dimensions and more, some ten thousand
 #'   particles are still few: points that are carried along stop short of the ball, and the cost is large.
-#' * *Time* of each step grows with \eqn{m^2}: a fit of 6000 particles takes some seconds.
+#' * *Time* of each step grows with \eqn{m^2}, up to 20,000 particles (see [efs_field()]): a fit of 6000 particles takes
+#'   some seconds.
 #'
 #' @section Defaults:
 #' `efs()` searches for the settings that its arguments leave open. It does not take the settings printed in the paper,
@@ -109,7 +110,7 @@
 #' @section A time limit:
 #' `seconds = 5` limits the search of settings, as in [synthesise()]: see there what is searched first, and how the fit
 #' says what was left out. At least one law and one flow are scored on one fold, so that there is always a fit.
-#' The flow of the fit itself is not limited: 16,000 particles in three columns take some 20 seconds of a processor, and
+#' The flow of the fit itself is not limited: 16,000 particles in three columns take some 15 seconds of a processor, and
 #' fewer `particles` take less. With `calibrate = FALSE` there is no search, so that a limit changes nothing.
 #'
 #' @section Memory:

@@ -55,12 +55,15 @@ survey_field.batch_frame <- function(frame, own, threads) {
 #' @export
 volume_of.batch_frame <- function(frame, points, self, gamma, threads) {
   core <- frame$core
+  # the particles of the batch are without their own pair
   if (ncol(points) > most_exact_dims) {
-    return(step_log_det(points, core$source, gamma * core$factor, core, FALSE, threads))
+    volume <- step_log_det(points, core$source, gamma * core$factor, core, FALSE, threads)
+    if (!self) return(volume)
+    volume$value[frame$rows] <- step_log_det(core$source, core$source, gamma * core$factor, core, TRUE, threads)$value
+    return(volume)
   }
   volume <- NextMethod()
   if (!self) return(volume)
-  # the particles of the batch are without their own pair
   frame$core$own <- TRUE
   volume$value[frame$rows] <- .Call(C_pf_frame_log_det, points[frame$rows, , drop = FALSE], frame$core, 0L,
                                     length(frame$rows), gamma, threads)

@@ -57,8 +57,8 @@
 #' repulsion there. The exact field of these particles is computed for this purpose. Their repulsive energies, scaled to
 #' all particles, also give `energy`, which is therefore an estimate. `closest_pair` is `NA`.
 #'
-#' The draws, here and of the batches, depend on a key that is drawn from R's generator, so that [set.seed()] determines
-#' them. They do not depend on the number of threads.
+#' The draws, here, of the batches and of the directions, depend on a key that is drawn from R's generator, so that
+#' [set.seed()] determines them. They do not depend on the number of threads.
 #'
 #' @param kind Name of the field.
 #' @param tolerance The wanted `field_error`, a number above 0 and at most 1.

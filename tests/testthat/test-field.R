@@ -224,3 +224,21 @@ test_that("the exact field is taken where it is as fast, and arguments are check
   traj$field$sources <- 3L
   expect_error(efs_backward(traj, x), "was changed")
 })
+
+test_that("in many dimensions a particle of the batch is without its own pair in the volume", {
+  set.seed(3)
+  x <- matrix(rnorm(40 * 130), 40) / 10
+  traj <- efs_forward(x, s = 0, epsilon = 0.5, n_steps = 1, field = efs_field("batch", sources = 10))
+  frame <- particleflow:::traj_field(traj, x, 1L, 1L)
+  gamma <- traj$gamma[1]
+  found <- particleflow:::volume_of(frame, x, TRUE, gamma, 1L)$value
+  direct <- vapply(1:40, function(i) {
+    others <- x[setdiff(frame$rows, i), , drop = FALSE]
+    z <- rep(x[i, ], each = nrow(others)) - others
+    u <- rowSums(z^2) + 0.5
+    own <- if (i %in% frame$rows) 1 else 0
+    jacobian <- diag(10 - own - sum(1 / u), 130) + 2 * crossprod(z / u)
+    as.numeric(determinant(diag(130) - gamma * frame$core$factor / 9 * jacobian)$modulus)
+  }, 0)
+  expect_equal(found, direct, tolerance = 1e-4)
+})
