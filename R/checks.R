@@ -168,29 +168,32 @@ check_widths <- function(hidden) {
 # The full path of a checkpoint. A file that already exists must be a checkpoint, because a run overwrites it.
 check_path <- function(checkpoint) {
   if (is.null(checkpoint)) return(NULL)
-  if (!is.character(checkpoint) || length(checkpoint) != 1 || is.na(checkpoint) || !nzchar(checkpoint)) {
-    fail("`checkpoint` must be the path of a file, not %s.", describe(checkpoint))
-  }
-  checkpoint <- path.expand(checkpoint)
-  if (dir.exists(checkpoint)) fail("`checkpoint` must be the path of a file, but \"%s\" is a directory.", checkpoint)
-  if (!dir.exists(dirname(checkpoint))) {
-    fail("`checkpoint` must be the path of a file in a directory that exists, but \"%s\" does not.",
-         dirname(checkpoint))
-  }
-  if (file.access(dirname(checkpoint), 2) != 0) {
-    fail("`checkpoint` must be the path of a file that can be written, but the directory \"%s\" is read-only.",
-         dirname(checkpoint))
-  }
-  checkpoint <- full_path(checkpoint)
-  if (is_device(checkpoint)) {
-    fail("`checkpoint` must be the path of a file, but \"%s\" is a device.", checkpoint)
-  }
+  checkpoint <- check_place(checkpoint, "checkpoint")
   for (path in c(checkpoint, partial_path(checkpoint))) {
     if (file.exists(path) && !looks_saved(path)) {
       fail("`checkpoint` would replace \"%s\", a file that is not a checkpoint; give another path.", path)
     }
   }
   checkpoint
+}
+
+# The full path of a file that can be written, for the argument `what`.
+check_place <- function(path, what) {
+  if (!is.character(path) || length(path) != 1 || is.na(path) || !nzchar(path)) {
+    fail("`%s` must be the path of a file, not %s.", what, describe(path))
+  }
+  path <- path.expand(path)
+  if (dir.exists(path)) fail("`%s` must be the path of a file, but \"%s\" is a directory.", what, path)
+  if (!dir.exists(dirname(path))) {
+    fail("`%s` must be the path of a file in a directory that exists, but \"%s\" does not.", what, dirname(path))
+  }
+  if (file.access(dirname(path), 2) != 0) {
+    fail("`%s` must be the path of a file that can be written, but the directory \"%s\" is read-only.", what,
+         dirname(path))
+  }
+  path <- full_path(path)
+  if (is_device(path)) fail("`%s` must be the path of a file, but \"%s\" is a device.", what, path)
+  path
 }
 
 # normalizePath() gives full paths only of what exists. The directory of `path` exists.
@@ -218,7 +221,7 @@ looks_saved <- function(path) {
 # The number of steps from one kept frame to the next.
 check_every <- function(keep, every, planned) {
   if (!is.null(every)) every <- check_count(every, "every", 1L)
-  if (keep == "all") {
+  if (keep != "checkpoints") {
     if (!is.null(every)) fail("`every` belongs to `keep = \"checkpoints\"`.")
     return(1L)
   }

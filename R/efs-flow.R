@@ -3,8 +3,9 @@
 # What the search chose for one class. NULL: there was no search.
 search_class <- function(z, blocks, control, by_column, threads, progress) {
   if (!can_calibrate(control, z)) return(NULL)
-  setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows, control$keep, threads,
-                            control$cells, isTRUE(control$brief), control$gaps, search_limit(control$seconds))
+  setting <- search_setting(by_column, control$step, control$max_bound, control$min_rows,
+                            if (control$keep == "file") "all" else control$keep, threads, control$cells,
+                            isTRUE(control$brief), control$gaps, search_limit(control$seconds))
   bar <- progress_bar("Calibrating", 20, progress)
   on.exit(bar$done())
   calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {
@@ -75,7 +76,8 @@ new_calibration <- function(found) {
 
 flow_of_class <- function(points, control, reason, threads, progress) {
   arguments <- list(s = control$s, epsilon = control$epsilon, step = control$step, max_bound = control$max_bound,
-                    keep = control$keep, given = !is.null(control$n_steps), threads = threads, progress = progress)
+                    keep = control$keep, given = !is.null(control$n_steps), threads = threads, progress = progress,
+                    field = control$field, file = control$file)
   arguments["time"] <- list(control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   if (nzchar(reason)) arguments[c("n_steps", "time")] <- list(0L, NULL)

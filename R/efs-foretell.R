@@ -42,7 +42,7 @@ search_seconds <- function(n, d, brief = FALSE) {
 # The frames, five copies of the rows, and, if laws are searched, five triangles per row: covariances of neighbours.
 # Scores with cells have draws within them, and forests whose leaves hold the values of the rows: 40 copies more.
 class_bytes <- function(n, d, searched, control, steps) {
-  frames <- if (control$keep == "all") steps + 1 else 2 * sqrt(steps + 1)
+  frames <- switch(control$keep, all = steps + 1, checkpoints = 2 * sqrt(steps + 1), file = 2)
   copies <- frames + 5 + if (is.null(control$cells)) 0 else 40
   8 * as.double(n) * (d * copies + if (searched) 2.5 * d * (d + 1) else 0)
 }

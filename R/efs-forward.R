@@ -28,6 +28,14 @@
 #' for. `print()` then says so, and so does a message if `n_steps` was given. Give `time` for a flow of a certain
 #' length.
 #'
+#' @section Large flows:
+#' The frames of a million rows in ten columns take 80 MB each. With `keep = "file"` they are in `file`, and the array
+#' `frames` of the trajectory consists of pages of this file, which the system reads when they are needed and drops when
+#' memory is short. All functions take such a trajectory. [saveRDS()] then saves the name of the file and not the
+#' frames: keep the file where it is. Without `file` the frames are in the temporary folder of the session, the file is
+#' deleted with the trajectory, and [saveRDS()] saves the frames themselves. A run with a `checkpoint` goes on with its
+#' `file`. On Windows the frames are written to the file and are then read into memory.
+#'
 #' @section Errors:
 #' The function stops if an argument is outside its range (class `particleflow_input`); if rows are equal and `epsilon`
 #' is 0 (`particleflow_unfit`); if particles leave the range of numbers (`particleflow_unsolved`); and if the
@@ -44,7 +52,8 @@
 #' @param time Total time \eqn{\sum \gamma}, a number of at least 0. `NULL`: the flow takes exactly `n_steps` steps.
 #' @param max_bound Largest inverse-step bound, a number above 0 (see below), or `Inf` for steps of fixed size.
 #' @param keep `"all"` keeps all frames. `"checkpoints"` keeps every `every`-th frame and the last. [efs_backward()]
-#'   then computes the other frames again, with the same bits, which costs one more forward flow.
+#'   then computes the other frames again, with the same bits, which costs one more forward flow. `"file"` keeps all
+#'   frames in a file, see the section on large flows.
 #' @param every For `"checkpoints"`, a whole number of at least 1. `NULL` takes the square root of the number of steps,
 #'   which needs the least memory.
 #' @param field How the field is computed: `NULL` or `"auto"` takes the exact field for up to 20,000 rows, and for more
@@ -54,6 +63,8 @@
 #'   the run is not saved. A checkpoint that is there already is overwritten. If another file
 #'   is there, that is an error. A relative path starts from the working directory of the call. If the file cannot be
 #'   written, a warning says so and the run goes on.
+#' @param file For `keep = "file"`, the path of a file that does not exist yet, in a folder that does. `NULL`: a temporary
+#'   file.
 #' @param threads Number of threads, a whole number of at least 1; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a progress bar in an interactive session.
 #' @return A [particle_trajectory] with `frames`, an `[n, d, k + 1]` array for `k` steps (fewer slices with
@@ -71,45 +82,47 @@
 #' @export
 efs_forward <- function(x, s = 0, epsilon = 0.05, step = 0.1,
                         n_steps = if (is.null(time)) 10 else 1000, time = NULL,
-                        max_bound = 0.5, keep = c("all", "checkpoints"), every = NULL,
-                        checkpoint = NULL, threads = NULL, progress = NULL, field = NULL) {
+                        max_bound = 0.5, keep = c("all", "checkpoints", "file"), every = NULL,
+                        checkpoint = NULL, threads = NULL, progress = NULL, field = NULL, file = NULL) {
   check_progress(progress)
   given <- is.null(time) && !missing(n_steps)
-  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads, field)
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads, field,
+                     file)
   complete(run, progress)
 }
 
 # The same for other functions, which make sure themselves that a stopped run is not lost. `given`: the user gave the
 # number of steps, and is told if they cover less time than expected.
 forward_flow <- function(x, s, epsilon, step, n_steps = if (is.null(time)) 10 else 1000, time = NULL, max_bound = 0.5,
-                         keep = c("all", "checkpoints"), given = FALSE, threads = NULL, progress = NULL, field = NULL) {
-  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads, field)
+                         keep = c("all", "checkpoints", "file"), given = FALSE, threads = NULL, progress = NULL,
+                         field = NULL, file = NULL) {
+  run <- forward_run(x, s, epsilon, step, n_steps, time, max_bound, keep, NULL, given, NULL, threads, field, file)
   finish(go_on(run, progress, remember = FALSE))
 }
 
 # The arguments of efs_forward() as a run before its first step.
 forward_run <- function(x, s, epsilon, step, n_steps, time, max_bound, keep, every, given, checkpoint, threads,
-                        field) {
+                        field, file) {
   x <- check_points(x, "x", min_rows = 2L)
   field <- as_field(field)
   potential <- check_potential(s, epsilon, ncol(x))
-  keep <- check_choice(keep, c("all", "checkpoints"), "keep")
+  keep <- check_choice(keep, kept_frames, "keep")
   control <- list(
     step = check_number(step, "step", lower = 0, open_lower = TRUE),
     time = if (!is.null(time)) check_number(time, "time", lower = 0),
     max_bound = check_number(max_bound, "max_bound", lower = 0, open_lower = TRUE, finite = FALSE),
-    every = 1L, given = given, checkpoint = check_path(checkpoint)
+    every = 1L, given = given, checkpoint = check_path(checkpoint), file = frames_place(keep, file)
   )
   planned <- check_count(n_steps, "n_steps")
   expected <- expected_steps(control, planned)
   control$every <- check_every(keep, every, expected)
   threads <- thread_count(threads)
   check_steep(potential, control$max_bound, planned)
-  advice <- sprintf("give `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows",
+  advice <- sprintf("give `keep = \"file\"`, `keep = \"checkpoints\"`%s, fewer `n_steps` or fewer rows",
                     if (control$every > 1) " with a larger `every`" else "")
-  check_memory(forward_needs(x, expected, control$every, exact_field())[["bytes"]], "The trajectory", advice)
+  check_memory(forward_needs(x, expected, control, exact_field())[["bytes"]], "The trajectory", advice)
   field <- choose_field(field, unname(x), potential, threads)
-  needs <- forward_needs(x, expected, control$every, field)
+  needs <- forward_needs(x, expected, control, field)
   check_time(needs[["seconds"]], "The flow", "give fewer `n_steps` or fewer rows")
   new_riesz_run(x, potential, field, control, planned, threads)
 }

@@ -45,31 +45,7 @@ format.efs <- function(x, ...) {
   }
   none <- is_grouped(x) && all(flows$steps == 0)
   width <- max(nchar(flows$group), 0, na.rm = TRUE)
-  for (i in seq_len(nrow(flows))) {
-    flow <- flows[i, ]
-    what <- if (flow$steps == 0) {
-      without <- if (none) "" else if (nzchar(flow$note) && !is_grouped(x)) {
-        sprintf("without a flow (%s), ", flow$note)
-      } else {
-        "without a flow, "
-      }
-      paste0(without, if (flow$place == "whitened" && !nzchar(flow$note)) "whitened, ", called_law(flow$law))
-    } else {
-      sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s%s",
-              if (flow$place == "whitened") "whitened, " else "", format(flow$s),
-              format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3),
-              if (is.null(x$flows[[i]]$source)) "" else sprintf("%d particles that follow the ", flow$particles),
-              called_law(flow$law))
-    }
-    if (is_grouped(x)) {
-      what <- sprintf("  %-*s %4d rows: %s", width, flow$group, flow$n, what)
-    } else {
-      if (!startsWith(what, "without a flow")) what <- paste0("flow: ", what)
-    }
-    short <- short_line(class_flows(x)[[i]]$trajectory)
-    lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
-               calibration_line(flow, if (is_grouped(x)) "    " else "", likelihood_words(x$latent)))
-  }
+  for (i in seq_len(nrow(flows))) lines <- c(lines, flow_lines(x, i, none, width))
   lines <- c(lines, limit_line(x), particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
@@ -78,6 +54,37 @@ format.efs <- function(x, ...) {
                               format(worst, digits = 2)))
   }
   c(lines[1:2], wrap_lines(lines[-(1:2)]), sharing_line(x))
+}
+
+# What is said of flow number i. none: no class has a flow. width: of the widest name of a class.
+flow_lines <- function(fit, i, none, width) {
+  flow <- fit$diagnostics[i, ]
+  grouped <- is_grouped(fit)
+  trajectory <- class_flows(fit)[[i]]$trajectory
+  what <- if (flow$steps == 0) {
+    without <- if (none) "" else if (nzchar(flow$note) && !grouped) {
+      sprintf("without a flow (%s), ", flow$note)
+    } else {
+      "without a flow, "
+    }
+    paste0(without, if (flow$place == "whitened" && !nzchar(flow$note)) "whitened, ", called_law(flow$law))
+  } else {
+    sprintf("%ss = %s, epsilon = %s, %d steps to time %s, %s%s",
+            if (flow$place == "whitened") "whitened, " else "", format(flow$s),
+            format(flow$epsilon, digits = 3), flow$steps, format(flow$time, digits = 3),
+            if (is.null(fit$flows[[i]]$source)) "" else sprintf("%d particles that follow the ", flow$particles),
+            called_law(flow$law))
+  }
+  head <- if (grouped) {
+    sprintf("  %-*s %4d rows: ", width, flow$group, flow$n)
+  } else if (!startsWith(what, "without a flow")) {
+    "flow: "
+  }
+  indent <- if (grouped) "    " else ""
+  short <- short_line(trajectory)
+  field <- if (flow$steps > 0) field_line(trajectory)
+  c(paste0(head, what), if (!is.null(short)) paste0(if (grouped) indent else "flow: ", short),
+    if (!is.null(field)) paste0(indent, field), calibration_line(flow, indent, likelihood_words(fit$latent)))
 }
 
 limit_line <- function(fit) {

@@ -99,7 +99,8 @@ particle_flow <- function(points, s, control, usual, threads, progress) {
   epsilon <- control$epsilon
   if (is.null(epsilon)) epsilon <- softening_of(usual[1], nrow(points), ncol(points))
   arguments <- list(s = s, epsilon = epsilon, step = control$step, max_bound = control$max_bound, keep = control$keep,
-                    given = !is.null(control$n_steps), threads = threads, progress = progress)
+                    given = !is.null(control$n_steps), threads = threads, progress = progress, field = control$field,
+                    file = control$file)
   arguments["time"] <- list(if (is.null(control$time) && is.null(control$n_steps)) usual[2] else control$time)
   if (!is.null(control$n_steps)) arguments$n_steps <- control$n_steps
   do.call(forward_flow, c(list(quote(points)), arguments))

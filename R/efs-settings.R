@@ -27,7 +27,7 @@ check_flow_settings <- function(s, epsilon, step, n_steps, time, max_bound, keep
   list(
     s = s, epsilon = epsilon, step = check_number(step, "step", lower = 0, open_lower = TRUE), n_steps = n_steps,
     time = if (!is.null(time)) check_number(time, "time", lower = 0), max_bound = max_bound,
-    keep = check_choice(keep, c("all", "checkpoints"), "keep")
+    keep = check_choice(keep, kept_frames, "keep")
   )
 }
 
@@ -35,4 +35,12 @@ check_boundable <- function(s) {
   if (is.finite(.Call(C_pf_pair_curvature, s, 0))) return(invisible())
   fail("With `epsilon` = 0 and `s` = %s no step can be bounded; %s.", format(s),
        "give `epsilon` above 0, or `max_bound = Inf` for fixed steps")
+}
+
+# Algorithm 3 of the paper needs the exact field.
+field_of_fit <- function(field, backward) {
+  field <- as_field(field)
+  if (backward$backward == "exact" || field$kind == "exact") return(field)
+  if (field$kind == "auto") return(efs_field("exact"))
+  fail("`backward` = \"paper\" needs `field` = \"exact\", not \"%s\".", field$kind)
 }

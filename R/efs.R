@@ -182,6 +182,12 @@
 #'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what
 #'   they would give. What needs the training rows is an error: [interpolate()], `predict()` without `newdata`, and
 #'   plots that show rows.
+#' @param field How the field of the flow is computed, see [efs_field()]: `NULL` or `"auto"` takes the exact field for up
+#'   to 20,000 particles, and for more particles one that costs less than \eqn{n^2}{n^2}; or another name, or a value of
+#'   [efs_field()]. The search uses the exact field, because it has at most 1200 rows. `"sliced"` needs `s` of at most 0:
+#'   give `s`, too.
+#' @param file For `keep = "file"`, the path of a file for the frames, see [efs_forward()]. With `group`, the file of
+#'   class number k ends in `-k`.
 #' @return An object of class `c("efs", "particle_flow")`, or `c("synthesis", "efs", "particle_flow")` for normal
 #'   scores. It is a list with `call`, `trajectory` (a
 #'   [particle_trajectory], or a named list with one trajectory per class), `latent` (the fitted map), `control` (the
@@ -234,7 +240,7 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
                         step = 0.1, n_steps = NULL, time = NULL, max_bound = 0.5,
                         law = NULL, law_settings = list(), scale = TRUE, bounds = FALSE, density_floor = 0.01,
                         control = efs_control(), min_rows = 20, keep = "all", threads = NULL, progress = NULL,
-                        particles = NULL, strip = FALSE, ...) {
+                        particles = NULL, strip = FALSE, field = NULL, file = NULL, ...) {
   began <- proc.time()[[3]]
   refuse_experiment(x, "efs()")
   x <- plain_table(x, "x", mixed = TRUE)
@@ -253,6 +259,9 @@ efs.default <- function(x, group = NULL, latent = NULL, calibrate = TRUE, blocks
   )
   control$laws <- check_laws(law, law_settings)
   control$particles <- check_particles(particles, control, scores)
+  control$field <- field_of_fit(field, control$backward)
+  place <- frames_place(control$keep, file)
+  if (!is.null(file)) control$file <- place$path
   control$strip <- check_strip(strip, control)
   control$always <- TRUE
   if (!is.null(progress)) check_flag(progress, "progress")

@@ -39,6 +39,7 @@ fit_table <- function(table, latent, blocks, control, call, class, began, thread
 fit_class <- function(class, z, rows, blocks, control, prior, by_column, grouped, progress) {
   control <- class_control(control, z, rows, class, prior)
   control$gaps <- pick_gaps(control$gaps, rows[[class]])
+  if (grouped && !is.null(control$file)) control$file <- paste0(control$file, "-", match(class, names(rows)))
   make_flow(z[rows[[class]], , drop = FALSE], blocks[rows[[class]]], control, by_column, if (grouped) class,
             thread_count(), progress)
 }

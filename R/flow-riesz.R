@@ -9,7 +9,7 @@ short_share <- 0.5
 standing_share <- 0.01
 
 # points [n, d]. potential: list(s, epsilon). field: see flow-field.R. control: list(step, time, max_bound, every,
-# given, checkpoint). `given` is TRUE if the user gave the number of steps.
+# given, checkpoint, file). `given` is TRUE if the user gave the number of steps.
 new_riesz_run <- function(points, potential, field, control, planned, threads) {
   labels <- dimnames(points)
   points <- unname(points)
@@ -17,7 +17,7 @@ new_riesz_run <- function(points, potential, field, control, planned, threads) {
     "riesz", "Forward", control, list(step = 0L, points = points, time = 0), planned,
     potential = potential, field = field, threads = threads,
     kappa = .Call(C_pf_pair_curvature, potential$s, potential$epsilon),
-    store = frame_store(points, expected_steps(control, planned), control$every, labels)
+    store = frame_store(points, expected_steps(control, planned), control$every, labels, control$file)
   )
 }
 
@@ -113,7 +113,8 @@ finish.riesz_run <- function(run) {
   records <- rbind(join_history(run, "records", rbind), last, deparse.level = 0)
   rownames(records) <- NULL
   diagnostics <- as.data.frame(records)
-  settings <- c(run$control[c("step", "time", "max_bound", "every", "given")], list(planned = run$planned))
+  settings <- c(run$control[c("step", "time", "max_bound", "every", "given")],
+                list(planned = run$planned, file = run$control$file))
   field <- run$field
   field$drift <- join_history(run, "drift")
   traj <- new_trajectory("riesz", "efs_forward", stored_frames(run$store, run$state$points, run$state$step),
@@ -124,13 +125,14 @@ finish.riesz_run <- function(run) {
 
 #' @export
 foretell.riesz_run <- function(run) {
-  forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control$every, run$field)
+  forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control, run$field)
 }
 
-# bytes: of the frames and of ten diagnostics. seconds: one kernel value per pair that the field visits in each step.
-forward_needs <- function(points, steps, every, field) {
+# bytes: of the frames in memory, which are two of those in a file, and of ten diagnostics. seconds: one kernel value per pair that the field visits in each step.
+forward_needs <- function(points, steps, control, field) {
   n <- nrow(points)
-  c(bytes = 8 * length(points) * (steps / every + 1) + 80 * (steps + 1),
+  frames <- if (is.null(control$file)) steps / control$every + 1 else 2
+  c(bytes = 8 * length(points) * frames + 80 * (steps + 1),
     seconds = steps * n * min((n - 1) / 2, field_work(field, ncol(points))) / most_pairs_per_second)
 }
 
@@ -143,6 +145,7 @@ as_run.riesz_trajectory <- function(object) {
   field <- stored_field(object)
   drift <- field$drift
   field$drift <- NULL
+  if (isTRUE(control$file$temporary)) control$file <- frames_place("file", NULL)
   run <- new_riesz_run(frame(object, 1L), object[c("s", "epsilon")], field, control, object$control$planned,
                        thread_count())
   for (slot in seq_along(object$kept)) put_frame(run$store, matrix(object$frames[, , slot], nrow(object$frames)),
@@ -198,10 +201,14 @@ flow_height.riesz_trajectory <- function(traj) "energy"
 
 #' @export
 describe_field.riesz_trajectory <- function(traj) {
-  line <- sprintf("potential: s = %s, epsilon = %s", format(traj$s), format(traj$epsilon, digits = 3))
+  c(sprintf("potential: s = %s, epsilon = %s", format(traj$s), format(traj$epsilon, digits = 3)), field_line(traj))
+}
+
+# How an approximate field is computed, or NULL.
+field_line <- function(traj) {
   field <- stored_field(traj)
-  if (field$kind == "exact") return(line)
-  sprintf("%s\nfield: %s, largest estimated error %s", line, format(field),
+  if (field$kind == "exact") return(NULL)
+  sprintf("field: %s, largest estimated error %s", format(field),
           format(max(traj$diagnostics$field_error), digits = 2))
 }
 

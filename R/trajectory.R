@@ -47,7 +47,7 @@ NULL
 #                                               `first`. Without this method, frames that were not kept are lost.
 #   carry(traj, points, ...)     new points [m, d] moved along with all steps, without moving the particles
 #   flow_height(traj)            the name of the column of the diagnostics that the flow lowers
-#   describe_field(traj)         one line that says what moves the particles
+#   describe_field(traj)         lines that say what moves the particles
 # and of format() and summary(), which add their own lines to those of NextMethod().
 
 replay <- function(traj, points, first, last, threads) UseMethod("replay")
@@ -216,51 +216,4 @@ as.data.frame.particle_trajectory <- function(x, row.names = NULL, optional = FA
     coordinates,
     check.names = FALSE
   )
-}
-
-# ---- frames on the way -----------------------------------------------------------------------------------
-
-# Stores the frames of steps 0, every, 2 every, ... in one array [n, d, slots]. The array has room for all planned
-# steps from the start and is filled in place, so no second copy of the trajectory is made. This is the only part of a
-# run that is an environment. A slot depends only on the number of the step. So a step that is taken again after an
-# interrupt writes the same numbers to the same slot.
-frame_store <- function(points, planned, every, labels) {
-  store <- new.env(parent = baseenv())
-  store$every <- every
-  store$labels <- if (is.null(labels)) list(NULL, NULL) else labels
-  store$frames <- empty_frames(store, dim(points), planned %/% every + 1 + (planned %% every > 0))
-  put_frame(store, points, 0L)
-  store
-}
-
-empty_frames <- function(store, extent, slots) array(0, c(extent, slots), c(store$labels, list(NULL)))
-
-put_frame <- function(store, points, step) {
-  if (step %% store$every == 0) fill_slot(store, points, step %/% store$every + 1)
-}
-
-fill_slot <- function(store, points, slot) {
-  if (slot > dim(store$frames)[3]) {
-    grown <- empty_frames(store, dim(points), 2 * slot)
-    grown[seq_along(store$frames)] <- store$frames
-    store$frames <- grown
-  }
-  # assigned within the store, because an assignment from outside would copy the array
-  store$slot <- slot
-  store$points <- points
-  evalq(frames[, , slot] <- points, store)
-  store$points <- NULL
-  invisible()
-}
-
-# list(frames, kept) after `step` steps, which ended at `points`.
-stored_frames <- function(store, points, step) {
-  kept <- seq(0, step, by = store$every)
-  if (kept[length(kept)] != step) {
-    kept <- c(kept, step)
-    fill_slot(store, points, length(kept))
-  }
-  frames <- store$frames
-  if (length(kept) < dim(frames)[3]) frames <- frames[, , seq_along(kept), drop = FALSE]
-  list(frames = frames, kept = as.integer(kept))
 }

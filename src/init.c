@@ -5,8 +5,8 @@
 #include "glue.h"
 
 static const R_CallMethodDef *const tables[] = {
-    autoencoder_routines, condition_routines, field_routines, fields_routines, fingerprint_routines, gpa_routines,
-    law_routines, machine_routines, network_routines, pairs_routines, random_routines, scores_routines,
+    autoencoder_routines, condition_routines, field_routines, fields_routines, fingerprint_routines, frames_routines,
+    gpa_routines, law_routines, machine_routines, network_routines, pairs_routines, random_routines, scores_routines,
     settle_routines, shares_routines, trees_routines, wgf_routines,
 };
 enum { TABLES = sizeof tables / sizeof *tables };
@@ -30,6 +30,7 @@ void attribute_visible R_init_particleflow(DllInfo *dll) {
   R_registerRoutines(dll, NULL, join_tables(), NULL, NULL);
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
+  frames_init(dll);
   simd_init();
   threads_init();
 }

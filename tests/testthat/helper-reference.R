@@ -123,6 +123,12 @@ density_laws_of_package <- function() particleflow:::density_laws()
 efs_by_rule <- function(...) efs(..., calibrate = FALSE)
 
 # Arguments that each registered routine accepts.
+example_frames <- function() {
+  path <- tempfile()
+  writeBin(c(0, 1, 2), path)
+  path
+}
+
 routine_examples <- function() {
   set.seed(1)
   example_settings <- list(smoothing = 0, divergence = "alpha", alpha = 2, lipschitz = 1, normalisation = "spectral",
@@ -224,6 +230,8 @@ routine_examples <- function() {
     pf_philox = list(c(0, 0, 0, 0), c(0, 0)),
     pf_memory = list(),
     pf_fingerprint = list(c(1, 2), deparse),
+    pf_frames_can_map = list(),
+    pf_frames_map = list(example_frames(), 8, c(2, 1, 1), list(NULL, NULL, NULL), FALSE),
     pf_threads = list(1L),
     pf_simd = list("")
   )

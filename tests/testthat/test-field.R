@@ -219,7 +219,7 @@ test_that("the exact field is taken where it is as fast, and arguments are check
   expect_error(efs_field("batch", sources = 1), "`sources` must be")
   traj <- efs_forward(x, n_steps = 1, field = "batch")
   expect_error(efs_backward(traj, x, "paper"), "needs a flow with the field \"exact\"")
-  expect_match(format(traj)[2], "field: batches of 50 particles")
+  expect_match(format(traj)[3], "^field: batches of 50 particles")
   expect_output(print(efs_field("batch", sources = 9)), "sources = 9")
   traj$field$sources <- 3L
   expect_error(efs_backward(traj, x), "was changed")
