@@ -3,13 +3,19 @@
 # One row for each batch and label that was moved, and scores of the whole table.
 compare_tables <- function(fit, before, after, threads) {
   spread <- if (fit$control$scale) column_spread(before) else rep(1, ncol(before))
-  full <- lapply(list(before = before, after = after), shift_columns, centre = numeric(ncol(before)), spread = spread)
-  halves <- goal_halves(fit, full$before, threads)
+  # some of these rows of a table, in the unit of the report: a table may have very many columns
+  full <- function(table, rows, most) {
+    some <- if (length(rows) > most) rows[spaced_rows(length(rows), most)] else rows
+    shift_columns(table[some, , drop = FALSE], numeric(ncol(table)), spread)
+  }
+  halves <- goal_halves(fit, function(rows) full(before, rows, most_compared), threads)
   rows <- lapply(names(fit$groups), function(name) {
     group <- fit$groups[[name]]
+    goal <- full(before, group$goal, most_judged)
     each <- lapply(c(before = "before", after = "after"), function(side) {
+      moved <- full(if (side == "before") before else after, group$rows, most_judged)
       compare_clouds(fit$points[[side]][group$rows, , drop = FALSE], fit$points$before[group$goal, , drop = FALSE],
-                     full[[side]][group$rows, , drop = FALSE], full$before[group$goal, , drop = FALSE], threads)
+                     moved, goal, threads)
     })
     flow <- fit$flows[[name]]
     values <- rbind(as.data.frame(each$before), as.data.frame(each$after))
@@ -35,26 +41,28 @@ compare_tables <- function(fit, before, after, threads) {
 
 goal_key <- function(group) if (is.na(group$label)) "all" else group$label
 
-# In full space, once for each label.
+# In full space, once for each label. full(rows) gives the rows in the unit of the report.
 goal_halves <- function(fit, full, threads) {
   goals <- list()
   for (group in fit$groups) goals[[goal_key(group)]] <- group$goal
-  lapply(goals, function(rows) halves_distance(limit_spaced(full[rows, , drop = FALSE], most_compared), threads, 5L))
+  lapply(goals, function(rows) halves_distance(full(rows), threads, 5L))
 }
 
-# Rows of z against those of goal, in latent space, and of x against those of y, in full.
+# Rows that scores compare.
+most_judged <- 1000L
+
+# Rows of z against those of goal, in latent space, and of x against those of y, in full: at most most_judged.
 compare_clouds <- function(z, goal, x, y, threads) {
   least <- min(nrow(x), nrow(y))
-  most <- 1000L
   list(
-    w2_latent = bare_distance(limit_spaced(z, most), limit_spaced(goal, most), threads),
-    w2_full = bare_distance(limit_spaced(x, most), limit_spaced(y, most), threads),
+    w2_latent = bare_distance(limit_spaced(z, most_judged), limit_spaced(goal, most_judged), threads),
+    w2_full = bare_distance(x, y, threads),
     novelty = compare_novelty(z, goal, NULL, threads = threads)$ratio,
     auc = if (least < least_classified) NA_real_ else {
-      c2st(limit_spaced(y, most), limit_spaced(x, most), threads = threads)$auc
+      c2st(y, x, threads = threads)$auc
     },
-    silhouette = mean_silhouette(rbind(limit_spaced(z, most), limit_spaced(goal, most)),
-                                 rep(1:2, c(min(nrow(z), most), min(nrow(goal), most))))
+    silhouette = mean_silhouette(rbind(limit_spaced(z, most_judged), limit_spaced(goal, most_judged)),
+                                 rep(1:2, c(min(nrow(z), most_judged), min(nrow(goal), most_judged))))
   )
 }
 

@@ -93,6 +93,7 @@ c2st <- function(real, synthetic, classifier = NULL, folds = 5, k = NULL, level 
   level <- check_number(level, "level", lower = 0, upper = 1)
   stream_within(seed, fixed = TRUE)
   x <- do.call(rbind, unname(judged$points))
+  judged$points <- NULL # they may be large
   if (!is.null(judged$layout)) x <- in_judged_units(list(x), judged$layout, x)[[1]]
   classify(x, n, classifier, judged$layout, folds, k, level, threads)
 }
@@ -170,9 +171,9 @@ other_folds <- function(x, fold, k, threads, scale = TRUE) {
 quadratic_features <- function(x, fold, layout = NULL) {
   if (!is.null(layout)) return(mixed_features(x, fold, layout))
   z <- over_columns(x, function(part, at) {
-    apply(part, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
+    scores <- apply(part, 2, function(column) stats::qnorm((rank(column) - 0.5) / length(column)))
+    scores / rep(column_spread(scores), each = nrow(scores))
   })
-  z <- shift_columns(z, numeric(ncol(z)), column_spread(z))
   d <- ncol(z)
   room <- min(1000, (nrow(z) - max(tabulate(fold))) / 4)
   terms <- "columns"
