@@ -92,18 +92,17 @@ leaf_priors <- c(3, 10, 30, 100, 300)
 
 choose_prior <- function(one, sample, class, grown) {
   some <- spaced_rows(length(class), most_rows_of_choice)
-  at <- cbind(seq_along(some), class[some])
-  value <- function(prior) {
-    trial <- c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, prior)))
-    shares <- tree_shares(trial, sample$points[some, , drop = FALSE], one$own[some, , drop = FALSE],
-                          sample$bags[some, , drop = FALSE], thread_count())
-    mean(log(shares[at]))
-  }
-  found <- vapply(leaf_priors, value, 0)
-  alone <- mean(log(one$own[some, , drop = FALSE][at]))
-  if (max(found) <= alone) return(c(one, list(value = alone)))
-  c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, leaf_priors[which.max(found)]),
-              value = max(found)))
+  own <- one$own[some, , drop = FALSE]
+  class <- class[some]
+  alone <- mean(log(own[cbind(seq_along(some), class)]))
+  ratios <- lapply(leaf_priors, function(prior) leaf_ratios(grown, one$share, prior))
+  shares <- .Call(C_pf_forest_own_shares, sample$points[some, , drop = FALSE], grown$forest, own,
+                  do.call(cbind, ratios), length(ratios), class - 1L, sample$bags[some, , drop = FALSE],
+                  thread_count())
+  found <- colMeans(log(shares))
+  best <- which.max(found)
+  if (found[best] <= alone) return(c(one, list(value = alone)))
+  c(one, list(forest = grown$forest, ratio = ratios[[best]], value = found[best]))
 }
 
 # Rows of each class over what is expected of it [classes, leaves].

@@ -161,7 +161,7 @@ test_that("the density is that of its parts one by one, out-of-bag at the rows o
   data <- mixed_scores(80)
   law <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges), data$z)
   new <- mixed_scores(40, 2)$z
-  settled <- particleflow:::settle_points(law, new)
+  settled <- particleflow:::find_bins(law$cells, new)$settled
   bags <- particleflow:::draw_bags(80, 6L)
   expect_true(all(rowSums(bags == 0) > 0) && all(colSums(bags) > 0))
   fresh <- self <- 0

@@ -217,20 +217,15 @@ INLINED double small_exponential(double x) {
   return 1.0 / e;
 }
 
-/* Adds sum_k exp(-(from - rate response_k)^2 / 2). */
+/* Adds sum_k exp(-(from - rate response_k)^2 / 2); n is a multiple of CHAINS. */
 INLINED void add_bells_plain(const double *response, size_t n, double from, double rate, double *sum) {
   double chain[CHAINS] = {0.0};
-  size_t k = 0;
-  for (; k + CHAINS <= n; k += CHAINS) {
+  for (size_t k = 0; k < n; k += CHAINS) {
     VECTORISE
     for (size_t l = 0; l < CHAINS; l++) {
       const double u = from - response[k + l] * rate;
       chain[l] += small_exponential(0.5 * u * u);
     }
-  }
-  for (; k < n; k++) {
-    const double u = from - response[k] * rate;
-    chain[0] += small_exponential(0.5 * u * u);
   }
   for (size_t l = 0; l < CHAINS; l++) *sum += chain[l];
 }
@@ -246,8 +241,9 @@ static void add_freely(const value_forest *of, const leaf_query *query, leaf in,
                        const int *free, double *sums) {
   double response[BLOCK];
   for (size_t first = 0; first < in.kept; first += BLOCK) {
-    const size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
+    size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
     for (size_t k = 0; k < n; k++) response[k] = of->response[in.row[first + k]];
+    for (; n % CHAINS; n++) response[n] = INFINITY; /* adds exp(-Inf) */
     for (size_t w = 0; w < query->widths; w++) {
       if (!free[w]) continue;
       const double width = query->width[w], shrink = 1.0 / sqrt(1.0 + width * width), rate = 1.0 / (shape.sd * width);
@@ -406,6 +402,7 @@ void forest_pick(const value_forest *of, const pick_query *query, size_t from, s
 
 typedef struct {
   const class_forest *of;
+  const class_query *query;
   size_t from, count;
   double *out;
 } share_plan;
@@ -429,6 +426,42 @@ static void run_shares(size_t from, size_t to, size_t part, void *context) {
       plan->out[row + c * plan->count] = trees > 0.0 ? sum[c] / trees : of->base[i + c * of->n];
     }
   }
+}
+
+/* Adds to sum [settings] the share of class `own` of point i in a leaf under each setting. */
+static void add_own_shares(const class_forest *of, size_t i, size_t own, const double *ratio, size_t leaves,
+                           size_t settings, double *sum) {
+  for (size_t s = 0; s < settings; s++, ratio += leaves * of->classes) {
+    double all = 0.0;
+    for (size_t c = 0; c < of->classes; c++) all += of->base[i + c * of->n] * ratio[c];
+    sum[s] += of->base[i + own * of->n] * ratio[own] / all;
+  }
+}
+
+static void run_own_shares(size_t from, size_t to, size_t part, void *context) {
+  const share_plan *plan = context;
+  const class_forest *of = plan->of;
+  const class_query *query = plan->query;
+  (void)part;
+  for (size_t i = from; i < to; i++) {
+    const size_t own = (size_t)query->class_of[i];
+    double sum[MOST_SETTINGS] = {0.0}, trees = 0.0;
+    for (size_t t = 0; t < of->trees.trees; t++) {
+      if (of->bag && of->bag[i + t * of->n] > 0) continue;
+      const double *ratio = of->ratio + find_leaf(&of->trees, of->points, of->n, t, i) * of->classes;
+      add_own_shares(of, i, own, ratio, query->leaves, query->settings, sum);
+      trees += 1.0;
+    }
+    for (size_t s = 0; s < query->settings; s++) {
+      plan->out[i + s * of->n] = trees > 0.0 ? sum[s] / trees : of->base[i + own * of->n];
+    }
+  }
+}
+
+void forest_own_shares(const class_forest *of, const class_query *query, double *out, int threads) {
+  share_plan plan = {.of = of, .query = query, .count = of->n, .out = out};
+  const double work = (double)of->n * (double)of->trees.trees * TREE_WORK;
+  parallel_ranges(of->n, threads_worth(work, threads), run_own_shares, &plan);
 }
 
 void forest_shares(const class_forest *of, size_t from, size_t count, double *out, int threads) {

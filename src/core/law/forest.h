@@ -80,4 +80,16 @@ typedef struct {
 /* out [count, classes] by columns: mean shares over trees, and the base where no tree is left. */
 void forest_shares(const class_forest *of, size_t from, size_t count, double *out, int threads);
 
+#define MOST_SETTINGS 16
+
+/* Settings are compared by the shares of the class that each point has. The ratios [classes, leaves * settings] are
+ * those of all leaves under one setting after the other. */
+typedef struct {
+  const int *class_of; /* [n] from 0 */
+  size_t leaves, settings;
+} class_query;
+
+/* out [n, settings] by columns: the mean share of its own class of each point. */
+void forest_own_shares(const class_forest *of, const class_query *query, double *out, int threads);
+
 #endif
