@@ -186,16 +186,18 @@ trees_density <- function(law, points, threads, self = FALSE) {
   bags <- if (self) draw_bags(nrow(points), law$trees)
   value <- numeric(nrow(points))
   same <- rep(1L, nrow(points))
+  alike <- !self # whether some rows may have the same coordinates before j
   for (j in seq_len(ncol(points))) {
     heavy <- heavy_of(law$cells[[j]], found$cell[, j])
-    at <- if (self) seq_along(same) else first_of_keys(same, ifelse(heavy > 0, settled[, j], points[, j]))
+    at <- if (alike) first_of_keys(same, ifelse(heavy > 0, settled[, j], points[, j])) else seq_along(same)
     some <- which(at == seq_along(at))
     near <- coordinate_density(law, j, points[some, , drop = FALSE], settled[some, , drop = FALSE], heavy[some], bags,
                                threads)
     wide <- log_wide(law, j, points[, j])
     near <- near[match(at, some)] * ifelse(heavy > 0, exp(wide), 1)
     value <- value + mix_wide(near, wide)
-    if (!self) same <- first_of_keys(same, settled[, j])
+    if (alike) same <- first_of_keys(same, settled[, j])
+    alike <- alike && !identical(same, seq_along(same))
   }
   matrix(value)
 }

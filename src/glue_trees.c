@@ -312,6 +312,21 @@ static SEXP pf_forest_density(SEXP points, SEXP forest, SEXP response, SEXP gap,
   return out;
 }
 
+/* gaps: both ends of one after the other. */
+static SEXP pf_backoff_density(SEXP z, SEXP mean, SEXP gaps, SEXP sd, SEXP reach) {
+  size_t n, n_ends;
+  const double *at = check_doubles(z, &n, "z"), *middle = check_vector(mean, n, "mean");
+  backoff_law of = {.gap = check_doubles(gaps, &n_ends, "gaps"), .sd = check_number(sd, "sd"),
+                    .reach = check_number(reach, "reach")};
+  of.gaps = n_ends / 2;
+  if (n_ends % 2) Rf_error("`gaps` must be pairs of numbers.");
+  if (!(of.sd > 0.0)) Rf_error("`sd` must be above 0.");
+  SEXP out = PROTECT(new_vector(n));
+  for (size_t i = 0; i < n; i++) REAL(out)[i] = backoff_density(&of, at[i], middle[i]);
+  UNPROTECT(1);
+  return out;
+}
+
 static SEXP list_picked(const picked *out, size_t count) {
   static const char *const names[] = {"mean", "sd", "low", "high", "mass"};
   SEXP values[5];
@@ -470,6 +485,7 @@ const R_CallMethodDef trees_routines[] = {
     ROUTINE(pf_find_bins, 4),
     ROUTINE(pf_grow_trees, 12),
     ROUTINE(pf_forest_density, 12),
+    ROUTINE(pf_backoff_density, 5),
     ROUTINE(pf_forest_pick, 13),
     ROUTINE(pf_forest_shares, 8),
     ROUTINE(pf_forest_own_shares, 8),

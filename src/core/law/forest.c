@@ -94,6 +94,29 @@ static double interval_mass(double low, double high) {
   return 0.5 * (erfc(-high * sqrt(0.5)) - erfc(-low * sqrt(0.5)));
 }
 
+/* The nearest number in a gap. */
+static double into_gap(const backoff_law *of, double mean) {
+  double best = INFINITY;
+  for (size_t k = 0; k < of->gaps; k++) {
+    const double inside = fmin(fmax(mean, of->gap[2 * k]), of->gap[2 * k + 1]);
+    if (fabs(inside - mean) < fabs(best - mean)) best = inside;
+  }
+  return best;
+}
+
+double backoff_density(const backoff_law *of, double z, double mean) {
+  const double at = into_gap(of, mean), u = (z - at) / of->sd;
+  double mass = 0.0;
+  int within = 0;
+  for (size_t k = 0; k < of->gaps; k++) {
+    const double low = of->gap[2 * k], high = of->gap[2 * k + 1];
+    mass += interval_mass((low - at) / of->sd, (high - at) / of->sd);
+    within = within || ((z > low || z == -of->reach) && z <= high);
+  }
+  if (!within || !(fabs(z) <= of->reach) || !(mass > 0.0)) return 0.0;
+  return exp(-0.5 * u * u) / (sqrt(2.0 * acos(-1.0)) * of->sd * mass);
+}
+
 /* The kernel of a row of a leaf, moved by `shift`, without its mass. */
 static picked kernel_of(const value_forest *of, leaf_shape shape, int row, double shift, double width) {
   const double shrink = 1.0 / sqrt(1.0 + width * width);

@@ -50,6 +50,17 @@ typedef struct {
 void forest_density(const value_forest *of, const leaf_query *query, size_t from, size_t count, double *out,
                     int threads);
 
+/* A normal law outside of heavy cells: its mean is moved into the nearest of the gaps [2, gaps] low < z <= high, which
+ * end at -reach and at reach. */
+typedef struct {
+  const double *gap;
+  size_t gaps;
+  double sd, reach;
+} backoff_law;
+
+/* Its density at z. */
+double backoff_density(const backoff_law *of, double z, double mean);
+
 /* A draw comes from the kernel of a member of a leaf. */
 typedef struct {
   const double *shift;      /* [n] */
