@@ -216,6 +216,55 @@ test_that("the density of a row is the same bit for bit, whatever stands beside 
   expect_identical(together[61:90], each)
 })
 
+test_that("prior rows are compared by the shares that a forest with these ratios gives", {
+  data <- mixed_scores(300)
+  one <- slots(fitted_law(law_trees(trees = 6, min_leaf = 12, edges = data$edges), data$z), 4)$classes
+  expect_false(is.null(one$forest))
+  class <- 1L + (data$z[, 3] <= -0.5)
+  bags <- particleflow:::draw_bags(300, 6L)
+  ratios <- list(one$ratio, sqrt(one$ratio))
+  found <- .Call(particleflow:::C_pf_forest_own_shares, data$z, one$forest, one$own, do.call(cbind, ratios), 2L,
+                 class - 1L, bags, 1L)
+  for (k in 1:2) {
+    one$ratio <- ratios[[k]]
+    wanted <- particleflow:::tree_shares(one, data$z, one$own, bags, 1L)
+    expect_equal(found[, k], wanted[cbind(1:300, class)], tolerance = tolerance$kernel)
+  }
+})
+
+# Cuts by R's own sort. cell: as cell_of() gives it.
+reference_cuts <- function(z, cells, cell, most) {
+  low <- high <- z
+  low[cell > 0] <- cells$low[cell]
+  high[cell > 0] <- cells$high[cell]
+  order <- order(high, low)
+  low <- low[order]
+  high <- high[order]
+  last <- which(diff(high) > 0)
+  if (length(last) > most) {
+    wanted <- round(length(z) * seq_len(most) / (most + 1))
+    last <- unique(last[pmin(findInterval(wanted, last, left.open = TRUE) + 1L, length(last))])
+  }
+  (high[last] + low[last + 1L]) / 2
+}
+
+test_that("cuts are those of R's own sort, and bins count the cuts below", {
+  data <- mixed_scores(300)
+  z <- cbind(data$z, round(data$z[, 1], 1))
+  cells <- particleflow:::described_cells(c(data$edges, list(NULL)))
+  for (most in c(4L, 63L)) {
+    found <- particleflow:::find_bins(cells, z, most)
+    for (j in 1:5) {
+      cell <- particleflow:::cell_of(cells[[j]], z[, j])
+      expect_identical(found$cell[, j], cell)
+      expect_identical(found$settled[, j], particleflow:::settle_in_cells(cells[[j]], z[, j]))
+      cuts <- reference_cuts(z[, j], cells[[j]], cell, most)
+      expect_identical(found$cuts[[j]], cuts)
+      expect_identical(as.integer(found$bins[, j]), findInterval(z[, j], cuts, left.open = TRUE))
+    }
+  }
+})
+
 test_that("logistic regression is that of glm(), also without the row", {
   set.seed(11)
   x <- cbind(rnorm(400), rnorm(400))
