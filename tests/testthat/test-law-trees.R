@@ -217,18 +217,21 @@ test_that("the density of a row is the same bit for bit, whatever stands beside 
 })
 
 test_that("prior rows are compared by the shares that a forest with these ratios gives", {
-  data <- mixed_scores(300)
-  one <- slots(fitted_law(law_trees(trees = 6, min_leaf = 12, edges = data$edges), data$z), 4)$classes
-  expect_false(is.null(one$forest))
-  class <- 1L + (data$z[, 3] <= -0.5)
-  bags <- particleflow:::draw_bags(300, 6L)
-  ratios <- list(one$ratio, sqrt(one$ratio))
-  found <- .Call(particleflow:::C_pf_forest_own_shares, data$z, one$forest, one$own, do.call(cbind, ratios), 2L,
-                 class - 1L, bags, 1L)
-  for (k in 1:2) {
-    one$ratio <- ratios[[k]]
-    wanted <- particleflow:::tree_shares(one, data$z, one$own, bags, 1L)
-    expect_equal(found[, k], wanted[cbind(1:300, class)], tolerance = tolerance$kernel)
+  set.seed(5)
+  points <- matrix(rnorm(60), 30)
+  base <- cbind(runif(30), 0)
+  base[, 2] <- 1 - base[, 1]
+  # two trees, the second with the leaves of the first the other way round
+  forest <- list(root = c(0L, 3L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L, 1L, 4L, -1L, 1L, -1L, 0L), 2),
+                 cut = c(0.5, 0, 0, -0.2, 0, 0), members = integer())
+  ratios <- lapply(1:3, function(k) matrix(runif(4, 0.5, 2), 2))
+  class <- sample(2L, 30, TRUE)
+  bags <- matrix(sample(0:1, 60, TRUE), 30)
+  found <- .Call(particleflow:::C_pf_forest_own_shares, points, forest, base, do.call(cbind, ratios), 3L, class - 1L,
+                 bags, 1L)
+  for (k in 1:3) {
+    wanted <- particleflow:::tree_shares(list(forest = forest, ratio = ratios[[k]]), points, base, bags, 1L)
+    expect_equal(found[, k], wanted[cbind(1:30, class)], tolerance = tolerance$kernel)
   }
 })
 
