@@ -245,7 +245,7 @@ margin_scales <- function(x, low, high) {
 }
 
 # Mean log-density of each value under the kernel estimate of the others, on a grid. t: increasing.
-left_out_density <- function(t, width) if (width > 0) .Call(C_pf_left_out_density, t, width) else NaN
+left_out_density <- function(t, width) if (width > 0) .Call(C_pf_left_out_density, as.double(t), width) else NaN
 
 # The margin given that the value lies between the ends.
 cut_margin <- function(margin, lower, upper) {
