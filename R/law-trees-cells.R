@@ -16,6 +16,11 @@ describe_cells <- function(ends, centre, scale) {
   list(low = as.double(low), high = as.double(high), mass = mass, mean = mean, heavy = cumsum(heavy) * heavy)
 }
 
+# The cells of coordinates with these edges, see law_trees().
+described_cells <- function(edges, centre = numeric(length(edges)), scale = rep(1, length(edges))) {
+  lapply(seq_along(centre), function(j) describe_cells(edges[[j]], centre[j], scale[j]))
+}
+
 # The cell, low < z <= high, of each number; 0: none.
 cell_of <- function(cells, z) {
   k <- findInterval(z, cells$low, left.open = TRUE)
@@ -26,13 +31,19 @@ cell_of <- function(cells, z) {
 
 heavy_of <- function(cells, cell) c(0, cells$heavy)[cell + 1L]
 
-# Points with the mean of the cell in the place of a number within it, because the place within is noise.
-settle_points <- function(law, points, columns = seq_len(ncol(points))) {
-  for (j in columns) {
-    cell <- cell_of(law$cells[[j]], points[, j])
-    points[cell > 0, j] <- law$cells[[j]]$mean[cell]
-  }
-  points
+# Numbers with the mean of their cell in the place of a number within it, because the place within is noise.
+settle_in_cells <- function(cells, z) {
+  cell <- cell_of(cells, z)
+  z[cell > 0] <- cells$mean[cell]
+  z
+}
+
+# Of each coordinate of points [n, d]: `cell` [n, d] as cell_of() gives it, `settled` [n, d] as settle_in_cells() gives
+# it; `cuts`, where a tree may split it, at most `most` increasing numbers, evenly spaced in rank, none of them within a
+# cell; and `bins` [n, d], the number of cuts below each number.
+find_bins <- function(cells, points, most = 0L) {
+  flat <- unlist(lapply(cells, function(of) rbind(of$low, of$high, of$mean)))
+  .Call(C_pf_find_bins, points, as.double(flat), vapply(cells, function(of) length(of$low), 0L), most)
 }
 
 # With at least this probability a cell is heavy: it has a share of its own, and its rows have no kernels.

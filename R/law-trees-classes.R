@@ -33,7 +33,8 @@ fit_base <- function(one, law, sample, j, class) {
   one$ends <- heavy_ends(law$cells[[j]])
   one$logistic <- lapply(designs_before(sample, j), logistic_regression, class, one$share)
   own <- c(list(none, probit_shares(one, sample$points[, j] - line$response)), lapply(one$logistic, `[[`, "own"))
-  each <- vapply(own, function(shares) log(shares[cbind(seq_along(class), class)]), numeric(length(class)))
+  at <- seq_along(class) + (class - 1L) * length(class)
+  each <- vapply(own, function(shares) log(shares[at]), numeric(length(class)))
   weights <- converged_weights(pmax(each, -30))
   weights[weights < least_base_weight] <- 0
   one$weights <- weights / sum(weights)
@@ -92,18 +93,17 @@ leaf_priors <- c(3, 10, 30, 100, 300)
 
 choose_prior <- function(one, sample, class, grown) {
   some <- spaced_rows(length(class), most_rows_of_choice)
-  at <- cbind(seq_along(some), class[some])
-  value <- function(prior) {
-    trial <- c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, prior)))
-    shares <- tree_shares(trial, sample$points[some, , drop = FALSE], one$own[some, , drop = FALSE],
-                          sample$bags[some, , drop = FALSE], thread_count())
-    mean(log(shares[at]))
-  }
-  found <- vapply(leaf_priors, value, 0)
-  alone <- mean(log(one$own[some, , drop = FALSE][at]))
-  if (max(found) <= alone) return(c(one, list(value = alone)))
-  c(one, list(forest = grown$forest, ratio = leaf_ratios(grown, one$share, leaf_priors[which.max(found)]),
-              value = max(found)))
+  own <- one$own[some, , drop = FALSE]
+  class <- class[some]
+  alone <- mean(log(own[cbind(seq_along(some), class)]))
+  ratios <- lapply(leaf_priors, function(prior) leaf_ratios(grown, one$share, prior))
+  shares <- .Call(C_pf_forest_own_shares, sample$points[some, , drop = FALSE], grown$forest, own,
+                  do.call(cbind, ratios), length(ratios), class - 1L, sample$bags[some, , drop = FALSE],
+                  thread_count())
+  found <- colMeans(log(shares))
+  best <- which.max(found)
+  if (found[best] <= alone) return(c(one, list(value = alone)))
+  c(one, list(forest = grown$forest, ratio = ratios[[best]], value = found[best]))
 }
 
 # Rows of each class over what is expected of it [classes, leaves].
@@ -151,21 +151,11 @@ softmax <- function(eta) {
 # the shares of each row nearly as without this row. The ascent starts at the shares of the classes. The slopes are not
 # drawn to 0 beyond the ridge: that gave no likelihood of held-out rows, and weakened the relations of new rows.
 logistic_regression <- function(design, class, share, steps = 40L) {
-  n <- length(class)
+  root_n <- sqrt(length(class))
   k <- design$columns
   of <- design$basis
-  basis <- cbind(1 / sqrt(n), of$basis[, seq_len(k), drop = FALSE])
-  found <- .Call(C_pf_logistic, basis, class, log(share), steps, 1e-3 * sqrt(n))
-  along <- found$along
-  shares <- found$shares
-  spread <- pmax(colMeans(shares * (1 - shares)), 1e-6)
-  leverage <- outer(rowSums(basis^2), spread, "/")
-  error <- -shares
-  error[cbind(seq_len(n), class)] <- error[cbind(seq_len(n), class)] + 1
-  start <- matrix(log(share), n, length(share), byrow = TRUE)
-  without <- basis %*% along - leverage * error / (1 - pmin(leverage * shares * (1 - shares), 0.9))
-  slopes <- backsolve(of$root, along[-1, , drop = FALSE], k = k) / of$scale[seq_len(k)]
+  found <- .Call(C_pf_logistic, of$basis, k, class, log(share), steps, 1e-3 * root_n)
+  slopes <- backsolve(of$root, found$along[-1, , drop = FALSE], k = k) / of$scale[seq_len(k)]
   c(named_slopes(slopes, design$terms),
-    list(intercept = log(share) + along[1, ] / sqrt(n) - drop(of$centre[seq_len(k)] %*% slopes),
-         own = softmax(start + without)))
+    list(intercept = log(share) + found$along[1, ] / root_n - drop(of$centre[seq_len(k)] %*% slopes), own = found$own))
 }

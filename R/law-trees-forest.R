@@ -30,21 +30,8 @@ value_bags <- function(bags, heavy) {
   bags
 }
 
-# Where a coordinate may be split: at most 63 increasing numbers, evenly spaced in rank, none of them within a cell.
-bin_cuts <- function(z, cells, cell, most = 63L) {
-  low <- high <- z
-  low[cell > 0] <- cells$low[cell]
-  high[cell > 0] <- cells$high[cell]
-  order <- order(high, low)
-  low <- low[order]
-  high <- high[order]
-  last <- which(diff(high) > 0) # the last rows of equal values
-  if (length(last) > most) {
-    wanted <- round(length(z) * seq_len(most) / (most + 1))
-    last <- unique(last[pmin(findInterval(wanted, last, left.open = TRUE) + 1L, length(last))])
-  }
-  (high[last] + low[last + 1L]) / 2
-}
+# A coordinate may be split at so many places, because a bin is one bit of a word of 64.
+most_cuts <- 63L
 
 # Trees in blocks, joined into one forest, with cuts for bins. response: a vector; or a matrix with some columns for all
 # trees, or, if `own`, as many for each. classes: NULL, or list(of, expected), see pf_grow_trees().

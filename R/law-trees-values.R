@@ -145,8 +145,13 @@ choose_smoothing <- function(law, j, points, bags, one, rounds = 3L) {
                        kernel_widths)
   backoff <- backoff_density(one, z, shift)
   wide <- log_wide(law, j, z)
+  mass <- wide_share * exp(wide)
   # the mean log-density of each column of densities
-  value <- function(near) .colMeans(mix_wide(near, wide), length(z), ncol(near))
+  value <- if (all(mass > 0)) {
+    function(near) .colMeans(log((1 - wide_share) * near + mass), length(z), ncol(near))
+  } else {
+    function(near) .colMeans(mix_wide(near, wide), length(z), ncol(near))
+  }
   share <- match(0.05, backoff_shares)
   for (round in seq_len(rounds)) {
     before <- share
@@ -222,15 +227,7 @@ gap_masses <- function(one, mean, low, high) {
 # ---- density and draws -----------------------------------------------------------------------------------
 
 backoff_density <- function(one, z, shift) {
-  mean <- into_gap(one, shift + one$middle)
-  all <- rowSums(gap_masses(one, mean, rep(-Inf, length(z)), rep(Inf, length(z)))$mass)
-  ifelse(all > 0 & in_gap(one, z), stats::dnorm(z, mean, one$spread) / all, 0)
-}
-
-in_gap <- function(one, z) {
-  within <- abs(z) <= one$reach
-  for (k in seq_len(ncol(one$heavy))) within <- within & !(z > one$heavy[1, k] & z <= one$heavy[2, k])
-  within
+  .Call(C_pf_backoff_density, as.double(z), shift + one$middle, as.double(gap_ends(one)), one$spread, one$reach)
 }
 
 # Densities of values outside heavy cells.

@@ -147,8 +147,9 @@ trees_fit <- function(points, trees = 10, min_leaf = 15, linear = TRUE, edges = 
 # A conditional law is not fitted to fewer known values than this.
 least_known_rows <- 10L
 
-# which: the numbers of the coordinates whose conditional law is fitted.
-fit_forest <- function(points, trees, min_leaf, linear, edges, which) {
+# which: the numbers of the coordinates whose conditional law is fitted. cells: NULL, or those of standard normal scores
+# with these edges, see described_cells().
+fit_forest <- function(points, trees, min_leaf, linear, edges, which, cells = NULL) {
   points <- unname(points)
   n <- nrow(points)
   d <- ncol(points)
@@ -161,13 +162,8 @@ fit_forest <- function(points, trees, min_leaf, linear, edges, which) {
     stop_unfit("The law \"trees\" needs coordinates with at least two values; coordinate %d has one.",
                which(!(law$scale > 0))[1])
   }
-  law$cells <- lapply(seq_len(d), function(j) describe_cells(edges[[j]], law$centre[j], law$scale[j]))
-  sample <- list(points = points, settled = settle_points(law, points), bags = draw_bags(n, law$trees),
-                 cell = vapply(seq_len(d), function(j) cell_of(law$cells[[j]], points[, j]), integer(n)))
-  sample$cell <- matrix(sample$cell, n)
-  sample$cuts <- lapply(seq_len(d), function(j) bin_cuts(points[, j], law$cells[[j]], sample$cell[, j]))
-  bins <- vapply(seq_len(d), function(j) findInterval(points[, j], sample$cuts[[j]], left.open = TRUE), integer(n))
-  sample$bins <- matrix(as.raw(bins), n)
+  law$cells <- if (is.null(cells)) described_cells(edges, law$centre, law$scale) else cells
+  sample <- c(list(points = points, bags = draw_bags(n, law$trees)), find_bins(law$cells, points, most_cuts))
   if (linear && d > 1) sample$designs <- regression_designs(law, sample)
   law$coordinates <- vector("list", d)
   law$coordinates[which] <- lapply(which, function(j) fit_coordinate(law, sample, j))
@@ -185,20 +181,23 @@ trees_density <- function(law, points, threads, self = FALSE) {
   # rows that a coordinate was not fitted to have no trees that did not draw them
   self <- self && !any(vapply(law$coordinates, function(one) isTRUE(one$partial), NA))
   points <- unname(points)
-  settled <- settle_points(law, points)
+  found <- find_bins(law$cells, points)
+  settled <- found$settled
   bags <- if (self) draw_bags(nrow(points), law$trees)
   value <- numeric(nrow(points))
   same <- rep(1L, nrow(points))
+  alike <- !self # whether some rows may have the same coordinates before j
   for (j in seq_len(ncol(points))) {
-    heavy <- heavy_of(law$cells[[j]], cell_of(law$cells[[j]], points[, j]))
-    at <- if (self) seq_along(same) else first_of_keys(same, ifelse(heavy > 0, settled[, j], points[, j]))
+    heavy <- heavy_of(law$cells[[j]], found$cell[, j])
+    at <- if (alike) first_of_keys(same, ifelse(heavy > 0, settled[, j], points[, j])) else seq_along(same)
     some <- which(at == seq_along(at))
     near <- coordinate_density(law, j, points[some, , drop = FALSE], settled[some, , drop = FALSE], heavy[some], bags,
                                threads)
     wide <- log_wide(law, j, points[, j])
     near <- near[match(at, some)] * ifelse(heavy > 0, exp(wide), 1)
     value <- value + mix_wide(near, wide)
-    if (!self) same <- first_of_keys(same, settled[, j])
+    if (alike) same <- first_of_keys(same, settled[, j])
+    alike <- alike && !identical(same, seq_along(same))
   }
   matrix(value)
 }
@@ -270,8 +269,7 @@ trees_within <- function(law, low, high, key, threads) {
     u <- draw_uniform(n, 4, key, stream = d + j)
     drawn <- draw_coordinate(law, j, points, settled, as.double(low[, j]), as.double(high[, j]), u, key, threads)
     points[, j] <- drawn$z
-    settled[, j] <- drawn$z
-    settled <- settle_points(law, settled, j)
+    settled[, j] <- settle_in_cells(law$cells[[j]], drawn$z)
     log_weight <- log_weight + drawn$log_mass
   }
   list(points = points, log_weight = log_weight)

@@ -245,27 +245,7 @@ margin_scales <- function(x, low, high) {
 }
 
 # Mean log-density of each value under the kernel estimate of the others, on a grid. t: increasing.
-left_out_density <- function(t, width, cells = 1024L) {
-  n <- length(t)
-  from <- t[1] - 4 * width
-  size <- (t[n] + 4 * width - from) / (cells - 1)
-  width <- max(width, 0.7 * size)
-  at <- (t - from) / size
-  left <- floor(at)
-  share <- at - left
-  mass <- sum_by_cell(left + 1L, 1 - share, cells) + sum_by_cell(left + 2L, share, cells)
-  kernel <- stats::dnorm(size * c(0:(cells - 1), (cells):1), sd = width)
-  density <- Re(stats::fft(stats::fft(c(mass, numeric(cells))) * stats::fft(kernel), inverse = TRUE))[seq_len(cells)] /
-    (2 * cells)
-  each <- density[left + 1L] * (1 - share) + density[pmin(left + 2L, cells)] * share
-  mean(log(pmax(each - stats::dnorm(0, sd = width), 1e-12 * max(density)) / (n - 1)))
-}
-
-# [cells]: the sums of the weights of the rows in each cell; the numbers of the cells do not decrease.
-sum_by_cell <- function(cell, weight, cells) {
-  last <- findInterval(0:cells, cell)
-  diff(c(0, cumsum(weight))[last + 1L])
-}
+left_out_density <- function(t, width) if (width > 0) .Call(C_pf_left_out_density, as.double(t), width) else NaN
 
 # The margin given that the value lies between the ends.
 cut_margin <- function(margin, lower, upper) {

@@ -4,6 +4,7 @@
 # gaps: NULL, or a list of
 #   gone   [n, d]: whether a score is missing
 #   edges  a list with the cells of each coordinate, as law_trees() takes them
+#   cells  a list with these cells as described_cells() describes them
 #   value  [d]: whether a coordinate is the score of a value; the others say whether a value is missing
 
 # Each coordinate is fitted to the rows in which it is known, because what was drawn before says nothing about it. The
@@ -53,11 +54,12 @@ fill_coordinate <- function(z, j, gaps, key, threads) {
   at <- c(setdiff(which(gaps$value), j), j)
   d <- length(at)
   if (d < 2 || sum(!gone) < least_known_rows) return(z)
-  law <- unless_unfit(fit_forest(z[!gone, at, drop = FALSE], gap_trees, c(5L, 15L), TRUE, gaps$edges[at], d))
+  law <- unless_unfit(fit_forest(z[!gone, at, drop = FALSE], gap_trees, c(5L, 15L), TRUE, gaps$edges[at], d,
+                                 gaps$cells[at]))
   if (is.null(law)) return(z)
   points <- z[gone, at, drop = FALSE]
   n <- nrow(points)
-  drawn <- draw_coordinate(law, d, points, settle_points(law, points), rep(-Inf, n), rep(Inf, n),
+  drawn <- draw_coordinate(law, d, points, find_bins(law$cells, points)$settled, rep(-Inf, n), rep(Inf, n),
                            draw_uniform(n, 4, key), key, threads)
   z[gone, j] <- drawn$z
   z

@@ -50,7 +50,8 @@ score_edges <- function(low, high) {
 # The missing scores, for fill_gaps(). NULL: there are none.
 missing_scores <- function(gone, table) {
   if (!any(gone)) return(NULL)
-  list(gone = gone, edges = score_edges(table$low, table$high),
+  edges <- score_edges(table$low, table$high)
+  list(gone = gone, edges = edges, cells = described_cells(edges),
        value = !seq_len(ncol(gone)) %in% missing_coordinates(table$template))
 }
 

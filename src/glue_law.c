@@ -164,6 +164,14 @@ static SEXP pf_kernel_tail(SEXP sorted, SEXP at, SEXP width) {
   return out;
 }
 
+static SEXP pf_left_out_density(SEXP sorted, SEXP width) {
+  R_CheckUserInterrupt();
+  size_t n;
+  const double *values = check_increasing(sorted, &n, "sorted"), h = check_number(width, "width");
+  if (n < 2 || !(h > 0.0)) Rf_error("`sorted` must be at least two numbers and `width` must be above 0.");
+  return Rf_ScalarReal(left_out_density(values, n, h));
+}
+
 static SEXP pf_equilibrium_radius(SEXP dim, SEXP s) {
   return Rf_ScalarReal(equilibrium_radius((size_t)check_count(dim, "dim"), check_number(s, "s")));
 }
@@ -197,6 +205,7 @@ const R_CallMethodDef law_routines[] = {
     ROUTINE(pf_local_gaussians, 5),
     ROUTINE(pf_t_mixture_fit, 9),
     ROUTINE(pf_kernel_tail, 3),
+    ROUTINE(pf_left_out_density, 2),
     ROUTINE(pf_equilibrium_radius, 2),
     ROUTINE(pf_draw_shell, 7),
     NO_ROUTINE,

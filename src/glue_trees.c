@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "core/law/bins.h"
 #include "core/law/forest.h"
 #include "core/law/trees.h"
 #include "glue_names.h"
@@ -311,6 +312,21 @@ static SEXP pf_forest_density(SEXP points, SEXP forest, SEXP response, SEXP gap,
   return out;
 }
 
+/* gaps: both ends of one after the other. */
+static SEXP pf_backoff_density(SEXP z, SEXP mean, SEXP gaps, SEXP sd, SEXP reach) {
+  size_t n, n_ends;
+  const double *at = check_doubles(z, &n, "z"), *middle = check_vector(mean, n, "mean");
+  backoff_law of = {.gap = check_doubles(gaps, &n_ends, "gaps"), .sd = check_number(sd, "sd"),
+                    .reach = check_number(reach, "reach")};
+  of.gaps = n_ends / 2;
+  if (n_ends % 2) Rf_error("`gaps` must be pairs of numbers.");
+  if (!(of.sd > 0.0)) Rf_error("`sd` must be above 0.");
+  SEXP out = PROTECT(new_vector(n));
+  for (size_t i = 0; i < n; i++) REAL(out)[i] = backoff_density(&of, at[i], middle[i]);
+  UNPROTECT(1);
+  return out;
+}
+
 static SEXP list_picked(const picked *out, size_t count) {
   static const char *const names[] = {"mean", "sd", "low", "high", "mass"};
   SEXP values[5];
@@ -353,19 +369,27 @@ static SEXP pf_forest_pick(SEXP points, SEXP forest, SEXP response, SEXP gap, SE
   return list_picked(out, range.count);
 }
 
-/* [count, classes], see forest_shares(). */
-static SEXP pf_forest_shares(SEXP points, SEXP forest, SEXP base, SEXP ratio, SEXP bags, SEXP from, SEXP count,
-                             SEXP threads) {
-  R_CheckUserInterrupt();
+/* settings: the ratios are those of so many, see forest_own_shares(). */
+static class_forest read_class_forest(SEXP points, SEXP forest, SEXP base, SEXP ratio, SEXP bags, size_t settings) {
   const matrix_view rows = check_matrix(points, "points");
-  const row_range range = check_points(rows, from, count);
   const matrix_view shares = check_classes(base, rows.n, "base"), ratios = check_matrix(ratio, "ratio");
   if (ratios.n != shares.dim) Rf_error("`ratio` must have one row per class.");
   class_forest of = {.points = rows.x, .base = shares.x, .ratio = ratios.x, .n = rows.n, .classes = shares.dim};
   const int *members;
   of.trees = read_forest(forest, rows.dim, 0, &members);
-  if (!leaves_sound(&of.trees, ratios.dim)) Rf_error("`ratio` must have one column per leaf.");
+  if (ratios.dim % settings || !leaves_sound(&of.trees, ratios.dim / settings)) {
+    Rf_error("`ratio` must have one column per leaf.");
+  }
   of.bag = read_bags(bags, rows.n, of.trees.trees);
+  return of;
+}
+
+/* [count, classes], see forest_shares(). */
+static SEXP pf_forest_shares(SEXP points, SEXP forest, SEXP base, SEXP ratio, SEXP bags, SEXP from, SEXP count,
+                             SEXP threads) {
+  R_CheckUserInterrupt();
+  const row_range range = check_points(check_matrix(points, "points"), from, count);
+  const class_forest of = read_class_forest(points, forest, base, ratio, bags, 1);
   const int team = check_threads(threads);
   SEXP out = PROTECT(new_matrix(range.count, of.classes));
   forest_shares(&of, range.from, range.count, REAL(out), team);
@@ -373,10 +397,97 @@ static SEXP pf_forest_shares(SEXP points, SEXP forest, SEXP base, SEXP ratio, SE
   return out;
 }
 
+/* [n, settings], see forest_own_shares(). class_of: from 0. */
+static SEXP pf_forest_own_shares(SEXP points, SEXP forest, SEXP base, SEXP ratio, SEXP settings, SEXP class_of,
+                                 SEXP bags, SEXP threads) {
+  R_CheckUserInterrupt();
+  class_query query = {.settings = (size_t)check_count(settings, "settings")};
+  if (query.settings < 1 || query.settings > MOST_SETTINGS) {
+    Rf_error("`settings` must be 1 to %d.", MOST_SETTINGS);
+  }
+  const class_forest of = read_class_forest(points, forest, base, ratio, bags, query.settings);
+  query.leaves = (size_t)Rf_ncols(ratio) / query.settings;
+  query.class_of = check_labels(class_of, of.n, 0, (int)of.classes - 1, "class_of");
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_matrix(of.n, query.settings));
+  forest_own_shares(&of, &query, REAL(out), team);
+  UNPROTECT(1);
+  return out;
+}
+
+/* The cells of all coordinates, one after the other: low, high and mean of each. */
+typedef struct {
+  const double *at;
+  const int *counts; /* [d] */
+  double *low, *high, *mean;
+  size_t most;
+} all_cells;
+
+static all_cells read_cells(SEXP cells, SEXP counts, size_t d) {
+  size_t length;
+  all_cells of = {.at = check_doubles(cells, &length, "cells"), .most = 1};
+  of.counts = check_labels(counts, d, 0, INT_MAX, "counts");
+  size_t all = 0;
+  for (size_t j = 0; j < d; j++) {
+    all += (size_t)of.counts[j];
+    if ((size_t)of.counts[j] > of.most) of.most = (size_t)of.counts[j];
+  }
+  if (length != 3 * all) Rf_error("`cells` must be three numbers for each of the cells that `counts` says.");
+  of.low = scratch(3, of.most);
+  of.high = of.low + of.most;
+  of.mean = of.high + of.most;
+  return of;
+}
+
+/* The cells of coordinate j; moves on to those of the next. */
+static cell_list next_cells(all_cells *of, size_t j) {
+  const size_t n = (size_t)of->counts[j];
+  for (size_t k = 0; k < n; k++) {
+    of->low[k] = of->at[3 * k];
+    of->high[k] = of->at[3 * k + 1];
+    of->mean[k] = of->at[3 * k + 2];
+    if (!(of->low[k] < of->high[k]) || (k > 0 && of->low[k] < of->high[k - 1])) {
+      Rf_error("`cells` must be increasing and must not overlap.");
+    }
+  }
+  of->at += 3 * n;
+  return (cell_list){.low = of->low, .high = of->high, .mean = of->mean, .n = n};
+}
+
+/* list(cell [n, d], settled [n, d], bins [n, d], cuts), see find_bins(). */
+static SEXP pf_find_bins(SEXP points, SEXP cells, SEXP counts, SEXP most) {
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(points, "points");
+  const size_t n = rows.n, d = rows.dim, most_cuts = (size_t)check_count(most, "most");
+  if (most_cuts >= MOST_BINS) Rf_error("`most` must be below %d.", MOST_BINS);
+  all_cells of = read_cells(cells, counts, d);
+  static const char *const names[] = {"cell", "settled", "bins", "cuts"};
+  SEXP values[4];
+  values[0] = PROTECT(new_integer_matrix(n, d));
+  values[1] = PROTECT(new_matrix(n, d));
+  values[2] = PROTECT(Rf_allocMatrix(RAWSXP, (int)n, (int)d));
+  values[3] = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)d));
+  ends *room = (ends *)scratch(n, 2);
+  double *cut = scratch(1, most_cuts);
+  for (size_t j = 0; j < d; j++) {
+    const cell_list own = next_cells(&of, j);
+    const size_t count = find_bins(rows.x + j * n, n, &own, most_cuts, INTEGER(values[0]) + j * n,
+                                   REAL(values[1]) + j * n, cut, RAW(values[2]) + j * n, room);
+    SET_VECTOR_ELT(values[3], (R_xlen_t)j, new_vector(count));
+    for (size_t k = 0; k < count; k++) REAL(VECTOR_ELT(values[3], (R_xlen_t)j))[k] = cut[k];
+  }
+  SEXP result = new_list(names, values, 4);
+  UNPROTECT(4);
+  return result;
+}
+
 const R_CallMethodDef trees_routines[] = {
+    ROUTINE(pf_find_bins, 4),
     ROUTINE(pf_grow_trees, 12),
     ROUTINE(pf_forest_density, 12),
+    ROUTINE(pf_backoff_density, 5),
     ROUTINE(pf_forest_pick, 13),
     ROUTINE(pf_forest_shares, 8),
+    ROUTINE(pf_forest_own_shares, 8),
     NO_ROUTINE,
 };

@@ -2,7 +2,8 @@
 #   on one thread: processor seconds of the second of two fits, and the mean held-out log-likelihood of the test rows.
 # Rscript bench/search/run.R arf CASES REPETITIONS FILE: the same seconds of arf, adversarial_rf() and forde().
 # Rscript bench/search/run.R --compare BEFORE NOW [ARF]: ratios of seconds, and what the likelihood lost.
-# CASES: families, tuning, reporting or ten (see cases.R), with commas between. A line that FILE has is not run again.
+# CASES: families, tuning, reporting or ten (see cases.R), or single cases such as "mixed pbc", with commas between. A
+# line that FILE has is not run again.
 arguments <- commandArgs(TRUE)
 
 if (arguments[1] == "--compare") {
@@ -60,9 +61,12 @@ run_case <- function(case, repetition) {
 }
 
 file <- arguments[4]
+cases <- unlist(lapply(strsplit(arguments[2], ",")[[1]], function(name) {
+  if (name %in% names(CASES)) CASES[[name]] else name
+}))
 done <- if (file.exists(file)) utils::read.csv(file)
 for (repetition in seq_len(as.integer(arguments[3]))) {
-  for (case in unlist(CASES[strsplit(arguments[2], ",")[[1]]])) {
+  for (case in cases) {
     if (any(done$case == case & done$repetition == repetition)) next
     line <- run_case(case, repetition)
     there <- file.exists(file)

@@ -36,6 +36,9 @@
 #define TOLERANCE_SOFT_MINIMUM 2e-12
 /* Cubic interpolation with steps of 1/64: a 384th of h^4 times the fourth derivative, at most 0.6. */
 #define TOLERANCE_TAIL 1e-9
+/* A mean logarithm of densities from a grid with cells of a 60th of a bandwidth: a cell squared over 4 bandwidths
+ * squared, 1e-4, once for the masses and once for the densities. */
+#define TOLERANCE_GRID 2e-4
 /* Logarithms of shares of intervals, and quantiles within them: 1e-16 over the least share of the probability beyond
  * that is taken as a difference, 1e-5. */
 #define TOLERANCE_SHARE 1e-9
@@ -112,6 +115,7 @@ void test_spectral(void);
 void test_sums(void);
 void test_t_mixture(void);
 void test_targets(void);
+void test_bins(void);
 void test_trees(void);
 void test_waves(void);
 void test_wgf(void);

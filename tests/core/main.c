@@ -84,6 +84,7 @@ int main(void) {
   test_waves();
   test_spectral();
   test_t_mixture();
+  test_bins();
   test_trees();
   test_divergence();
   test_gpa();

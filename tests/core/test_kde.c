@@ -85,8 +85,26 @@ static void test_tail(void) {
   }
 }
 
+/* Against the sum over all pairs, where the grid is fine. */
+static void test_left_out(void) {
+  const double x[] = {-1.0, -0.6, -0.2, -0.2, 0.0, 0.7, 1.1}, h = 0.3;
+  double wanted = 0.0;
+  for (size_t i = 0; i < 7; i++) {
+    double sum = 0.0;
+    for (size_t j = 0; j < 7; j++) {
+      if (j != i) sum += exp(-0.5 * (x[i] - x[j]) * (x[i] - x[j]) / (h * h)) / (sqrt(2.0 * acos(-1.0)) * h);
+    }
+    wanted += log(sum / 6.0) / 7.0;
+  }
+  CHECK(fabs(left_out_density(x, 7, h) - wanted) < TOLERANCE_GRID, "the mean log-density is %g, not %g",
+        left_out_density(x, 7, h), wanted);
+  const double far[] = {0.0, 1e6};
+  CHECK(isfinite(left_out_density(far, 2, 1e-3)), "no mean log-density of far numbers");
+}
+
 void test_kde(void) {
   test_tail();
+  test_left_out();
   const pair_kernel kernels[] = {kernel_gaussian(0.5), kernel_laplace(0.5)};
   const char *names[8];
   const char *before = simd_current()->name;

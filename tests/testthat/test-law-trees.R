@@ -161,7 +161,7 @@ test_that("the density is that of its parts one by one, out-of-bag at the rows o
   data <- mixed_scores(80)
   law <- fitted_law(law_trees(trees = 6, min_leaf = 4, edges = data$edges), data$z)
   new <- mixed_scores(40, 2)$z
-  settled <- particleflow:::settle_points(law, new)
+  settled <- particleflow:::find_bins(law$cells, new)$settled
   bags <- particleflow:::draw_bags(80, 6L)
   expect_true(all(rowSums(bags == 0) > 0) && all(colSums(bags) > 0))
   fresh <- self <- 0
@@ -214,6 +214,58 @@ test_that("the density of a row is the same bit for bit, whatever stands beside 
   together <- particleflow:::law_density(law, rbind(moved, new, new), 1L)[, 1]
   expect_identical(together[31:60], each)
   expect_identical(together[61:90], each)
+})
+
+test_that("prior rows are compared by the shares that a forest with these ratios gives", {
+  set.seed(5)
+  points <- matrix(rnorm(60), 30)
+  base <- cbind(runif(30), 0)
+  base[, 2] <- 1 - base[, 1]
+  # two trees, the second with the leaves of the first the other way round
+  forest <- list(root = c(0L, 3L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L, 1L, 4L, -1L, 1L, -1L, 0L), 2),
+                 cut = c(0.5, 0, 0, -0.2, 0, 0), members = integer())
+  ratios <- lapply(1:3, function(k) matrix(runif(4, 0.5, 2), 2))
+  class <- sample(2L, 30, TRUE)
+  bags <- matrix(sample(0:1, 60, TRUE), 30)
+  found <- .Call(particleflow:::C_pf_forest_own_shares, points, forest, base, do.call(cbind, ratios), 3L, class - 1L,
+                 bags, 1L)
+  for (k in 1:3) {
+    wanted <- particleflow:::tree_shares(list(forest = forest, ratio = ratios[[k]]), points, base, bags, 1L)
+    expect_equal(found[, k], wanted[cbind(1:30, class)], tolerance = tolerance$kernel)
+  }
+})
+
+# Cuts by R's own sort. cell: as cell_of() gives it.
+reference_cuts <- function(z, cells, cell, most) {
+  low <- high <- z
+  low[cell > 0] <- cells$low[cell]
+  high[cell > 0] <- cells$high[cell]
+  order <- order(high, low)
+  low <- low[order]
+  high <- high[order]
+  last <- which(diff(high) > 0)
+  if (length(last) > most) {
+    wanted <- round(length(z) * seq_len(most) / (most + 1))
+    last <- unique(last[pmin(findInterval(wanted, last, left.open = TRUE) + 1L, length(last))])
+  }
+  (high[last] + low[last + 1L]) / 2
+}
+
+test_that("cuts are those of R's own sort, and bins count the cuts below", {
+  data <- mixed_scores(300)
+  z <- cbind(data$z, round(data$z[, 1], 1))
+  cells <- particleflow:::described_cells(c(data$edges, list(NULL)))
+  for (most in c(4L, 63L)) {
+    found <- particleflow:::find_bins(cells, z, most)
+    for (j in 1:5) {
+      cell <- particleflow:::cell_of(cells[[j]], z[, j])
+      expect_identical(found$cell[, j], cell)
+      expect_identical(found$settled[, j], particleflow:::settle_in_cells(cells[[j]], z[, j]))
+      cuts <- reference_cuts(z[, j], cells[[j]], cell, most)
+      expect_identical(found$cuts[[j]], cuts)
+      expect_identical(as.integer(found$bins[, j]), findInterval(z[, j], cuts, left.open = TRUE))
+    }
+  }
 })
 
 test_that("logistic regression is that of glm(), also without the row", {

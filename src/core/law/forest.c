@@ -94,6 +94,29 @@ static double interval_mass(double low, double high) {
   return 0.5 * (erfc(-high * sqrt(0.5)) - erfc(-low * sqrt(0.5)));
 }
 
+/* The nearest number in a gap. */
+static double into_gap(const backoff_law *of, double mean) {
+  double best = INFINITY;
+  for (size_t k = 0; k < of->gaps; k++) {
+    const double inside = fmin(fmax(mean, of->gap[2 * k]), of->gap[2 * k + 1]);
+    if (fabs(inside - mean) < fabs(best - mean)) best = inside;
+  }
+  return best;
+}
+
+double backoff_density(const backoff_law *of, double z, double mean) {
+  const double at = into_gap(of, mean), u = (z - at) / of->sd;
+  double mass = 0.0;
+  int within = 0;
+  for (size_t k = 0; k < of->gaps; k++) {
+    const double low = of->gap[2 * k], high = of->gap[2 * k + 1];
+    mass += interval_mass((low - at) / of->sd, (high - at) / of->sd);
+    within = within || ((z > low || z == -of->reach) && z <= high);
+  }
+  if (!within || !(fabs(z) <= of->reach) || !(mass > 0.0)) return 0.0;
+  return exp(-0.5 * u * u) / (sqrt(2.0 * acos(-1.0)) * of->sd * mass);
+}
+
 /* The kernel of a row of a leaf, moved by `shift`, without its mass. */
 static picked kernel_of(const value_forest *of, leaf_shape shape, int row, double shift, double width) {
   const double shrink = 1.0 / sqrt(1.0 + width * width);
@@ -111,14 +134,11 @@ static picked kernel_of(const value_forest *of, leaf_shape shape, int row, doubl
 #define TAIL_STEPS 64 /* per standard deviation */
 /* Beyond this squared number of standard deviations the density of a kernel is below 1e-16 of its largest. */
 #define NOTHING_LEFT 75.0
-#define BELL_SDS 9
-#define BELL_STEPS 128
 
-/* The tail of the standard normal law beyond k / TAIL_STEPS, and its slope per step; exp(-x^2 / 2) and its slope at
- * k / BELL_STEPS. Cubic interpolation is right to 3e-10 and to 3e-11, and takes a fraction of the time of erfc() and
- * exp(). */
+/* The tail of the standard normal law beyond k / TAIL_STEPS, and its slope per step. Cubic interpolation is right to
+ * 3e-10, and takes a fraction of the time of erfc(). */
 typedef struct {
-  double tail[2 * (FAR_SDS * TAIL_STEPS + 2)], bell[2 * (BELL_SDS * BELL_STEPS + 2)];
+  double tail[2 * (FAR_SDS * TAIL_STEPS + 2)];
 } normal_table;
 
 static void fill_table(normal_table *table) {
@@ -126,11 +146,6 @@ static void fill_table(normal_table *table) {
     const double x = (double)k / TAIL_STEPS;
     table->tail[2 * k] = 0.5 * erfc(x * sqrt(0.5));
     table->tail[2 * k + 1] = -exp(-0.5 * x * x) / (sqrt(2.0 * acos(-1.0)) * TAIL_STEPS);
-  }
-  for (int k = 0; k < BELL_SDS * BELL_STEPS + 2; k++) {
-    const double x = (double)k / BELL_STEPS;
-    table->bell[2 * k] = exp(-0.5 * x * x);
-    table->bell[2 * k + 1] = -x * table->bell[2 * k] / BELL_STEPS;
   }
 }
 
@@ -156,11 +171,6 @@ static double tail_of(const normal_table *table, double x) {
   return interpolate(table->tail, x * TAIL_STEPS);
 }
 
-/* exp(-u^2 / 2), u^2 < NOTHING_LEFT */
-static double bell_of(const normal_table *table, double u) {
-  return interpolate(table->bell, fabs(u) * BELL_STEPS);
-}
-
 /* What a gap holds of N(mean, 1 / rate^2); the mean lies within. */
 static double mass_of_gap(const normal_table *table, double mean, double rate, double low, double high) {
   const double below = (mean - low) * rate, above = (high - mean) * rate;
@@ -168,27 +178,6 @@ static double mass_of_gap(const normal_table *table, double mean, double rate, d
   if (below < FAR_SDS) mass -= tail_of(table, below);
   if (above < FAR_SDS) mass -= tail_of(table, above);
   return mass;
-}
-
-/* The sum of the kernels of a leaf at z, of one width, each divided by what its gap holds. */
-static double sum_in_gaps(const value_forest *of, const leaf_query *query, const normal_table *table, leaf in,
-                          leaf_shape shape, size_t i, double width) {
-  const double shrink = 1.0 / sqrt(1.0 + width * width), rate = 1.0 / (shape.sd * width * shrink);
-  const double z = query->z[i], from = query->shift[i] + shape.mean * (1.0 - shrink);
-  double sum = 0.0;
-  for (size_t k = 0; k < in.kept; k++) {
-    const double low = of->gap[2 * (size_t)in.row[k]], high = of->gap[2 * (size_t)in.row[k] + 1];
-    if (z <= low || z > high) continue;
-    double mean = from + of->response[in.row[k]] * shrink;
-    mean = mean < low ? low : mean > high ? high : mean;
-    const double u = (z - mean) * rate;
-    if (!(u * u < NOTHING_LEFT)) continue;
-    const double bell = bell_of(table, u);
-    /* most kernels lie within their gap as a whole, and a division takes as long as all else */
-    const int whole = (mean - low) * rate >= FAR_SDS && (high - mean) * rate >= FAR_SDS;
-    sum += whole ? bell : bell / mass_of_gap(table, mean, rate, low, high);
-  }
-  return sum;
 }
 
 #define CHAINS ((size_t)8)
@@ -217,20 +206,15 @@ INLINED double small_exponential(double x) {
   return 1.0 / e;
 }
 
-/* Adds sum_k exp(-(from - rate response_k)^2 / 2). */
+/* Adds sum_k exp(-(from - rate response_k)^2 / 2); n is a multiple of CHAINS. */
 INLINED void add_bells_plain(const double *response, size_t n, double from, double rate, double *sum) {
   double chain[CHAINS] = {0.0};
-  size_t k = 0;
-  for (; k + CHAINS <= n; k += CHAINS) {
+  for (size_t k = 0; k < n; k += CHAINS) {
     VECTORISE
     for (size_t l = 0; l < CHAINS; l++) {
       const double u = from - response[k + l] * rate;
       chain[l] += small_exponential(0.5 * u * u);
     }
-  }
-  for (; k < n; k++) {
-    const double u = from - response[k] * rate;
-    chain[0] += small_exponential(0.5 * u * u);
   }
   for (size_t l = 0; l < CHAINS; l++) *sum += chain[l];
 }
@@ -240,14 +224,74 @@ WIDENED(add_bells, (const double *response, size_t n, double from, double rate, 
 
 #define BLOCK ((size_t)64)
 
+/* Rows of a leaf with their gaps; of each the mean and the height of its kernel at a point. */
+typedef struct {
+  double response[BLOCK], low[BLOCK], high[BLOCK], mean[BLOCK], bell[BLOCK];
+} gap_block;
+
+/* Means and heights of n rows, a multiple of CHAINS: response * shrink + from, moved into the gap. Outside of its gap a
+ * kernel has no height. */
+INLINED void find_bells_plain(gap_block *of, size_t n, double z, double from, double shrink, double rate) {
+  for (size_t k = 0; k < n; k += CHAINS) {
+    VECTORISE
+    for (size_t l = k; l < k + CHAINS; l++) {
+      double mean = from + of->response[l] * shrink;
+      mean = mean < of->low[l] ? of->low[l] : mean;
+      mean = mean > of->high[l] ? of->high[l] : mean;
+      const double u = (z - mean) * rate, bell = small_exponential(0.5 * u * u);
+      of->mean[l] = mean;
+      of->bell[l] = z > of->low[l] && z <= of->high[l] && u * u < NOTHING_LEFT ? bell : 0.0;
+    }
+  }
+}
+
+WIDENED(find_bells, (gap_block *of, size_t n, double z, double from, double shrink, double rate),
+        (of, n, z, from, shrink, rate))
+
+/* Copies rows of a leaf; those up to a multiple of CHAINS have an empty gap. Returns this multiple. */
+static size_t copy_rows(const value_forest *of, const int *row, size_t n, gap_block *block) {
+  for (size_t k = 0; k < n; k++) {
+    block->response[k] = of->response[row[k]];
+    block->low[k] = of->gap[2 * (size_t)row[k]];
+    block->high[k] = of->gap[2 * (size_t)row[k] + 1];
+  }
+  for (; n % CHAINS; n++) block->response[n] = block->low[n] = block->high[n] = 0.0;
+  return n;
+}
+
+/* Adds the kernels of a leaf, each divided by what its gap holds, at the widths that are not `free`: sums [widths]. */
+static void add_in_gaps(const value_forest *of, const leaf_query *query, const normal_table *table, leaf in,
+                        leaf_shape shape, size_t i, const int *free, double *sums) {
+  gap_block block;
+  const double z = query->z[i];
+  for (size_t first = 0; first < in.kept; first += BLOCK) {
+    const size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
+    const size_t padded = copy_rows(of, in.row + first, n, &block);
+    for (size_t w = 0; w < query->widths; w++) {
+      if (free[w]) continue;
+      const double width = query->width[w], shrink = 1.0 / sqrt(1.0 + width * width);
+      const double rate = 1.0 / (shape.sd * width * shrink);
+      find_bells(&block, padded, z, query->shift[i] + shape.mean * (1.0 - shrink), shrink, rate);
+      for (size_t k = 0; k < n; k++) {
+        if (!(block.bell[k] > 0.0)) continue;
+        const double mean = block.mean[k], low = block.low[k], high = block.high[k];
+        /* most kernels lie within their gap as a whole, and a division takes as long as all else */
+        const int whole = (mean - low) * rate >= FAR_SDS && (high - mean) * rate >= FAR_SDS;
+        sums[w] += whole ? block.bell[k] : block.bell[k] / mass_of_gap(table, mean, rate, low, high);
+      }
+    }
+  }
+}
+
 /* Adds the kernels of a leaf, as if there were no gaps, at the widths that are `free` [widths]. They are not yet
  * divided by their widths: sums [widths]. */
 static void add_freely(const value_forest *of, const leaf_query *query, leaf in, leaf_shape shape, double at,
                        const int *free, double *sums) {
   double response[BLOCK];
   for (size_t first = 0; first < in.kept; first += BLOCK) {
-    const size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
+    size_t n = in.kept - first < BLOCK ? in.kept - first : BLOCK;
     for (size_t k = 0; k < n; k++) response[k] = of->response[in.row[first + k]];
+    for (; n % CHAINS; n++) response[n] = INFINITY; /* adds exp(-Inf) */
     for (size_t w = 0; w < query->widths; w++) {
       if (!free[w]) continue;
       const double width = query->width[w], shrink = 1.0 / sqrt(1.0 + width * width), rate = 1.0 / (shape.sd * width);
@@ -288,15 +332,16 @@ static void add_leaf(const value_forest *of, const leaf_query *query, const norm
   const leaf_shape shape = shape_of(of, in);
   const leaf_range range = of->gap ? range_of(of, in) : (leaf_range){.low = -INFINITY, .high = INFINITY};
   double kernels[MOST_WIDTHS] = {0.0};
-  int free[MOST_WIDTHS], any = 0;
+  int free[MOST_WIDTHS], any = 0, all = 1;
   for (size_t w = 0; w < query->widths; w++) {
     free[w] = !of->gap || all_whole(range, shape, query->z[i], query->shift[i], query->width[w]);
     any = any || free[w];
+    all = all && free[w];
   }
+  if (!all) add_in_gaps(of, query, table, in, shape, i, free, kernels);
   if (any) add_freely(of, query, in, shape, query->z[i] - query->shift[i], free, kernels);
   for (size_t w = 0; w < query->widths; w++) {
     const double width = query->width[w], sd = shape.sd * width / sqrt(1.0 + width * width);
-    if (!free[w]) kernels[w] = sum_in_gaps(of, query, table, in, shape, i, width);
     sum[w] += kernels[w] / ((double)in.kept * sqrt(2.0 * acos(-1.0)) * sd);
   }
 }
@@ -406,6 +451,7 @@ void forest_pick(const value_forest *of, const pick_query *query, size_t from, s
 
 typedef struct {
   const class_forest *of;
+  const class_query *query;
   size_t from, count;
   double *out;
 } share_plan;
@@ -429,6 +475,42 @@ static void run_shares(size_t from, size_t to, size_t part, void *context) {
       plan->out[row + c * plan->count] = trees > 0.0 ? sum[c] / trees : of->base[i + c * of->n];
     }
   }
+}
+
+/* Adds to sum [settings] the share of class `own` of point i in a leaf under each setting. */
+static void add_own_shares(const class_forest *of, size_t i, size_t own, const double *ratio, size_t leaves,
+                           size_t settings, double *sum) {
+  for (size_t s = 0; s < settings; s++, ratio += leaves * of->classes) {
+    double all = 0.0;
+    for (size_t c = 0; c < of->classes; c++) all += of->base[i + c * of->n] * ratio[c];
+    sum[s] += of->base[i + own * of->n] * ratio[own] / all;
+  }
+}
+
+static void run_own_shares(size_t from, size_t to, size_t part, void *context) {
+  const share_plan *plan = context;
+  const class_forest *of = plan->of;
+  const class_query *query = plan->query;
+  (void)part;
+  for (size_t i = from; i < to; i++) {
+    const size_t own = (size_t)query->class_of[i];
+    double sum[MOST_SETTINGS] = {0.0}, trees = 0.0;
+    for (size_t t = 0; t < of->trees.trees; t++) {
+      if (of->bag && of->bag[i + t * of->n] > 0) continue;
+      const double *ratio = of->ratio + find_leaf(&of->trees, of->points, of->n, t, i) * of->classes;
+      add_own_shares(of, i, own, ratio, query->leaves, query->settings, sum);
+      trees += 1.0;
+    }
+    for (size_t s = 0; s < query->settings; s++) {
+      plan->out[i + s * of->n] = trees > 0.0 ? sum[s] / trees : of->base[i + own * of->n];
+    }
+  }
+}
+
+void forest_own_shares(const class_forest *of, const class_query *query, double *out, int threads) {
+  share_plan plan = {.of = of, .query = query, .count = of->n, .out = out};
+  const double work = (double)of->n * (double)of->trees.trees * TREE_WORK;
+  parallel_ranges(of->n, threads_worth(work, threads), run_own_shares, &plan);
 }
 
 void forest_shares(const class_forest *of, size_t from, size_t count, double *out, int threads) {

@@ -50,6 +50,17 @@ typedef struct {
 void forest_density(const value_forest *of, const leaf_query *query, size_t from, size_t count, double *out,
                     int threads);
 
+/* A normal law outside of heavy cells: its mean is moved into the nearest of the gaps [2, gaps] low < z <= high, which
+ * end at -reach and at reach. */
+typedef struct {
+  const double *gap;
+  size_t gaps;
+  double sd, reach;
+} backoff_law;
+
+/* Its density at z. */
+double backoff_density(const backoff_law *of, double z, double mean);
+
 /* A draw comes from the kernel of a member of a leaf. */
 typedef struct {
   const double *shift;      /* [n] */
@@ -79,5 +90,17 @@ typedef struct {
 
 /* out [count, classes] by columns: mean shares over trees, and the base where no tree is left. */
 void forest_shares(const class_forest *of, size_t from, size_t count, double *out, int threads);
+
+#define MOST_SETTINGS 16
+
+/* Settings are compared by the shares of the class that each point has. The ratios [classes, leaves * settings] are
+ * those of all leaves under one setting after the other. */
+typedef struct {
+  const int *class_of; /* [n] from 0 */
+  size_t leaves, settings;
+} class_query;
+
+/* out [n, settings] by columns: the mean share of its own class of each point. */
+void forest_own_shares(const class_forest *of, const class_query *query, double *out, int threads);
 
 #endif

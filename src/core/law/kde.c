@@ -4,6 +4,7 @@
 
 #include "core/base/parallel.h"
 #include "core/pair/log_sums.h"
+#include "core/pair/widened.h"
 
 double kde_log_volume(const pair_kernel *kernel, size_t dim) {
   const double d = (double)dim, log_pi = log(acos(-1.0));
@@ -126,4 +127,58 @@ void kernel_tail(const double *x, size_t n, const double *at, size_t m, double h
     for (size_t i = from; i < to; i++) sum += tail_at(value, slope, (at[j] - x[i]) / h);
     out[j] = sum / (double)n;
   }
+}
+
+/* Beyond this many bandwidths a kernel is below 1e-16 of its largest. */
+#define LAST_SDS 8.6
+
+/* y += a x */
+INLINED void spread_mass_plain(double *y, double a, const double *x, size_t n) {
+  VECTORISE
+  for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+WIDENED(spread_mass, (double *y, double a, const double *x, size_t n), (y, a, x, n))
+
+/* Where a number lies between the first and the last cell. */
+typedef struct {
+  size_t left;
+  double share; /* of the cell to the right */
+} grid_place;
+
+static grid_place place_of(double x, double from, double size) {
+  const double at = (x - from) / size;
+  size_t left = (size_t)at;
+  if (left > LEFT_OUT_CELLS - 2) left = LEFT_OUT_CELLS - 2;
+  return (grid_place){left, at - (double)left};
+}
+
+double left_out_density(const double *x, size_t n, double h) {
+  double mass[LEFT_OUT_CELLS] = {0.0}, density[LEFT_OUT_CELLS] = {0.0}, kernel[2 * LEFT_OUT_CELLS - 1];
+  const double from = x[0] - 4.0 * h, size = (x[n - 1] + 4.0 * h - from) / (double)(LEFT_OUT_CELLS - 1);
+  const double width = h > 0.7 * size ? h : 0.7 * size, top = 1.0 / (sqrt(2.0 * acos(-1.0)) * width);
+  const double end = fmin(ceil(LAST_SDS * width / size), (double)(LEFT_OUT_CELLS - 1));
+  const size_t last = (size_t)end;
+  for (size_t k = 0; k <= last; k++) {
+    const double u = (double)k * size / width;
+    kernel[last + k] = kernel[last - k] = top * exp(-0.5 * u * u);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const grid_place at = place_of(x[i], from, size);
+    mass[at.left] += 1.0 - at.share;
+    mass[at.left + 1] += at.share;
+  }
+  for (size_t k = 0; k < LEFT_OUT_CELLS; k++) {
+    if (!(mass[k] > 0.0)) continue;
+    const size_t first = k > last ? k - last : 0, stop = k + last < LEFT_OUT_CELLS ? k + last + 1 : LEFT_OUT_CELLS;
+    spread_mass(density + first, mass[k], kernel + last + first - k, stop - first);
+  }
+  double most = 0.0, sum = 0.0;
+  for (size_t k = 0; k < LEFT_OUT_CELLS; k++) most = density[k] > most ? density[k] : most;
+  for (size_t i = 0; i < n; i++) {
+    const grid_place at = place_of(x[i], from, size);
+    const double all = density[at.left] * (1.0 - at.share) + density[at.left + 1] * at.share;
+    sum += log(fmax(all - top, 1e-12 * most) / (double)(n - 1));
+  }
+  return sum / (double)n;
 }

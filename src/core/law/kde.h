@@ -22,4 +22,11 @@ size_t kde_workspace(size_t n_source, size_t dim, int threads);
  * `at` are increasing. To 1e-9. */
 void kernel_tail(const double *x, size_t n, const double *at, size_t m, double h, double *out);
 
+#define LEFT_OUT_CELLS ((size_t)1024)
+
+/* In one dimension: the mean log-density of each of n increasing numbers under the Gaussian kernel estimate of
+ * bandwidth h of the others. Both are read from a grid of LEFT_OUT_CELLS cells between which they are linear, and h is
+ * at least 0.7 cells. */
+double left_out_density(const double *x, size_t n, double h);
+
 #endif

@@ -53,15 +53,15 @@ static void to_shares(double *eta, size_t n, size_t classes, double *room) {
   }
 }
 
+/* eta [n] of one class. */
+static void eta_of(const logistic *of, const double *along, size_t c, double *eta) {
+  for (size_t i = 0; i < of->n; i++) eta[i] = of->start[c];
+  for (size_t k = 0; k < of->columns; k++) add_times(eta, along[c * of->columns + k], of->basis + k * of->n, of->n);
+}
+
 static void shares_at(const logistic *of, const double *along, double *shares, double *room) {
-  const size_t n = of->n;
-  for (size_t c = 0; c < of->classes; c++) {
-    for (size_t i = 0; i < n; i++) shares[c * n + i] = of->start[c];
-    for (size_t k = 0; k < of->columns; k++) {
-      add_times(shares + c * n, along[c * of->columns + k], of->basis + k * n, n);
-    }
-  }
-  to_shares(shares, n, of->classes, room);
+  for (size_t c = 0; c < of->classes; c++) eta_of(of, along, c, shares + c * of->n);
+  to_shares(shares, of->n, of->classes, room);
 }
 
 /* along = ahead + 2 basis' (truth - shares); the shares are used up. */
@@ -97,6 +97,29 @@ void logistic_ascend(const logistic *of, size_t most_steps, double least_change,
     if (change < least_change) break;
   }
   shares_at(of, along, shares, room);
+}
+
+#define LEAST_SPREAD 1e-6
+#define MOST_LEVERAGE 0.9
+
+void logistic_without(const logistic *of, const double *along, double *shares, double *room) {
+  const size_t n = of->n;
+  double *lengths = room, *eta = room + n;
+  memset(lengths, 0, n * sizeof(double));
+  for (size_t k = 0; k < of->columns; k++) {
+    for (size_t i = 0; i < n; i++) lengths[i] += of->basis[k * n + i] * of->basis[k * n + i];
+  }
+  for (size_t c = 0; c < of->classes; c++) {
+    double *share = shares + c * n, spread = 0.0;
+    for (size_t i = 0; i < n; i++) spread += share[i] * (1.0 - share[i]);
+    spread = fmax(spread / (double)n, LEAST_SPREAD);
+    eta_of(of, along, c, eta);
+    for (size_t i = 0; i < n; i++) {
+      const double leverage = lengths[i] / spread, error = ((size_t)of->class_of[i] == c ? 1.0 : 0.0) - share[i];
+      share[i] = eta[i] - leverage * error / (1.0 - fmin(leverage * share[i] * (1.0 - share[i]), MOST_LEVERAGE));
+    }
+  }
+  to_shares(shares, n, of->classes, room);
 }
 
 /* mixed [n]: the density of the mixture. */

@@ -19,6 +19,10 @@ void logistic_ascend(const logistic *of, size_t most_steps, double least_change,
                      double *workspace);
 size_t logistic_workspace(const logistic *of);
 
+/* The shares at the end become nearly those of each row without this row: one step of Newton's method, with the mean of
+ * p_c (1 - p_c) over the rows as the curvature of class c. room [2 n]. */
+void logistic_without(const logistic *of, const double *along, double *shares, double *room);
+
 /* Densities [n, parts] by columns of a mixture. */
 typedef struct {
   const double *density;

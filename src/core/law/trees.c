@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/pair/widened.h"
+
 /* A split must be better than another one by this share to be preferred, and better than none by this share of the
  * node's sum of squares: equal splits differ by rounding. */
 #define WORTH 1e-10
@@ -69,40 +71,49 @@ static double centre_response(const growth *at, size_t begin, size_t end, size_t
   return squares;
 }
 
-static void fill_bins(const growth *at, size_t begin, size_t end, const unsigned char *bin, bin_sums *bins,
-                      uint64_t *used) {
-  const size_t responses = at->sample->responses;
+/* The sums of each bin of a node, of `responses` numbers of each row. */
+INLINED uint64_t fill_bins(const growth *at, size_t begin, size_t end, const unsigned char *bin, size_t responses,
+                           bin_sums *bins) {
+  uint64_t used = 0;
   for (size_t i = begin; i < end; i++) {
     const unsigned b = bin[at->rows[i]];
     const double *value = at->centred + i * responses;
-    *used |= (uint64_t)1 << b;
-    bins[b].sum[0] += value[0];
-    for (size_t r = 1; r < responses; r++) bins[b].sum[r] += value[r];
+    used |= (uint64_t)1 << b;
+    for (size_t r = 0; r < responses; r++) bins[b].sum[r] += value[r];
     bins[b].count += 1.0;
   }
+  return used;
 }
 
-/* Updates `best` by the splits of one feature. The sums on both sides cancel, so that the sum of squares within falls
- * by S_left^2 (1 / n_left + 1 / n_right). */
-static void try_feature(const growth *at, size_t begin, size_t end, size_t feature, bin_sums *bins, split *best) {
-  const size_t responses = at->sample->responses;
-  uint64_t used = 0;
-  fill_bins(at, begin, end, at->sample->bin + feature * at->sample->n, bins, &used);
+/* Updates `best` by the splits of one feature, and empties the bins. The sums on both sides cancel, so that the sum of
+ * squares within falls by S_left^2 (1 / n_left + 1 / n_right). A division takes as long as all else, so that only
+ * better splits are divided. */
+INLINED void try_bins(const growth *at, size_t begin, size_t end, size_t feature, size_t responses, bin_sums *bins,
+                      split *best) {
+  uint64_t used = fill_bins(at, begin, end, at->sample->bin + feature * at->sample->n, responses, bins);
   const double all = (double)(end - begin), least = (double)at->sample->min_leaf;
-  bin_sums left = {.sum = {0.0}, .count = 0.0};
+  double wanted = best->gain * (1.0 + WORTH), left[MOST_RESPONSES] = {0.0}, count = 0.0;
   for (; used; used &= used - 1) {
     const int b = lowest_bit(used);
     double squares = 0.0;
     for (size_t r = 0; r < responses; r++) {
-      left.sum[r] += bins[b].sum[r];
-      squares += left.sum[r] * left.sum[r];
+      left[r] += bins[b].sum[r];
+      squares += left[r] * left[r];
+      bins[b].sum[r] = 0.0;
     }
-    left.count += bins[b].count;
-    bins[b] = (bin_sums){.sum = {0.0}, .count = 0.0};
-    if (left.count < least || all - left.count < least) continue;
-    const double gain = squares * all / (left.count * (all - left.count));
-    if (gain > best->gain * (1.0 + WORTH)) *best = (split){.feature = (int)feature, .bin = b, .gain = gain};
+    count += bins[b].count;
+    bins[b].count = 0.0;
+    const double sides = count * (all - count);
+    if (count < least || all - count < least || !(squares * all > wanted * sides)) continue;
+    *best = (split){.feature = (int)feature, .bin = b, .gain = squares * all / sides};
+    wanted = best->gain * (1.0 + WORTH);
   }
+}
+
+/* With one response, as it is for values, the loops over responses are gone. */
+static void try_feature(const growth *at, size_t begin, size_t end, size_t feature, bin_sums *bins, split *best) {
+  if (at->sample->responses == 1) try_bins(at, begin, end, feature, 1, bins, best);
+  else try_bins(at, begin, end, feature, at->sample->responses, bins, best);
 }
 
 /* Rows of one class stay together: what a leaf without some class says is worth more, the more rows it has. */
