@@ -62,7 +62,7 @@ law_ensemble <- structure(function(borrowed = 0, others = NULL, balanced = TRUE,
   check_count(clusters, "clusters", 1L)
   check_number(prior, "prior", lower = 0)
   if (clusters > 1 && borrowed > 0) fail("`borrowed` must be 0 with several clusters, which borrow from each other.")
-  new_law_kind("ensemble", ensemble_fit, ensemble_draw, settings = settings)
+  new_law_kind("ensemble", ensemble_fit, ensemble_draw, settings = settings, most_rows = ensemble_rows)
 }, class = "law_constructor")
 
 holds_one_matrix <- function(others) {

@@ -19,7 +19,7 @@ law_global <- structure(function(jitter = NULL) {
   settings <- given_settings()
   if (!is.null(jitter)) check_number(jitter, "jitter", lower = 0)
   new_law_kind("global", global_fit, global_draw, global_density, global_candidates, settings, sweep = "jitter",
-               spherical = FALSE, searched = 2, components = global_components)
+               spherical = FALSE, searched = 2, components = global_components, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 global_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.03), log(2.5), length.out = 14))))

@@ -27,7 +27,7 @@ law_local_covariance <- structure(function(k = 20, shrinkage = 0.1, jitter = 0.7
   check_flag(keep_moments, "keep_moments")
   new_law_kind("local_covariance", local_covariance_fit, local_covariance_draw, local_covariance_density,
                local_covariance_candidates, settings, sweep = "jitter", in_scores = local_covariance_in_scores,
-               searched = 3, components = local_covariance_components)
+               searched = 3, components = local_covariance_components, most_rows = shape_rows)
 }, class = "law_constructor")
 
 local_covariance_candidates <- function(n, d) {

@@ -19,7 +19,7 @@ law_local <- structure(function(jitter = 1) {
   settings <- given_settings()
   check_number(jitter, "jitter", lower = 0)
   new_law_kind("local", local_fit, local_draw, local_density, local_candidates, settings, sweep = "jitter",
-               searched = 1, components = local_components)
+               searched = 1, components = local_components, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 local_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.3), log(3.4), length.out = 9))))

@@ -15,7 +15,7 @@
 law_neighbour <- structure(function(k = 5) {
   settings <- given_settings()
   check_count(k, "k", 1L)
-  new_law_kind("neighbour", neighbour_fit, neighbour_draw, settings = settings)
+  new_law_kind("neighbour", neighbour_fit, neighbour_draw, settings = settings, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 # Neighbours are sought among the distinct rows, because a draw between a row and its duplicate would be a copy.

@@ -29,7 +29,7 @@ law_student <- structure(function(components = 1, df = Inf, prior = NULL) {
   if (!identical(df, Inf)) check_number(df, "df", lower = 0, open_lower = TRUE)
   if (!is.null(prior)) check_number(prior, "prior", lower = 0, open_lower = TRUE)
   new_law_kind("student", student_fit, student_draw, student_density, student_candidates, settings,
-               in_scores = student_in_scores, searched = 6, components = student_components)
+               in_scores = student_in_scores, searched = 6, components = student_components, most_rows = mixture_rows)
 }, class = "law_constructor")
 
 student_candidates <- function(n, d) {

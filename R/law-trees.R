@@ -98,7 +98,7 @@ law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges 
   check_flag(linear, "linear")
   check_edges(edges)
   new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE,
-               in_scores = trees_in_scores)
+               in_scores = trees_in_scores, most_rows = tree_rows)
 }, class = "law_constructor")
 
 trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(min_leaf = least))

@@ -46,6 +46,13 @@ NULL
 # gone [n, d]: NULL, or which coordinates of the points were not known, but drawn.
 fit_law <- function(kind, points, s, memo = NULL, gone = NULL) {
   ours <- kind$ours
+  n <- nrow(points)
+  some <- sample_of_rows(n, most_rows_of(kind, ncol(points)))
+  if (!is.null(some)) {
+    points <- points[some, , drop = FALSE]
+    if (!is.null(gone)) gone <- gone[some, , drop = FALSE]
+    memo <- memo_part(memo, paste("sample", length(some)))
+  }
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
   if (ours && "gone" %in% names(formals(kind$fit))) offered["gone"] <- list(gone)
   # symbols, so that an error shows the call without the data
@@ -58,6 +65,7 @@ fit_law <- function(kind, points, s, memo = NULL, gone = NULL) {
   if (!is.list(fitted)) fail("`fit` of the law \"%s\" must return a list or NULL, not %s.", kind$name, describe(fitted))
   law <- structure(c(list(name = kind$name), fitted), class = c(paste0("law_", kind$name), "latent_law"))
   attr(law, "settings") <- kind$settings
+  if (!is.null(some)) attr(law, "sample") <- c(rows = length(some), of = n)
   if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
@@ -97,7 +105,12 @@ check_draws <- function(points, n, law) {
 law_density <- function(law, points, threads, self = FALSE, ...) {
   kind <- law_kind_of(law)
   density <- kind$density
-  if (kind$ours) return(density(law, points, threads, self, ...))
+  if (kind$ours) {
+    if (!self) return(density(law, points, threads, FALSE, ...))
+    return(density_of_own(law, nrow(points), function(rows, own) {
+      density(law, points[rows, , drop = FALSE], threads, own, ...)
+    }))
+  }
   knows_self <- "self" %in% names(formals(density))
   force(points)
   value <- on_own_stream(if (knows_self) density(law, points, self = self, ...) else density(law, points, ...))
@@ -156,5 +169,7 @@ print.latent_law <- function(x, ...) {
   cat("<latent_law> ", format(x), "\n", sep = "")
   fitted <- fitted_numbers(x)
   if (length(fitted)) cat("fitted: ", format_settings(fitted), "\n", sep = "")
+  said <- sample_words(x)
+  if (!is.null(said)) cat(said, "\n", sep = "")
   invisible(x)
 }
