@@ -6,8 +6,14 @@
 settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
   own <- missing_coordinates(table$template)
   lacking <- refitted_columns(table$template)
+  n <- nrow(table$points)
   for (round in seq_len(if (length(lacking)) rounds else 0L)) {
-    settled <- settle_scores(table$points, table$low, table$high, own, first_sweeps)
+    # the margins that the next round starts from need not know all rows
+    first <- round < rounds && is.null(table$template$constant)
+    some <- spaced_rows(n, if (first) most_rows_of_first_round else n)
+    part <- table[c("points", "low", "high")]
+    if (length(some) < n) part <- lapply(part, function(x) x[some, , drop = FALSE])
+    settled <- settle_scores(part$points, part$low, part$high, own, first_sweeps)
     values <- decode_columns(unname(settled), table$template, fill = TRUE)
     for (j in lacking) {
       k <- table$template$of[j]
@@ -22,6 +28,8 @@ settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
   table$points <- settle_scores(table$points, table$low, table$high, own)
   table
 }
+
+most_rows_of_first_round <- 50000L
 
 # The values to which the margin of column j is fitted: one per block if it is constant within blocks.
 fitted_values <- function(values, j, template) {

@@ -70,7 +70,8 @@ format.efs <- function(x, ...) {
     lines <- c(lines, what, if (!is.null(short)) paste0(if (is_grouped(x)) "    " else "flow: ", short),
                calibration_line(flow, if (is_grouped(x)) "    " else "", likelihood_words(x$latent)))
   }
-  lines <- c(lines, limit_line(x), particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
+  lines <- c(lines, limit_line(x), sample_lines(x), particles_line(x), bent_line(flows), borrowed_line(x),
+             shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
@@ -82,6 +83,15 @@ format.efs <- function(x, ...) {
 
 limit_line <- function(fit) {
   limit_words(fit$control$backward$seconds, unlist(lapply(fit$calibration, `[[`, "left_out")))
+}
+
+# Which laws know a sample of the rows only.
+sample_lines <- function(fit) {
+  laws <- lapply(fit$flows, function(flow) if (is.null(flow$source)) flow$law else flow$source$law)
+  said <- lapply(laws, law_sample_words)
+  some <- which(lengths(said) > 0)
+  if (!length(some)) return(NULL)
+  if (!is_grouped(fit)) said[[some]] else sprintf("%s: %s", names(fit$rows)[some], unlist(said[some]))
 }
 
 particles_line <- function(fit) {
@@ -217,7 +227,7 @@ summary.efs <- function(object, ...) {
   structure(
     list(call = object$call, flows = object$diagnostics, latent = object$latent,
          grouped = is_grouped(object), elapsed = object$elapsed, version = object$version,
-         limit = limit_line(object)),
+         limit = limit_line(object), samples = sample_lines(object)),
     class = "summary.efs"
   )
 }
@@ -237,7 +247,7 @@ print.summary.efs <- function(x, ...) {
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
-  cat(wrap_lines(c(diagnostic_words(shown, x$latent), x$limit)), sep = "\n")
+  cat(wrap_lines(c(diagnostic_words(shown, x$latent), x$limit, x$samples)), sep = "\n")
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
 }

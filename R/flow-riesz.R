@@ -126,7 +126,7 @@ finish.riesz_run <- function(run) {
 # A trajectory of no step is the particles alone. Of many of them, the exact field would take all of the time, and tell
 # nothing about a step.
 is_large_and_still <- function(run) {
-  run$planned == 0 && nrow(run$state$points) > most_exact_particles && run$field$kind == "exact"
+  run$state$step == 0 && nrow(run$state$points) > most_exact_particles && run$field$kind == "exact"
 }
 
 unseen_riesz <- function(points) {

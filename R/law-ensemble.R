@@ -5,6 +5,7 @@
 #' ~ N(0, 1).}
 #' This is the Gaussian law with the mean and the sample covariance of the particles, without shrinkage. Its draws lie
 #' in the subspace that the particles span, so that it suits fewer particles than dimensions. It has no density there.
+#' Of more than 2000 particles, and more than twice the number of dimensions, the law knows a sample, see [laws].
 #'
 #' @section Balanced draws:
 #' With fewer particles than dimensions, the error of the centre of the particles is large over all dimensions together.

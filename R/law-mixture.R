@@ -4,8 +4,8 @@
 #'
 #' Models with the conjugate prior of mclust are used, but `"VEE"` has no prior in more than one dimension. The
 #' algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1, 2, 4, 8
-#' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. If there are more than 100,000
-#' rows, the law is fitted to 100,000 evenly spaced ones.
+#' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. Of more
+#' than 100,000 rows the law knows a sample, see [laws].
 #'
 #' @param components Number of Gaussians, a whole number of at least 1. It is lowered to the number of rows. Above 500
 #'   the law cannot be fitted. `NULL`: the number with the best BIC, at most 12 and with at least \eqn{5(d + 1)} rows

@@ -17,12 +17,8 @@ least_shape_rows <- 20000
 
 sample_key <- c(19L, 18L)
 
-# The largest number of rows for a law in d dimensions, Inf if there is none. The option is for tests.
-most_rows_of <- function(kind, d) {
-  if (is.null(kind$most_rows)) return(Inf)
-  lowered <- getOption("particleflow.law_rows")
-  if (is.null(lowered)) kind$most_rows(d) else lowered
-}
+# The largest number of rows for a law in d dimensions, Inf if there is none.
+most_rows_of <- function(kind, d) if (is.null(kind$most_rows)) Inf else kind$most_rows(d)
 
 kernel_rows <- function(d) most_law_rows[["kernels"]]
 
@@ -65,7 +61,7 @@ law_samples <- function(law) {
 }
 
 # What print() says about them. NULL: all laws know all rows.
-sample_words <- function(law) {
+law_sample_words <- function(law) {
   found <- law_samples(law)
   if (is.null(found)) return(NULL)
   found <- found[!duplicated(found), ]

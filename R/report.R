@@ -117,8 +117,9 @@
 #'   less random. The verdict does not use them.
 #' @param k The number of neighbours of [prdc()]: a whole number of at least 1 and below the number of rows of a half.
 #' @param max_rows The most rows of each table that any score is computed from: a number of at least 20, or `Inf` for
-#'   all. From larger tables rows are drawn at random. Time grows with the square of this number. The distances of
-#'   novelty are measured for at most `max_rows` synthetic and held-out rows, but always to *all* real rows.
+#'   all. From larger tables rows are drawn at random, and `print()` says how many. Time grows with the square of this
+#'   number. The distances of novelty are measured for at most `max_rows` synthetic and held-out rows, but always to
+#'   *all* real rows, so that of a million rows they take most of the time.
 #' @param half_rows The most rows of each half in the splits: a number of at least 10, or `Inf`. A half never has more
 #'   than half of the real rows, nor more than all synthetic rows.
 #' @param w2_rows The most rows of each table for the Wasserstein distance, whose time grows fastest: a number of at
