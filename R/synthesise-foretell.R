@@ -1,6 +1,7 @@
 # Foretells how long synthesise() will take, and with how much memory, before the table is read.
 
-# Seconds of one thread per unit of work. Measured with bench/scale/fits.R, from 10^4 to 10^6 rows and 5 to 20 columns.
+# Seconds of one thread per unit of work. Measured on tables of 10 columns: whole fits of 10^4 and 10^5 rows, and the
+# reading of 10^6 rows.
 #   read    per row and column: kinds, relations, margins, scores
 #   settle  per row and coordinate, for scores within cells; tables with missing values are read three times
 #   fill    per row, per column with missing values and per column: a forest, and the draws from it, in each sweep
