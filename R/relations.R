@@ -90,9 +90,6 @@ level_relation <- function(at, sources, columns, kinds) {
   }
 }
 
-# Few rows refute most relations.
-probe_rows <- function(n) unique(round(seq(1, n, length.out = 200)))
-
 # A value that changes only at cuts of a number.
 step_relation <- function(at, sources, columns, kinds) {
   target <- columns[[at]]
