@@ -8,8 +8,9 @@
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.efs` with `call`, `flows`, `latent` (the fitted map), `grouped`,
-#'   `elapsed` (seconds) and `version`. `flows` is a data frame with one row per flow and these columns: `group`; `n`
-#'   (rows); `particles` (their number, which is `n` if the rows are the particles); `dim` (latent dimensions); `place`
+#'   `elapsed` (seconds), `version`, and `samples`, which says which laws know a sample of the rows only (`NULL`: none;
+#'   see [laws]). `flows` is a data frame with one row per flow and these columns: `group`; `n` (rows); `particles`
+#'   (their number, which is `n` if the rows are the particles); `dim` (latent dimensions); `place`
 #'   (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and `epsilon`; `steps` and `time`, which are 0
 #'   without a flow; `largest_bound` (the largest inverse-step bound); `inverse_growth` (the factor by which the inverse
 #'   may multiply an error); `law` (with particles that are not the rows, the law that they follow); `log_density`
