@@ -6,8 +6,14 @@
 settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
   own <- missing_coordinates(table$template)
   lacking <- refitted_columns(table$template)
+  n <- nrow(table$points)
   for (round in seq_len(if (length(lacking)) rounds else 0L)) {
-    settled <- settle_scores(table$points, table$low, table$high, own, first_sweeps)
+    # the margins that the next round starts from need not know all rows
+    first <- round < rounds && is.null(table$template$constant)
+    some <- spaced_rows(n, if (first) most_rows_of_first_round else n)
+    part <- table[c("points", "low", "high")]
+    if (length(some) < n) part <- lapply(part, function(x) x[some, , drop = FALSE])
+    settled <- settle_scores(part$points, part$low, part$high, own, first_sweeps)
     values <- decode_columns(unname(settled), table$template, fill = TRUE)
     for (j in lacking) {
       k <- table$template$of[j]
@@ -22,6 +28,8 @@ settle_table <- function(table, x, rounds = 2L, first_sweeps = 15L) {
   table$points <- settle_scores(table$points, table$low, table$high, own)
   table
 }
+
+most_rows_of_first_round <- 50000L
 
 # The values to which the margin of column j is fitted: one per block if it is constant within blocks.
 fitted_values <- function(values, j, template) {
@@ -71,7 +79,7 @@ settle_scores <- function(z, low, high, own = rep(NA_integer_, ncol(z)), sweeps 
     precision <- solve(law$covariance)
     u <- draw_uniform(n, d, c(settle_key, sweep))
     z[] <- .Call(C_pf_settle_sweep, z, low, high, u, law$mean, precision, without_own(precision, own), held, known,
-                 lost)
+                 lost, thread_count())
   }
   z
 }
@@ -173,7 +181,23 @@ cell_draws <- function(points, low, high, correlation, key, gaussian, order = ba
 # log(pnorm(to) - pnorm(from)), without loss in the tails.
 log_interval <- function(from, to) .Call(C_pf_log_interval, as.double(from), as.double(to))
 
-# The draws of some rows.
+# The cells of some rows, see search_cells().
 pick_cells <- function(cells, rows) {
-  if (!is.null(cells)) lapply(cells, function(draw) list(z = draw$z[rows, , drop = FALSE], log = draw$log[rows]))
+  if (!is.null(cells)) cells$rows <- cells$rows[rows]
+  cells
 }
+
+# The draws within the cells of the rows: a list of what cell_draws() returns. The draws of a row do not depend on which
+# other rows there are.
+draws_of_cells <- function(cells) {
+  if (is.null(cells)) return(NULL)
+  some <- function(x) x[cells$rows, , drop = FALSE]
+  lapply(seq_len(cell_draws_of_search), function(draw) {
+    key <- c(cell_key, draw)
+    cell_draws(some(cells$points), some(cells$low), some(cells$high), cells$correlation, key, draw %% 2 == 1,
+               cells$order, some(draw_uniform(nrow(cells$points), ncol(cells$points), key)))
+  })
+}
+
+cell_draws_of_search <- 4L
+cell_key <- 1616L

@@ -9,7 +9,9 @@ search_class <- function(z, blocks, control, by_column, threads, progress) {
   bar <- progress_bar("Calibrating", 20, progress)
   on.exit(bar$done())
   calibrate_flow(z, control, blocks, setting, bar$tick, function(chosen, stack) {
-    foretell_class(nrow(z), ncol(z), control, chosen$candidate, !is.null(stack), threads)
+    laws <- if (is.null(stack)) chosen$reference[best_column(chosen)] else lapply(stack$settings$parts, `[[`, "law")
+    trees <- "trees" %in% vapply(laws, law_name, "")
+    foretell_class(nrow(z), ncol(z), control, chosen$candidate, !is.null(stack), threads, trees)
   })
 }
 

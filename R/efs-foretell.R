@@ -9,7 +9,9 @@
 #   mixture     per row and per squared dimension plus four, for one fit of a mixture
 #   density     per row and per squared dimension, for about a thousand densities of all widths under one law
 #   search      per dimension plus six, for the search over most_search_rows rows
-cost <- c(field = 3.3e-11, neighbours = 1e-10, log_det = 1.7e-11, mixture = 2e-7, density = 5e-7, search = 0.14)
+#   trees       per row, per dimension and per dimension plus three, for the final fit of law_trees() to normal scores
+cost <- c(field = 3.3e-11, neighbours = 1e-10, log_det = 1.7e-11, mixture = 2e-7, density = 5e-7, search = 0.14,
+          trees = 2.5e-6)
 
 least_seconds_to_tell <- 60
 
@@ -21,12 +23,17 @@ pairs_per_row <- function(n, d) {
 }
 
 # On all rows a stack is weighed again: four mixtures, and the neighbours of two or three laws, which are then fitted.
-# brief: for normal scores fewer settings are tried.
+# Of many rows a sample is taken. brief: for normal scores fewer settings are tried.
 law_seconds <- function(n, d, stacked, brief = FALSE) {
   times <- if (!stacked) c(1, 0.5, 0.3) else if (brief) c(1, 2, 1.8) else c(5, 4, 3)
-  times[1] * cost[["neighbours"]] * as.double(n)^2 * (d + 4) + times[2] * cost[["mixture"]] * n * (d + 4)^2 +
-    times[3] * cost[["density"]] * n * d^2
+  kernels <- as.double(min(n, shape_rows(d)))
+  rows <- min(n, mixture_rows(d))
+  times[1] * cost[["neighbours"]] * kernels^2 * (d + 4) + times[2] * cost[["mixture"]] * rows * (d + 4)^2 +
+    times[3] * cost[["density"]] * rows * d^2
 }
+
+# Cells take longer, because their shares have trees of their own.
+tree_seconds <- function(n, d, cells) cost[["trees"]] * min(n, tree_rows(d)) * d * (d + 3) * if (cells) 1.6 else 1
 
 # A flow by the rule of thumb, its law, and the densities of its rows.
 rule_seconds <- function(n, d, steps, floor) {
@@ -50,8 +57,9 @@ class_bytes <- function(n, d, searched, control, steps) {
 # Bytes that a search, or the draws behind a density floor, leave to be collected, however few rows there are.
 small_change <- 5e7
 
-# The message before the searches.
+# The message before the searches, if synthesise() has not foretold all of its work.
 foretell_fit <- function(rows, d, control, threads) {
+  if (isTRUE(control$foretold)) return(invisible())
   seconds <- 0
   bytes <- small_change
   for (n in lengths(rows)) {
@@ -65,20 +73,22 @@ foretell_fit <- function(rows, d, control, threads) {
   say_ahead("efs()", seconds, bytes, sum(lengths(rows)), d, threads)
 }
 
-# The message for one class after its search: what is left to do.
-foretell_class <- function(n, d, control, chosen, stacked, threads) {
+# The message for one class after its search: what is left to do. trees: whether law_trees() is among the laws.
+foretell_class <- function(n, d, control, chosen, stacked, threads, trees = FALSE) {
+  if (isTRUE(control$foretold)) return(invisible())
   control[c("time", "n_steps")] <- list(chosen$time, chosen$n_steps)
   steps <- if (chosen$flow) planned_steps(control) else 0
-  law <- law_seconds(n, d, stacked && n > most_search_rows, isTRUE(control$brief))
+  law <- law_seconds(n, d, stacked && n > most_search_rows, isTRUE(control$brief)) +
+    if (trees) tree_seconds(n, d, !is.null(control$cells)) else 0
   seconds <- (flow_seconds(n, d, steps) + law) / threads
   bytes <- small_change + class_bytes(n, d, TRUE, control, steps)
   say_ahead("efs(), after its search", seconds, bytes, n, d, threads)
 }
 
-say_ahead <- function(what, seconds, bytes, n, d, threads) {
+say_ahead <- function(what, seconds, bytes, n, d, threads, of = "dimensions") {
   if (seconds > least_seconds_to_tell) {
-    message(sprintf("%s: about %s and %s for %d rows in %d dimensions on %d thread%s.", what, say_time(seconds),
-                    say_memory(bytes), n, d, threads, if (threads == 1) "" else "s"))
+    message(sprintf("%s: about %s and %s for %d rows in %d %s on %d thread%s.", what, say_time(seconds),
+                    say_memory(bytes), n, d, of, threads, if (threads == 1) "" else "s"))
   }
   invisible(list(seconds = seconds, bytes = bytes))
 }

@@ -8,8 +8,9 @@
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.efs` with `call`, `flows`, `latent` (the fitted map), `grouped`,
-#'   `elapsed` (seconds) and `version`. `flows` is a data frame with one row per flow and these columns: `group`; `n`
-#'   (rows); `particles` (their number, which is `n` if the rows are the particles); `dim` (latent dimensions); `place`
+#'   `elapsed` (seconds), `version`, and `samples`, which says which laws know a sample of the rows only (`NULL`: none;
+#'   see [laws]). `flows` is a data frame with one row per flow and these columns: `group`; `n` (rows); `particles`
+#'   (their number, which is `n` if the rows are the particles); `dim` (latent dimensions); `place`
 #'   (the unit of the flow: `"scaled"`, `"whitened"` or `"as_is"`); `s` and `epsilon`; `steps` and `time`, which are 0
 #'   without a flow; `largest_bound` (the largest inverse-step bound); `inverse_growth` (the factor by which the inverse
 #'   may multiply an error); `law` (with particles that are not the rows, the law that they follow); `log_density`
@@ -46,7 +47,8 @@ format.efs <- function(x, ...) {
   none <- is_grouped(x) && all(flows$steps == 0)
   width <- max(nchar(flows$group), 0, na.rm = TRUE)
   for (i in seq_len(nrow(flows))) lines <- c(lines, flow_lines(x, i, none, width))
-  lines <- c(lines, limit_line(x), particles_line(x), bent_line(flows), borrowed_line(x), shrinkage_line(x$latent),
+  lines <- c(lines, limit_line(x), sample_lines(x), particles_line(x), bent_line(flows), borrowed_line(x),
+             shrinkage_line(x$latent),
              repeats_line(sum(unlist(lapply(x$flows, `[[`, "repeated"))), total))
   worst <- max(flows$largest_bound)
   if (worst >= 1) {
@@ -89,6 +91,15 @@ flow_lines <- function(fit, i, none, width) {
 
 limit_line <- function(fit) {
   limit_words(fit$control$backward$seconds, unlist(lapply(fit$calibration, `[[`, "left_out")))
+}
+
+# Which laws know a sample of the rows only.
+sample_lines <- function(fit) {
+  laws <- lapply(fit$flows, function(flow) if (is.null(flow$source)) flow$law else flow$source$law)
+  said <- lapply(laws, law_sample_words)
+  some <- which(lengths(said) > 0)
+  if (!length(some)) return(NULL)
+  if (!is_grouped(fit)) said[[some]] else sprintf("%s: %s", names(fit$rows)[some], unlist(said[some]))
 }
 
 particles_line <- function(fit) {
@@ -224,7 +235,7 @@ summary.efs <- function(object, ...) {
   structure(
     list(call = object$call, flows = object$diagnostics, latent = object$latent,
          grouped = is_grouped(object), elapsed = object$elapsed, version = object$version,
-         limit = limit_line(object)),
+         limit = limit_line(object), samples = sample_lines(object)),
     class = "summary.efs"
   )
 }
@@ -244,7 +255,7 @@ print.summary.efs <- function(x, ...) {
   if (all(shown$place == "as_is")) shown$place <- NULL
   if (all(is.na(shown$gain))) shown[c("gain", "gain_se")] <- NULL
   print(shown, digits = 3, row.names = FALSE)
-  cat(wrap_lines(c(diagnostic_words(shown, x$latent), x$limit)), sep = "\n")
+  cat(wrap_lines(c(diagnostic_words(shown, x$latent), x$limit, x$samples)), sep = "\n")
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
 }

@@ -96,6 +96,7 @@ most_attempts <- 50L
 # again. Attempt t of row i depends only on (key + t, i), so the first rows do not depend on how many are drawn.
 draw_rows <- function(flow, n, key, control, density_floor, log_density, threads, progress) {
   floor <- flow_floor(flow, density_floor, control, threads)
+  foretell_draws(flow, n, key, threads, progress)
   points <- latent <- matrix(0, n, ncol(flow$trajectory$frames))
   density <- numeric(n)
   lacking <- seq_len(n)
@@ -120,6 +121,21 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
        log_density = density + flow_log_volume(flow) - log(kept),
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
 }
+
+# Many draws of a law: the time of few of them tells that of all. What a flow takes is foretold by its own loop.
+foretell_draws <- function(flow, n, key, threads, progress) {
+  if (n < least_draws_to_foretell || shows_progress(progress) || isFALSE(progress)) return(invisible())
+  began <- seconds_now()
+  draw_law(flow$law, draws_of_pilot, key, threads)
+  seconds <- (seconds_now() - began) * n / draws_of_pilot
+  # the draws, their copies, and the table that is written from them
+  say_ahead("simulate()", seconds, copies_of_draws * 8 * as.double(n) * ncol(flow$trajectory$frames), n,
+            ncol(flow$trajectory$frames), threads)
+}
+
+least_draws_to_foretell <- 50000
+draws_of_pilot <- 2000L
+copies_of_draws <- 20
 
 # The number of rows of each class, as a named vector. One number is divided in the proportions of the data, and the
 # parts may not be whole.

@@ -63,7 +63,8 @@ efs_tune <- function(x, latent = NULL, s = NULL, softening = c(1, 4, 16, 64, 256
   laws <- rows$laws(laws)
   specs <- law_candidates(searched$n_train, d, laws)
   setting <- search_setting(rows$by_column, step, max_bound, least_search_rows, "all", threads,
-                            pick_cells(rows$cells, searched$rows), gaps = pick_gaps(rows$gaps, searched$rows))
+                            draws_of_cells(pick_cells(rows$cells, searched$rows)),
+                            gaps = pick_gaps(rows$gaps, searched$rows))
   setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, threads)
   candidates <- tune_candidates(grid, searched$n_train, d, setting, rows$scores)
   bar <- progress_bar("Searching", length(candidates), progress)

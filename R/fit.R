@@ -50,7 +50,7 @@ stored_of_flow <- c("centre", "scale", "turn", "law", "kind", "held_out", "repea
 
 # The parts of `control` that only the search needs.
 settings_of_search <- c("laws", "cells", "brief", "scores", "always", "gaps", "borrows",
-                        "seconds")
+                        "seconds", "foretold")
 
 # The squared width of the latent rows must be a double that is neither 0 nor infinite.
 check_spread <- function(z) {

@@ -109,7 +109,8 @@ riesz_record <- function(run, state, seen, gamma) {
 
 #' @export
 finish.riesz_run <- function(run) {
-  last <- riesz_record(run, run$state, look_riesz(run, run$state), NA_real_)
+  seen <- if (is_large_and_still(run)) unseen_riesz(run$state$points) else look_riesz(run, run$state)
+  last <- riesz_record(run, run$state, seen, NA_real_)
   records <- rbind(join_history(run, "records", rbind), last, deparse.level = 0)
   rownames(records) <- NULL
   diagnostics <- as.data.frame(records)
@@ -121,6 +122,16 @@ finish.riesz_run <- function(run) {
                          diagnostics, c(run$potential, list(field = field, control = settings)))
   if (run_status(run) != "interrupted") announce_short(traj)
   traj
+}
+
+# A trajectory of no step is the particles alone. Of many of them, the exact field would take all of the time, and tell
+# nothing about a step.
+is_large_and_still <- function(run) {
+  run$state$step == 0 && nrow(run$state$points) > most_exact_particles && run$field$kind == "exact"
+}
+
+unseen_riesz <- function(points) {
+  list(gradient = points * NA, curvature = NA_real_, repulsion = NA_real_, nearest = NA_real_, steepest = NA_real_)
 }
 
 #' @export

@@ -5,6 +5,7 @@
 #' ~ N(0, 1).}
 #' This is the Gaussian law with the mean and the sample covariance of the particles, without shrinkage. Its draws lie
 #' in the subspace that the particles span, so that it suits fewer particles than dimensions. It has no density there.
+#' Of more than 2000 particles, and more than twice the number of dimensions, the law knows a sample, see [laws].
 #'
 #' @section Balanced draws:
 #' With fewer particles than dimensions, the error of the centre of the particles is large over all dimensions together.
@@ -62,7 +63,7 @@ law_ensemble <- structure(function(borrowed = 0, others = NULL, balanced = TRUE,
   check_count(clusters, "clusters", 1L)
   check_number(prior, "prior", lower = 0)
   if (clusters > 1 && borrowed > 0) fail("`borrowed` must be 0 with several clusters, which borrow from each other.")
-  new_law_kind("ensemble", ensemble_fit, ensemble_draw, settings = settings)
+  new_law_kind("ensemble", ensemble_fit, ensemble_draw, settings = settings, most_rows = ensemble_rows)
 }, class = "law_constructor")
 
 holds_one_matrix <- function(others) {

@@ -5,7 +5,8 @@
 #' have the mean and the covariance of the particles. The law suits data without clusters.
 #'
 #' The covariance of few rows is estimated badly. Therefore a share \eqn{d/(5n)} of it is replaced by a multiple of the
-#' identity with the same trace. A search tries fourteen values of `jitter` between 0.03 and 2.5.
+#' identity with the same trace. A search tries fourteen values of `jitter` between 0.03 and 2.5. Of more than 50,000
+#' particles the law knows a sample, see [laws].
 #'
 #' @param jitter Standard deviation of the noise relative to that of the particles, a number of at least 0. `NULL`: the
 #'   normal reference rule, \eqn{(4/((d+2)n))^{1/(d+4)}}.
@@ -19,7 +20,7 @@ law_global <- structure(function(jitter = NULL) {
   settings <- given_settings()
   if (!is.null(jitter)) check_number(jitter, "jitter", lower = 0)
   new_law_kind("global", global_fit, global_draw, global_density, global_candidates, settings, sweep = "jitter",
-               spherical = FALSE, searched = 2, components = global_components)
+               spherical = FALSE, searched = 2, components = global_components, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 global_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.03), log(2.5), length.out = 14))))

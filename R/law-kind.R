@@ -163,13 +163,14 @@ check_sweep <- function(sweep, fit, density) {
 #   upon      NULL, or a function of the candidates of all laws that gives further candidates of this law
 #   dense     function of a fitted law: whether it has the density
 #   ours      whether it is a law of the package, which is stored by its name
+#   most_rows NULL, or a function of d: of more rows the law is fitted to a sample, see R/law-sample.R
 new_law_kind <- function(name, fit, draw, density = NULL, candidates = NULL, settings = list(), sweep = NULL,
                          spherical = TRUE, in_scores = FALSE, searched = NULL, upon = NULL,
-                         dense = function(law) TRUE, components = NULL, ours = TRUE) {
+                         dense = function(law) TRUE, components = NULL, ours = TRUE, most_rows = NULL) {
   structure(
     list(name = name, settings = settings, fit = fit, draw = draw, density = density, candidates = candidates,
          sweep = sweep, spherical = spherical, in_scores = in_scores, searched = searched, upon = upon, dense = dense,
-         components = components, ours = ours),
+         components = components, ours = ours, most_rows = most_rows),
     class = "law_kind"
   )
 }

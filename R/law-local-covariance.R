@@ -5,7 +5,7 @@
 #' identity with the same trace. The law suits data near a surface or a curve, and clusters.
 #'
 #' A search tries `k` of 10, 20 and 40, `shrinkage` of 0.03 and 0.2, both values of `keep_moments`, and seven values of
-#' `jitter` between 0.3 and 2.5.
+#' `jitter` between 0.3 and 2.5. Of more than 50,000 particles the law knows a sample, see [laws].
 #'
 #' @param k Number of neighbours, a whole number of at least 1. With `shrinkage = 0` it must be above the number of
 #'   dimensions.
@@ -27,7 +27,7 @@ law_local_covariance <- structure(function(k = 20, shrinkage = 0.1, jitter = 0.7
   check_flag(keep_moments, "keep_moments")
   new_law_kind("local_covariance", local_covariance_fit, local_covariance_draw, local_covariance_density,
                local_covariance_candidates, settings, sweep = "jitter", in_scores = local_covariance_in_scores,
-               searched = 3, components = local_covariance_components)
+               searched = 3, components = local_covariance_components, most_rows = shape_rows)
 }, class = "law_constructor")
 
 local_covariance_candidates <- function(n, d) {

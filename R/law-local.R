@@ -4,7 +4,8 @@
 #' about as long as the distance between neighbours. In more than three or four dimensions the new rows are close to
 #' those of a smoothed bootstrap of the data.
 #'
-#' The density is that of a kernel estimate. A search tries nine values of `jitter` between 0.3 and 3.4.
+#' The density is that of a kernel estimate. A search tries nine values of `jitter` between 0.3 and 3.4. Of more than
+#' 50,000 particles the law knows a sample, see [laws].
 #'
 #' @param jitter Root-mean-square length of the noise, a number of at least 0. Its unit is the median distance of a
 #'   particle to its nearest neighbour, where equal particles count once.
@@ -19,7 +20,7 @@ law_local <- structure(function(jitter = 1) {
   settings <- given_settings()
   check_number(jitter, "jitter", lower = 0)
   new_law_kind("local", local_fit, local_draw, local_density, local_candidates, settings, sweep = "jitter",
-               searched = 1, components = local_components)
+               searched = 1, components = local_components, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 local_candidates <- function(n, d) list(list(jitter = exp(seq(log(0.3), log(3.4), length.out = 9))))

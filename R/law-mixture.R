@@ -4,8 +4,8 @@
 #'
 #' Models with the conjugate prior of mclust are used, but `"VEE"` has no prior in more than one dimension. The
 #' algorithm starts from the classes of Ward's hierarchy, so that no random number is drawn. A search tries 1, 2, 4, 8
-#' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. If there are more than 100,000
-#' rows, the law is fitted to 100,000 evenly spaced ones.
+#' and 12 components, but only numbers with at least \eqn{5(d + 1)} rows per component. Of more
+#' than 100,000 rows the law knows a sample, see [laws].
 #'
 #' @param components Number of Gaussians, a whole number of at least 1. It is lowered to the number of rows. Above 500
 #'   the law cannot be fitted. `NULL`: the number with the best BIC, at most 12 and with at least \eqn{5(d + 1)} rows
@@ -23,7 +23,7 @@ law_mixture <- structure(function(components = NULL, model = "VVV") {
   if (!is.null(components)) check_count(components, "components", 1L)
   check_choice(model, c("VVV", "VEE"), "model")
   new_law_kind("mixture", mixture_fit, mixture_draw, mixture_density, mixture_candidates, settings, spherical = FALSE,
-               searched = 5, components = mixture_components)
+               searched = 5, components = mixture_components, most_rows = mixture_rows)
 }, class = "law_constructor")
 
 mixture_candidates <- function(n, d) {
@@ -33,11 +33,7 @@ mixture_candidates <- function(n, d) {
 # A component needs at least five rows per dimension (plus one) for its covariance.
 most_components <- function(n, d) max(1L, min(12L, as.integer(n / (5 * (d + 1)))))
 
-# For so few components more rows add hardly any information.
-most_mixture_rows <- 100000L
-
 mixture_fit <- function(points, components = NULL, model = "VVV", memo = NULL) {
-  points <- limit_spaced(points, most_mixture_rows)
   fit <- if (is.null(components)) {
     most <- most_components(nrow(points), ncol(points))
     fits <- lapply(seq_len(most), function(g) fit_mixture(points, g, model, memo))

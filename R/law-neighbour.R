@@ -3,6 +3,7 @@
 #' A point that is uniform on the segment between a particle chosen at random and one of its `k` nearest neighbours.
 #' Particles that equal the first one are not counted as neighbours, and equal neighbours count once. If all particles
 #' are equal, the draws equal them. The draws stay close to the data and add little that is new. The law has no density.
+#' Of more than 50,000 particles it knows a sample, see [laws].
 #'
 #' @param k Number of neighbours, a whole number of at least 1.
 #' @inherit law_local_covariance return
@@ -15,7 +16,7 @@
 law_neighbour <- structure(function(k = 5) {
   settings <- given_settings()
   check_count(k, "k", 1L)
-  new_law_kind("neighbour", neighbour_fit, neighbour_draw, settings = settings)
+  new_law_kind("neighbour", neighbour_fit, neighbour_draw, settings = settings, most_rows = kernel_rows)
 }, class = "law_constructor")
 
 # Neighbours are sought among the distinct rows, because a draw between a row and its duplicate would be a copy.

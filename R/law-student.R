@@ -2,7 +2,8 @@
 #'
 #' Multivariate t distributions, fitted by the EM algorithm with a conjugate prior. The prior counts as `prior` rows
 #' from a round distribution of the component's size, so that a component may have fewer rows than there are
-#' dimensions. The law suits clusters, small tables and, with a small `df`, heavy tails.
+#' dimensions. The law suits clusters, small tables and, with a small `df`, heavy tails. Of more than 100,000 particles
+#' it knows a sample, see [laws].
 #'
 #' With `df = Inf` the components are Gaussian, and the law is their posterior predictive distribution. This is a
 #' mixture of t distributions. The degrees of freedom of each are the number of rows of its component plus `prior`.
@@ -29,7 +30,7 @@ law_student <- structure(function(components = 1, df = Inf, prior = NULL) {
   if (!identical(df, Inf)) check_number(df, "df", lower = 0, open_lower = TRUE)
   if (!is.null(prior)) check_number(prior, "prior", lower = 0, open_lower = TRUE)
   new_law_kind("student", student_fit, student_draw, student_density, student_candidates, settings,
-               in_scores = student_in_scores, searched = 6, components = student_components)
+               in_scores = student_in_scores, searched = 6, components = student_components, most_rows = mixture_rows)
 }, class = "law_constructor")
 
 student_candidates <- function(n, d) {

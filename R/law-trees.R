@@ -2,7 +2,8 @@
 #'
 #' The density is a product over the coordinates, in their order. Each factor is the density of one coordinate given
 #' those before it, and is a mean over regression trees. This is a sequential forest density. The law suits tables with
-#' discrete columns, thresholds and interactions. [synthesise()] searches it, [efs()] only if it is asked for.
+#' discrete columns, thresholds and interactions. [synthesise()] searches it, [efs()] only if it is asked for. Of more
+#' than 100,000 particles it knows a sample, see [laws].
 #'
 #' @section Equation:
 #' \deqn{q(z) = \prod_{j=1}^{d} q_j(z_j \mid z_1, \dots, z_{j-1}), \qquad
@@ -98,7 +99,7 @@ law_trees <- structure(function(trees = 10, min_leaf = 15, linear = TRUE, edges 
   check_flag(linear, "linear")
   check_edges(edges)
   new_law_kind("trees", trees_fit, trees_draw, trees_density, trees_candidates, settings, spherical = FALSE,
-               in_scores = trees_in_scores)
+               in_scores = trees_in_scores, most_rows = tree_rows)
 }, class = "law_constructor")
 
 trees_candidates <- function(n, d) lapply(c(5L, 15L, 40L), function(least) list(min_leaf = least))

@@ -27,6 +27,20 @@
 #' [efs()] and [efs_tune()] try the law without being asked, with several settings. [law_kind()] makes a law of your
 #' own.
 #'
+#' @section Many rows:
+#' The work or the memory of some laws grows with the square of the number of particles, or by many times their size. If
+#' there are more particles than these, such a law is fitted to a random sample of so many of them:
+#' \itemize{
+#'   \item [law_local()], [law_global()], [law_local_covariance()] and [law_neighbour()]: 50,000. In more than 31
+#'     dimensions [law_local_covariance()] takes fewer, down to 20,000, because it stores a covariance for each.
+#'   \item [law_trees()], [law_mixture()] and [law_student()]: 100,000.
+#'   \item [law_ensemble()]: 2000, or twice the number of dimensions if this is more.
+#' }
+#' The other laws, those of [law_kind()] among them, are fitted to all particles. The sample depends on the numbers of
+#' particles alone, so that the same particles give the same law. `print()` and `summary()` of a fit say which laws know
+#' a sample only. On four families of 5 columns, the log-likelihood of fresh rows under [law_trees()] was between 0.13
+#' nats per row lower and 0.003 higher with a fifth of these rows; `bench/scale/README.md` in the source has more.
+#'
 #' @section How to ask for a law:
 #' The argument `law` of [efs()], [efs_tune()] and [efs_augment()] is a name, such as `"student"`, or a law, such as
 #' `law_student(df = 3)`. Settings that you give are fixed, and no others are tried. If you give no setting of a law,
@@ -46,6 +60,13 @@ NULL
 # gone [n, d]: NULL, or which coordinates of the points were not known, but drawn.
 fit_law <- function(kind, points, s, memo = NULL, gone = NULL) {
   ours <- kind$ours
+  n <- nrow(points)
+  some <- sample_of_rows(n, most_rows_of(kind, ncol(points)))
+  if (!is.null(some)) {
+    points <- points[some, , drop = FALSE]
+    if (!is.null(gone)) gone <- gone[some, , drop = FALSE]
+    memo <- memo_part(memo, paste("sample", length(some)))
+  }
   offered <- accepted(kind$fit, list(s = s, memo = if (ours) memo else memo_part(memo, kind$name)))
   if (ours && "gone" %in% names(formals(kind$fit))) offered["gone"] <- list(gone)
   # symbols, so that an error shows the call without the data
@@ -58,6 +79,7 @@ fit_law <- function(kind, points, s, memo = NULL, gone = NULL) {
   if (!is.list(fitted)) fail("`fit` of the law \"%s\" must return a list or NULL, not %s.", kind$name, describe(fitted))
   law <- structure(c(list(name = kind$name), fitted), class = c(paste0("law_", kind$name), "latent_law"))
   attr(law, "settings") <- kind$settings
+  if (!is.null(some)) attr(law, "sample") <- c(rows = length(some), of = n)
   if (ours) law else structure(law, kind = law_reference(kind), columns = ncol(points))
 }
 
@@ -97,7 +119,12 @@ check_draws <- function(points, n, law) {
 law_density <- function(law, points, threads, self = FALSE, ...) {
   kind <- law_kind_of(law)
   density <- kind$density
-  if (kind$ours) return(density(law, points, threads, self, ...))
+  if (kind$ours) {
+    if (!self) return(density(law, points, threads, FALSE, ...))
+    return(density_of_own(law, nrow(points), function(rows, own) {
+      density(law, points[rows, , drop = FALSE], threads, own, ...)
+    }))
+  }
   knows_self <- "self" %in% names(formals(density))
   force(points)
   value <- on_own_stream(if (knows_self) density(law, points, self = self, ...) else density(law, points, ...))
@@ -156,5 +183,7 @@ print.latent_law <- function(x, ...) {
   cat("<latent_law> ", format(x), "\n", sep = "")
   fitted <- fitted_numbers(x)
   if (length(fitted)) cat("fitted: ", format_settings(fitted), "\n", sep = "")
+  said <- law_sample_words(x)
+  if (!is.null(said)) cat(said, "\n", sep = "")
   invisible(x)
 }

@@ -5,22 +5,34 @@
 # (where they stand more often, but most multiples of the unit between them have no row).
 find_heaps <- function(values, counts, unit = NULL) {
   often <- which(counts >= 2)
-  if (!length(often)) return(numeric())
-  k <- max(3, ceiling(sqrt(length(values)) / 2))
-  padded <- function(x) c(rep(NA, k), x, rep(NA, k))
-  around <- outer(often + k, setdiff(-k:k, 0), `+`)
-  near <- matrix(padded(counts)[around], length(often))
-  at <- matrix(padded(values)[around], length(often))
-  # the upper quartile of the counts of the k values to each side
-  expected <- upper_quartiles(near)
+  n <- length(values)
+  k <- max(3, ceiling(sqrt(n) / 2))
+  # sums over the k values to each side, and how far these reach
+  from <- pmax(often - k, 1)
+  to <- pmin(often + k, n)
+  sums <- cumsum(c(0, counts))
+  near <- sums[to + 1] - sums[from] - counts[often]
+  spread <- if (n < 2) rep(-Inf, length(often)) else {
+    values[ifelse(to == often, to - 1, to)] - values[ifelse(from == often, from + 1, from)]
+  }
+  rate <- near / if (is.null(unit)) rep(Inf, length(often)) else spread / unit$size
+  chance <- function(rate) stats::ppois(counts[often] - 1, pmax(rate, 0.005), lower.tail = FALSE)
+  single <- chance(pmin(rate, 1)) < 1e-4
+  several <- chance(1.5 * rate) < 1e-6
+  # the others are no heaps, whatever their neighbours are
+  some <- which(single | several | counts[often] > 5)
+  if (!length(some)) return(numeric())
+  often <- often[some]
+  expected <- in_columns(length(often), 2 * k, function(part) neighbour_quartiles(counts, often[part], k))
   heap <- counts[often] >= 4 & counts[often] > expected + 4 * sqrt(expected)
-  spread <- apply(at, 1, max, na.rm = TRUE) - apply(at, 1, min, na.rm = TRUE)
-  cells <- if (is.null(unit)) rep(Inf, length(often)) else spread / unit$size
-  rate <- rowSums(near, na.rm = TRUE) / cells
-  chance <- stats::ppois(counts[often] - 1, pmax(ifelse(expected == 1, pmin(rate, 1), 1.5 * rate), 0.005),
-                         lower.tail = FALSE)
-  heap <- heap | chance < ifelse(expected == 1, 1e-4, 1e-6)
-  values[often[heap]]
+  values[often[heap | ifelse(expected == 1, single[some], several[some])]]
+}
+
+# The upper quartile of the counts of the k values to each side of those at `often`.
+neighbour_quartiles <- function(counts, often, k) {
+  around <- outer(often, setdiff(-k:k, 0), `+`)
+  around[around < 1 | around > length(counts)] <- NA
+  upper_quartiles(matrix(counts[around], length(often)))
 }
 
 # [n]: the upper quartile of each row of x, as quantile() gives it, without NA.

@@ -14,7 +14,7 @@ crossed_relation <- function(at, sources, columns, kinds) {
   if (max(to) < 2 || max(to) > n / 3 || length(sources) < 2) return(NULL)
   codes <- lapply(columns[sources], function(values) match(values, unique(values)))
   pairs <- utils::combn(length(sources), 2)
-  probe <- unique(round(seq(1, n, length.out = 200))) # few rows refute most pairs
+  probe <- probe_rows(n)
   for (k in seq_len(ncol(pairs))) {
     a <- codes[[pairs[1, k]]]
     b <- codes[[pairs[2, k]]]

@@ -25,3 +25,6 @@ value_words <- function(values) {
 joined_words <- function(words) {
   if (length(words) == 1) words[[1]] else do.call(paste, c(words, sep = "\r"))
 }
+
+# Few rows refute most relations.
+probe_rows <- function(n) unique(round(seq(1, n, length.out = 200)))

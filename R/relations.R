@@ -76,7 +76,10 @@ level_relation <- function(at, sources, columns, kinds) {
   to <- match(target, unique(target))
   shares <- tabulate(to) / n
   if (length(shares) < 2 || length(shares) > n / 3) return(NULL)
+  probe <- probe_rows(n)
   for (from in sources[vapply(kinds[sources], has_levels, NA)]) {
+    seen <- take(columns[[from]], probe)
+    if (any(to[probe] != to[probe][match(seen, seen)])) next
     code <- match(columns[[from]], unique(columns[[from]]))
     first <- which(!duplicated(code))
     if (length(first) < length(shares) || !is_no_chance(n - length(first), shares)) next
@@ -94,8 +97,12 @@ step_relation <- function(at, sources, columns, kinds) {
   to <- match(target, unique(target))
   counts <- tabulate(to)
   if (length(counts) < 2 || length(counts) > 10 || n < 10 * length(counts)) return(NULL)
+  probe <- probe_rows(n)
   for (from in sources[vapply(kinds[sources], is_measured, NA)]) {
-    x <- kinds[[from]]$number(columns[[from]], kept_attributes_state(columns[[from]]))
+    number <- function(values) kinds[[from]]$number(values, kept_attributes_state(columns[[from]]))
+    few <- order(number(take(columns[[from]], probe)))
+    if (sum(diff(to[probe][few]) != 0) > length(counts) - 1) next
+    x <- number(columns[[from]])
     if (anyNA(x) || anyNA(target)) next
     order <- order(x)
     changes <- which(diff(to[order]) != 0)

@@ -117,8 +117,9 @@
 #'   less random. The verdict does not use them.
 #' @param k The number of neighbours of [prdc()]: a whole number of at least 1 and below the number of rows of a half.
 #' @param max_rows The most rows of each table that any score is computed from: a number of at least 20, or `Inf` for
-#'   all. From larger tables rows are drawn at random. Time grows with the square of this number. The distances of
-#'   novelty are measured for at most `max_rows` synthetic and held-out rows, but always to *all* real rows.
+#'   all. From larger tables rows are drawn at random, and `print()` says how many. Time grows with the square of this
+#'   number. The distances of novelty are measured for at most `max_rows` synthetic and held-out rows, but always to
+#'   *all* real rows, so that of a million rows they take most of the time.
 #' @param half_rows The most rows of each half in the splits: a number of at least 10, or `Inf`. A half never has more
 #'   than half of the real rows, nor more than all synthetic rows.
 #' @param w2_rows The most rows of each table for the Wasserstein distance, whose time grows fastest: a number of at
@@ -207,20 +208,21 @@ fidelity <- function(real, synthetic, holdout = NULL, splits = NULL, k = 5, max_
   pooled <- pool_levels(scaled, tables$layout)
   close <- pooled$tables
   settings <- c(score_settings(close, control), list(layout = pooled$layout, classifier = classifier))
-  units <- 2 * control$splits + length(scores) + 4
+  work <- report_work(tables, control)
+  units <- sum(work * c(1, 1, 2 * control$splits + length(scores) + 1, 1))
   bar <- progress_bar("Scores", units, progress)
   on.exit(bar$done(), add = TRUE)
   bar$tick <- telling_tick(bar$tick, units, progress, "fidelity()")
   all <- all_scores(scores, first_rows(close$real, max_rows), first_rows(close$synthetic, max_rows), settings)
-  bar$tick(1)
+  bar$tick(work[["all"]])
   held <- if (NROW(scaled$holdout) >= max(fewest_held[["told"]], k + 1)) {
     all_scores(scores, first_rows(close$real, max_rows), first_rows(close$holdout, max_rows), settings)
   }
-  bar$tick(1)
+  bar$tick(work[["held"]])
   split_values <- split_scores(scores, close, control, settings, bar$tick)
   judged <- judge_deals(scores, close, settings, control$n_permutations, bar$tick)
   novelty <- report_novelty(shuffled, tables$layout, scaled, control)
-  bar$tick(1)
+  bar$tick(work[["novelty"]])
 
   single <- lapply(tables[c("real", "synthetic")], single_coordinates, tables$layout)
   ranked <- if (is.null(tables$layout)) tables else close
@@ -256,6 +258,17 @@ report_control <- function(tables, splits, k, max_rows, half_rows, w2_rows, n_pe
                "give fewer `n_permutations` or a smaller `max_rows`")
   control
 }
+
+# The work of the parts of a report in units of that of all scores of two halves, which grows with the square of their
+# rows: the scores of all rows, and of the held-out ones; a unit itself; and novelty. The share of novelty was measured.
+report_work <- function(tables, control) {
+  rows <- function(x) as.double(min(NROW(x), control$max_rows))
+  all <- function(x) if (NROW(x)) max(rows(tables$real) * rows(x) / control$half^2, 1) else 0
+  c(all = all(tables$synthetic), held = all(tables$holdout), half = 1,
+    novelty = max(novelty_work * nrow(tables$real) * (rows(tables$synthetic) + rows(tables$real)) / control$half^2, 1))
+}
+
+novelty_work <- 0.05
 
 # Rows come in random order once, so that the first rows are a random part.
 shuffle_tables <- function(tables) {

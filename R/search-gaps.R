@@ -54,7 +54,10 @@ fill_coordinate <- function(z, j, gaps, key, threads) {
   at <- c(setdiff(which(gaps$value), j), j)
   d <- length(at)
   if (d < 2 || sum(!gone) < least_known_rows) return(z)
-  law <- unless_unfit(fit_forest(z[!gone, at, drop = FALSE], gap_trees, c(5L, 15L), TRUE, gaps$edges[at], d,
+  known <- which(!gone)
+  some <- sample_of_rows(length(known), most_rows_of(our_law("trees"), d))
+  if (!is.null(some)) known <- known[some]
+  law <- unless_unfit(fit_forest(z[known, at, drop = FALSE], gap_trees, c(5L, 15L), TRUE, gaps$edges[at], d,
                                  gaps$cells[at]))
   if (is.null(law)) return(z)
   points <- z[gone, at, drop = FALSE]

@@ -48,17 +48,18 @@ best_rows <- function(scores) {
 
 # Some laws gain more than others from more rows. So a stack that was chosen on a part of the rows is weighted again:
 # its parts and the best settings of each law, with all their widths, are fitted to all rows but those of one fold. With
-# cells, the rows are at most most_rows_again, because each row has several draws.
-most_rows_again <- 12000L
+# cells, the rows are fewer, because each row has several draws. Without cells they are as many as a law is fitted to,
+# see most_law_rows, and as are held out.
+most_rows_again <- c(cells = 12000L, plain = 102000L)
 
 score_again <- function(z, blocks, chosen, stack, specs, setting) {
-  if (!is.null(setting$cells)) {
-    some <- thinned_rows(nrow(z), most_rows_again)
+  some <- thinned_rows(nrow(z), most_rows_again[[if (is.null(setting$cells)) "plain" else "cells"]])
+  if (length(some) < nrow(z)) {
     z <- z[some, , drop = FALSE]
     blocks <- blocks[some]
-    setting$cells <- pick_cells(setting$cells, some)
     setting$gaps <- pick_gaps(setting$gaps, some)
   }
+  setting$cells <- draws_of_cells(pick_cells(setting$cells, some))
   folds <- make_folds(nrow(z), blocks, max(5L, ceiling(nrow(z) / most_search_rows)))
   of_stack <- Filter(function(spec) spec$key %in% stack$keys, specs)
   some <- c(of_stack, rival_specs(specs, list(chosen)))

@@ -14,7 +14,7 @@ calibrate_flow <- function(z, fixed, blocks, setting, tick = function() NULL, kn
   blocks <- join_repeats(z, blocks)
   searched <- search_rows(z, blocks)
   all_cells <- setting$cells
-  setting$cells <- pick_cells(all_cells, searched$rows)
+  setting$cells <- draws_of_cells(pick_cells(all_cells, searched$rows))
   all_gaps <- setting$gaps
   setting$gaps <- pick_gaps(all_gaps, searched$rows)
   setting$fills <- fill_folds(searched$z, searched$folds, setting$gaps, setting$threads)

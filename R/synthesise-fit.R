@@ -55,13 +55,11 @@ missing_scores <- function(gone, table) {
        value = !seq_len(ncol(gone)) %in% missing_coordinates(table$template))
 }
 
-# The draws within the cells by which a search integrates over them. NULL: no score has a cell.
+# What the draws within the cells are made from, by which a search integrates over them. Only the rows of the search get
+# draws, see draws_of_cells(). NULL: no score has a cell.
 search_cells <- function(table, correlation) {
   if (!any(table$high > table$low)) return(NULL)
-  lapply(seq_len(cell_draws_of_search), function(draw) {
-    cell_draws(table$points, table$low, table$high, correlation, c(cell_key, draw), draw %% 2 == 1)
-  })
+  list(points = table$points, low = table$low, high = table$high, correlation = correlation,
+       order = order(colMeans(table$high > table$low)), rows = seq_len(nrow(table$points)))
 }
 
-cell_draws_of_search <- 4L
-cell_key <- 1616L

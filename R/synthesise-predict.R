@@ -85,6 +85,21 @@ likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
   n <- nrow(read$points)
   if (n == 0) return(structure(numeric(), draws = draws))
   if (!any(read$high > read$low)) draws <- 1L
+  blocks <- split(seq_len(n), (seq_len(n) - 1L) %/% rows_of_likelihood)
+  tick <- telling_tick(function(units) NULL, n * draws, NULL, "predict()")
+  value <- lapply(blocks, function(rows) {
+    if (length(blocks) == 1) return(block_likelihood(fit, flows, read, label, draws, threads, tick))
+    block <- lapply(read[c("points", "low", "high")], function(x) x[rows, , drop = FALSE])
+    block_likelihood(fit, flows, c(block, list(margin = read$margin[rows])), label[rows], draws, threads, tick)
+  })
+  structure(unlist(value, use.names = FALSE), draws = draws)
+}
+
+# The draws within cells of so many rows are held at once.
+rows_of_likelihood <- 20000L
+
+block_likelihood <- function(fit, flows, read, label, draws, threads, tick) {
+  n <- nrow(read$points)
   # neither the order of the columns nor the numbers of a row depend on other rows
   d <- ncol(read$points)
   order <- if (is.null(fit$table$open)) seq_len(d) else order(fit$table$open)
@@ -94,9 +109,11 @@ likelihood_of_rows <- function(fit, flows, read, label, draws, threads) {
     key <- c(likelihood_key, draw)
     cells <- cell_draws(read$points, read$low, read$high, fit$correlation, key, draw %% 2 == 1, order,
                         draw_of_rows(content, d, key))
-    as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
+    value <- as.vector(class_log_density(flows, cells$z, label, threads)) - cells$log
+    tick(n)
+    value
   }, numeric(n))
-  structure(log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin, draws = draws)
+  log_mean_exp(matrix(each, n), rep(1 / draws, draws)) + read$margin
 }
 
 likelihood_key <- 1717L

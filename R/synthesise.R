@@ -117,6 +117,18 @@
 #' 80 MB for numbers, and 220 MB for a table of every kind with missing values. A fit with [law_trees()] is
 #' the largest: 34 MB for this table of 1 MB, because its trees hold the values of the rows in their leaves.
 #'
+#' @section Large tables:
+#' Columns, relations and missing values are read from all rows, and so are the margins of the columns. The work of this
+#' grows in proportion to the number of rows. The search uses at most 1200 rows of each class, and the weights of a
+#' mixture at most 102,000 (12,000 if scores have cells). A law whose work or memory would grow faster is fitted to a
+#' random sample of the rows, see the section on many rows of [laws]; so are the forests that fill missing values.
+#' `print()` and `summary()` say so. The sample does not depend on R's random stream.
+#'
+#' Where a fit will take more than a minute, one message before the table is read foretells time and memory. It takes
+#' for granted that [law_trees()] will be among the laws, which is usual for tables with cells; without it the fit
+#' takes less. In scripts, [simulate()][simulate.synthesis] of many rows and [predict()][predict.synthesis] foretell
+#' their time, too.
+#'
 #' @section Groups in other processes:
 #' If you have set daemons of the package \pkg{mirai}, such as by `mirai::daemons(2)`, they fit the groups of a fit with
 #' `group`, also those of [efs()]. The fit is the same, to the last bit, for any number of daemons on machines
@@ -224,6 +236,8 @@ synthesise.default <- function(x, group = NULL, columns = list(), id = NULL, con
   }
   if (!is.null(counts) || !is.null(assay.type) || !is.null(batch)) refuse_gene_arguments(x)
   check_no_name(blocks, x)
+  threads <- threads_within(threads)
+  settings$foretold <- foretell_synthesis(x, threads, !is.null(group))
   table <- read_mixed(x, group, columns, id, constraints, combine)
   blocks <- check_blocks(blocks, nrow(table$points))
   if (!quiet) message(paste(describe_columns(table$template, nrow(table$points)), collapse = "\n"))

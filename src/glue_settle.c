@@ -46,19 +46,19 @@ typedef struct {
   const double *precision, *missing;
 } sweep_plan;
 
-static void sweep_column(gibbs_column *of, const sweep_plan *plan) {
+static void sweep_column(gibbs_column *of, const sweep_plan *plan, int threads) {
   const R_xlen_t j = (R_xlen_t)of->column;
   size_t count;
   const int *held = read_rows(VECTOR_ELT(plan->held, j), of->n, &count);
   of->precision = plan->precision + of->column * of->dim;
   if (count > 0) {
-    settle_rows(of, held, count);
+    settle_rows(of, held, count, threads);
     const int *known = read_rows(VECTOR_ELT(plan->known, j), of->n, &count);
     rank_rows(of, known, count, (ranked *)scratch(count, 2));
   }
   const int *gone = read_rows(VECTOR_ELT(plan->gone, j), of->n, &count);
   of->precision = plan->missing + of->column * of->dim;
-  settle_rows(of, gone, count);
+  settle_rows(of, gone, count, threads);
 }
 
 static SEXP check_lists(SEXP x, size_t dim, const char *what) {
@@ -69,7 +69,7 @@ static SEXP check_lists(SEXP x, size_t dim, const char *what) {
 /* z after one sweep over its columns, in their order. low, high [n, dim], which may be infinite; u [n, dim];
  * mean [dim]; precision, missing [dim, dim]; held, known, gone: lists of rows, see sweep_plan. */
 static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP precision, SEXP missing, SEXP held,
-                            SEXP known, SEXP gone) {
+                            SEXP known, SEXP gone, SEXP threads) {
   R_CheckUserInterrupt();
   const matrix_view view = check_matrix(z, "z");
   const double *from = check_vector(low, view.n * view.dim, "low"), *to = check_vector(high, view.n * view.dim, "high");
@@ -81,6 +81,7 @@ static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP
       .precision = check_extents(precision, view.dim, view.dim, "precision"),
       .missing = check_extents(missing, view.dim, view.dim, "missing"),
   };
+  const int team = check_threads(threads);
   gibbs_column of = {.n = view.n, .dim = view.dim, .mean = check_vector(mean, view.dim, "mean")};
   SEXP out = PROTECT(new_matrix(view.n, view.dim));
   of.z = REAL(out);
@@ -90,7 +91,7 @@ static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP
     of.low = from + of.column * view.n;
     of.high = to + of.column * view.n;
     of.u = uniform + of.column * view.n;
-    sweep_column(&of, &plan);
+    sweep_column(&of, &plan, team);
     vmaxset(heap);
   }
   UNPROTECT(1);
@@ -100,6 +101,6 @@ static SEXP pf_settle_sweep(SEXP z, SEXP low, SEXP high, SEXP u, SEXP mean, SEXP
 const R_CallMethodDef settle_routines[] = {
     ROUTINE(pf_log_interval, 2),
     ROUTINE(pf_truncated_normal, 3),
-    ROUTINE(pf_settle_sweep, 10),
+    ROUTINE(pf_settle_sweep, 11),
     NO_ROUTINE,
 };

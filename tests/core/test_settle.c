@@ -52,7 +52,7 @@ static void test_gibbs(void) {
     u[i] = rng_uniform(&random);
   }
   const gibbs_column of = {z, ROWS, DIM, 1, low, high, u, mean, precision};
-  settle_rows(&of, rows, ROWS);
+  settle_rows(&of, rows, ROWS, 2);
   double sum = 0.0, squares = 0.0;
   for (size_t i = 0; i < ROWS / 2; i++) {
     const double rest = z[ROWS + i] - r * z[i];

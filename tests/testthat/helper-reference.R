@@ -218,7 +218,7 @@ routine_examples <- function() {
     pf_log_interval = list(c(-1, 0), c(0, 1)),
     pf_truncated_normal = list(c(-1, 0), c(0, 1), c(0.2, 0.7)),
     pf_settle_sweep = list(matrix(0, 3, 2), matrix(-1, 3, 2), matrix(1, 3, 2), matrix(0.5, 3, 2), c(0, 0), diag(2),
-                           diag(2), list(1:2, 3L), list(1:3, 1:3), list(integer(), 2L)),
+                           diag(2), list(1:2, 3L), list(1:3, 1:3), list(integer(), 2L), 1L),
     pf_mixing_weights = list(matrix(c(1, 2, 2, 1), 2), c(0.5, 0.5), 3L, 0),
     pf_calibration_factors = list(matrix(c(0.4, 0.7, 0.6, 0.3), 2), c(0.5, 0.5), 3L, 1e-6),
     pf_logistic = list(matrix(c(1, 1, 1, 0, 1, 2), 3), 2L, c(1L, 2L, 1L), c(-0.4, -1.1), 2L, 1e-3),

@@ -58,3 +58,25 @@ test_that("the times are those of the work", {
   expect_identical(particleflow:::say_time(7200), "2.0 hours")
   expect_identical(particleflow:::say_memory(2.34e9), "2.3 GB")
 })
+
+test_that("synthesise(), simulate() and predict() foretell long work in a script", {
+  x <- data.frame(a = rnorm(60), b = rep(c("u", "v", "w"), 20))
+  expect_no_message(synthesise(x, quiet = TRUE, seconds = 0.1))
+  fit <- NULL
+  with_binding("least_seconds_to_tell", 0, with_binding("least_rows_to_foretell", 50L, {
+    lines <- testthat::capture_messages(fit <- synthesise(x, quiet = TRUE, seconds = 0.1, threads = 1))
+    expect_length(lines, 1) # and none after the search
+    expect_match(lines, "^synthesise\\(\\): about 0 minutes and [0-9]+ MB for 60 rows in 2 columns on 1 thread")
+    with_binding("least_draws_to_foretell", 100, {
+      expect_message(simulate(fit, 100, seed = 1), "^simulate\\(\\): about 0 minutes and [0-9]+ MB for 100 rows")
+      expect_no_message(simulate(fit, 99, seed = 1))
+      expect_no_message(simulate(fit, 100, seed = 1, progress = FALSE))
+    })
+  }))
+  # the pilot changes no draw
+  told <- with_binding("least_draws_to_foretell", 10, simulate(fit, 50, seed = 1))
+  expect_identical(told, simulate(fit, 50, seed = 1))
+  with_binding("told_after", -1, with_binding("told_from", -1, {
+    expect_message(predict(fit, x, draws = 2), "^predict\\(\\): about .* are left")
+  }))
+})

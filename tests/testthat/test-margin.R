@@ -306,3 +306,29 @@ test_that("a few different values beside zeros are no support", {
   # codes, even rare ones, are
   expect_setequal(margin_values(fit_margin(c(rep(0, 147), 1, 1, 2)), qnorm(ppoints(5000))), 0:2)
 })
+
+test_that("heaps are those of a slow search, also in blocks", {
+  slow <- function(values, counts, unit) {
+    k <- max(3, ceiling(sqrt(length(values)) / 2))
+    Filter(function(one) !is.na(one), vapply(seq_along(values), function(i) {
+      if (counts[i] < 2) return(NA_real_)
+      near <- setdiff(max(1, i - k):min(length(values), i + k), i)
+      expected <- quantile(counts[near], 0.75, names = FALSE)
+      rate <- sum(counts[near]) / if (is.null(unit)) Inf else diff(range(values[near])) / unit$size
+      rate <- max(if (expected == 1) min(rate, 1) else 1.5 * rate, 0.005)
+      rare <- ppois(counts[i] - 1, rate, lower.tail = FALSE) < if (expected == 1) 1e-4 else 1e-6
+      if (rare || counts[i] >= 4 && counts[i] > expected + 4 * sqrt(expected)) values[i] else NA_real_
+    }, 0))
+  }
+  set.seed(9)
+  for (case in 1:60) {
+    x <- round(rexp(c(4, 40, 400)[case %% 3 + 1]) * c(10, 1000)[case %% 2 + 1], case %% 4 - 1)
+    x <- c(x, rep(x[1], case %% 9))
+    values <- sort(unique(x))
+    if (length(values) < 2) next
+    counts <- tabulate(match(x, values), length(values))
+    unit <- if (case %% 5 < 3) list(size = 10^(1 - case %% 4))
+    expect_identical(find_heaps(values, counts, unit), slow(values, counts, unit))
+    with_binding("numbers_at_once", 50, expect_identical(find_heaps(values, counts, unit), slow(values, counts, unit)))
+  }
+})

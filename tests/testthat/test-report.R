@@ -305,3 +305,12 @@ test_that("a long report foretells its time once in a script, and never if progr
   now <- 310
   expect_silent(brief(15)) # 10 s for 15 of 20 units
 })
+
+test_that("the units of a report go by the work of its parts", {
+  tables <- list(real = matrix(0, 40000, 2), synthetic = matrix(0, 10000, 2), holdout = NULL)
+  work <- report_work(tables, list(max_rows = 10000, half = 2500))
+  # 10,000 x 10,000 pairs against 2,500 x 2,500, and 0.05 x 40,000 x 20,000 for novelty
+  expect_equal(work, c(all = 16, held = 0, half = 1, novelty = 6.4))
+  tables$holdout <- matrix(0, 5000, 2)
+  expect_equal(report_work(tables, list(max_rows = 10000, half = 2500))[["held"]], 8)
+})

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/parallel.h"
 #include "core/law/interval.h"
 
 #define SQRT_HALF 0.70710678118654752440
@@ -85,11 +86,19 @@ double normal_between(double from, double to, double u) {
   return flip ? -z : z;
 }
 
-void settle_rows(const gibbs_column *of, const int *rows, size_t count) {
+typedef struct {
+  const gibbs_column *of;
+  const int *rows;
+} settled_rows;
+
+static void settle_range(size_t first, size_t end, size_t part, void *context) {
+  (void)part;
+  const settled_rows *some = context;
+  const gibbs_column *of = some->of;
   const size_t j = of->column;
   const double own = of->precision[j], width = 1.0 / sqrt(own);
-  for (size_t k = 0; k < count; k++) {
-    const size_t i = (size_t)rows[k];
+  for (size_t k = first; k < end; k++) {
+    const size_t i = (size_t)some->rows[k];
     double pull = 0.0;
     for (size_t c = 0; c < of->dim; c++) {
       if (c != j) pull += of->precision[c] * (of->z[c * of->n + i] - of->mean[c]);
@@ -98,6 +107,14 @@ void settle_rows(const gibbs_column *of, const int *rows, size_t count) {
     of->z[j * of->n + i] =
         centre + width * normal_between((of->low[i] - centre) / width, (of->high[i] - centre) / width, of->u[i]);
   }
+}
+
+/* A draw takes as long as some 40 coordinates of pairs. */
+#define DRAW_WORK 40.0
+
+void settle_rows(const gibbs_column *of, const int *rows, size_t count, int threads) {
+  settled_rows some = {.of = of, .rows = rows};
+  parallel_ranges(count, threads_worth((double)count * (DRAW_WORK + (double)of->dim), threads), settle_range, &some);
 }
 
 static int by_value(const void *a, const void *b) {

@@ -23,8 +23,9 @@ typedef struct {
   const double *precision; /* [dim]: the row of the precision matrix */
 } gibbs_column;
 
-/* The scores of `rows` [count] of the column drawn anew within their cells, given the other coordinates. */
-void settle_rows(const gibbs_column *of, const int *rows, size_t count);
+/* The scores of `rows` [count] of the column drawn anew within their cells, given the other coordinates. The
+ * bits do not depend on `threads`. */
+void settle_rows(const gibbs_column *of, const int *rows, size_t count, int threads);
 
 /* The scores of `rows` get the normal quantiles in their order, (rank - 1/2) / count, but stay within their cells, off
  * the ends by 1e-4 of the width, at most 1e-4. room: count pairs. */
