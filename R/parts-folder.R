@@ -6,7 +6,6 @@ unfinished <- "^[.].*[.]unfinished$"
 
 # The lines of the manifest. They say all that the rows depend on.
 run_manifest <- function(files, fit, nsim, seed, settings) {
-  settings <- settings[order(names(settings), method = "radix")]
   said <- c(package = "particleflow", version = as.character(utils::packageVersion("particleflow")),
             fit = class(fit)[1], fingerprint = fit$fingerprint,
             nsim = paste(c(names(nsim), as_text(nsim)), collapse = " "), seed = as_text(as.double(seed)),

@@ -54,7 +54,7 @@
 #' @param format `"rds"`, `"csv"` or `"parquet"`.
 #' @param rows_per_file Number of rows of each file, at least 1; of blocks for a fit of whole blocks. `NULL`: so many
 #'   that they are about 64 MB of numbers of 8 bytes, and at most a million. Other numbers give other rows.
-#' @return `simulate(to = )`: the names of the files with their folder, in the order of the parts.
+#' @return `simulate(to = )`: invisibly, the names of the files with their folder, in the order of the parts.
 #' @examples
 #' fit <- synthesise(warpbreaks, quiet = TRUE)
 #' folder <- tempfile()
@@ -121,7 +121,7 @@ write_parts <- function(files, fit, nsim, seed, divide = NULL, settings = list()
   own <- function(k) c(parts[[k]], list(name = names[k], by_row = lapply(by_row, rows_of_frame, parts[[k]])))
   shard_map(left, write_part, run, own = own, done = keep)
   settle_parts(files$folder, names, parts)
-  file.path(files$folder, names)
+  invisible(file.path(files$folder, names))
 }
 
 # One list per part: nsim, its number of rows or those of the classes by name; rows; before, the rows of earlier parts;

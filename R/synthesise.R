@@ -123,7 +123,8 @@
 #' with the same instruction set ([particleflow_simd()]) and the same library of matrix products. Each daemon uses as
 #' many threads as there are processors for each daemon, but not more than `threads`. Each needs this version of the
 #' package. Errors, warnings and messages come back as they are, without a progress bar. An interrupt stops the daemons'
-#' tasks. A daemon that ends too early is an error of class `particleflow_daemon`. The functions of a [law_kind()] of
+#' tasks. The task of a daemon that ends is done again by another one, or in this process if none is left. If this
+#' happens three times to one task, there is an error of class `particleflow_daemon`. The functions of a [law_kind()] of
 #' your own are sent with what they enclose, but not with other objects of your session. In an expression table the
 #' groups have one latent map together, which takes nearly all of the time and is fitted in this process.
 #'

@@ -9,7 +9,14 @@ table_of_kinds <- function() {
 
 small_fit <- function() {
   set.seed(1)
-  synthesise(table_of_kinds(), group = "kind", law = "student", flow = FALSE, quiet = TRUE)
+  synthesise(table_of_kinds(), group = "kind", columns = list(id = column_identifier()), law = "student", flow = FALSE,
+             quiet = TRUE)
+}
+
+# Rows without the attribute "seed".
+row_plain <- function(rows) {
+  attributes(rows) <- attributes(rows)[c("names", "row.names", "class")]
+  rows
 }
 
 bytes_of <- function(folder) {
@@ -58,13 +65,11 @@ test_that("the files are the same for 0, 1, 2, 3 and 7 daemons, with kills at ra
     mirai::daemons(n)
     write(folder <- tempfile())
     expect_identical(bytes_of(folder), bytes_of(here))
-    if (n == 7) { # each 0.2 s a daemon that is drawn at random ends, until two are left
+    if (n == 7) { # five daemons that are drawn at random end, one after the other, while they work
       pids <- unlist(mirai::everywhere(Sys.getpid())[])
       set.seed(7)
       killed <- base::sample(pids, 5)
       folder <- tempfile()
-      killer <- mirai::mirai(NULL) # the first task tells that the daemons are there
-      killer[]
       process <- parallel::mcparallel(for (pid in killed) {
         tools::pskill(pid, 9)
         Sys.sleep(0.05)
@@ -127,19 +132,13 @@ test_that("the formats keep what the help page says", {
   plain <- tempfile()
   particleflow:::write_rows(rows, plain, "utils")
   expect_equal(read.csv(plain, na.strings = ""), csv)
-  m <- simulate(efs(iris[1:100, 1:2], calibrate = FALSE, group = iris$Species[1:100]), 30, seed = 1)
   flow <- efs(as.matrix(iris[1:100, 1:2]), calibrate = FALSE, group = as.character(iris$Species[1:100]))
   file <- simulate(flow, 30, seed = 1, log_density = TRUE, bounds = FALSE, to = tempfile(), format = "csv")
   expect_named(read.csv(file), c("Sepal.Length", "Sepal.Width", "group", "log_density"))
   skip_if_not_installed("nanoparquet") # it writes the format
   parquet <- nanoparquet::read_parquet(simulate(fit, 60, seed = 2, to = tempfile(), format = "parquet"))
-  expect_identical(as.data.frame(parquet)[names(rows)], as.data.frame(row_plain(rows)))
+  expect_equal(as.data.frame(parquet), as.data.frame(row_plain(rows)), tolerance = 0) # days become integers
 })
-
-row_plain <- function(rows) {
-  attributes(rows) <- attributes(rows)[c("names", "row.names", "class")]
-  rows
-}
 
 test_that("conditions for each row go with the parts", {
   fit <- small_fit()
