@@ -155,6 +155,7 @@ test_that("every fit that draws rows writes them", {
   fits <- list(
     efs(x, calibrate = FALSE), gpa(x, matrix(rexp(60), 30), n_steps = 5), pushforward(x, n_steps = 5),
     wgf(target_ring(), n = 50, n_steps = 5),
+    synthesise(matrix(rpois(40 * 60, 20), 40), law = "ensemble", quiet = TRUE),
     synthesise(as.data.frame(ChickWeight), blocks = "Chick", whole_blocks = TRUE, law = "student", quiet = TRUE)
   )
   for (fit in fits) {
