@@ -38,6 +38,21 @@ test_that("groups fitted by one or two daemons have the bits of those fitted her
   }
 })
 
+test_that("folds of a search that daemons score give the same fit", {
+  set.seed(3)
+  x <- as.data.frame(matrix(stats::rnorm(240), 60))
+  fit <- function() {
+    set.seed(4)
+    efs(x, latent = "none", law = "student", time = 0)
+  }
+  done_here <- fit()$fingerprint
+  local_mocked_bindings(least_fold_seconds = 0, .package = "particleflow")
+  with_daemons(2, {
+    expect_identical(fit()$fingerprint, done_here)
+    expect_gte(mirai::info()[["completed"]], 4)
+  })
+})
+
 test_that("tasks run in other processes, keep names and order, and share the threads", {
   with_daemons(2, {
     found <- shard_map(c(a = 1, b = 2, c = 3), function(x, more) c(x + more, Sys.getpid()), 10)
@@ -123,6 +138,7 @@ test_that("a daemon that was not sent the job asks for it", {
     found <- shard_map(1:9, function(x, large) sum(large) + x, large)
     expect_identical(unlist(found), sum(before) + 1:9)
     mirai::launch_local(1)
+    for (wait in 1:500) if (mirai::info()[["connections"]] < 3) Sys.sleep(0.02)
     expect_identical(unlist(shard_map(1:20, function(x, large) sum(large) + x, large)), sum(before) + 1:20)
   })
   expect_identical(particleflow:::run_task("none", NULL, NULL), list(lacks_job = TRUE))
