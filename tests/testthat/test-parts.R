@@ -66,7 +66,8 @@ test_that("the files are the same for 0, 1, 2, 3 and 7 daemons, with kills at ra
     for (wait in 1:500) if (mirai::info()[["connections"]] < n) Sys.sleep(0.02)
     write(folder <- tempfile())
     expect_identical(bytes_of(folder), bytes_of(here))
-    if (n == 7 && .Platform$OS.type == "unix") { # five daemons that are drawn at random end, one after the other, while they work
+    if (n == 7 && .Platform$OS.type == "unix") {
+      # five daemons that are drawn at random end, one after the other, while they work
       pids <- unlist(mirai::everywhere(Sys.getpid())[])
       set.seed(7)
       killed <- base::sample(pids, 5)
