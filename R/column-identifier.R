@@ -18,14 +18,18 @@ column_identifier <- function() {
   )
 }
 
-# Numbers continue after the largest one. Words are "new1", "new2", ..., without those that are known.
+# Numbers continue after the largest one. Words are "new1", "new2", ..., without those that are known. state$before: how
+# many new names there are already.
 new_identifiers <- function(n, state) {
+  at <- seq_len(n) + if (is.null(state$before)) 0 else state$before
   if (state$numbers) {
-    x <- state$last + seq_len(n)
+    x <- state$last + at
     return(give_attributes(if (state$integer) whole_number(x) else x, state))
   }
-  words <- paste0("new", seq_len(n + length(state$known)))
-  words <- words[!words %in% state$known][seq_len(n)]
+  known <- grep("^new[1-9][0-9]{0,14}$", state$known, value = TRUE)
+  taken <- sort(unique(as.numeric(sub("new", "", known, fixed = TRUE))))
+  # taken[k] - k numbers below taken[k] are free
+  words <- sprintf("new%.0f", at + findInterval(at - 1, taken - seq_along(taken)))
   if (state$levels) factor(words, words) else give_attributes(words, state)
 }
 

@@ -5,6 +5,8 @@
 #   particleflow_unfit     something cannot be fitted to these rows; a search goes on without it
 #   particleflow_unsolved  an iteration did not converge, or numbers left the range of doubles
 #   particleflow_size      the work would need too much memory or too much time
+#   particleflow_daemon    another process did not do its task
+#   particleflow_file      a file could not be written
 stop_class <- function(class, message, ...) {
   stop(structure(class = c(class, "particleflow_error", "error", "condition"),
                  list(message = message, call = NULL, ...)))

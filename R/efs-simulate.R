@@ -33,6 +33,7 @@
 #' @param density_floor Draws less likely than this quantile of the training rows are drawn again, see below. A number
 #'   between 0 and 0.5; 0 keeps all draws.
 #' @param threads,progress See [efs_forward()].
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param ... Not used.
 #' @return New rows in the form of the table that [efs()] was given: a matrix, data frame, tibble or data.table with
 #'   the same columns, in the same order, under the same names and on the original scale. The attribute `"seed"` is as
@@ -51,16 +52,23 @@
 #' table(simulate(fit, c(setosa = 5, virginica = 10), seed = 1)$Species)
 #' @export
 simulate.efs <- function(object, nsim = 1, seed = NULL, bounds = object$control$bounds, log_density = FALSE,
-                         density_floor = object$control$density_floor, threads = NULL, progress = NULL, ...) {
+                         density_floor = object$control$density_floor, threads = NULL, progress = NULL, to = NULL,
+                         format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
   counts <- class_counts(object, nsim)
-  check_table_memory(round(sum(counts)), "nsim", object$latent$dim + n_columns(object$table))
+  files <- ask_files(to, format, rows_per_file, n_columns(object$table))
+  check_table_memory(rows_at_once(round(sum(counts)), files), "nsim", object$latent$dim + n_columns(object$table))
   bounds <- check_flag(bounds, "bounds")
   log_density <- check_flag(log_density, "log_density")
   if (log_density && bounds) fail("`log_density` is not that of rows reflected at `bounds`; give one of the two.")
   density_floor <- check_number(density_floor, "density_floor", lower = 0, upper = 0.5)
   threads <- threads_within(threads)
+  if (!is.null(files)) {
+    settings <- list(bounds = bounds, log_density = log_density, density_floor = density_floor)
+    return(write_parts(files, object, nsim, seed, if (is_grouped(object)) function() whole_counts(counts), settings,
+                       progress = progress))
+  }
   state <- stream_within(seed)
   flows <- class_flows(object)
   if (log_density) for (flow in flows) check_density(flow$law)

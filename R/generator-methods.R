@@ -13,6 +13,7 @@
 #' @param nsim Number of rows, at least 0.
 #' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
 #'   first, and the stream is restored afterwards.
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param newdata Numeric matrix of base points, with one column per base dimension.
 #' @param type `"points"`: draws. `"trace"`: the scores during training, over the steps. `"map"`: the map on `[-3, 3]`,
 #'   for one base dimension.
@@ -40,10 +41,14 @@ generator_block <- 8192L
 
 #' @rdname generator
 #' @export
-simulate.generator <- function(object, nsim = 1, seed = NULL, ...) {
+simulate.generator <- function(object, nsim = 1, seed = NULL, to = NULL, format = c("rds", "csv", "parquet"),
+                               rows_per_file = NULL, ...) {
   check_fit(object)
   check_dots("simulate()", ...)
-  nsim <- check_rows(nsim, "nsim", length(object$frame$centre))
+  nsim <- check_count(nsim, "nsim")
+  files <- ask_files(to, format, rows_per_file, length(object$frame$centre))
+  check_table_memory(rows_at_once(nsim, files), "nsim", length(object$frame$centre))
+  if (!is.null(files)) return(write_parts(files, object, nsim, seed))
   state <- stream_within(seed)
   key <- draw_key()
   out <- generated_draws(nsim, object$network, object$frame, key, generator_block)

@@ -167,6 +167,7 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 #' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
 #'   first, and the stream is restored afterwards.
 #' @param progress `TRUE` or `FALSE`. `NULL` shows a bar in an interactive session.
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param ... Not used.
 #' @return New rows in the form of the table, with the attribute `"seed"` of [stats::simulate()].
 #' @examples
@@ -174,11 +175,15 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
 #' fit <- gpa(function(n) matrix(rnorm(2 * n), n), matrix(rexp(100), 50), n_steps = 20)
 #' simulate(fit, 3, seed = 1)
 #' @export
-simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, ...) {
+simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, to = NULL, format = c("rds", "csv", "parquet"),
+                         rows_per_file = NULL, ...) {
   check_fit(object)
   check_dots("simulate()", ...)
-  nsim <- check_rows(nsim, "nsim", n_columns(object$table))
+  nsim <- check_count(nsim, "nsim")
+  files <- ask_files(to, format, rows_per_file, n_columns(object$table))
+  check_table_memory(rows_at_once(nsim, files), "nsim", n_columns(object$table))
   check_progress(progress)
+  if (!is.null(files)) return(write_parts(files, object, nsim, seed, progress = progress))
   traj <- object$trajectory
   state <- stream_within(seed)
   start <- frame(traj, 1L)

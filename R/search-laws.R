@@ -219,20 +219,44 @@ beaten <- function(value, columns, of_law, law) {
 # The scores of one candidate on several folds, stacked: the columns that all of these folds have. `rows`: which rows of
 # z these are. After the limit the first fold alone counts, or those that were whole before.
 score_folds <- function(z, folds, candidate, specs, setting, which_folds = sort(unique(folds))) {
-  parts <- list()
-  for (k in which_folds) {
-    if (length(parts) && is_late(setting$limit)) break
-    filled <- if (is.null(setting$fills)) z else setting$fills(k)
-    setting$staged <- isTRUE(setting$brief) && !length(parts)
-    part <- score_candidate(filled, folds != k, candidate, specs, setting)
-    if (is.null(part)) return(NULL)
-    if (part$late && length(parts)) break # some candidates lack this fold
-    if (part$late) leave_out(setting$limit, "laws")
-    if (length(parts) == 0) specs <- still_in_race(specs, part, !is.null(setting$cells), isTRUE(setting$brief))
-    parts <- c(parts, list(part))
+  began <- seconds_now()
+  first <- score_fold(which_folds[1], z, folds, candidate, specs, setting, staged = isTRUE(setting$brief))
+  if (is.null(first)) return(NULL)
+  if (first$late) leave_out(setting$limit, "laws")
+  specs <- still_in_race(specs, first, !is.null(setting$cells), isTRUE(setting$brief))
+  others <- which_folds[-1]
+  parts <- if (is.null(setting$limit) && seconds_now() - began >= least_fold_seconds) {
+    shard_map(others, score_fold, z, folds, candidate, specs, setting)
+  } else {
+    score_in_turn(others, z, folds, candidate, specs, setting)
   }
+  parts <- c(list(first), parts)
+  if (any(vapply(parts, is.null, NA))) return(NULL)
   if (length(parts) < length(which_folds)) leave_out(setting$limit, "folds")
   join_folds(parts, folds, which_folds[seq_along(parts)], candidate)
+}
+
+# Folds are handed to daemons if the first one took this long; otherwise it would not pay.
+least_fold_seconds <- 0.5
+
+score_fold <- function(k, z, folds, candidate, specs, setting, staged = FALSE) {
+  filled <- if (is.null(setting$fills)) z else setting$fills(k)
+  setting$staged <- staged
+  setting$threads <- thread_count()
+  score_candidate(filled, folds != k, candidate, specs, setting)
+}
+
+# The folds until the limit. The list ends with NULL if a fold has no score.
+score_in_turn <- function(which_folds, z, folds, candidate, specs, setting) {
+  parts <- list()
+  for (k in which_folds) {
+    if (is_late(setting$limit)) break
+    part <- score_fold(k, z, folds, candidate, specs, setting)
+    if (is.null(part)) return(c(parts, list(NULL)))
+    if (part$late) break # some candidates lack this fold
+    parts <- c(parts, list(part))
+  }
+  parts
 }
 
 join_folds <- function(parts, folds, which_folds, candidate) {

@@ -165,6 +165,7 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #' @param nsim Number of new **blocks**. The number of rows is random, unless all blocks are of one size.
 #' @param seed,threads,progress As in [simulate()][simulate.efs].
 #' @param missing `FALSE` gives a value to each missing value: one drawn from the law of the row.
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param ... Not used.
 #' @return `simulate()`: new rows in the form of the table, sorted by block. `format()`: the lines that `print()` shows.
 #'   `summary()`: a list of class `summary.block_synthesis` with `call`; `blocks`, the name of their column; `sizes`, a
@@ -186,15 +187,19 @@ fit_blocks <- function(read, control, call, began, threads, progress) {
 #' compare_blocks(new, chicks, "Chick")
 #' @export
 simulate.block_synthesis <- function(object, nsim = 1, seed = NULL, missing = TRUE, threads = NULL, progress = NULL,
-                                     ...) {
+                                     to = NULL, format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
   check_flag(missing, "missing")
   nsim <- check_count(nsim, "nsim")
-  check_memory(8 * copies_of_rows * nsim * max(object$sizes) * ncol(object$table$range),
+  files <- ask_files(to, format, rows_per_file, n_columns(object$table) * max(object$sizes))
+  check_memory(8 * copies_of_rows * rows_at_once(nsim, files) * max(object$sizes) * ncol(object$table$range),
                sprintf("A table of `nsim` = %.0f blocks of up to %d rows", nsim, max(object$sizes)),
                "ask for fewer at a time")
   threads <- threads_within(threads)
+  if (!is.null(files)) {
+    return(write_parts(files, object, nsim, seed, settings = list(missing = missing), progress = progress))
+  }
   state <- stream_within(seed)
   drawn <- draw_blocks(object, max(nsim, 1L), threads, progress)
   kept <- which(drawn$block <= nsim)
@@ -215,7 +220,8 @@ write_blocks <- function(fit, points, block, fill) {
       take(columns[[j]], first)
   }
   label <- fit$label
-  names <- new_identifiers(max(block, 0L), column_identifier()$fit(label$values))
+  state <- c(column_identifier()$fit(label$values), list(before = label$before))
+  names <- new_identifiers(max(block, 0L), state)
   before <- if (is.na(label$position)) length(shown) else label$position - 1L
   columns <- append(columns[shown], list(take(names, block)), before)
   shape_table(columns, append(template$names[shown], label$name, before), length(block), fit$form)

@@ -56,6 +56,8 @@
 #'   base 2: the mean of a count is multiplied by \eqn{2^{lfc}}{2^lfc}, and the library size is that before the effect.
 #'   Expression values, which should then be logarithms to the base 2, are shifted; if the table has no negative value,
 #'   a shifted value does not become negative.
+#' @param to,format,rows_per_file Write the new samples into files of a folder, see [simulate_files]. Samples that are
+#'   no table are written as `"rds"` only.
 #' @param ... Not used.
 #' @return New samples in the class that [synthesise()] was given:
 #'
@@ -92,16 +94,26 @@
 #' @export
 simulate.gene_synthesis <- function(object, nsim = 1, seed = NULL, library_size = NULL, design = NULL,
                                     batch_effect = "estimated", effect = NULL, balanced = NULL, threads = NULL,
-                                    progress = NULL, ...) {
+                                    progress = NULL, to = NULL, format = c("rds", "csv", "parquet"),
+                                    rows_per_file = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
   balanced <- choose_balance(balanced, object, is.null(design) && is.null(effect))
   if (!is.null(design) && !missing(nsim)) fail("`nsim` and `design` both say how many new samples there are; give one.")
   plan <- if (!is.null(design)) read_design(design, object)
   counts <- if (is.null(design)) class_counts(object, nsim)
-  if (is.null(design)) check_new_samples(round(sum(counts)), "nsim", object)
+  files <- ask_files(to, format, rows_per_file, n_columns(object$table), object$origin$kind == "table")
+  if (is.null(design)) check_new_samples(rows_at_once(round(sum(counts)), files), "nsim", object)
   effects_of_batches(object, NULL, batch_effect)
   threads <- threads_within(threads)
+  if (!is.null(files)) {
+    if (!is.null(design) || length(library_size) > 1) {
+      fail("With `to`, give `nsim` in place of `design`, and `library_size` as one number.")
+    }
+    settings <- list(library_size = library_size, batch_effect = batch_effect, effect = effect, balanced = balanced)
+    return(write_parts(files, object, nsim, seed, if (is_grouped(object)) function() whole_counts(counts), settings,
+                       progress = progress))
+  }
   state <- stream_within(seed)
   if (is.null(design)) plan <- plan_of_counts(whole_counts(counts))
   library_size <- check_library_size(library_size, length(plan$class), object$counts)

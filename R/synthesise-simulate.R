@@ -58,6 +58,7 @@
 #' @param spread How far from `near` new rows are, a number from 0 (the row itself) to 1 (independent of it).
 #' @param missing `FALSE` gives a value to each missing value: one drawn from the law of the row.
 #' @param density_floor,threads,progress As in [simulate()][simulate.efs]. Draws under conditions have no floor.
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param ... Not used.
 #' @return New rows in the form of the table.
 #' @examples
@@ -69,7 +70,8 @@
 #' simulate(fit, 5, seed = 1, near = warpbreaks[1, ], spread = 0.2)
 #' @export
 simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, near = NULL, spread = 0.3, missing = TRUE,
-                               density_floor = object$control$density_floor, threads = NULL, progress = NULL, ...) {
+                               density_floor = object$control$density_floor, threads = NULL, progress = NULL, to = NULL,
+                               format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
   check_dots("simulate()", ...)
   check_fit(object)
   check_flag(missing, "missing")
@@ -79,9 +81,15 @@ simulate.synthesis <- function(object, nsim = 1, seed = NULL, given = NULL, near
   threads <- threads_within(threads)
   bound <- !is.null(given) || !is.null(near)
   if (bound) nsim <- check_count(nsim, "nsim") else counts <- class_counts(object, nsim)
-  check_table_memory(round(sum(nsim)), "nsim", object$latent$dim + n_columns(object$table))
+  files <- ask_files(to, format, rows_per_file, n_columns(object$table))
+  check_table_memory(rows_at_once(round(sum(nsim)), files), "nsim", object$latent$dim + n_columns(object$table))
   condition <- if (!is.null(given)) read_given(given, object$table)
   rows <- if (!is.null(near)) read_near(near, object)
+  if (!is.null(files)) {
+    divide <- if (!bound && is_grouped(object)) function() whole_counts(counts)
+    settings <- list(spread = spread, missing = missing, density_floor = density_floor)
+    return(write_parts(files, object, nsim, seed, divide, settings, list(given = given, near = near), progress))
+  }
   state <- stream_within(seed)
   drawn <- if (!is.null(given)) {
     given_draws(object, condition, nsim, threads)

@@ -129,15 +129,18 @@
 #' takes less. In scripts, [simulate()][simulate.synthesis] of many rows and [predict()][predict.synthesis] foretell
 #' their time, too.
 #'
-#' @section Groups in other processes:
-#' If you have set daemons of the package \pkg{mirai}, such as by `mirai::daemons(2)`, they fit the groups of a fit with
-#' `group`, also those of [efs()]. The fit is the same, to the last bit, for any number of daemons on machines
-#' with the same instruction set ([particleflow_simd()]) and the same library of matrix products. Each daemon uses as
-#' many threads as there are processors for each daemon, but not more than `threads`. Each needs this version of the
-#' package. Errors, warnings and messages come back as they are, without a progress bar. An interrupt stops the daemons'
-#' tasks. A daemon that ends too early is an error of class `particleflow_daemon`. The functions of a [law_kind()] of
-#' your own are sent with what they enclose, but not with other objects of your session. In an expression table the
-#' groups have one latent map together, which takes nearly all of the time and is fitted in this process.
+#' @section Work in other processes:
+#' If you have set daemons of the package \pkg{mirai}, such as by
+#' `mirai::daemons(2)`, they fit the groups of a fit with `group`, also those of [efs()], and the folds of a search
+#' whose first fold took half a second or more, if there is no limit of seconds. `simulate(to = )` hands over parts,
+#' see [simulate_files]. The fit is the same, to the last bit, for any number of daemons on machines with the same
+#' instruction set ([particleflow_simd()]) and the same library of matrix products. Each daemon uses as many threads as
+#' there are processors for each daemon, but not more than `threads`. Each needs this version of the package. Errors,
+#' warnings and messages come back as they are, without a progress bar. An interrupt stops the daemons' tasks. The task
+#' of a daemon that ends is done again by another one, or in this process if none is left. If this happens three times
+#' to one task, there is an error of class `particleflow_daemon`. The functions of a [law_kind()] of your own are sent
+#' with what they enclose, but not with other objects of your session. In an expression table the groups have one
+#' latent map together, which takes nearly all of the time and is fitted in this process.
 #'
 #' @section What it does not do:
 #' Likelihood chooses the law, and no law is right in everything. Associations in new rows can be weaker than in the

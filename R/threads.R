@@ -7,7 +7,7 @@
 #' The number is never larger than the number of processors or than the limits of OpenMP (`OMP_NUM_THREADS`,
 #' `OMP_THREAD_LIMIT`). Small problems use one thread. A forked child, as in `parallel::mclapply()`, always uses one
 #' thread. Results do not depend on the number of threads: they agree to the last bit. Other
-#' processes can fit the groups of [synthesise()] and [efs()], see the section on them in [synthesise()].
+#' processes can do a part of the work, see the section on them in [synthesise()].
 #'
 #' `particleflow_simd()` gets or sets the vector instructions of the loops over pairs, of the networks and of normal
 #' random numbers. When the package is loaded, it chooses the best instruction set that the processor has. Results with

@@ -132,6 +132,7 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) {
 #' @param nsim Number of rows, at least 0.
 #' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
 #'   first, and the stream is restored afterwards.
+#' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param ... Not used.
 #' @return A matrix `[nsim, dim]` with the attribute `"seed"` of [stats::simulate()].
 #' @examples
@@ -139,10 +140,14 @@ as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) {
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)
 #' simulate(fit, 3, seed = 1)
 #' @export
-simulate.wgf <- function(object, nsim = 1, seed = NULL, ...) {
+simulate.wgf <- function(object, nsim = 1, seed = NULL, to = NULL, format = c("rds", "csv", "parquet"),
+                         rows_per_file = NULL, ...) {
   check_fit(object)
   check_dots("simulate()", ...)
-  nsim <- check_rows(nsim, "nsim", ncol(object$particles))
+  nsim <- check_count(nsim, "nsim")
+  files <- ask_files(to, format, rows_per_file, ncol(object$particles))
+  check_table_memory(rows_at_once(nsim, files), "nsim", ncol(object$particles))
+  if (!is.null(files)) return(write_parts(files, object, nsim, seed))
   state <- stream_within(seed)
   out <- draw_estimate(object$particles, object$rule$kernel, object$diagnostics$bandwidth, nsim, draw_key())
   mark_seed(out, state)

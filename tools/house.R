@@ -27,7 +27,7 @@ floors <- list(
             "efs-forward", "efs-backward", "efs-augment"),
   search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
-           "generator-.*", "distill", "pushforward", "integrate", "integrate-.*",
+           "generator-.*", "distill", "parts", "parts-.*", "pushforward", "integrate", "integrate-.*",
            "synthesise", "synthesise-.*"),
   reports = c("report", "report-.*")
 )

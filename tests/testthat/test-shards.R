@@ -29,13 +29,30 @@ test_that("groups fitted by one or two daemons have the bits of those fitted her
     with_daemons(n, {
       handed <- fits()
       expect_identical(.Random.seed, state)
-      expect_gt(mirai::status()$mirai[["completed"]], 3)
+      expect_gt(mirai::info()[["completed"]], 3)
     })
     for (i in seq_along(handed)) {
       expect_identical(handed[[i]]$fingerprint, done_here[[i]]$fingerprint)
       expect_identical(simulate(handed[[i]], 7, seed = 1), simulate(done_here[[i]], 7, seed = 1))
     }
   }
+})
+
+test_that("folds of a search that daemons score give the same fit", {
+  set.seed(3)
+  x <- as.data.frame(matrix(stats::rnorm(240), 60))
+  fit <- function() {
+    set.seed(4)
+    efs(x, latent = "none", law = "student", time = 0)
+  }
+  done_here <- fit()$fingerprint
+  before <- particleflow:::least_fold_seconds
+  on.exit(utils::assignInNamespace("least_fold_seconds", before, "particleflow"))
+  utils::assignInNamespace("least_fold_seconds", 0, "particleflow") # these folds take less
+  with_daemons(2, {
+    expect_identical(fit()$fingerprint, done_here)
+    expect_gte(mirai::info()[["completed"]], 4)
+  })
 })
 
 test_that("tasks run in other processes, keep names and order, and share the threads", {
@@ -80,17 +97,69 @@ test_that("errors, warnings and messages of daemons come back with their classes
     )
     expect_identical(heard, c("first 1\n", "second", "first 2\n", "second"))
     expect_identical(refuse(), here)
-    expect_gt(mirai::status()$mirai[["completed"]], 3)
-    expect_error(shard_map(1:2, function(x) if (x == 2) quit("no")), "did not do its task: its process ended",
-                 class = "particleflow_daemon")
+    expect_gt(mirai::info()[["completed"]], 3)
   })
+})
+
+test_that("what a lost daemon was doing is done again, here if none is left, and said once", {
+  here <- Sys.getpid()
+  # the process ends unless it is that of the test or `file` says that one has ended already
+  end_once <- function(x, here, file) {
+    if (Sys.getpid() != here && x == 2 && !file.exists(file)) {
+      file.create(file)
+      tools::pskill(Sys.getpid(), 9)
+    }
+    c(x, Sys.getpid())
+  }
+  with_daemons(2, {
+    file <- tempfile()
+    expect_message(found <- shard_map(1:6, end_once, here, file), "is done again")
+    expect_identical(vapply(found, `[`, 0L, 1L), 1:6)
+    expect_false(here %in% vapply(found, `[`, 0L, 2L))
+    # the last daemon
+    heard <- character()
+    found <- withCallingHandlers(shard_map(1:3, end_once, here, tempfile()), message = function(m) {
+      heard <<- c(heard, conditionMessage(m))
+      invokeRestart("muffleMessage")
+    })
+    expect_identical(vapply(found, `[`, 0L, 1L), 1:3)
+    expect_true(here %in% vapply(found, `[`, 0L, 2L))
+    expect_length(heard, 1)
+  })
+  with_daemons(2, { # a task that has ended two daemons is not done here
+    end <- function(x) if (x == 2) tools::pskill(Sys.getpid(), 9) else x
+    expect_error(suppressMessages(shard_map(1:3, end)), "ended", class = "particleflow_daemon")
+  })
+})
+
+test_that("a daemon that was not sent the job asks for it", {
+  skip_if_not_installed("mirai") # work is handed over by this package alone
+  large <- as.double(1:2e4) # above least_kept_bytes
+  before <- large + 0
+  with_daemons(2, {
+    found <- shard_map(1:9, function(x, large) sum(large) + x, large)
+    expect_identical(unlist(found), sum(before) + 1:9)
+    mirai::launch_local(1)
+    for (wait in 1:500) if (mirai::info()[["connections"]] < 3) Sys.sleep(0.02)
+    expect_identical(unlist(shard_map(1:20, function(x, large) sum(large) + x, large)), sum(before) + 1:20)
+  })
+  expect_identical(particleflow:::run_task("none", NULL, NULL), list(lacks_job = TRUE))
 })
 
 test_that("an interrupt stops the tasks of the daemons", {
   skip_on_os("windows") # no signal can be sent to oneself there
   with_daemons(2, {
-    expect_lt(least_delay(shard_map(c(60, 60), Sys.sleep)), 1)
-    # both daemons are free again
+    expect_lt(least_delay(shard_map(c(60, 60, 60), Sys.sleep)), 1)
+    # both daemons are free again within a second, also from loops in C
+    idle <- function() {
+      for (wait in 1:100) if (mirai::info()[["executing"]] > 0) Sys.sleep(0.01)
+      mirai::info()[["executing"]] == 0
+    }
+    expect_true(idle())
+    x <- matrix(stats::rnorm(4e4), 2e4)
+    forward <- function(seed, x) efs_forward(x, n_steps = 1000, step = 0.01, s = 0)$status
+    expect_lt(least_delay(shard_map(1:3, forward, x)), 1)
+    expect_true(idle())
     expect_lt(system.time(shard_map(1:2, identity))[["elapsed"]], 20)
   })
 })
