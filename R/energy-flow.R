@@ -23,7 +23,7 @@
 #' There is one solution for any step size, and the particles keep their order. A small step follows the flow closely.
 #' In the limit of large steps each particle goes to the target row of its own rank along the direction, which is sliced
 #' optimal transport. `F` is linear between particles, and half of the particles at the same place count as before it.
-#' `G` is linear between target rows, and it jumps where several of them have the same place.
+#' `G` is linear between target rows, and it jumps where several of them are at the same place.
 #'
 #' Three choices were found by measurement (`bench/gpa` in the sources of the package): one set of directions in each
 #' step, which is new in each step; `step = NULL`, which takes \eqn{\kappa} of 64 units; and the `tolerance`. The unit

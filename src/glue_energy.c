@@ -38,7 +38,7 @@ static energy_room new_room(const energy_task *task, int threads) {
   energy_room room = energy_plan(task, threads);
   const size_t length = task->n > task->m ? task->n : task->m;
   room.numbers = (placed_number *)R_alloc((size_t)room.team * energy_numbers(task), sizeof(placed_number));
-  room.ranks = scratch((size_t)room.team, task->n);
+  room.ranks = scratch((size_t)room.team, task->n + task->m);
   room.moves = scratch(room.wave, length + task->q);
   return room;
 }

@@ -76,45 +76,69 @@ static double rank_at(const placed_number *x, const double *rank, size_t n, doub
   return rank[low - 1] + share * (rank[low] - rank[low - 1]);
 }
 
+/* G at each of the sorted target rows: half of a row that is alone counts as before it, and k rows at the same place
+ * stand for the whole of their jump. */
+static void level_rows(const placed_number *y, size_t m, double *level) {
+  size_t from = 0;
+  while (from < m) {
+    size_t to = from + 1;
+    while (to < m && y[to].value == y[from].value) to++;
+    const double count = (double)(to - from), gap = to - from > 1 ? count / (count - 1.0) : 0.0;
+    const double first = to - from > 1 ? (double)from : (double)from + 0.5;
+    for (size_t j = from; j < to; j++) level[j] = (first + (double)(j - from) * gap) / (double)m;
+    from = to;
+  }
+}
+
+/* A sorted target, G at its rows, and the pull towards it. */
+typedef struct {
+  const placed_number *row;
+  const double *level;
+  size_t m;
+  double pull;
+} goal_line;
+
 /* t' + pull G(t') at the target row number j. */
-static double stretched(const placed_number *y, size_t m, double pull, size_t j) {
-  return y[j].value + pull * (((double)j + 0.5) / (double)m);
+static double stretched(const goal_line *goal, size_t j) {
+  return goal->row[j].value + goal->pull * goal->level[j];
 }
 
 /* t' with t' + pull G(t') = w, given the number `after` of target rows at which the left side is at most w. */
-static double landing(const placed_number *y, size_t m, double pull, size_t after, double w) {
-  if (after == 0) return fmin(w, y[0].value);
-  if (after == m) return fmax(w - pull, y[m - 1].value);
-  const double low = stretched(y, m, pull, after - 1), high = stretched(y, m, pull, after);
-  const double from = y[after - 1].value, to = y[after].value;
+static double landing(const goal_line *goal, size_t after, double w) {
+  const size_t m = goal->m;
+  if (after == 0) return fmin(w, goal->row[0].value);
+  if (after == m) return fmax(w - goal->pull, goal->row[m - 1].value);
+  const double low = stretched(goal, after - 1), high = stretched(goal, after);
+  const double from = goal->row[after - 1].value, to = goal->row[after].value;
   return fmin(from + (w - low) / (high - low) * (to - from), to);
 }
 
-static size_t count_after(const placed_number *y, size_t m, double pull, double w) {
-  size_t low = 0, high = m;
+static size_t count_after(const goal_line *goal, double w) {
+  size_t low = 0, high = goal->m;
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    if (stretched(y, m, pull, middle) <= w) low = middle + 1;
+    if (stretched(goal, middle) <= w) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/* moves [n + q]: the places along the direction on entry, t' - t on return. */
+/* rank [n + m]: scratch. moves [n + q]: the places along the direction on entry, t' - t on return. */
 static void move_line(const energy_task *task, const placed_number *x, const placed_number *y, double *rank,
                       double *moves) {
-  const size_t n = task->n, m = task->m;
-  const double pull = task->pull;
+  const size_t n = task->n;
+  const goal_line goal = {.row = y, .level = rank + n, .m = task->m, .pull = task->pull};
   rank_particles(x, n, rank);
+  level_rows(y, task->m, rank + n);
   size_t after = 0;
   for (size_t i = 0; i < n; i++) {
-    const double t = x[i].value, w = t + pull * rank[i];
-    while (after < m && stretched(y, m, pull, after) <= w) after++;
-    moves[x[i].place] = landing(y, m, pull, after, w) - t;
+    const double t = x[i].value, w = t + goal.pull * rank[i];
+    while (after < goal.m && stretched(&goal, after) <= w) after++;
+    moves[x[i].place] = landing(&goal, after, w) - t;
   }
   for (size_t i = n; i < n + task->q; i++) {
-    const double t = moves[i], w = t + pull * rank_at(x, rank, n, t);
-    moves[i] = landing(y, m, pull, count_after(y, m, pull, w), w) - t;
+    const double t = moves[i], w = t + goal.pull * rank_at(x, rank, n, t);
+    moves[i] = landing(&goal, count_after(&goal, w), w) - t;
   }
 }
 
@@ -155,7 +179,7 @@ static void run_directions(size_t from, size_t to, size_t part, void *context) {
     sum_line(x, t->n, y, t->m, w->sums + (w->first + l) * ENERGY_SUMS);
     if (!(t->pull > 0.0)) continue;
     if (t->q > 0) project(t->query, t->q, t->dim, direction, moves + t->n);
-    move_line(t, x, y, w->room->ranks + part * t->n, moves);
+    move_line(t, x, y, w->room->ranks + part * (t->n + t->m), moves);
   }
 }
 

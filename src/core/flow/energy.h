@@ -8,9 +8,9 @@
  * One step goes along `dim` directions that are orthogonal to each other, so that the moves along one leave the places
  * along the others as they are. Along each it is a step of the implicit rule,
  *   t' + pull G(t') = t + pull F(t),  pull = 4 C step / dim,
- * which has one solution for any pull > 0 and keeps the order of the particles. F is linear between the particles, and
- * half of the particles at its own place count as before it; G is linear between the target rows, and steep where
- * several are at one place. */
+ * which has one solution for any pull > 0 and keeps the order of the particles. F is linear between the particles; at a
+ * particle, half of those at its place count as before it. G is linear between the target rows; at a row that is alone,
+ * half of it counts as before it, and where several are at one place, G jumps. */
 #ifndef PARTICLEFLOW_ENERGY_H
 #define PARTICLEFLOW_ENERGY_H
 
@@ -32,7 +32,7 @@ typedef struct {
 /* What the directions need; the glue allocates it. Directions are worked on `wave` at a time. */
 typedef struct {
   placed_number *numbers; /* [team, n + m + max(n, m)] */
-  double *ranks;          /* [team, n] */
+  double *ranks;          /* [team, n + m] */
   double *moves;          /* [wave, max(n, m) + q] */
   size_t wave;
   int team;
