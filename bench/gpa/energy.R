@@ -1,5 +1,5 @@
 # energy_flow() beside gpa(): on the examples of examples.R, and on tables that are too large for gpa().
-#   Rscript bench/gpa/energy.R [settings] [four] [tails] [roll] [carpet] [large] [SEEDS]
+#   Rscript bench/gpa/energy.R [directions] [settings] [four] [tails] [roll] [carpet] [large] [SEEDS]
 # writes bench/gpa/results/energy_*.csv. SEEDS, a number, is how many seeds each case has (default 8). gpa() is run with
 # the settings of examples.R, of which this script takes the laws; its long runs of the roll and of the carpet are not
 # repeated here: their results are in roll.csv and carpet.csv.
@@ -10,7 +10,7 @@ words <- commandArgs(TRUE)
 number <- grepl("^[0-9]+$", words)
 seeds <- seq_len(if (any(number)) as.integer(words[number][1]) else 8L)
 parts <- words[!number]
-if (length(parts) == 0) parts <- c("settings", "four", "tails", "roll", "carpet", "large")
+if (length(parts) == 0) parts <- c("directions", "settings", "four", "tails", "roll", "carpet", "large")
 folder <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))
 laws <- new.env()
 for (line in as.list(parse(file.path(folder, "examples.R")))) {
@@ -85,6 +85,37 @@ settings <- function() {
   }
   table <- write_rows(rows, "settings")
   means(table, c("tolerance", "n", "pull"), c("steps", "held_out", "novelty", "seconds"))
+}
+
+# Steps along one or four sets of directions, whose moves are averaged; drawn anew in each step, or once.
+directions <- function() {
+  rows <- list()
+  for (name in c("four", "mixture", "skew")) for (seed in seeds) {
+    set.seed(seed)
+    target <- draws[[name]](1000)
+    held <- draws[[name]](2000)
+    fresh <- energy_distance(draws[[name]](1000), held)
+    source <- matrix(rnorm(length(target)), 1000)
+    dim <- ncol(target)
+    for (sets in c(1, 4)) for (new in c(TRUE, FALSE)) {
+      set.seed(seed)
+      draw <- function() lapply(seq_len(sets), function(i) qr.Q(qr(matrix(rnorm(dim^2), dim))))
+      x <- source
+      drawn <- draw()
+      for (k in seq_len(50)) {
+        if (new) drawn <- draw()
+        moved <- lapply(drawn, function(set) {
+          .Call(particleflow:::C_pf_energy_step, x, target, x[0, ], set, 64, 1L)$particles
+        })
+        x <- Reduce(`+`, moved) / sets
+        if (k %in% c(10, 50)) {
+          rows[[length(rows) + 1]] <- data.frame(law = name, seed = seed, sets = sets, new = new, steps = k,
+                                                 held_out = energy_distance(x, held) / fresh)
+        }
+      }
+    }
+  }
+  means(write_rows(rows, "directions"), c("law", "steps", "new", "sets"), "held_out")
 }
 
 # ---- examples of gpa() -------------------------------------------------------------------------------------
