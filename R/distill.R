@@ -27,8 +27,8 @@
 #' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
 #' returned. Training ends early when `patience` scores in a row were no improvement.
 #'
-#' @param object A fit from [wgf()], [efs()] (without groups) or [gpa()], or a target such as [target_mixture()]. For a
-#'   target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
+#' @param object A fit from [wgf()], [efs()] (without groups), [gpa()] or [energy_flow()], or a target such as
+#'   [target_mixture()]. For a target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
 #' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
 #' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The network starts from
 #'   the means and the standard deviations of their columns. For `"energy"` and `"sliced"` these rows are also the
@@ -84,8 +84,8 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
 # The field for this object. An object or a field that cannot be used is an error.
 check_distilled <- function(object, field) {
   is_target <- inherits(object, "wgf_target")
-  if (!is_target && !inherits(object, c("wgf", "efs", "gpa"))) {
-    fail("`object` must be a fit from wgf(), efs() or gpa(), or a target, not %s.", describe(object))
+  if (!is_target && !inherits(object, c("wgf", "efs", "gpa", "energy_flow"))) {
+    fail("`object` must be a fit from wgf(), efs(), gpa() or energy_flow(), or a target, not %s.", describe(object))
   }
   if (inherits(object, "efs") && is_grouped(object)) fail("`object` has groups; distill a fit of one class at a time.")
   if (is.null(field)) field <- if (is_target) "rule" else "energy"

@@ -146,14 +146,15 @@ predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = 
   check_dots("predict()", ...)
   type <- check_choice(type, c("data", "latent"), "type")
   check_progress(progress)
-  moved <- if (missing(newdata)) {
-    object$run$state$particles
-  } else {
-    rows <- read_new_rows(newdata, object$table)
-    z <- if (nrow(rows)) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
-    carry(object$trajectory, z, progress = progress)
-  }
+  moved <- if (missing(newdata)) object$run$state$particles else carry_rows(object, newdata, "newdata", progress)
   if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
+}
+
+# Rows of the user's, carried through the run: a matrix in the units of the flow.
+carry_rows <- function(object, rows, what, progress) {
+  rows <- read_new_rows(rows, object$table, what)
+  z <- if (nrow(rows)) unname(object$latent$encode(rows)) else matrix(0, 0, object$latent$dim)
+  carry(object$trajectory, z, progress = progress)
 }
 
 #' New rows from a run of particles
@@ -184,15 +185,15 @@ simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, to = NU
   check_table_memory(rows_at_once(nsim, files), "nsim", n_columns(object$table))
   check_progress(progress)
   if (!is.null(files)) return(write_parts(files, object, nsim, seed, progress = progress))
-  traj <- object$trajectory
   state <- stream_within(seed)
-  start <- frame(traj, 1L)
-  if (is.null(object$source) || nsim == 0) {
-    start <- start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE]
-  } else {
-    rows <- read_new_rows(draw_source(object$source, nsim), object$table, "source(n)")
-    start <- unname(object$latent$encode(rows))
+  mark_seed(write_table(decode_points(object, carry_draws(object, nsim, progress)), object$table), state)
+}
+
+# nsim source rows, carried through the run.
+carry_draws <- function(object, nsim, progress) {
+  if (!is.null(object$source) && nsim > 0) {
+    return(carry_rows(object, draw_source(object$source, nsim), "source(n)", progress))
   }
-  moved <- carry(traj, start, progress = progress)
-  mark_seed(write_table(decode_points(object, moved), object$table), state)
+  start <- frame(object$trajectory, 1L)
+  carry(object$trajectory, start[base::sample.int(nrow(start), nsim, TRUE), , drop = FALSE], progress = progress)
 }

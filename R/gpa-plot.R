@@ -38,7 +38,8 @@ plot.gpa <- function(x, type = c("frames", "trace"), times = NULL, group = NULL,
   invisible(x)
 }
 
-gpa_picture <- function(fit, type, times, group, col) {
+# goal [m, d]: the target rows in the units of the flow.
+gpa_picture <- function(fit, type, times, group, col, goal = fit$target) {
   check_fit(fit, "x")
   type <- check_choice(type, c("frames", "trace"), "type")
   check_belongs(type, "frames", times = times, group = group)
@@ -50,12 +51,12 @@ gpa_picture <- function(fit, type, times, group, col) {
   classes <- point_group(group, extent[1])
   if (is.null(classes)) classes <- factor(rep("particles", extent[1]))
   if ("target" %in% levels(classes)) fail("`group` must not have a class \"target\", which names the target rows.")
-  all <- factor(c(rep("target", nrow(fit$target)), as.character(classes)), levels = c("target", levels(classes)))
+  all <- factor(c(rep("target", nrow(goal)), as.character(classes)), levels = c("target", levels(classes)))
   if (is.null(col)) col <- c("grey65", class_colours(nlevels(classes)))
   plain <- sum(fit$table$dims) <= 2
   place <- if (plain) fit$latent$decode else identity
   columns <- if (plain) varying_columns(fit) else latent_columns(extent[2])
-  goal <- place(fit$target)
+  goal <- place(goal)
   view <- projection(rbind(goal, place(frame(traj, 1L))), columns, square = !plain)
   titles <- paste("time", distinct_format(times))
   layers <- lapply(seq_along(times), function(j) {

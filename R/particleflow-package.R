@@ -15,7 +15,8 @@
 #' distance may be due to chance.
 #'
 #' [gpa()] carries the rows of one table to the law of another, by the gradient flow of a divergence. A small network,
-#' trained during the flow, estimates the potential of this divergence.
+#' trained during the flow, estimates the potential of this divergence. [energy_flow()] does the same by sorting, for
+#' large tables.
 #'
 #' @section Before you share anything:
 #' A fit contains the training rows, and new rows are close to them. Nothing in this package makes data anonymous.

@@ -10,9 +10,9 @@
 #' like a histogram of dots.
 #'
 #' @param x,object A [particle_trajectory].
-#' @param type `"frames"`: the particles at chosen times. `"energy"`: the energy on a linear axis (for [gpa()] the
-#'   divergence, on a logarithmic axis) and the kinetic energy on a logarithmic axis, over time. On a logarithmic axis,
-#'   values of 0 are left out.
+#' @param type `"frames"`: the particles at chosen times. `"energy"`: the energy on a linear axis (for [gpa()] and
+#'   [energy_flow()] the divergence, on a logarithmic axis) and the kinetic energy on a logarithmic axis, over time. On
+#'   a logarithmic axis, values of 0 are left out.
 #' @param times For `"frames"`, flow times between 0 and the end of the flow. Each panel shows the nearest frame, and
 #'   its title is the time of this frame. `NULL`: five frames evenly spread over time, with the first and the last.
 #' @param group For `"frames"`, classes that give the colours: a factor or a vector with one entry per particle.

@@ -1,7 +1,7 @@
 #' The trajectory of a flow
 #'
 #' [efs_forward()] returns an object of class `c("riesz_trajectory", "particle_trajectory")`. It holds all that the
-#' inverse needs, and diagnostics. The field `trajectory` of a fit from [gpa()] or [wgf()] is also a
+#' inverse needs, and diagnostics. The field `trajectory` of a fit from [gpa()], [energy_flow()] or [wgf()] is also a
 #' `particle_trajectory`.
 #'
 #' @format A list with
@@ -15,7 +15,8 @@
 #'   \item{`s`, `epsilon`, `field`, `control`}{only from [efs_forward()]: the potential, how the field was computed (see
 #'     [efs_field()]), and the settings that [resume()] needs.
 #'     A trajectory from [gpa()] has instead `networks`, a matrix with one column of parameters per kept network, and
-#'     `plan` (widths, settings, and the number of steps between kept networks). One from [wgf()] has `kernel`.}
+#'     `plan` (widths, settings, and the number of steps between kept networks). One from [energy_flow()] has `target`,
+#'     and the `key` from which the directions are drawn, `step` and `pull`. One from [wgf()] has `kernel`.}
 #'   \item{`diagnostics`}{data frame with one row per step and one row for the end: `step`, `time`, `gamma` (the size
 #'     of the step that begins here, `NA` in the last row), `energy`, `kinetic_energy` (mean squared speed),
 #'     `largest_move` and `closest_pair` (distances), `curvature` (largest curvature of the field over the particles),
@@ -23,7 +24,7 @@
 #'     field is approximate (see [efs_field()]). With [gpa()] the columns are
 #'     `step`, `time`, `gamma`, `divergence`, `kinetic_energy` and `largest_move`. `kinetic_energy` is then that of the
 #'     potential before the step; in the last row it is that of the last potential, which was trained one step earlier.
-#'     For [wgf()] see its help page.}
+#'     For [energy_flow()] and [wgf()] see their help pages.}
 #'   \item{`fingerprint`}{a hash of all of these. A function that goes through the steps again stops if the hash does
 #'     not fit, because the trajectory was then changed by hand.}
 #'   \item{`maker`, `version`}{the function and the version of the package that made the trajectory.}

@@ -26,8 +26,9 @@ floors <- list(
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "latent-autoencoder",
             "efs-forward", "efs-backward", "efs-augment"),
   search = c("search", "search-.*"),
-  fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*", "wgf", "wgf-.*",
-           "generator-.*", "distill", "parts", "parts-.*", "pushforward", "integrate", "integrate-.*",
+  fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*",
+           "energy-flow", "energy-flow-.*", "wgf", "wgf-.*", "generator-.*", "distill", "pushforward",
+           "integrate", "integrate-.*",
            "synthesise", "synthesise-.*"),
   reports = c("report", "report-.*")
 )

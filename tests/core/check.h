@@ -84,6 +84,7 @@ void test_autoencoder(void);
 void test_condition(void);
 void test_divergence(void);
 void test_divisions(void);
+void test_energy(void);
 void test_equilibrium(void);
 void test_exponentials(void);
 void test_field(void);

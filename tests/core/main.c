@@ -88,6 +88,7 @@ int main(void) {
   test_trees();
   test_divergence();
   test_gpa();
+  test_energy();
   printf("core: %u checks, %u failed\n", checks_done, checks_failed);
   return checks_failed > 0;
 }

@@ -46,6 +46,10 @@ test_that("arguments are checked before all work", {
     batch = counts, tolerance = numbers, kinetic_tolerance = numbers, patience = counts, latent = list(5, "pca"),
     scale = flags, n_source = counts, keep = counts, every = counts, checkpoint = files, progress = flags
   ))
+  expect_refused("energy_flow", list(source = source, target = x), list(
+    step = numbers, n_steps = counts, tolerance = numbers, latent = list(5, "pca"), scale = flags, n_source = counts,
+    every = counts, checkpoint = files, progress = flags
+  ))
   expect_refused("wgf", list(log_density = log_density, dim = 2), list(
     log_density = list(5, "a"), gradient = list(5, "a"), dim = counts, n = counts, divergence = words,
     alpha = c(numbers, 0, 1), kernel = words, bandwidth = list("a", -1, 0, Inf, NA, 1:3),
@@ -87,7 +91,8 @@ test_that("every method for printing and for tables refuses what it does not kno
   fit <- efs(x, calibrate = FALSE, keep = "all")
   flow <- gpa(x, x + 1, n_steps = 2)
   objects <- list(
-    fit, flow, wgf(target_ring(), n = 20, n_steps = 2), pushforward(x, "energy", n_steps = 1, batch = 8, hidden = 4),
+    fit, flow, energy_flow(x, x + 1, n_steps = 2), wgf(target_ring(), n = 20, n_steps = 2),
+    pushforward(x, "energy", n_steps = 1, batch = 8, hidden = 4),
     fit$trajectory, flow$trajectory, efs_forward(x, n_steps = 2), target_ring(), law_student(), efs_control(),
     latent_pca(), column_number(), novelty(x, x + 0.1), c2st(x, x + 0.1),
     integrate_data(data.frame(x, b = rep(1:2, 20)), batch = "b", reference = 1)
@@ -115,7 +120,8 @@ test_that("every method for printing and for tables refuses what it does not kno
 test_that("a misspelt argument of a method is an error that names it", {
   set.seed(2)
   x <- two_clusters(20, 2)
-  fits <- list(gpa = gpa(x, x + 1, n_steps = 2), wgf = wgf(target_ring(), n = 20, n_steps = 2),
+  fits <- list(gpa = gpa(x, x + 1, n_steps = 2), energy = energy_flow(x, x + 1, n_steps = 2),
+               wgf = wgf(target_ring(), n = 20, n_steps = 2),
                pushforward = pushforward(x, "energy", n_steps = 1, batch = 8, hidden = 4), target = target_ring())
   for (fit in fits) {
     expect_error(simulate(fit, 2, sead = 1), "simulate\\(\\) has no argument `sead`")
@@ -125,12 +131,12 @@ test_that("a misspelt argument of a method is an error that names it", {
   expect_error(simulate(fits$wgf, 2, 1, 5), "no further argument without a name")
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
-  for (fit in c(fits[1:3], list(efs_forward(x, n_steps = 2)))) {
+  for (fit in c(fits[1:4], list(efs_forward(x, n_steps = 2)))) {
     expect_error(plot(fit, tyep = "frames"), "plot\\(\\) has no argument `tyep`")
     expect_no_error(plot(fit, cex = 0.5, pch = 3))
   }
   skip_if_not_installed("ggplot2")
-  for (fit in fits[1:3]) {
+  for (fit in fits[1:4]) {
     expect_error(ggplot2::autoplot(fit, tyep = "frames"), "autoplot\\(\\) has no argument `tyep`")
     expect_s3_class(ggplot2::autoplot(fit, size = 0.5, alpha = 0.3), "ggplot")
   }

@@ -8,6 +8,10 @@ test_that("runs in standardised units do not know the unit of the columns", {
     set.seed(2)
     gpa(x * unit, y * unit, n_steps = 20)$particles / unit
   }
+  sorted <- function(unit) {
+    set.seed(2)
+    energy_flow(x * unit, y * unit, n_steps = 5, tolerance = 0)$particles / unit
+  }
   drawn <- function(unit) {
     set.seed(3)
     fit <- pushforward(x * unit, "energy", n_steps = 20, batch = 32, hidden = 8)
@@ -16,6 +20,7 @@ test_that("runs in standardised units do not know the unit of the columns", {
   # powers of two change no rounding within the range; beyond 1e154 squares would leave it
   for (unit in 2^c(-1000, -700, -520, 500, 530, 700, 1000)) {
     expect_equal(moved(unit), moved(1), tolerance = tolerance$kernel, info = unit)
+    expect_equal(sorted(unit), sorted(1), tolerance = tolerance$kernel, info = unit)
     expect_equal(drawn(unit), drawn(1), tolerance = tolerance$kernel, info = unit)
   }
 })
@@ -34,6 +39,8 @@ test_that("particles are never NaN, whatever the unit", {
   x <- matrix(rnorm(40), 20)
   for (unit in c(1e-300, 1e-160, 1e160, 1e300)) {
     fit <- suppressWarnings(gpa(x * unit, (x + 1) * unit, n_steps = 3, scale = FALSE, latent = "none"))
+    expect_true(all(is.finite(as.matrix(fit$particles))))
+    fit <- energy_flow(x * unit, (x + 1) * unit, n_steps = 3, scale = FALSE, latent = "none")
     expect_true(all(is.finite(as.matrix(fit$particles))))
   }
   for (unit in c(1e155, 1e160, 1e300)) {

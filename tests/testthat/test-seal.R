@@ -5,6 +5,7 @@ fits <- function() {
     efs = efs(x, calibrate = FALSE),
     grouped = efs(iris[c(1:30, 51:80), ], group = "Species", calibrate = FALSE),
     gpa = gpa(x, x + 1, n_steps = 3),
+    energy_flow = energy_flow(x, x + 1, n_steps = 3, tolerance = 0),
     wgf = wgf(target_ring(), n = 30, n_steps = 3),
     pushforward = pushforward(x, "energy", n_steps = 3, batch = 20),
     integration = integrate_data(rbind(x, x + 1), rep(1:2, each = 40), 1, n_steps = 2, compare = FALSE)
@@ -44,9 +45,10 @@ test_that("a fit is sealed together with its own trajectory", {
     set.seed(2)
     x <- as.matrix(iris[61:100, 1:2])
     list(efs = efs(x, calibrate = FALSE), gpa = gpa(x, x + 1, n_steps = 3),
+         energy_flow = energy_flow(x, x + 1, n_steps = 3, tolerance = 0),
          wgf = wgf(target_ring(), n = 30, n_steps = 3))
   })
-  for (name in c("efs", "gpa", "wgf")) {
+  for (name in c("efs", "gpa", "energy_flow", "wgf")) {
     fit <- both[[1]][[name]]
     said <- sprintf("`object` was changed after %s\\(\\) made it", name)
     for (other in list(both[[2]][[name]]$trajectory, NULL, NA, "none", list(), mean, list(fit$trajectory))) {
