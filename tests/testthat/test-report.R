@@ -305,3 +305,19 @@ test_that("a long report foretells its time once in a script, and never if progr
   now <- 310
   expect_silent(brief(15)) # 10 s for 15 of 20 units
 })
+
+test_that("the verdict tells few scores beyond from a joint law that is wrong", {
+  words <- particleflow:::joint_words
+  beyond <- c(TRUE, rep(FALSE, 8))
+  expect_match(words(beyond, ifelse(beyond, 2, 0.5), TRUE), "^close, but for 1 of 9 scores")
+  expect_match(words(beyond, ifelse(beyond, 5, 0.5), TRUE), "^the joint law is wrong")
+  expect_match(words(beyond, ifelse(beyond, 2, 0.5), FALSE), "^the joint law is wrong")
+  expect_match(words(!beyond, ifelse(beyond, 0.5, 2), TRUE), "^the joint law is wrong")
+})
+
+test_that("a column that numbers the rows is pointed at", {
+  set.seed(9)
+  x <- data.frame(id = 1:60, a = rnorm(60))
+  report <- fidelity(x, data.frame(id = 61:120, a = rnorm(60)), splits = 1, n_permutations = 19)
+  expect_match(report$notes, "although they number the rows .*\"id\"", all = FALSE)
+})
