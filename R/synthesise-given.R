@@ -116,7 +116,9 @@ warn_far <- function(condition, template, n) {
     nearest <- do.call(pmin, lapply(boxes, function(box) pmax(box$low, -box$high)))
     nearest > limit
   }))
-  names <- unique(rep(template$names, template$dims)[far])
+  # columns of combinations, which the user does not see, come after those with names
+  names <- template$names[unique(rep(seq_along(template$dims), template$dims)[far])]
+  names <- names[!is.na(names)]
   if (!length(names)) return(invisible())
   warning(sprintf(paste("`given` asks for values of %s far outside the table: the new rows follow the tails of the law,",
                         "which no row supports."), quoted(names)), call. = FALSE)
