@@ -318,6 +318,6 @@ test_that("the verdict tells few scores beyond from a joint law that is wrong", 
 test_that("a column that numbers the rows is pointed at", {
   set.seed(9)
   x <- data.frame(id = 1:60, a = rnorm(60))
-  report <- fidelity(x, data.frame(id = 61:120, a = rnorm(60)), splits = 2, n_permutations = 19)
+  report <- fidelity(x, data.frame(id = 61:120, a = rnorm(60)), splits = 2, n_permutations = 99)
   expect_match(report$notes, "although they number the rows .*\"id\"", all = FALSE)
 })
