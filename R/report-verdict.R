@@ -13,7 +13,7 @@ verdict_of <- function(report) {
   } else if (novel$level == "near copies") {
     "nearly copies of the real rows"
   } else if (joint && columns_agree) {
-    "the joint law is wrong, although each column is right"
+    joint_words(beyond, report$scores$gap, correlated)
   } else {
     paste0(if (close) "close" else if (max(report$scores$gap) > 4) "not close" else "not quite close",
            if (close == (novel$level == "new")) " and " else ", but ",
@@ -21,6 +21,13 @@ verdict_of <- function(report) {
   }
   c(overall = overall, novelty = novel$sentence, closeness = closeness_sentence(report, novel$level),
     where = where_sentence(report, joint, correlated))
+}
+
+# beyond: which scores differ. gap: by how many times their limit.
+joint_words <- function(beyond, gap, correlated) {
+  few <- correlated && sum(beyond) <= length(beyond) / 3 && max(gap[beyond]) <= 4
+  if (!few) return("the joint law is wrong, although each column is right")
+  sprintf("close, but for %d of %d scores of the joint law", sum(beyond), length(beyond))
 }
 
 novelty_words <- c(

@@ -106,6 +106,24 @@ refuse_impossible <- function(total, condition) {
                 in_row(match(bad[1], condition$of), condition), exp(total$log_probability[bad[1]]))
 }
 
+# The law says little about values that a table of n rows would hold with a probability of a tenth.
+far_share <- 0.1
+
+# Warns of columns of which a condition asks values far outside the table.
+warn_far <- function(condition, template, n) {
+  limit <- stats::qnorm(far_share / n, lower.tail = FALSE)
+  far <- Reduce(`|`, lapply(split(condition$boxes, condition$condition), function(boxes) {
+    nearest <- do.call(pmin, lapply(boxes, function(box) pmax(box$low, -box$high)))
+    nearest > limit
+  }))
+  # columns of combinations, which the user does not see, come after those with names
+  names <- template$names[unique(rep(seq_along(template$dims), template$dims)[far])]
+  names <- names[!is.na(names)]
+  if (!length(names)) return(invisible())
+  warning(sprintf(paste("`given` asks for values of %s far outside the table: the new rows follow the tails of the law,",
+                        "which no row supports."), quoted(names)), call. = FALSE)
+}
+
 in_row <- function(row, condition) if (condition$rows > 1) sprintf(" in row %d", row) else ""
 
 # ---- conditions on computed columns ----------------------------------------------------------------------

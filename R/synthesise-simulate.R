@@ -133,6 +133,7 @@ free_draws <- function(fit, counts, density_floor, threads, progress) {
 given_draws <- function(fit, condition, nsim, threads) {
   if (condition$rows == 1) condition$of <- rep(1L, max(nsim, 1L))
   found <- draw_given(fit, condition, threads)
+  warn_far(condition, fit$table, sum(lengths(fit$rows)))
   of <- if (condition$rows == 1) 1L else condition$of
   list(points = found$points[seq_len(nsim), , drop = FALSE], group = row_groups(fit, found$class[seq_len(nsim)]),
        marks = list(log_probability = found$log_probability[of], standard_error = found$standard_error[of]))

@@ -219,3 +219,12 @@ test_that("one end of dates and times may be infinite, and messages say which va
                  class = "particleflow_input")
   }
 })
+
+test_that("a condition far outside the table is answered with a warning", {
+  set.seed(26)
+  x <- data.frame(size = rnorm(200, 10), kind = rep(c("a", "b"), 100))
+  fit <- synthesise(x, law = law_student(), flow = FALSE, quiet = TRUE)
+  expect_no_warning(simulate(fit, 3, seed = 1, given = list(size = max(x$size))))
+  expect_no_warning(simulate(fit, 3, seed = 1, given = list(size = c(10, 40), kind = "a")))
+  expect_warning(simulate(fit, 3, seed = 1, given = list(size = 16)), "values of \"size\" far outside the table")
+})

@@ -314,3 +314,19 @@ test_that("the units of a report go by the work of its parts", {
   tables$holdout <- matrix(0, 5000, 2)
   expect_equal(report_work(tables, list(max_rows = 10000, half = 2500))[["held"]], 8)
 })
+
+test_that("the verdict tells few scores beyond from a joint law that is wrong", {
+  words <- particleflow:::joint_words
+  beyond <- c(TRUE, rep(FALSE, 8))
+  expect_match(words(beyond, ifelse(beyond, 2, 0.5), TRUE), "^close, but for 1 of 9 scores")
+  expect_match(words(beyond, ifelse(beyond, 5, 0.5), TRUE), "^the joint law is wrong")
+  expect_match(words(beyond, ifelse(beyond, 2, 0.5), FALSE), "^the joint law is wrong")
+  expect_match(words(!beyond, ifelse(beyond, 0.5, 2), TRUE), "^the joint law is wrong")
+})
+
+test_that("a column that numbers the rows is pointed at", {
+  set.seed(9)
+  x <- data.frame(id = 1:60, a = rnorm(60))
+  report <- fidelity(x, data.frame(id = 61:120, a = rnorm(60)), splits = 2, n_permutations = 99)
+  expect_match(report$notes, "although they number the rows .*\"id\"", all = FALSE)
+})
