@@ -16,8 +16,8 @@ usual_directions <- c(fewest = 64, most = 1024)
 fewest_sets <- 10
 most_projected <- 5e8
 
-# Directions come in sets. dim = 1: there is one direction.
-direction_sets <- function(dim, n_directions) ceiling(n_directions / min(dim, most_orthogonal))
+# Directions come in sets. In one dimension there is one direction.
+direction_sets <- function(dim, n_directions) if (dim == 1) 1 else ceiling(n_directions / min(dim, most_orthogonal))
 
 # The sets of directions `from` to `to`, [dim, directions]. They do not depend on `from` and `to`.
 line_directions <- function(dim, from, to, key, stream = 1L) {
@@ -42,9 +42,8 @@ line_energies <- function(x, y, directions, threads, tick) {
 sliced_energy <- function(x, y, unbiased, n_directions, tolerance, key, threads) {
   dim <- ncol(x)
   usual <- is.null(n_directions)
-  first <- if (usual) max(fewest_sets, direction_sets(dim, usual_directions[["fewest"]])) else
-    direction_sets(dim, n_directions)
-  if (dim == 1) first <- 1
+  first <- direction_sets(dim, if (usual) usual_directions[["fewest"]] else n_directions)
+  if (usual && dim > 1) first <- max(fewest_sets, first)
   state <- list(key = key, unbiased = unbiased, threads = threads, lines = NULL, directions = NULL)
   state <- add_lines(state, x, y, first)
   normal <- if (dim > 1) normal_moments(x, y)
@@ -117,6 +116,9 @@ regress_sets <- function(sets, normal, known) {
 most_normal_columns <- 256L
 most_squares <- 2e8
 
+# A smooth function of the angle has no error to speak of.
+angles_of_plane <- 2048
+
 normal_moments <- function(x, y) {
   if (ncol(x) > most_normal_columns) return(NULL)
   covariance <- function(z) {
@@ -148,11 +150,17 @@ quadratic <- function(s, directions) {
   pmax(total, 0)
 }
 
-# Its mean over all directions, from many sets, and the standard error.
+# Its mean over all directions, list(value, error): from many sets, and in the plane from equidistant directions.
 normal_mean <- function(normal, state, of_sets) {
   dim <- nrow(state$directions)
   size <- min(dim, most_orthogonal)
-  sets <- max(100, min(3000, ceiling(20000 / size), floor(most_squares / (dim^2 * size))))
+  if (dim == 2) {
+    angle <- pi * seq_len(angles_of_plane) / angles_of_plane
+    values <- normal_lines(normal, rbind(cos(angle), sin(angle)), state$n, state$unbiased)
+    return(list(value = mean(values), error = 0))
+  }
+  sets <- ceiling(max(5000, 20 * ncol(state$directions)) / size)
+  sets <- max(100, min(sets, floor(most_squares / (dim^2 * size))))
   directions <- line_directions(dim, 1, sets, state$key, 2L)
   values <- of_sets(normal_lines(normal, directions, state$n, state$unbiased))
   list(value = mean(values), error = stats::sd(values) / sqrt(sets))

@@ -22,11 +22,11 @@
 #' is for the energy distance and the kernel `"riesz"`.
 #'
 #' `"sliced"` divides each sample at random into groups of equally many rows, up to 256 groups in all. Rows that are
-#' left over are not used, fewer than one group of each sample; if one sample is much larger than the other one, more of
-#' its rows are left. Permutations exchange whole groups. If both samples are draws of one law, so are all groups. So the
-#' p-value is as exact as with single rows. The statistic is the energy distance between the rows of both samples,
-#' projected on random directions (see [energy_distance()]), with distribution functions that are compared at 512 points
-#' of each direction. It is computed from the mean distances between groups, so that a permutation takes no more time
+#' left over are not used, fewer than one group of each sample. If one sample is much larger than the other one, more
+#' of its rows are left. Permutations exchange whole groups. If both samples are draws of one law, so are all groups. So
+#' the p-value is as exact as with single rows. The statistic is the energy distance of both samples, projected on
+#' random directions (see [energy_distance()]), with distribution functions that are compared at 512 points of each
+#' direction. It is computed from the mean distances between groups, so that a permutation takes no more time
 #' for more rows.
 #'
 #' What groups and directions cost in power is small. GROUPS_POWER

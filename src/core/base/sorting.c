@@ -6,8 +6,8 @@
 #define FEW ((size_t)64)
 #define DIGIT 11
 #define VALUES ((size_t)1 << DIGIT)
-/* Six digits hold a number. The three that count most, with the sign, the exponent and 21 bits, bring most tables nearly
- * into order. */
+/* Six digits hold a number. The three that count most hold the sign, the exponent and 21 bits, which bring most tables
+ * nearly into order. */
 #define ALL_DIGITS 6
 /* Steps for each number, after which all digits are faster. */
 #define MOST_STEPS ((size_t)8)

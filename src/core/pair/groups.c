@@ -105,10 +105,17 @@ static void sum_rows(size_t from, size_t to, size_t part, void *context) {
   for (size_t g = from; g < to; g++) {
     double *row = w->distance + g * groups;
     for (size_t h = 0; h <= g; h++) row[h] = 0.0;
-    for (size_t k = 0; k < all; k++) {
-      const double *at = w->centred + k * groups, with = at[g];
+    size_t k = 0;
+    for (; k + 4 <= all; k += 4) { /* four at a time, because the row is then read and written less often */
+      const double *a = w->centred + k * groups, *b = a + groups, *c = b + groups, *e = c + groups;
+      const double of_a = a[g], of_b = b[g], of_c = c[g], of_e = e[g];
       VECTORISE
-      for (size_t h = 0; h <= g; h++) row[h] += with * at[h];
+      for (size_t h = 0; h <= g; h++) row[h] += of_a * a[h] + of_b * b[h] + of_c * c[h] + of_e * e[h];
+    }
+    for (; k < all; k++) {
+      const double *a = w->centred + k * groups, of_a = a[g];
+      VECTORISE
+      for (size_t h = 0; h <= g; h++) row[h] += of_a * a[h];
     }
     for (size_t h = 0; h <= g; h++) row[h] = mean * (0.5 * length - 2.0 * row[h]);
   }

@@ -117,8 +117,8 @@ static double power(double gap, double p, double unit) {
   return p == 2.0 ? gap * gap : p == 1.0 ? gap : pow(gap / unit, p);
 }
 
-/* The mean of (gap / unit)^p over the pieces on which both quantile functions are constant; the unit is 1 for p of 1 and
- * 2. Ends of pieces are counted in units of 1 / (n m). `largest`: the largest gap. */
+/* The mean of (gap / unit)^p over the pieces on which both quantile functions are constant; the unit is 1 for p of 1
+ * and 2. Ends of pieces are counted in units of 1 / (n m). `largest`: the largest gap. */
 static double couple(const line_task *t, const double *x, const double *y, double p, double unit, double *largest) {
   const uint64_t n = t->n, m = t->m;
   uint64_t at = 0, i = 0, j = 0;
