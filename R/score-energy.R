@@ -36,11 +36,13 @@
 #' |z| = C_d E |<xi, z>|, C_d = sqrt(pi) Gamma((d + 1) / 2) / Gamma(d / 2).}
 #' Along one direction the energy distance is \eqn{2 \int (F - G)^2}{2 int (F - G)^2}, with the distribution functions
 #' \eqn{F} and \eqn{G} of the projected samples. This takes one sort of all rows. The result is \eqn{C_d} times the
-#' mean over random directions, which are drawn in sets of up to 16 orthogonal ones. In one column there is one
-#' direction, and the result is exact. In more columns it has a standard error, which comes from the means of the sets.
-#' It tells how far the result is from the exact sum over the same rows, not from the distance of the two laws.
+#' mean over random directions, which are drawn in sets of up to 16 orthogonal ones (in two columns, of 8 with equal
+#' angles). In one column there is one direction, and the result is exact. In more columns it has a standard error,
+#' which comes from the means of the sets. It tells how far the result is from the exact sum over the same rows, not
+#' from the distance of the two laws. If the laws differ along few directions of many columns, such directions are
+#' seldom drawn. The result is then more often too small than too large, and by more standard errors than is usual.
 #'
-#' With at least ten sets and at most 256 columns, the error is made smaller by comparison with two normal laws that
+#' With at least ten sets and 3 to 256 columns, the error is made smaller by comparison with two normal laws that
 #' have the means and covariances of the samples. Their energy distance along each direction is a formula. Its mean
 #' over all directions is known from many more directions, so that what both have in common makes nearly no error.
 #' (This is a control variate, whose coefficient is that of least squares.)

@@ -3,12 +3,13 @@
 #   |z| = C E |<xi, z>|,  C = sqrt(pi) Gamma((d + 1) / 2) / Gamma(d / 2),
 # so that the energy distance is C times the mean of those along lines. Each of these costs a sort. Directions are drawn
 # in sets of orthogonal ones: over d of them the mean of a quadratic form of xi has no error, and that is what the
-# distances along lines are for a small shift. The standard error comes from the spread of the means of the sets.
+# distances along lines are for a small shift. In the plane a set has equal angles, and the first seven harmonics of a
+# line's angle have no error. The standard error comes from the spread of the means of the sets.
 
 slice_constant <- function(dim) sqrt(pi) * exp(lgamma((dim + 1) / 2) - lgamma(dim / 2))
 
-# Directions of a set at most.
-most_orthogonal <- 16L
+# Directions of a set: in one dimension, in the plane, and at most.
+line_set_size <- function(dim) if (dim == 2) 8L else min(dim, 16L)
 
 # Without `n_directions`: the fewest directions and sets, the most directions, and the most rows times directions, some
 # 20 seconds of a processor.
@@ -17,12 +18,19 @@ fewest_sets <- 10
 most_projected <- 5e8
 
 # Directions come in sets. In one dimension there is one direction.
-direction_sets <- function(dim, n_directions) if (dim == 1) 1 else ceiling(n_directions / min(dim, most_orthogonal))
+direction_sets <- function(dim, n_directions) if (dim == 1) 1 else ceiling(n_directions / line_set_size(dim))
 
 # The sets of directions `from` to `to`, [dim, directions]. They do not depend on `from` and `to`.
 line_directions <- function(dim, from, to, key, stream = 1L) {
-  size <- min(dim, most_orthogonal)
-  orthogonal_directions(dim, size * to, key, stream, size)[, seq(size * (from - 1) + 1, size * to), drop = FALSE]
+  size <- line_set_size(dim)
+  all <- if (dim == 2) angle_sets(size, to, key, stream) else orthogonal_directions(dim, size * to, key, stream, size)
+  all[, seq(size * (from - 1) + 1, size * to), drop = FALSE]
+}
+
+# [2, size * sets]: sets of lines with equal angles between them, each set turned at random.
+angle_sets <- function(size, sets, key, stream) {
+  angle <- pi / size * (rep(draw_uniform(sets, 1L, key, stream)[, 1], each = size) + rep(seq_len(size), sets))
+  rbind(cos(angle), sin(angle))
 }
 
 # One row per direction: the energy distance of the projected samples, and the mean distances of two rows of x and of
@@ -46,7 +54,7 @@ sliced_energy <- function(x, y, unbiased, n_directions, tolerance, key, threads)
   if (usual && dim > 1) first <- max(fewest_sets, first)
   state <- list(key = key, unbiased = unbiased, threads = threads, lines = NULL, directions = NULL)
   state <- add_lines(state, x, y, first)
-  normal <- if (dim > 1) normal_moments(x, y)
+  normal <- if (dim > 2) normal_moments(x, y)
   found <- estimate_energy(state, normal)
   target <- tolerance * max(abs(found$value), found$noise)
   if (!usual || dim == 1 || found$error <= target) return(found)
@@ -59,7 +67,7 @@ sliced_energy <- function(x, y, unbiased, n_directions, tolerance, key, threads)
 # Goes on to `sets` sets of directions.
 add_lines <- function(state, x, y, sets) {
   dim <- ncol(x)
-  done <- length(state$lines) / min(dim, most_orthogonal)
+  done <- length(state$lines) / line_set_size(dim)
   directions <- line_directions(dim, done + 1, sets, state$key)
   total <- ncol(directions)
   what <- "The distances along lines"
@@ -80,7 +88,7 @@ add_lines <- function(state, x, y, sets) {
 estimate_energy <- function(state, normal) {
   dim <- nrow(state$directions)
   constant <- slice_constant(dim)
-  size <- min(dim, most_orthogonal)
+  size <- line_set_size(dim)
   of_sets <- function(values) colMeans(matrix(values, size))
   sets <- of_sets(state$lines)
   count <- length(sets)
@@ -116,9 +124,6 @@ regress_sets <- function(sets, normal, known) {
 most_normal_columns <- 256L
 most_squares <- 2e8
 
-# A smooth function of the angle has no error to speak of.
-angles_of_plane <- 2048
-
 normal_moments <- function(x, y) {
   if (ncol(x) > most_normal_columns) return(NULL)
   covariance <- function(z) {
@@ -150,17 +155,11 @@ quadratic <- function(s, directions) {
   pmax(total, 0)
 }
 
-# Its mean over all directions, list(value, error): from many sets, and in the plane from equidistant directions.
+# Its mean over all directions, list(value, error), from many sets.
 normal_mean <- function(normal, state, of_sets) {
   dim <- nrow(state$directions)
-  size <- min(dim, most_orthogonal)
-  if (dim == 2) {
-    angle <- pi * seq_len(angles_of_plane) / angles_of_plane
-    values <- normal_lines(normal, rbind(cos(angle), sin(angle)), state$n, state$unbiased)
-    return(list(value = mean(values), error = 0))
-  }
-  sets <- ceiling(max(5000, 20 * ncol(state$directions)) / size)
-  sets <- max(100, min(sets, floor(most_squares / (dim^2 * size))))
+  sets <- max(10000, 20 * ncol(state$directions)) / line_set_size(dim)
+  sets <- ceiling(max(100, min(sets, most_squares / (dim^2 * line_set_size(dim)))))
   directions <- line_directions(dim, 1, sets, state$key, 2L)
   values <- of_sets(normal_lines(normal, directions, state$n, state$unbiased))
   list(value = mean(values), error = stats::sd(values) / sqrt(sets))

@@ -29,8 +29,6 @@
 #' direction. It is computed from the mean distances between groups, so that a permutation takes no more time
 #' for more rows.
 #'
-#' What groups and directions cost in power is small. GROUPS_POWER
-#'
 #' @inheritParams energy_distance
 #' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
 #'   two rows each.
