@@ -48,8 +48,8 @@ rank_test <- function(x, y, particles = NULL, n_permutations = 999, seed = NULL,
              progress = FALSE)
   ranks <- predict(fit, type = "rank")
   vectors <- (ranks[, 1] * ranks[, -1, drop = FALSE])[order(sorted), , drop = FALSE]
-  out <- energy_test(vectors[seq_len(n), , drop = FALSE], vectors[-seq_len(n), , drop = FALSE], n_permutations, seed,
-                     threads)
+  out <- energy_test(vectors[seq_len(n), , drop = FALSE], vectors[-seq_len(n), , drop = FALSE], n_permutations,
+                     seed = seed, threads = threads)
   out$method <- "Permutation test of equal laws by energy distance of center-outward ranks"
   out$data.name <- names
   out

@@ -66,14 +66,6 @@ open_field.sliced_field <- function(field, at, step, potential, threads) {
   new_approximate_frame(field, at, step, core, field_work(field, ncol(at)))
 }
 
-# [dim, count]: sets of `dim` orthogonal unit vectors, each set turned at random.
-orthogonal_directions <- function(dim, count, key, step) {
-  if (dim == 1) return(matrix(1))
-  sets <- count / dim
-  normals <- draw_normal(sets, dim * dim, key, step)
-  do.call(cbind, lapply(seq_len(sets), function(i) qr.Q(qr(matrix(normals[i, ], dim)))))
-}
-
 # The value at t of the spline with these coefficients, whose grid is centred at 0; a straight line beyond its ends.
 spline_values <- function(coefficients, spacing, t) {
   grid <- length(coefficients)

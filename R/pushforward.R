@@ -11,7 +11,8 @@
 #' }
 #' The columns are brought to variance 1 first. Only the given `frequencies`, `pin` and `bounds` are in the units of the
 #' columns. [distill()] tells how the network is scored and when training ends. Here the score is the statistic itself,
-#' computed with at most 2000 rows of `x` for `"energy"` and `"mmd"`.
+#' computed with at most 2000 rows of `x` for `"energy"` and `"mmd"`. A step compares `batch` points with as many rows
+#' of `x`, which are drawn anew. So its time hardly grows with the number of rows.
 #'
 #' Many maps lead from the normal law to the law of `x`. Which of them is found depends on the start. Without `bounds`,
 #' the points of the network have at the start nearly a normal law with independent columns, with the means and the

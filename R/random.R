@@ -139,6 +139,14 @@ draw_directions <- function(n, dim) {
   z / sqrt(rowSums(z^2))
 }
 
+# [dim, count]: sets of `size` orthogonal unit vectors, each set turned at random.
+orthogonal_directions <- function(dim, count, key, step, size = dim) {
+  if (dim == 1) return(matrix(1))
+  sets <- count / size
+  normals <- draw_normal(sets, dim * size, key, step)
+  do.call(cbind, lapply(seq_len(sets), function(i) qr.Q(qr(matrix(normals[i, ], dim)))))
+}
+
 # Rows that represent a pooled table: all rows if there are at most `most`, and evenly spaced rows otherwise.
 spaced_rows <- function(n, most) {
   if (n <= most) seq_len(n) else round(seq(1, n, length.out = most))

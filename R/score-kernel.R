@@ -24,10 +24,12 @@ moderate_bandwidth <- function(bandwidth, unit) {
   if (!is.null(bandwidth)) moderate_width(check_number(bandwidth, "bandwidth", lower = 0, open_lower = TRUE), unit)
 }
 
-# sum of k(x_i, y_j) over all pairs, or over those with i != j.
-kernel_total <- function(x, y, kernel, self, threads) {
+# sum of k(x_i, y_j) over all pairs, or over those with i != j. tick: is told the pairs that are done.
+kernel_total <- function(x, y, kernel, self, threads, tick) {
   rows <- in_blocks(nrow(x), nrow(y) * (ncol(x) + 4), function(from, count) {
-    .Call(C_pf_kernel_sums, x, y, from, count, self, kernel$name, kernel$bandwidth, threads)
+    sums <- .Call(C_pf_kernel_sums, x, y, from, count, self, kernel$name, kernel$bandwidth, threads)
+    tick(count * as.numeric(nrow(y)))
+    sums
   })
   kernel$sign * sum(unlist(rows))
 }
@@ -39,9 +41,17 @@ discrepancy <- function(within_x, within_y, across, n, m, at_zero, unbiased) {
   pmax(0, (within_x / n + at_zero) / n + (within_y / m + at_zero) / m - 2 * across / (n * m))
 }
 
-kernel_score <- function(x, y, kernel, unbiased, threads) {
-  discrepancy(kernel_total(x, x, kernel, TRUE, threads), kernel_total(y, y, kernel, TRUE, threads),
-              kernel_total(x, y, kernel, FALSE, threads), nrow(x), nrow(y), kernel$at_zero, unbiased)
+# what: the function of the user, which names the bar and begins the message of a long run; NULL: neither.
+kernel_score <- function(x, y, kernel, unbiased, threads, what = NULL) {
+  n <- as.numeric(nrow(x))
+  m <- as.numeric(nrow(y))
+  tick <- function(pairs) NULL
+  if (!is.null(what)) {
+    pairs <- n^2 + m^2 + n * m
+    tick <- telling_tick(progress_bar(what, pairs, NULL)$tick, pairs, NULL, what)
+  }
+  discrepancy(kernel_total(x, x, kernel, TRUE, threads, tick), kernel_total(y, y, kernel, TRUE, threads, tick),
+              kernel_total(x, y, kernel, FALSE, threads, tick), nrow(x), nrow(y), kernel$at_zero, unbiased)
 }
 
 # The statistics of the columns of a 0/1 matrix [N, splits], which says for each split which of the N pooled rows are

@@ -1,54 +1,4 @@
-# Sums in another order differ by rounding; equal splits must count as equal.
-permutation_slack <- 1e-10
-
-# The share of random divisions of the pooled rows into n and m rows whose statistic is at least that of x and y. A few
-# divisions at a time, so that memory does not grow with their number.
-permutation_test <- function(x, y, kernel, unbiased, n_permutations, seed, threads) {
-  stream_within(seed, fixed = TRUE)
-  pooled <- rbind(x, y)
-  n <- nrow(x)
-  seen <- NULL
-  as_large <- done <- 0
-  while (done < n_permutations) {
-    now <- min(n_permutations - done, max(1, floor(most_divided / nrow(pooled))))
-    first <- random_splits(now, n, nrow(pooled), is.null(seen))
-    splits <- split_discrepancies(pooled, first, n, kernel, unbiased, threads)
-    drawn <- splits$statistic
-    if (is.null(seen)) {
-      seen <- drawn[1]
-      drawn <- drawn[-1]
-    }
-    as_large <- as_large + sum(drawn >= seen - permutation_slack * splits$scale)
-    done <- done + now
-  }
-  list(discrepancy = seen, p = (1 + as_large) / (1 + n_permutations))
-}
-
-# Numbers of the matrix of divisions that are held at once: 160 MB.
-most_divided <- 2e7
-
-# A 0/1 matrix [size, splits] with n ones per column at random; `own`: before them the division into the two samples.
-random_splits <- function(splits, n, size, own) {
-  first <- matrix(0, size, splits + own)
-  if (own) first[seq_len(n), 1] <- 1
-  drawn <- vapply(seq_len(splits), function(b) sample.int(size, n), integer(n))
-  first[cbind(as.vector(drawn), rep(seq_len(splits) + own, each = n))] <- 1
-  first
-}
-
-# More permutations would take hours and tell nothing: p-values are then known to a ten-millionth.
-most_permutations <- 1e7
-
-check_permutations <- function(n_permutations, size) {
-  n_permutations <- check_count(n_permutations, "n_permutations", 1L)
-  if (n_permutations > most_permutations) {
-    stop_size(paste("`n_permutations` is %d, which would take hours; give at most %d, which resolve a p-value of a",
-                    "ten-millionth."), n_permutations, as.integer(most_permutations))
-  }
-  check_time(n_permutations * as.numeric(size)^2 / most_products_per_second, "The permutations",
-             "give fewer `n_permutations` or fewer rows")
-  n_permutations
-}
+# Permutation tests of two samples, as users call them.
 
 #' Do two samples come from the same law? Permutation tests
 #'
@@ -63,41 +13,60 @@ check_permutations <- function(n_permutations, size) {
 #' not independent of them: compare generated rows with held-out ones. Many
 #' permutations are evaluated at once, in at most some 400 MB of memory.
 #'
+#' Columns of numbers are taken as they are: bring them to a common unit first. If there are other columns or missing
+#' values, distances are those of [mixed_tables], where every column has its unit.
+#'
+#' @section Large tables:
+#' `method = "exact"` sums over all pairs of rows for each permutation. Where this would take more than some five
+#' seconds of a processor, `"auto"` takes `"sliced"` (14,000 rows in both samples together, with 999 permutations). It
+#' is for the energy distance and the kernel `"riesz"`.
+#'
+#' `"sliced"` divides each sample at random into groups of equally many rows, up to 256 groups in all. Rows that are
+#' left over are not used, fewer than one group of each sample. If one sample is much larger than the other one, more
+#' of its rows are left. Permutations exchange whole groups. If both samples are draws of one law, so are all groups. So
+#' the p-value is as exact as with single rows. The statistic is the energy distance of both samples, projected on
+#' random directions (see [energy_distance()]), with distribution functions that are compared at 512 points of each
+#' direction. It is computed from the mean distances between groups, so that a permutation takes no more time
+#' for more rows.
+#'
 #' @inheritParams energy_distance
 #' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least
 #'   two rows each.
 #' @param n_permutations \eqn{B}, from 1 to ten million.
 #' @param unbiased Which estimate of MMD squared is the statistic, as in [mmd()].
+#' @param method `"exact"`, `"sliced"` or `"auto"`, see the section on large tables.
+#' @param n_directions For `"sliced"`: the number of directions for the p-value, at least 1. It is rounded up to whole
+#'   sets of orthogonal directions. `NULL`: 64.
 #' @param seed As in [sliced_wasserstein()].
 #' @return An object of class `htest`. `energy_test()`: `statistic`
 #'   \eqn{nm / (n + m)} times the (biased) energy distance, `estimate` the energy
 #'   distance. `mmd_test()`: `statistic` MMD squared; `parameter` has the
 #'   bandwidth as well. Both: `parameter` with the number of permutations,
-#'   `p.value`, `alternative`, `method`, `data.name`.
+#'   `p.value`, `alternative`, `method`, `data.name`. With `"sliced"`, `statistic` and `estimate` are those of
+#'   `energy_distance(method = "sliced")` for all rows, `estimate` has the standard error beside it, and `parameter` the
+#'   numbers of groups, of rows in a group and of directions.
 #' @inherit energy_distance references
 #' @seealso [energy_distance()]
 #' @examples
 #' energy_test(iris[1:25, 1:4], iris[26:50, 1:4], n_permutations = 199, seed = 1)
 #' mmd_test(iris[1:50, 1:4], iris[51:100, 1:4], n_permutations = 199, seed = 1)
 #' @export
-energy_test <- function(x, y, n_permutations = 999, seed = NULL, threads = NULL) {
+energy_test <- function(x, y, n_permutations = 999, method = c("auto", "exact", "sliced"), n_directions = NULL,
+                        seed = NULL, threads = NULL) {
   names <- paste(deparse1(substitute(x)), "and", deparse1(substitute(y)))
+  slices <- check_slices(method, n_directions, 0.01, seed)
   moderated <- moderate(check_two_samples(x, y, 2L))
-  tables <- moderated$tables
-  n <- nrow(tables$x)
-  m <- nrow(tables$y)
-  n_permutations <- check_permutations(n_permutations, n + m)
-  kernel <- score_kernel("riesz")
-  found <- permutation_test(tables$x, tables$y, kernel, FALSE, n_permutations, seed, thread_count(threads))
-  distance <- moderated$unit * found$discrepancy
+  n <- nrow(moderated$tables$x)
+  m <- nrow(moderated$tables$y)
+  found <- riesz_test(moderated, FALSE, n_permutations, slices, thread_count(threads), "energy_test()")
   structure(
     list(
-      statistic = c(T = n * m / (n + m) * distance),
-      parameter = c(permutations = n_permutations),
+      statistic = c(T = n / (n + m) * m * found$value[[1]]),
+      parameter = found$parameter,
       p.value = found$p,
-      estimate = c(`energy distance` = distance),
+      estimate = stats::setNames(found$value, c("energy distance", "standard error")[seq_along(found$value)]),
       alternative = "the laws of the two samples differ",
-      method = "Permutation test of equal laws by energy distance",
+      method = paste0("Permutation test of equal laws by energy distance", found$said),
       data.name = names
     ),
     class = "htest"
@@ -107,25 +76,56 @@ energy_test <- function(x, y, n_permutations = 999, seed = NULL, threads = NULL)
 #' @rdname energy_test
 #' @export
 mmd_test <- function(x, y, kernel = c("gaussian", "laplace", "riesz"), bandwidth = NULL, unbiased = TRUE,
-                     n_permutations = 999, seed = NULL, threads = NULL) {
+                     n_permutations = 999, method = c("auto", "exact", "sliced"), n_directions = NULL, seed = NULL,
+                     threads = NULL) {
   names <- paste(deparse1(substitute(x)), "and", deparse1(substitute(y)))
   unbiased <- check_flag(unbiased, "unbiased")
+  slices <- check_slices(method, n_directions, 0.01, seed)
   moderated <- moderate_kernel(kernel, bandwidth, check_two_samples(x, y, 2L))
-  tables <- moderated$tables
   kernel <- moderated$kernel
-  n_permutations <- check_permutations(n_permutations, nrow(tables$x) + nrow(tables$y))
-  found <- permutation_test(tables$x, tables$y, kernel, unbiased, n_permutations, seed, thread_count(threads))
-  riesz <- kernel$label == "riesz"
+  check_sliced_kernel(slices$method, kernel)
+  found <- if (kernel$label == "riesz") {
+    riesz_test(moderated, unbiased, n_permutations, slices, thread_count(threads), "mmd_test()")
+  } else {
+    kernel_test(moderated, kernel, unbiased, n_permutations, seed, thread_count(threads), "mmd_test()")
+  }
+  if (kernel$label != "riesz") found$parameter <- c(found$parameter, bandwidth = moderated$unit * kernel$bandwidth)
   structure(
     list(
-      statistic = c(`MMD^2` = if (riesz) moderated$unit * found$discrepancy else found$discrepancy),
-      parameter = c(permutations = n_permutations, if (!riesz) c(bandwidth = moderated$unit * kernel$bandwidth)),
+      statistic = c(`MMD^2` = found$value[[1]]),
+      parameter = found$parameter,
       p.value = found$p,
+      estimate = if (length(found$value) > 1) stats::setNames(found$value, c("MMD^2", "standard error")),
       alternative = "the laws of the two samples differ",
-      method = sprintf("Permutation test of equal laws by MMD, %s kernel, %s estimate", kernel$label,
-                       if (unbiased) "unbiased" else "biased"),
+      method = sprintf("Permutation test of equal laws by MMD, %s kernel, %s estimate%s", kernel$label,
+                       if (unbiased) "unbiased" else "biased", found$said),
       data.name = names
     ),
     class = "htest"
   )
+}
+
+# list(value, p, parameter, said). value: the statistic of the kernel; with slices its standard error, too.
+riesz_test <- function(moderated, unbiased, n_permutations, slices, threads, what) {
+  tables <- moderated$tables
+  n_permutations <- check_permutation_count(n_permutations)
+  if (!takes_groups(slices$method, n_permutations, nrow(tables$x), nrow(tables$y))) {
+    found <- kernel_test(moderated, score_kernel("riesz"), unbiased, n_permutations, slices$seed, threads, what)
+    found$value <- moderated$unit * found$value
+    return(found)
+  }
+  found <- group_test(tables, unbiased, n_permutations, slices$n_directions, slices$seed, threads)
+  energy <- sliced_energy(tables$x, tables$y, unbiased, NULL, 0.01, found$key, threads)
+  list(value = moderated$unit * c(energy$value, energy$error), p = found$p,
+       parameter = c(permutations = n_permutations, groups = found$groups, `rows per group` = found$size,
+                     directions = found$directions),
+       said = ", by groups of rows")
+}
+
+kernel_test <- function(moderated, kernel, unbiased, n_permutations, seed, threads, what) {
+  tables <- moderated$tables
+  n_permutations <- check_permutation_count(n_permutations)
+  check_permutation_time(n_permutations, nrow(tables$x) + nrow(tables$y))
+  found <- permutation_test(tables$x, tables$y, kernel, unbiased, n_permutations, seed, threads, what)
+  list(value = found$discrepancy, p = found$p, parameter = c(permutations = n_permutations), said = "")
 }

@@ -7,6 +7,9 @@
 #' over the couplings \eqn{\pi} of the two samples, each row of a sample with the
 #' same weight. `wasserstein2()` returns the root, in the unit of the data.
 #'
+#' Columns of numbers are taken as they are: bring them to a common unit first. If there are other columns or missing
+#' values, distances are those of [mixed_tables], where every column has its unit.
+#'
 #' Without `blur` the result is exact, up to the rounding of doubles (an error of \eqn{W_2^2} of about 1e-13 times the
 #' largest squared distance of a row of `x` to one of `y`). The network simplex finds the coupling. It holds
 #' the squared distances of all pairs in memory, 8 bytes each: 200 MB for 5000 rows in both samples. Time grows
@@ -48,7 +51,7 @@
 #'   many evenly spaced ones stand for it, and a message says so.
 #' @return `wasserstein2()`: one number with the attributes `"blur"` (0 without), `"iterations"` (steps of the
 #'   simplex, or Sinkhorn iterations of the two samples against each other) and `"converged"` (always `TRUE` without
-#'   `blur`).
+#'   `blur`). What is computed from it is a plain number.
 #' @references
 #' Ahuja RK, Magnanti TL, Orlin JB (1993). Network flows: theory, algorithms, and applications. Prentice Hall,
 #' chapter 11.
@@ -87,8 +90,8 @@ wasserstein2 <- function(x, y, blur = NULL, tolerance = 0.005, max_iterations = 
     blurred_distance(found$tables, moderate_width(blur, found$unit), tolerance, max_iterations, threads)
   }
   if (!attr(result, "converged")) warn_unsettled(result, tolerance, found$unit)
-  structure(found$unit * as.numeric(result), blur = found$unit * attr(result, "blur"),
-            iterations = attr(result, "iterations"), converged = attr(result, "converged"))
+  new_score_number(found$unit * as.numeric(result), blur = found$unit * attr(result, "blur"),
+                   iterations = attr(result, "iterations"), converged = attr(result, "converged"))
 }
 
 # The distance with the attributes of a blurred one, in the unit of the tables.

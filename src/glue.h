@@ -22,9 +22,9 @@
 #define ROUTINE(name, arguments) {#name, (DL_FUNC)&name, arguments}
 #define NO_ROUTINE {NULL, NULL, 0}
 extern const R_CallMethodDef autoencoder_routines[], condition_routines[], energy_routines[], field_routines[],
-    fields_routines[], fingerprint_routines[], frames_routines[], gpa_routines[], law_routines[], machine_routines[],
-    network_routines[], pairs_routines[], random_routines[], scores_routines[], settle_routines[], shares_routines[],
-    trees_routines[], wgf_routines[];
+    fields_routines[], fingerprint_routines[], frames_routines[], gpa_routines[], law_routines[], lines_routines[],
+    machine_routines[], network_routines[], pairs_routines[], random_routines[], scores_routines[],
+    settle_routines[], shares_routines[], trees_routines[], wgf_routines[];
 
 /* Registers the class of arrays whose numbers are in a file. */
 void frames_init(DllInfo *dll);

@@ -6,8 +6,8 @@
 
 static const R_CallMethodDef *const tables[] = {
     autoencoder_routines, condition_routines, energy_routines, field_routines, fields_routines, fingerprint_routines,
-    frames_routines, gpa_routines, law_routines, machine_routines, network_routines, pairs_routines, random_routines,
-    scores_routines, settle_routines, shares_routines, trees_routines, wgf_routines,
+    frames_routines, gpa_routines, law_routines, lines_routines, machine_routines, network_routines, pairs_routines,
+    random_routines, scores_routines, settle_routines, shares_routines, trees_routines, wgf_routines,
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 

@@ -97,6 +97,7 @@ void test_inverse(void);
 void test_approximate(void);
 void test_kde(void);
 void test_linalg(void);
+void test_lines(void);
 void test_moments(void);
 void test_mutual(void);
 void test_neighbours(void);

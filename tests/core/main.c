@@ -63,6 +63,7 @@ int main(void) {
   test_pairwise();
   test_mutual();
   test_kde();
+  test_lines();
   test_targets();
   test_gaussians();
   test_interval();

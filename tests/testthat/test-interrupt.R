@@ -14,4 +14,6 @@ test_that("Ctrl-C stops Algorithm 3, the mixture law, transport and permutations
   expect_lt(least_delay(repeat wasserstein2(wide, wide + 1, blur = 0.2, max_rows = 20000)), 1)
   expect_lt(least_delay(repeat wasserstein2(wide[1:3000, ], wide[3001:6000, ])), 1)
   expect_lt(least_delay(repeat energy_test(wide[1:3000, ], wide[3001:6000, ])), 1)
+  expect_lt(least_delay(repeat energy_distance(wide, wide + 1, method = "sliced", n_directions = 1000)), 1)
+  expect_lt(least_delay(repeat energy_test(wide, wide + 1, method = "sliced", n_directions = 1000)), 1)
 })
