@@ -80,21 +80,22 @@
 #' back <- efs_backward(traj, traj$frames[, , 4])
 #' max(abs(back - x))
 #' @export
-efs_field <- function(kind = c("auto", "exact", "sliced", "tree", "batch"), tolerance = 0.01, sources = NULL,
-                      degree = NULL, directions = NULL) {
+efs_field <- function(kind = c("auto", "exact", "sliced", "tree", "mesh", "batch"), tolerance = 0.01, sources = NULL,
+                      degree = NULL, directions = NULL, reach = NULL) {
   structure(
     list(
       kind = check_choice(kind, field_kinds, "kind"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, upper = 1, open_lower = TRUE),
       sources = if (!is.null(sources)) check_count(sources, "sources", 2L),
       degree = if (!is.null(degree)) check_degree(degree),
-      directions = if (!is.null(directions)) check_count(directions, "directions", 1L)
+      directions = if (!is.null(directions)) check_count(directions, "directions", 1L),
+      reach = if (!is.null(reach)) check_number(reach, "reach", lower = 1, upper = most_reach)
     ),
     class = "efs_field"
   )
 }
 
-field_kinds <- c("auto", "exact", "sliced", "tree", "batch")
+field_kinds <- c("auto", "exact", "sliced", "tree", "mesh", "batch")
 
 check_degree <- function(degree) {
   degree <- check_count(degree, "degree", 1L)
@@ -129,7 +130,8 @@ choose_field <- function(asked, points, potential, threads) {
   if (kind == "auto") kind <- fitting_kind(nrow(points), ncol(points), potential)
   if (kind == "exact") return(exact_field())
   if (potential$epsilon == 0) fail("The field \"%s\" needs `epsilon` above 0.", kind)
-  make <- switch(kind, batch = new_batch_field, tree = new_tree_field, sliced = new_sliced_field)
+  make <- switch(kind, batch = new_batch_field, tree = new_tree_field, mesh = new_mesh_field,
+                 sliced = new_sliced_field)
   field <- make(asked, points, potential, threads)
   # the exact field visits each pair once, which is half the work
   too_many <- asked$kind == "auto" && field_work(field, ncol(points)) > nrow(points) / 8

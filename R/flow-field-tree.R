@@ -47,5 +47,5 @@ open_field.tree_field <- function(field, at, step, potential, threads) {
 
 #' @export
 working_order.tree_frame <- function(frame, points, threads) {
-  order(.Call(C_pf_tree_places, points, frame$core, threads), method = "radix")
+  order(.Call(C_pf_frame_places, points, frame$core, threads), method = "radix")
 }

@@ -166,7 +166,7 @@ routine_examples <- function() {
     pf_frame_backward = list(matrix(0, 4, 3), matrix(0, 4, 3), example_frame, 0.1, 1e-10, 20L, 1L),
     pf_tree_build = list(matrix(0, 4, 3), 2L),
     pf_slices_build = list(matrix(rnorm(12), 4), diag(3), rep(-10, 3), 1, 24L, 0, 0.1, 1L),
-    pf_tree_places = list(matrix(0, 4, 3), example_tree, 1L),
+    pf_frame_places = list(matrix(0, 4, 3), example_tree, 1L),
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
     pf_backward_paper = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),
