@@ -13,7 +13,7 @@
 #define GRID_MAX_DIM ((size_t)3)
 /* Of one axis. The fewest leave room for a source and its edge; more of them would need too long lines. */
 #define GRID_LEAST_NODES ((size_t)16)
-#define GRID_MOST_NODES ((size_t)65536)
+#define GRID_MOST_NODES ((size_t)262144)
 /* Terms of the series of the weight. */
 #define GRID_MOST_TERMS ((size_t)4)
 

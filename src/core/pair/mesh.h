@@ -1,5 +1,5 @@
 /* The sums of the pair engine over many sources in one to three dimensions, by a grid and by near pairs
- * (particle-particle particle-mesh, Hockney and Eastwood 1981).
+ * (particle-particle particle-mesh, Hockney and Eastwood 1988).
  *
  * The potential of a pair is split at a radius (kernel_split()): a part that is smooth everywhere, whose sum over the
  * sources is a cubic spline on a grid (grid.h), and a part that is 0 beyond the radius, which is summed over the sources
