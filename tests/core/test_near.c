@@ -9,14 +9,14 @@
 /* w - T at the squared distance t, and its derivative. */
 static double rest_at(const split_kernel *split, double t, double *slope) {
   const double u = t + split->kernel.epsilon, w = pow(u, -split->kernel.exponent), x = t - split->cut;
-  double value = w, power = 1.0;
-  *slope = -split->kernel.exponent * w / u;
+  double value = 0.0, change = 0.0;
   if (t >= split->cut) return *slope = 0.0;
-  for (size_t k = 0; k < GRID_MOST_TERMS; k++, power *= x) {
-    value -= split->term[k] * power;
-    if (k + 1 < GRID_MOST_TERMS) *slope -= (double)(k + 1) * split->term[k + 1] * power;
+  for (size_t k = GRID_MOST_TERMS; k-- > 0;) {
+    change = change * x + value;
+    value = value * x + split->term[k];
   }
-  return value;
+  *slope = -split->kernel.exponent * w / u - change;
+  return w - value;
 }
 
 static void reference(const double *y, const double *source, size_t dim, const near_run *run, size_t runs,
