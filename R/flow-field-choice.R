@@ -18,16 +18,16 @@
 #'     half-diagonals, "close by" is one of 2.4, and in between both descriptions are mixed with weights that change
 #'     smoothly. So the field is one continuously differentiable function of the point. Cost \eqn{n \log n}{n log n};
 #'     each degree more divides the error by about 6.}
-#'   \item{`"mesh"`}{In up to three dimensions, any `s`. The potential of a pair is split at a radius. Beyond the radius
-#'     the first part is the potential itself, and within it the Taylor polynomial, of order 3 in the squared distance, at
-#'     the radius. This part is smooth, and its sum over the particles is computed on a regular grid by Fourier
-#'     transforms, as a tensor product of cubic splines. The second part is the rest. It is 0 beyond the radius, and is
-#'     summed over the pairs within (particle-particle particle-mesh, Hockney and Eastwood 1988). The radius is `reach`
-#'     spacings of the grid. The grid of each step is the one that costs least, and has at most four million nodes. Up to
-#'     256 particles that lie far from all others are not on the grid, and act pair by pair. So does the whole cloud on
-#'     points beyond the grid, with a smooth change over its last four spacings. The field is one continuously
-#'     differentiable function of the point. Cost \eqn{n \log n}{n log n} where the cloud is smooth, up to
-#'     \eqn{n^2}{n^2} where most particles lie in a small part of its box.}
+#'   \item{`"mesh"`}{In up to three dimensions, any `s`. The potential of a pair is split at a radius. Beyond the
+#'     radius the first part is the potential itself. Within the radius it is the Taylor polynomial at the radius, of
+#'     order 3 in the squared distance. This part is smooth, and its sum over the particles is computed on a regular
+#'     grid by Fourier transforms, as a tensor product of cubic splines. The second part is the rest. It is 0 beyond the
+#'     radius, and is summed over the pairs within (particle-particle particle-mesh, Hockney and Eastwood 1988). The
+#'     radius is `reach` spacings of the grid. The grid of each step is the one that costs least. It has at most four
+#'     million nodes. Up to 256 particles that lie far from all others are not on the grid, and act pair by pair. So
+#'     does the whole cloud on points beyond the grid, with a smooth change over its last four spacings. The field is
+#'     one continuously differentiable function of the point. Cost \eqn{n \log n}{n log n} where the cloud is smooth, up
+#'     to \eqn{n^2}{n^2} where most particles lie in a small part of its box.}
 #'   \item{`"sliced"`}{In any `d` up to 128, for `s` of at most 0. With a direction \eqn{\xi}{xi} that is uniform on the
 #'     unit sphere, the repulsion of a pair is the expected value of
 #'     \eqn{\xi k(\langle\xi, z\rangle)}{xi k(<xi, z>)} with
@@ -57,9 +57,10 @@
 #' All approximate fields need `epsilon` above 0.
 #'
 #' @section Which one is taken:
-#' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, it is a mesh in up to
-#' three dimensions, or a tree where that is likely to cost less: clusters of very different sizes, heavy tails. In more dimensions it is slices for `s` of at most 0, and a batch otherwise. The exact field is
-#' also taken where slices or a batch, because the tolerance needs many, would cost more than a quarter of it.
+#' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, in up to three
+#' dimensions, it is a mesh, or a tree where that is likely to cost less: with clusters of very different sizes or heavy
+#' tails. In more dimensions it is slices for `s` of at most 0, and a batch otherwise. The exact field is also taken
+#' where the other one, because of the cloud or the tolerance, would cost more than a quarter of it.
 #'
 #' @section The error:
 #' The diagnostics of a trajectory with an approximate field have the column `field_error`. It is the

@@ -135,8 +135,8 @@ mesh_try <- function(box, side, reach, epsilon) {
        fixed = mesh_node_work[length(extent)] * padded * log2(padded))
 }
 
-# The share of all pairs that is looked at: those in the cells that come within the radius, whose volume in powers of the
-# radius is about this. The rows of a sample that share a box of the radius tell the density around a row.
+# The share of all pairs that is looked at: those in the cells that come within the radius, whose volume, in powers of
+# the radius, is about this. The rows of a sample that share a box of the radius tell the density around a row.
 visited_volume <- c(2.5, 5.5, 9)
 
 pair_share <- function(sample, core) {

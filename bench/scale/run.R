@@ -1,5 +1,5 @@
-# Rscript bench/scale/run.R LIBRARY [most rows, 1e6] [kinds, such as tree,mesh]: one step's field of each kind for 10^4 to
-# 10^6 particles. See README.md.
+# Rscript bench/scale/run.R LIBRARY [most rows, 1e6] [kinds, such as tree,mesh]: one step's field of each kind for 10^4
+# to 10^6 particles. See README.md.
 arguments <- commandArgs(TRUE)
 library(particleflow, lib.loc = arguments[1])
 most <- if (length(arguments) > 1) as.numeric(arguments[2]) else 1e6

@@ -51,8 +51,8 @@ static void test_kernels(const char *set, size_t dim, double s, double radius) {
     const size_t rows = mode == NEAR_force ? dim + 1 : dim + 1 + dim * (dim + 1) / 2;
     for (size_t k = 0; k < rows; k++) {
       /* the sums over 28 sources cancel in part */
-      CHECK(fabs(sums[k] - wanted[k]) <= 1e-10 * (1.0 + fabs(wanted[k])), "%s: dim %zu, s %g, row %zu is %.17g, not %.17g",
-            set, dim, s, k, sums[k], wanted[k]);
+      CHECK(fabs(sums[k] - wanted[k]) <= 1e-10 * (1.0 + fabs(wanted[k])),
+            "%s: dim %zu, s %g, row %zu is %.17g, not %.17g", set, dim, s, k, sums[k], wanted[k]);
     }
   }
 }
@@ -65,8 +65,8 @@ static void test_split(double s) {
     double slope;
     const double w = kernel_weight(&split.kernel, t + 0.1) - rest_at(&split, t, &slope);
     const double by_difference = (split_potential(&split, t + h) - split_potential(&split, t - h)) / h;
-    CHECK(fabs(w - by_difference) <= TOLERANCE_DIFFERENCE * (1.0 + fabs(w)), "s %g: the slope at %g is %g, not %g", s, t,
-          by_difference, w);
+    CHECK(fabs(w - by_difference) <= TOLERANCE_DIFFERENCE * (1.0 + fabs(w)), "s %g: the slope at %g is %g, not %g", s,
+          t, by_difference, w);
   }
 }
 

@@ -2,7 +2,7 @@
  *
  * A source at x has the weight B(x/h - g) at node g. The potential at y is sum_g c_g B(y/h - g), where c is the
  * convolution of the weights with the kernel's coefficients: those with which splines in both places give the kernel
- * itself at nodes. Along each axis the grid is set into one of twice its nodes at least, so that nothing comes round. */
+ * itself at nodes. Along each axis the grid is set into one of at least twice its nodes, and nothing comes round. */
 #ifndef PARTICLEFLOW_GRID_H
 #define PARTICLEFLOW_GRID_H
 

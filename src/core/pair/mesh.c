@@ -280,7 +280,8 @@ static double largest_eigenvalue(const double *t, size_t dim) {
   const double mean = (t[0] + t[2] + t[5]) / 3.0, a = t[0] - mean, b = t[2] - mean, c = t[5] - mean;
   const double size = sqrt((a * a + b * b + c * c + 2.0 * (t[1] * t[1] + t[3] * t[3] + t[4] * t[4])) / 6.0);
   if (!(size > 0.0)) return mean;
-  const double determinant = a * (b * c - t[4] * t[4]) - t[1] * (t[1] * c - t[4] * t[3]) + t[3] * (t[1] * t[4] - b * t[3]);
+  const double determinant =
+      a * (b * c - t[4] * t[4]) - t[1] * (t[1] * c - t[4] * t[3]) + t[3] * (t[1] * t[4] - b * t[3]);
   const double r = 0.5 * determinant / (size * size * size);
   return mean + 2.0 * size * cos(acos(fmin(fmax(r, -1.0), 1.0)) / 3.0);
 }

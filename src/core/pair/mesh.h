@@ -1,9 +1,9 @@
 /* The sums of the pair engine over many sources in one to three dimensions, by a grid and by near pairs
  * (particle-particle particle-mesh, Hockney and Eastwood 1988).
  *
- * The potential of a pair is split at a radius (kernel_split()): a part that is smooth everywhere, whose sum over the
- * sources is a cubic spline on a grid (grid.h), and a part that is 0 beyond the radius, which is summed over the sources
- * in the cells around a query point (near.h). Both are twice continuously differentiable, so that the sums are the
+ * The potential of a pair is split at a radius (kernel_split()). One part is smooth everywhere; its sum over the
+ * sources is a cubic spline on a grid (grid.h). The other is 0 beyond the radius; it is summed over the sources in the
+ * cells around a query point (near.h). Both are twice continuously differentiable, so that the sums are the
  * gradient of one such function.
  *
  * Far from all sources there is no grid. In its MESH_BAND outer spacings a query point has the weight chi, which falls
