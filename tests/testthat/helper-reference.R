@@ -141,7 +141,7 @@ routine_examples <- function() {
                         source = matrix(rnorm(12), 4))
   example_tree <- c(list(engine = "tree", s = 0, epsilon = 0.1, mean = c(0, 0, 0), factor = 1, own = FALSE,
                          degree = 1L), .Call(routine("tree_build"), matrix(rnorm(60), 20), 1L))
-  example_shape <- list(nodes = c(18L, 18L, 18L), start = rep(-9, 3), spacing = 1, radius = 2, terms = 3L,
+  example_shape <- list(nodes = c(19L, 19L, 19L), start = rep(-9, 3), spacing = 1, radius = 2, terms = 3L,
                         cells = c(3L, 3L, 3L), corner = rep(-2, 3), side = 1.6)
   class_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L), 2), cut = c(0.5, 0, 0),
                        members = integer())
