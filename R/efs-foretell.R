@@ -17,9 +17,10 @@ least_seconds_to_tell <- 60
 
 flow_seconds <- function(n, d, steps) cost[["field"]] * n * pairs_per_row(n, d) * (d + 4) * (steps + 1)
 
-# With many rows the field is a tree in few dimensions. In more it may be a batch, which costs less than all pairs.
+# With many rows the field is a mesh in few dimensions, if the cloud is smooth. In more it may be a batch, which costs
+# less than all pairs.
 pairs_per_row <- function(n, d) {
-  if (n > most_exact_particles && d <= most_tree_dims) tree_work[d] else as.double(n)
+  if (n > most_exact_particles && d <= most_tree_dims) usual_mesh_work[d] else as.double(n)
 }
 
 # On all rows a stack is weighed again: four mixtures, and the neighbours of two or three laws, which are then fitted.

@@ -18,6 +18,16 @@
 #'     half-diagonals, "close by" is one of 2.4, and in between both descriptions are mixed with weights that change
 #'     smoothly. So the field is one continuously differentiable function of the point. Cost \eqn{n \log n}{n log n};
 #'     each degree more divides the error by about 6.}
+#'   \item{`"mesh"`}{In up to three dimensions, any `s`. The potential of a pair is split at a radius. Beyond the
+#'     radius the first part is the potential itself. Within the radius it is the Taylor polynomial at the radius, of
+#'     order 3 in the squared distance. This part is smooth, and its sum over the particles is computed on a regular
+#'     grid by Fourier transforms, as a tensor product of cubic splines. The second part is the rest. It is 0 beyond the
+#'     radius, and is summed over the pairs within (particle-particle particle-mesh, Hockney and Eastwood 1988). The
+#'     radius is `reach` spacings of the grid. The grid of each step is the one that costs least. It has at most four
+#'     million nodes. Up to 256 particles that lie far from all others are not on the grid, and act pair by pair. So
+#'     does the whole cloud on points beyond the grid, with a smooth change over its last four spacings. The field is
+#'     one continuously differentiable function of the point. Cost \eqn{n \log n}{n log n} where the cloud is smooth, up
+#'     to \eqn{n^2}{n^2} where most particles lie in a small part of its box.}
 #'   \item{`"sliced"`}{In any `d` up to 128, for `s` of at most 0. With a direction \eqn{\xi}{xi} that is uniform on the
 #'     unit sphere, the repulsion of a pair is the expected value of
 #'     \eqn{\xi k(\langle\xi, z\rangle)}{xi k(<xi, z>)} with
@@ -47,9 +57,10 @@
 #' All approximate fields need `epsilon` above 0.
 #'
 #' @section Which one is taken:
-#' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, it is a tree in up
-#' to three dimensions. In more dimensions it is slices for `s` of at most 0, and a batch otherwise. The exact field is
-#' also taken where slices or a batch, because the tolerance needs many, would cost more than a quarter of it.
+#' With `"auto"` the exact field is taken for up to 20,000 particles or with `epsilon` = 0. Beyond, in up to three
+#' dimensions, it is a mesh, or a tree where that is likely to cost less: with clusters of very different sizes or heavy
+#' tails. In more dimensions it is slices for `s` of at most 0, and a batch otherwise. The exact field is also taken
+#' where the other one, because of the cloud or the tolerance, would cost more than a quarter of it.
 #'
 #' @section The error:
 #' The diagnostics of a trajectory with an approximate field have the column `field_error`. It is the
@@ -68,8 +79,12 @@
 #'   with half the tolerance at the start of the flow, because the cloud changes.
 #' @param directions For `"sliced"`, the number of directions, a whole number of at least 1, which is rounded up to a
 #'   multiple of the number of columns. `NULL`: as many as the tolerance needs, by the error at the start of the flow.
+#' @param reach For `"mesh"`, the radius of the split in spacings of the grid, a number between 1 and 20. `NULL`: the
+#'   least of eleven numbers from 1 to 15 with half the tolerance at the start of the flow.
 #' @return A list of class `efs_field` with the arguments.
 #' @references
+#' Hockney RW, Eastwood JW (1988). *Computer Simulation Using Particles.* Institute of Physics Publishing.
+#'
 #' Wang L, Krasny R, Tlupova S (2020). A kernel-independent treecode based on barycentric Lagrange interpolation.
 #' *Communications in Computational Physics* 28, 1415-1436.
 #' @seealso [efs_forward()]
@@ -80,21 +95,22 @@
 #' back <- efs_backward(traj, traj$frames[, , 4])
 #' max(abs(back - x))
 #' @export
-efs_field <- function(kind = c("auto", "exact", "sliced", "tree", "batch"), tolerance = 0.01, sources = NULL,
-                      degree = NULL, directions = NULL) {
+efs_field <- function(kind = c("auto", "exact", "sliced", "tree", "mesh", "batch"), tolerance = 0.01, sources = NULL,
+                      degree = NULL, directions = NULL, reach = NULL) {
   structure(
     list(
       kind = check_choice(kind, field_kinds, "kind"),
       tolerance = check_number(tolerance, "tolerance", lower = 0, upper = 1, open_lower = TRUE),
       sources = if (!is.null(sources)) check_count(sources, "sources", 2L),
       degree = if (!is.null(degree)) check_degree(degree),
-      directions = if (!is.null(directions)) check_count(directions, "directions", 1L)
+      directions = if (!is.null(directions)) check_count(directions, "directions", 1L),
+      reach = if (!is.null(reach)) check_number(reach, "reach", lower = 1, upper = most_reach)
     ),
     class = "efs_field"
   )
 }
 
-field_kinds <- c("auto", "exact", "sliced", "tree", "batch")
+field_kinds <- c("auto", "exact", "sliced", "tree", "mesh", "batch")
 
 check_degree <- function(degree) {
   degree <- check_count(degree, "degree", 1L)
@@ -126,17 +142,28 @@ most_exact_particles <- 20000L
 # The field for these particles. Random numbers are drawn only for a field that needs them.
 choose_field <- function(asked, points, potential, threads) {
   kind <- asked$kind
-  if (kind == "auto") kind <- fitting_kind(nrow(points), ncol(points), potential)
+  if (kind == "auto") kind <- fitting_kind(points, potential)
   if (kind == "exact") return(exact_field())
   if (potential$epsilon == 0) fail("The field \"%s\" needs `epsilon` above 0.", kind)
-  make <- switch(kind, batch = new_batch_field, tree = new_tree_field, sliced = new_sliced_field)
+  make <- switch(kind, batch = new_batch_field, tree = new_tree_field, mesh = new_mesh_field,
+                 sliced = new_sliced_field)
   field <- make(asked, points, potential, threads)
+  if (asked$kind == "auto" && kind == "mesh") field <- cheaper_than_mesh(field, asked, points, potential, threads)
   # the exact field visits each pair once, which is half the work
   too_many <- asked$kind == "auto" && field_work(field, ncol(points)) > nrow(points) / 8
   if (too_many) exact_field() else field
 }
 
-fitting_kind <- function(n, dim, potential) {
-  if (n <= most_exact_particles || potential$epsilon == 0) return("exact")
-  if (dim <= most_tree_dims) "tree" else if (potential$s <= 0) "sliced" else "batch"
+fitting_kind <- function(points, potential) {
+  if (nrow(points) <= most_exact_particles || potential$epsilon == 0) return("exact")
+  if (ncol(points) > most_tree_dims) return(if (potential$s <= 0) "sliced" else "batch")
+  if (suits_mesh(points, potential)) "mesh" else "tree"
+}
+
+# A mesh, or the tree that costs less.
+cheaper_than_mesh <- function(mesh, asked, points, potential, threads) {
+  dim <- ncol(points)
+  if (field_work(mesh, dim) < tree_work[dim]) return(mesh)
+  tree <- new_tree_field(asked, points, potential, threads)
+  if (field_work(tree, dim) < field_work(mesh, dim)) tree else mesh
 }

@@ -15,15 +15,26 @@ new_tree_field <- function(asked, points, potential, threads) {
 }
 
 # The lowest degree with which the error at the checked rows is within half the tolerance, because the cloud changes.
-# Few errors are over 0.03 at degree 1, and each degree more divides them by about 6: the search begins there.
+# Few errors are over 0.03 at degree 1, and each degree more divides them by about 6: the search begins there, and looks
+# at lower degrees where the error is so small that one may do.
 needed_degree <- function(field, points, potential, threads) {
-  degree <- ceiling(log(0.03 / field$tolerance) / log(6))
-  for (degree in seq(max(1, min(degree, most_degree)), most_degree)) {
-    field$degree <- as.integer(degree)
-    frame <- open_field(field, points, 1L, potential, threads)
-    if (check_field(frame, threads)$field_error <= field$tolerance / 2) break
+  error_at <- function(degree) {
+    field$degree <- degree
+    check_field(open_field(field, points, 1L, potential, threads), threads)$field_error
   }
-  field$degree
+  wanted <- field$tolerance / 2
+  degree <- as.integer(max(1, min(ceiling(log(0.03 / field$tolerance) / log(6)), most_degree)))
+  error <- error_at(degree)
+  if (error > wanted) {
+    while (error > wanted && degree < most_degree) error <- error_at(degree <- degree + 1L)
+    return(degree)
+  }
+  while (degree > 1 && error <= wanted / 3) {
+    error <- error_at(degree - 1L)
+    if (error > wanted) break
+    degree <- degree - 1L
+  }
+  degree
 }
 
 # A point costs about as much as 600, 1500 and 7300 pairs in 1, 2 and 3 dimensions at degree 3.
@@ -47,5 +58,5 @@ open_field.tree_field <- function(field, at, step, potential, threads) {
 
 #' @export
 working_order.tree_frame <- function(frame, points, threads) {
-  order(.Call(C_pf_tree_places, points, frame$core, threads), method = "radix")
+  order(.Call(C_pf_frame_places, points, frame$core, threads), method = "radix")
 }

@@ -1,12 +1,14 @@
-/* Fields whose sums an engine approximates: batches of sources, trees, slices. */
+/* Fields whose sums an engine approximates: batches of sources, trees, slices, meshes. */
 #include "glue_names.h"
 
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/flow/approximate.h"
 #include "core/flow/inverse.h"
 #include "core/pair/batch.h"
+#include "core/pair/mesh.h"
 #include "core/pair/riesz.h"
 #include "core/pair/slices.h"
 #include "core/pair/tree.h"
@@ -108,13 +110,76 @@ static sums_engine read_slices(list_reader *list, pair_kernel kernel) {
   return slices_engine(parts, kernel);
 }
 
+/* Positive whole numbers, one per axis that is used; 1 for the others. Returns how many there are. */
+static size_t read_axes(list_reader *list, const char *name, size_t *values, double most) {
+  const named_value member = read_member(list, name);
+  const size_t dim = TYPEOF(member.value) == INTSXP ? (size_t)XLENGTH(member.value) : 0;
+  if (dim < 1 || dim > GRID_MAX_DIM) Rf_error("`%s` must be 1 to %d integers.", member.what, (int)GRID_MAX_DIM);
+  double total = 1.0;
+  for (size_t c = 0; c < GRID_MAX_DIM; c++) {
+    const int value = c < dim ? INTEGER_RO(member.value)[c] : 1;
+    if (value == NA_INTEGER || value < 1) Rf_error("`%s` must be positive integers.", member.what);
+    values[c] = (size_t)value;
+    total *= (double)value;
+  }
+  if (total > most) Rf_error("`%s` must have a product of at most %.0f.", member.what, most);
+  return dim;
+}
+
+#define MOST_CELLS 1e8
+
+/* list(nodes, start, spacing, radius, terms, cells, corner, side): the grid and the cells without what is on them. */
+static mesh_parts *read_mesh_shape(list_reader *list, pair_kernel kernel) {
+  mesh_parts *mesh = (mesh_parts *)R_alloc(1, sizeof *mesh);
+  memset(mesh, 0, sizeof *mesh);
+  mesh->dim = read_axes(list, "nodes", mesh->grid.nodes, MOST_CELLS);
+  const size_t with_cells = read_axes(list, "cells", mesh->cells, MOST_CELLS);
+  if (with_cells != mesh->dim) Rf_error("`frame$cells` must have one entry per axis.");
+  for (size_t c = 0; c < mesh->dim; c++) {
+    if (mesh->grid.nodes[c] < GRID_LEAST_NODES || mesh->grid.nodes[c] > GRID_MOST_NODES) {
+      Rf_error("`frame$nodes` must lie between %d and %d.", (int)GRID_LEAST_NODES, (int)GRID_MOST_NODES);
+    }
+  }
+  memcpy(mesh->start, read_vector(list, "start", mesh->dim), mesh->dim * sizeof(double));
+  memcpy(mesh->corner, read_vector(list, "corner", mesh->dim), mesh->dim * sizeof(double));
+  mesh->grid.spacing = read_number(list, "spacing");
+  mesh->side = read_number(list, "side");
+  const double radius = read_number(list, "radius");
+  const int terms = read_count(list, "terms");
+  if (!(mesh->grid.spacing > 0.0) || !(radius > 0.0) || !(mesh->side >= MESH_LEAST_SIDE * radius)) {
+    Rf_error("`frame$spacing`, `frame$radius` and `frame$side` must be above 0, and the side no less than %g radii.",
+             MESH_LEAST_SIDE);
+  }
+  if (terms < 1 || terms > (int)GRID_MOST_TERMS) Rf_error("`frame$terms` is out of range.");
+  mesh->split = kernel_split(kernel, radius, (size_t)terms);
+  return mesh;
+}
+
+/* The shape with source [n + NEAR_PADDING, d], first and coefficient as pf_mesh_build() made them. */
+static sums_engine read_mesh(list_reader *list, pair_kernel kernel) {
+  mesh_parts *mesh = read_mesh_shape(list, kernel);
+  const matrix_view source = read_matrix(list, "source");
+  const named_value first = read_member(list, "first");
+  if (source.dim != mesh->dim || source.n <= NEAR_PADDING) Rf_error("`frame$source` must have one column per axis.");
+  if (TYPEOF(first.value) != INTSXP || (size_t)XLENGTH(first.value) != mesh_cells(mesh) + 1) {
+    Rf_error("`frame$first` must be one integer per cell, and one.");
+  }
+  mesh->n = source.n - NEAR_PADDING;
+  mesh->source = (double *)(size_t)source.x;
+  mesh->first = (int *)(size_t)INTEGER_RO(first.value);
+  mesh->coefficient = (double *)(size_t)read_vector(list, "coefficient", grid_size(&mesh->grid));
+  return mesh_engine(mesh, kernel);
+}
+
 static sums_engine read_engine(list_reader *list, pair_kernel kernel) {
-  static const char *const engines[] = {"batch", "tree", "slices"};
-  switch (check_choice(read_member(list, "engine"), engines, 3)) {
+  static const char *const engines[] = {"batch", "tree", "mesh", "slices"};
+  switch (check_choice(read_member(list, "engine"), engines, 4)) {
     case 0:
       return read_batch(list, kernel);
     case 1:
       return read_tree(list, kernel);
+    case 2:
+      return read_mesh(list, kernel);
     default:
       return read_slices(list, kernel);
   }
@@ -261,6 +326,47 @@ static SEXP pf_tree_build(SEXP x, SEXP degree) {
   return result;
 }
 
+/* Stops unless the grid holds every source that lies in the cells. */
+static void check_mesh_edges(const mesh_parts *mesh) {
+  const double edge = (double)MESH_EDGE * mesh->grid.spacing;
+  for (size_t c = 0; c < mesh->dim; c++) {
+    const double low = mesh->corner[c] - mesh->start[c];
+    const double high = mesh->start[c] + mesh->grid.spacing * (double)(mesh->grid.nodes[c] - 1) -
+                        (mesh->corner[c] + mesh->side * (double)mesh->cells[c]);
+    if (!(fmin(low, high) >= (1.0 - 1e-9) * edge)) Rf_error("`shape$nodes` must reach beyond the cells.");
+  }
+}
+
+/* The rows of x in their cells, and the coefficients of the grid; shape as read_mesh_shape() reads it. */
+static SEXP pf_mesh_build(SEXP x, SEXP shape, SEXP s, SEXP epsilon, SEXP threads) {
+  static const char *const names[] = {"source", "first", "coefficient"};
+  R_CheckUserInterrupt();
+  const matrix_view rows = check_matrix(x, "x");
+  const pair_kernel kernel = check_potential(s, epsilon);
+  const int team = check_threads(threads);
+  if (!(kernel.epsilon > 0.0)) Rf_error("`epsilon` must be above 0.");
+  if (rows.n < 2 || rows.n > INT_MAX) Rf_error("`x` must have between 2 and %d rows.", INT_MAX);
+  list_reader list = open_list(shape, "shape");
+  mesh_parts *mesh = read_mesh_shape(&list, kernel);
+  close_list(&list);
+  if (rows.dim != mesh->dim) Rf_error("`x` must have one column per axis.");
+  check_mesh_edges(mesh);
+  mesh->n = rows.n;
+  SEXP values[3];
+  values[0] = PROTECT(new_matrix(rows.n + NEAR_PADDING, rows.dim));
+  values[1] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)(mesh_cells(mesh) + 1)));
+  values[2] = PROTECT(new_vector(grid_size(&mesh->grid)));
+  mesh->source = REAL(values[0]);
+  mesh->first = INTEGER(values[1]);
+  mesh->coefficient = REAL(values[2]);
+  mesh_sort(mesh, rows.x, (int *)R_alloc(rows.n, sizeof(int)));
+  R_CheckUserInterrupt();
+  mesh_solve(mesh, scratch(1, grid_workspace(&mesh->grid, team)), team);
+  SEXP result = new_list(names, values, 3);
+  UNPROTECT(3);
+  return result;
+}
+
 /* The splines [grid, count] of the directions [d, count] for the rows of x. */
 static SEXP pf_slices_build(SEXP x, SEXP direction, SEXP start, SEXP spacing, SEXP grid, SEXP s, SEXP epsilon,
                             SEXP threads) {
@@ -286,21 +392,23 @@ static SEXP pf_slices_build(SEXP x, SEXP direction, SEXP start, SEXP spacing, SE
   return out;
 }
 
-/* An order of the rows of `query` in which neighbours lie close together: they fall into leaves in this order. */
-static SEXP pf_tree_places(SEXP query, SEXP frame, SEXP threads) {
+/* Numbers of the rows of `query` by which neighbours lie close together: those of leaves of a tree or of cells. */
+static SEXP pf_frame_places(SEXP query, SEXP frame, SEXP threads) {
   const approximate_field field = read_field(frame);
   const matrix_view rows = check_matrix(query, "query");
   const int team = check_threads(threads);
   if (rows.dim != field.engine.dim) Rf_error("`query` must have %.0f columns.", (double)field.engine.dim);
-  if (field.engine.sums != tree_sums) Rf_error("`frame` must be that of a tree.");
+  const int cells = field.engine.sums == mesh_sums;
+  if (!cells && field.engine.sums != tree_sums) Rf_error("`frame` must be that of a tree or a mesh.");
   SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)rows.n));
-  tree_places(field.engine.data, rows.x, rows.n, INTEGER(out), team);
+  if (cells) mesh_places(field.engine.data, rows.x, rows.n, INTEGER(out), team);
+  else tree_places(field.engine.data, rows.x, rows.n, INTEGER(out), team);
   UNPROTECT(1);
   return out;
 }
 
 const R_CallMethodDef fields_routines[] = {
     ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
-    ROUTINE(pf_frame_backward, 7), ROUTINE(pf_tree_build, 2),      ROUTINE(pf_tree_places, 3),
-    ROUTINE(pf_slices_build, 8),   NO_ROUTINE,
+    ROUTINE(pf_frame_backward, 7), ROUTINE(pf_frame_places, 3),   ROUTINE(pf_tree_build, 2),
+    ROUTINE(pf_mesh_build, 5),     ROUTINE(pf_slices_build, 8),   NO_ROUTINE,
 };

@@ -1,8 +1,9 @@
-# Rscript bench/scale/run.R LIBRARY [most rows, 1e6]: one step's field of each kind for 10^4 to 10^6 particles. See
-# README.md.
+# Rscript bench/scale/run.R LIBRARY [most rows, 1e6] [kinds, such as tree,mesh]: one step's field of each kind for 10^4
+# to 10^6 particles. See README.md.
 arguments <- commandArgs(TRUE)
 library(particleflow, lib.loc = arguments[1])
 most <- if (length(arguments) > 1) as.numeric(arguments[2]) else 1e6
+kinds <- if (length(arguments) > 2) strsplit(arguments[3], ",")[[1]] else c("exact", "tree", "mesh", "sliced", "batch")
 inner <- asNamespace("particleflow")
 threads <- 2L
 
@@ -20,14 +21,16 @@ softening <- function(n, d) 16 * n^(-2 / d)
 cases <- rbind(
   expand.grid(kind = "exact", d = c(1, 2, 3, 5, 15), s = NA, n = 1e4, stringsAsFactors = FALSE),
   expand.grid(kind = "tree", d = 1:3, s = NA, n = c(1e4, 1e5, 1e6), stringsAsFactors = FALSE),
+  expand.grid(kind = "mesh", d = 1:3, s = NA, n = c(1e4, 1e5, 1e6), stringsAsFactors = FALSE),
   expand.grid(kind = "sliced", d = c(5, 15), s = -1, n = c(1e4, 1e5, 1e6), stringsAsFactors = FALSE),
   expand.grid(kind = "batch", d = c(5, 15), s = c(0, 13), n = c(1e4, 1e5, 1e6), stringsAsFactors = FALSE)
 )
 cases$s <- ifelse(is.na(cases$s), ifelse(cases$d == 1, -0.5, 0), cases$s)
-cases <- cases[cases$s < cases$d & cases$n <= most, ]
+cases <- cases[cases$s < cases$d & cases$n <= most & cases$kind %in% kinds, ]
 
 asked <- list(
   exact = efs_field("exact"), tree = efs_field("tree", tolerance = 1e-3),
+  mesh = efs_field("mesh", tolerance = 1e-3),
   sliced = efs_field("sliced", tolerance = 0.01), batch = efs_field("batch", sources = 200)
 )
 
@@ -58,7 +61,8 @@ rows <- do.call(rbind, lapply(seq_len(nrow(cases)), function(i) {
   row
 }))
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
-write.csv(rows, file.path(here, "results", "field.csv"), row.names = FALSE)
+name <- if (length(arguments) > 2) paste0("field-", paste(kinds, collapse = "-"), ".csv") else "field.csv"
+write.csv(rows, file.path(here, "results", name), row.names = FALSE)
 
 # The growth exponent between the last two sizes, where rounding of the clock does not count.
 cat("\ngrowth exponents of the field between the two largest sizes:\n")

@@ -52,6 +52,7 @@ int main(void) {
   test_rng();
   test_normals();
   test_linalg();
+  test_fft();
   test_moments();
   test_fingerprint();
   test_parallel();
@@ -62,6 +63,7 @@ int main(void) {
   test_equilibrium();
   test_pairwise();
   test_mutual();
+  test_near();
   test_kde();
   test_lines();
   test_targets();

@@ -5,6 +5,7 @@
 #include "core/flow/inverse.h"
 #include "core/flow/volume.h"
 #include "core/pair/batch.h"
+#include "core/pair/mesh.h"
 #include "core/pair/riesz.h"
 #include "core/pair/slices.h"
 #include "core/pair/tree.h"
@@ -178,6 +179,41 @@ static void test_tree(size_t n, size_t dim, size_t m, double s, size_t degree, d
   free_scene(&w);
 }
 
+/* A mesh of the sources of a scene with `side` cells along each axis, from the box of the points within `most` of 0. */
+static void test_mesh(size_t n, size_t dim, size_t m, double s, size_t side, double most, double error) {
+  scene w = new_scene(n, dim, m);
+  const double radius = 4.0 * most / (double)side, spacing = radius / 3.0;
+  mesh_parts mesh = {.n = n, .dim = dim, .grid = {.nodes = {1, 1, 1}, .spacing = spacing}, .cells = {1, 1, 1},
+                     .side = radius / 2.0, .split = kernel_split(riesz_kernel(s, 0.1), radius, 3)};
+  for (size_t c = 0; c < dim; c++) {
+    mesh.cells[c] = side;
+    mesh.grid.nodes[c] = (size_t)ceil(1.5 * (double)side) + 2 * MESH_EDGE + 1;
+    mesh.corner[c] = -most;
+    mesh.start[c] = -0.5 * spacing * (double)(mesh.grid.nodes[c] - 1);
+  }
+  const size_t nodes = grid_size(&mesh.grid), room = grid_workspace(&mesh.grid, MOST_THREADS);
+  double *column = new_doubles(n * dim), *work = new_doubles(room), *again = new_doubles(nodes);
+  int *cell = malloc(n * sizeof *cell);
+  mesh.first = malloc((mesh_cells(&mesh) + 1) * sizeof *mesh.first);
+  if (!cell || !mesh.first) exit(2);
+  mesh.source = new_doubles((n + NEAR_PADDING) * dim), mesh.coefficient = new_doubles(nodes);
+  unpack_rows(column, w.source, n, dim);
+  mesh_sort(&mesh, column, cell);
+  size_t outside = 0;
+  for (size_t i = 0; i < n; i++) outside += cell[i] < 0;
+  CHECK((size_t)mesh.first[0] == outside && mesh.first[mesh_cells(&mesh)] == (int)n, "sources are lost in the cells");
+  mesh_solve(&mesh, work, 1);
+  memcpy(again, mesh.coefficient, nodes * sizeof(double));
+  mesh_solve(&mesh, work, MOST_THREADS);
+  CHECK(!memcmp(again, mesh.coefficient, nodes * sizeof(double)), "the bits of a grid depend on threads");
+  for (size_t i = 0; i < m * dim; i++) w.query[i] *= 1.5; /* into the band and beyond */
+  const sums_engine engine = mesh_engine(&mesh, mesh.split.kernel);
+  check_engine(&w, &engine, error, "mesh");
+  check_step(&w, &engine, 0.05, "mesh");
+  free(column), free(work), free(again), free(cell), free(mesh.first), free(mesh.source), free(mesh.coefficient);
+  free_scene(&w);
+}
+
 /* E [xi k(<xi, z>)] = w z, with <xi, z/|z|> = cos(theta) of density sin(theta)^(d-2). */
 static void test_slice_kernel(size_t dim, double s, double epsilon, double r) {
   double sum = 0.0, total = 0.0;
@@ -229,6 +265,12 @@ void test_approximate(void) {
   test_tree(1501, 2, 30, 0.5, 6, 1e-4, 0);
   test_tree(2047, 3, 40, 1.0, 2, 2e-2, 0);
   test_tree(600, 2, 30, -1.0, 3, 6e-3, 1);
+  test_mesh(2, 2, 3, 0.0, 8, 4.0, 1e-2);
+  test_mesh(700, 1, 60, -0.5, 40, 5.0, 1e-2);
+  test_mesh(700, 1, 60, -0.5, 20, 1.5, 1e-2); /* many sources outside */
+  test_mesh(1501, 2, 150, 0.0, 30, 5.0, 1e-2);
+  test_mesh(900, 2, 50, 1.0, 17, 1.8, 1e-2);
+  test_mesh(1200, 3, 60, 1.0, 16, 4.0, 1e-2);
   test_batch(2, 1, 1, -0.5);
   test_batch(37, 2, 300, 0.0);
   test_batch(60, 5, 33, 2.5);

@@ -147,6 +147,8 @@ routine_examples <- function() {
                         source = matrix(rnorm(12), 4))
   example_tree <- c(list(engine = "tree", s = 0, epsilon = 0.1, mean = c(0, 0, 0), factor = 1, own = FALSE,
                          degree = 1L), .Call(routine("tree_build"), matrix(rnorm(60), 20), 1L))
+  example_shape <- list(nodes = c(19L, 19L, 19L), start = rep(-9, 3), spacing = 1, radius = 2, terms = 3L,
+                        cells = c(3L, 3L, 3L), corner = rep(-2, 3), side = 1.6)
   class_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 1L), 2), cut = c(0.5, 0, 0),
                        members = integer())
   list(
@@ -174,8 +176,9 @@ routine_examples <- function() {
     pf_frame_log_det = list(matrix(0, 4, 3), example_frame, 0L, 4L, 0.1, 1L),
     pf_frame_backward = list(matrix(0, 4, 3), matrix(0, 4, 3), example_frame, 0.1, 1e-10, 20L, 1L),
     pf_tree_build = list(matrix(0, 4, 3), 2L),
+    pf_mesh_build = list(matrix(0, 4, 3), example_shape, 0, 0.1, 1L),
     pf_slices_build = list(matrix(rnorm(12), 4), diag(3), rep(-10, 3), 1, 24L, 0, 0.1, 1L),
-    pf_tree_places = list(matrix(0, 4, 3), example_tree, 1L),
+    pf_frame_places = list(matrix(0, 4, 3), example_tree, 1L),
     pf_backward_exact = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 1e-10, 20L, 1L),
     pf_backward_paper = list(matrix(0, 3, 2), matrix(0, 3, 2), matrix(rnorm(6), 3), 0.1, 0, 0.1, 0.1, 5L, 1L),
     pf_network_start = list(c(2L, 3L, 1L), c(1L, 2L)),

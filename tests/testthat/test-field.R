@@ -7,6 +7,9 @@ field_cases <- list(
   list(kind = "tree", dims = c(1, 2, 3), s = c(-0.5, 0, 1.5), error = 2e-3, make = function() {
     efs_field("tree", tolerance = 1e-3)
   }),
+  list(kind = "mesh", dims = c(1, 2, 3), s = c(-0.5, 0, 1.5), error = 2e-3, make = function() {
+    efs_field("mesh", tolerance = 1e-3)
+  }),
   # one direction is all there is in one dimension
   list(kind = "sliced", dims = c(1, 2, 5, 15), s = c(-1, 0), error = 0.05, make = function() {
     efs_field("sliced", directions = 150)
@@ -136,7 +139,7 @@ test_that("bits depend neither on threads nor on how frames are kept, and the se
     expect_identical(rest$field, one$field)
     moved <- max(abs(colMeans(last_positions(one)) - colMeans(x)))
     expect_lt(moved, tolerance$centre)
-    if (case$kind != "tree") expect_false(identical(run(2)$frames, one$frames))
+    if (!case$kind %in% c("tree", "mesh")) expect_false(identical(run(2)$frames, one$frames))
   }
 })
 
@@ -187,6 +190,54 @@ test_that("a tree keeps its tolerance, and the equilibrium is reached with many 
   expect_lt(max(abs(sort(r2) - (seq_len(10000) - 0.5) / 10000)), 0.05)
 })
 
+test_that("a mesh keeps its tolerance, and the equilibrium is reached with 100,000 particles", {
+  set.seed(4)
+  at <- spread(30000, 2)
+  for (wanted in c(1e-2, 1e-4)) {
+    traj <- efs_forward(at, 0, 16 / 30000, n_steps = 1, field = efs_field("mesh", tolerance = wanted))
+    expect_lt(traj$diagnostics$field_error[1], wanted)
+  }
+  # uniform on the unit disc, as for a tree
+  set.seed(1)
+  start <- matrix(rnorm(200000), 100000)
+  traj <- efs_forward(start, 0, 1e-5, time = 4, n_steps = 16, step = 0.25, max_bound = Inf,
+                      field = efs_field("mesh", tolerance = 0.01), keep = "checkpoints")
+  r2 <- rowSums(sweep(last_positions(traj), 2, colMeans(start))^2)
+  expect_equal(mean(r2), 0.5, tolerance = 0.01)
+  expect_lt(max(abs(sort(r2) - (seq_len(100000) - 0.5) / 100000)), 0.05)
+})
+
+test_that("a mesh is right for clouds that do not fill their box, and beyond it", {
+  set.seed(6)
+  clusters <- matrix(rnorm(4000), 2000) * 10^-sample(0:3, 2000, TRUE) + rep(c(0, 3, -2, 5), each = 500)
+  clouds <- list(tails = matrix(rt(4000, 2), 2000), clusters = clusters, line = cbind(rnorm(2000), 1),
+                 equal = matrix(1, 2000, 2), far = rbind(matrix(rnorm(3998), 1999), c(1000, -1000)))
+  for (name in names(clouds)) {
+    at <- clouds[[name]]
+    frame <- opened(efs_field("mesh", tolerance = 1e-3), at, 0, 0.01)
+    expect_lt(prod(frame$core$nodes), 2^22 + 1)
+    points <- rbind(at, at[1:20, ] * 1.5 + 3, c(1e6, 0))
+    exact <- particleflow:::field_at(points, at, 0, 0.01, FALSE, 2L)$gradient
+    pull <- nrow(at) / (nrow(at) - 1) * sweep(points, 2, colMeans(at))
+    found <- particleflow:::field_of(frame, points, 2L)
+    # the last row is a sum over all pairs, but of far larger numbers
+    inside <- seq_len(nrow(points) - 1)
+    expect_lt(sqrt(sum((found - exact)[inside, ]^2)), 2e-3 * sqrt(sum((pull - exact)[inside, ]^2)) + 1e-9, label = name)
+    expect_equal(found[-inside, ], exact[-inside, ], tolerance = 1e-12, label = name)
+  }
+  # the grid does not reach out to one particle a thousand radii away
+  expect_lt(frame$core$spacing * max(frame$core$nodes), 100)
+  expect_error(efs_forward(cbind(at, at), field = "mesh"), "for at most 3 columns, not 4")
+  expect_error(efs_field("mesh", reach = 0.5), "`reach` must be")
+})
+
+test_that("a mesh is taken for smooth clouds, and a tree where few cells hold most particles", {
+  set.seed(8)
+  kind <- function(at) particleflow:::choose_field(efs_field(), at, list(s = 0, epsilon = 16 / 21000), 2L)$kind
+  expect_identical(kind(spread(21000, 2)), "mesh")
+  expect_identical(kind(rbind(matrix(rnorm(42000, sd = 1e-4), 21000), matrix(rnorm(2000, sd = 100), 1000))), "tree")
+})
+
 test_that("batches are unbiased, and more sources make less error", {
   at <- spread(400, 3)
   exact <- particleflow:::field_at(at, at, 1, 0.3, TRUE, 1L)$gradient
@@ -217,6 +268,7 @@ test_that("the exact field is taken where it is as fast, and arguments are check
   expect_error(efs_forward(x, epsilon = 0, max_bound = Inf, field = "batch"), "needs `epsilon` above 0")
   expect_error(efs_field("batch", tolerance = 0), "`tolerance` must be")
   expect_error(efs_field("batch", sources = 1), "`sources` must be")
+  expect_output(print(efs_field("mesh", reach = 2)), "reach = 2")
   traj <- efs_forward(x, n_steps = 1, field = "batch")
   expect_error(efs_backward(traj, x, "paper"), "needs a flow with the field \"exact\"")
   expect_match(format(traj)[3], "^field: batches of 50 particles")

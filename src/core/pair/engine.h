@@ -8,7 +8,10 @@
 
 typedef struct sums_engine {
   /* Query rows [0, n) on the calling thread; coordinate c of row i is query[i * row_stride + c * column_stride].
-   * Of `out` it gives force, weight, bound and hessian. It fills repulsion and nearest with NaN: they are not known. */
+   * Of `out` it gives force, weight, bound and hessian. Of the last three only the Jacobian of sum w z need be right,
+   * which is weight times the unit matrix less (s + 2) hessian, as long as bound is the trace of hessian, and hessian
+   * has no negative eigenvalue. An engine may leave weight NaN where neither of the others is wanted. It fills
+   * repulsion and nearest with NaN: they are not known. */
   void (*sums)(const struct sums_engine *engine, const double *query, size_t n, size_t row_stride,
                size_t column_stride, const pair_sums *out, double *workspace);
   const void *data;
