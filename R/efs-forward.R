@@ -63,8 +63,8 @@
 #'   the run is not saved. A checkpoint that is there already is overwritten. If another file
 #'   is there, that is an error. A relative path starts from the working directory of the call. If the file cannot be
 #'   written, a warning says so and the run goes on.
-#' @param file For `keep = "file"`, the path of a file that does not exist yet, in a folder that does. `NULL`: a temporary
-#'   file.
+#' @param file For `keep = "file"`, the path of a file that does not exist yet, in a folder that does. `NULL`: a
+#'   temporary file.
 #' @param threads Number of threads, a whole number of at least 1; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a progress bar in an interactive session.
 #' @return A [particle_trajectory] with `frames`, an `[n, d, k + 1]` array for `k` steps (fewer slices with

@@ -182,10 +182,10 @@
 #'   particles that are not the rows. [simulate()][simulate.efs], and [predict()][predict.efs] with `newdata`, give what
 #'   they would give. What needs the training rows is an error: [interpolate()], `predict()` without `newdata`, and
 #'   plots that show rows.
-#' @param field How the field of the flow is computed, see [efs_field()]: `NULL` or `"auto"` takes the exact field for up
-#'   to 20,000 particles, and for more particles one that costs less than \eqn{n^2}{n^2}; or another name, or a value of
-#'   [efs_field()]. The search uses the exact field, because it has at most 1200 rows. `"sliced"` needs `s` of at most 0:
-#'   give `s`, too.
+#' @param field How the field of the flow is computed, see [efs_field()]: `NULL` or `"auto"` takes the exact field for
+#'   up to 20,000 particles, and for more particles one that costs less than \eqn{n^2}{n^2}; or another name, or a value
+#'   of [efs_field()]. The search uses the exact field, because it has at most 1200 rows. `"sliced"` needs `s` of at
+#'   most 0: give `s`, too.
 #' @param file For `keep = "file"`, the path of a file for the frames, see [efs_forward()]. With `group`, the file of
 #'   class number k ends in `-k`.
 #' @return An object of class `c("efs", "particle_flow")`, or `c("synthesis", "efs", "particle_flow")` for normal

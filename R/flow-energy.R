@@ -1,9 +1,6 @@
 # The flow of energy_flow(): particles [n, d] move against the gradient of their energy distance to a target. Each step
 # goes along d orthogonal directions; see src/core/flow/energy.h.
 
-# |z| = C E|<xi, z>| over directions xi that are uniform on the sphere.
-slice_constant <- function(dim) sqrt(pi) * exp(lgamma((dim + 1) / 2) - lgamma(dim / 2))
-
 # The step that is chosen: along a direction, the pull of the whole target is as many units as this. The unit is the
 # root-mean-square deviation of the coordinates of both tables.
 default_pull <- 64

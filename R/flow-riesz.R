@@ -139,7 +139,8 @@ foretell.riesz_run <- function(run) {
   forward_needs(run$state$points, expected_steps(run$control, run$planned), run$control, run$field)
 }
 
-# bytes: of the frames in memory, which are two of those in a file, and of ten diagnostics. seconds: one kernel value per pair that the field visits in each step.
+# bytes: of the frames in memory, which are two of those in a file, and of ten diagnostics. seconds: one kernel value
+# per pair that the field visits in each step.
 forward_needs <- function(points, steps, control, field) {
   n <- nrow(points)
   frames <- if (is.null(control$file)) steps / control$every + 1 else 2

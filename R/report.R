@@ -65,8 +65,8 @@
 #'
 #' @section Verdict:
 #' The tables are *close* if no score and no column is beyond its limit and the correlations agree. If a score or the
-#' correlations are beyond, but each column agrees, the joint law is wrong. If the correlations agree and at most a third
-#' of the scores are beyond, none by more than four times its limit, the tables are close but for these scores.
+#' correlations are beyond, but each column agrees, the joint law is wrong. If the correlations agree and at most a
+#' third of the scores are beyond, none by more than four times its limit, the tables are close but for these scores.
 #'
 #' A *copy* has at least half of its rows equal to real ones beyond what fresh rows would have. *Near copies* have a
 #' novelty ratio below 0.3 (see [novelty()]). From 0.3 to 0.6 rows keep close, and from 0.85 to 1.2 they are new. *Some*

@@ -120,8 +120,8 @@ warn_far <- function(condition, template, n) {
   names <- template$names[unique(rep(seq_along(template$dims), template$dims)[far])]
   names <- names[!is.na(names)]
   if (!length(names)) return(invisible())
-  warning(sprintf(paste("`given` asks for values of %s far outside the table: the new rows follow the tails of the law,",
-                        "which no row supports."), quoted(names)), call. = FALSE)
+  warning(sprintf(paste("`given` asks for values of %s far outside the table: the new rows follow the tails of the",
+                        "law, which no row supports."), quoted(names)), call. = FALSE)
 }
 
 in_row <- function(row, condition) if (condition$rows > 1) sprintf(" in row %d", row) else ""

@@ -20,7 +20,7 @@ floors <- list(
   maps = c("unit", "latent", "latent-.*"),
   pairs = c("pairs", "gaussians", "cells"),
   scores = c("score", "score-.*", "novelty"),
-  trajectory = c("trajectory", "seal"),
+  trajectory = c("trajectory", "trajectory-store", "seal"),
   pictures = c("picture", "picture-.*", "tables-plot", "trajectory-plot"),
   laws = c("law", "law-.*"),
   flows = c("target", "run", "flow-.*", "likelihood", "generator-network", "generator-fields", "latent-autoencoder",
@@ -28,8 +28,7 @@ floors <- list(
   search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*",
            "energy-flow", "energy-flow-.*", "wgf", "wgf-.*", "generator-.*", "distill", "pushforward",
-           "integrate", "integrate-.*",
-           "synthesise", "synthesise-.*"),
+           "integrate", "integrate-.*", "parts", "parts-.*", "synthesise", "synthesise-.*"),
   reports = c("report", "report-.*")
 )
 most_lines <- 60L
