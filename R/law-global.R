@@ -6,7 +6,7 @@
 #'
 #' The covariance of few rows is estimated badly. Therefore a share \eqn{d/(5n)} of it is replaced by a multiple of the
 #' identity with the same trace. A search tries fourteen values of `jitter` between 0.03 and 2.5. Of more than 50,000
-#' particles the law knows a sample, see [laws].
+#' (20,000 in up to three dimensions) particles the law knows a sample, see [laws].
 #'
 #' @param jitter Standard deviation of the noise relative to that of the particles, a number of at least 0. `NULL`: the
 #'   normal reference rule, \eqn{(4/((d+2)n))^{1/(d+4)}}.

@@ -5,7 +5,8 @@
 #' identity with the same trace. The law suits data near a surface or a curve, and clusters.
 #'
 #' A search tries `k` of 10, 20 and 40, `shrinkage` of 0.03 and 0.2, both values of `keep_moments`, and seven values of
-#' `jitter` between 0.3 and 2.5. Of more than 50,000 particles the law knows a sample, see [laws].
+#' `jitter` between 0.3 and 2.5. Of more than 50,000 (20,000 in up to three dimensions) particles the law knows a
+#' sample, see [laws].
 #'
 #' @param k Number of neighbours, a whole number of at least 1. With `shrinkage = 0` it must be above the number of
 #'   dimensions.

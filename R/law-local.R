@@ -5,7 +5,7 @@
 #' those of a smoothed bootstrap of the data.
 #'
 #' The density is that of a kernel estimate. A search tries nine values of `jitter` between 0.3 and 3.4. Of more than
-#' 50,000 particles the law knows a sample, see [laws].
+#' 50,000 (20,000 in up to three dimensions) particles the law knows a sample, see [laws].
 #'
 #' @param jitter Root-mean-square length of the noise, a number of at least 0. Its unit is the median distance of a
 #'   particle to its nearest neighbour, where equal particles count once.

@@ -3,7 +3,7 @@
 #' A point that is uniform on the segment between a particle chosen at random and one of its `k` nearest neighbours.
 #' Particles that equal the first one are not counted as neighbours, and equal neighbours count once. If all particles
 #' are equal, the draws equal them. The draws stay close to the data and add little that is new. The law has no density.
-#' Of more than 50,000 particles it knows a sample, see [laws].
+#' Of more than 50,000 (20,000 in up to three dimensions) particles it knows a sample, see [laws].
 #'
 #' @param k Number of neighbours, a whole number of at least 1.
 #' @inherit law_local_covariance return

@@ -5,10 +5,11 @@
 # The most rows that a law is fitted to. bench/scale/README.md has what more rows would add to the log-likelihood of
 # held-out rows.
 #   kernels    neighbours are sought among all pairs of rows, and each density is a sum over all kernels
+#   few        the same in up to three dimensions, where more kernels add less than a hundredth of a nat
 #   trees      the trees of a forest hold the rows in their leaves: some 40 times the size of the rows
 #   mixture    for so few components more rows add hardly any information
 #   ensemble   draws of balanced sets decompose a square matrix with one row per row of the law
-most_law_rows <- c(kernels = 50000, trees = 100000, mixture = 100000, ensemble = 2000)
+most_law_rows <- c(kernels = 50000, few = 20000, trees = 100000, mixture = 100000, ensemble = 2000)
 
 # The local shapes of kernels hold d (d + 1) numbers per row. They are at most so many, 400 MB, but of 20,000 rows
 # there are always all.
@@ -20,10 +21,10 @@ sample_key <- c(19L, 18L)
 # The largest number of rows for a law in d dimensions, Inf if there is none.
 most_rows_of <- function(kind, d) if (is.null(kind$most_rows)) Inf else kind$most_rows(d)
 
-kernel_rows <- function(d) most_law_rows[["kernels"]]
+kernel_rows <- function(d) most_law_rows[[if (d <= 3) "few" else "kernels"]]
 
 shape_rows <- function(d) {
-  min(most_law_rows[["kernels"]], max(least_shape_rows, floor(most_shape_numbers / (d * (d + 1)))))
+  min(kernel_rows(d), max(least_shape_rows, floor(most_shape_numbers / (d * (d + 1)))))
 }
 
 tree_rows <- function(d) most_law_rows[["trees"]]

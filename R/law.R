@@ -31,8 +31,9 @@
 #' The work or the memory of some laws grows with the square of the number of particles, or by many times their size. If
 #' there are more particles than these, such a law is fitted to a random sample of so many of them:
 #' \itemize{
-#'   \item [law_local()], [law_global()], [law_local_covariance()] and [law_neighbour()]: 50,000. In more than 31
-#'     dimensions [law_local_covariance()] takes fewer, down to 20,000, because it stores a covariance for each.
+#'   \item [law_local()], [law_global()], [law_local_covariance()] and [law_neighbour()]: 50,000, and 20,000 in up to
+#'     three dimensions. In more than 31 dimensions [law_local_covariance()] takes fewer, down to 20,000, because it
+#'     stores a covariance for each.
 #'   \item [law_trees()], [law_mixture()] and [law_student()]: 100,000.
 #'   \item [law_ensemble()]: 2000, or twice the number of dimensions if this is more.
 #' }

@@ -1,4 +1,4 @@
-small <- c(kernels = 300, trees = 400, mixture = 500, ensemble = 100)
+small <- c(kernels = 300, few = 300, trees = 400, mixture = 500, ensemble = 100)
 inner <- asNamespace("particleflow")
 cloud <- function(n, d = 3) {
   set.seed(5)
