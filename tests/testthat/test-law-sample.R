@@ -55,7 +55,7 @@ test_that("a law of a sample is near the law of all rows", {
   root <- chol(0.5 + 0.5 * diag(3))
   z <- backsolve(root, t(fresh), transpose = TRUE)
   entropy <- mean(-colSums(z^2) / 2) - sum(log(diag(root))) - 1.5 * log(2 * pi)
-  with_binding("most_law_rows", c(kernels = 2000, trees = 4000, mixture = 4000, ensemble = 2000), {
+  with_binding("most_law_rows", c(kernels = 2000, few = 2000, trees = 4000, mixture = 4000, ensemble = 2000), {
     value <- function(kind) mean(law_density(fit_law(kind, x, 0), fresh, 2L))
     # a Gaussian law of 4000 rows loses 9 / (2 * 4000) nats, kernels and trees some hundredths
     expect_lt(abs(value(law_student()) - entropy), 0.01)
@@ -67,7 +67,7 @@ test_that("a law of a sample is near the law of all rows", {
 
 test_that("rows of the sample are evaluated without their own part, and the others with all", {
   x <- cloud(200)
-  with_binding("most_law_rows", c(kernels = 50, trees = 60, mixture = 70, ensemble = 40), {
+  with_binding("most_law_rows", c(kernels = 50, few = 50, trees = 60, mixture = 70, ensemble = 40), {
     law <- fit_law(law_local(jitter = 1), x, 0)
     some <- sample_of_rows(200, 50)
     expect_identical(law$points, x[some, ])
@@ -91,7 +91,7 @@ test_that("synthesise() of a large table says what its laws know, with the same 
   a <- rnorm(n)
   x <- data.frame(a, b = rpois(n, exp(a / 3)), c = factor(ifelse(a + rnorm(n) > 0, "u", "v")))
   x$a[sample.int(n, 500)] <- NA
-  with_binding("most_law_rows", c(kernels = 1000, trees = 1000, mixture = 1000, ensemble = 1000), {
+  with_binding("most_law_rows", c(kernels = 1000, few = 1000, trees = 1000, mixture = 1000, ensemble = 1000), {
     fits <- lapply(1:2, function(threads) {
       synthesise(x, law = law_trees(trees = 4, min_leaf = 15), quiet = TRUE, threads = threads)
     })
