@@ -50,7 +50,7 @@ test_that("two normal laws have the energy distance of their integral", {
     y <- matrix(rnorm(40000 * d, 0.5, 1.5), ncol = d)
     wanted <- 2 * size(0.5 * sqrt(d), 1 + 1.5^2, d) - size(0, 2, d) - size(0, 2 * 1.5^2, d)
     found <- energy_distance(x, y, TRUE, "sliced", seed = 1)
-    # 40,000 draws: a standard deviation of 1 % of this distance, as 30 repetitions showed
+    # over twelve seeds the standard deviation of this distance is 1.3 % (d = 2) and 0.7 % (d = 10)
     expect_equal(as.double(found), wanted, tolerance = 0.04)
     expect_lt(error_of(found), 0.011 * wanted)
   }
