@@ -32,9 +32,10 @@
 #' The frames of a million rows in ten columns take 80 MB each. With `keep = "file"` they are in `file`, and the array
 #' `frames` of the trajectory consists of pages of this file, which the system reads when they are needed and drops when
 #' memory is short. All functions take such a trajectory. [saveRDS()] then saves the name of the file and not the
-#' frames: keep the file where it is. Without `file` the frames are in the temporary folder of the session, the file is
-#' deleted with the trajectory, and [saveRDS()] saves the frames themselves. A run with a `checkpoint` goes on with its
-#' `file`. On Windows the frames are written to the file and are then read into memory.
+#' frames: keep the file where it is and as it is. R ends if the file is made shorter while a trajectory uses it.
+#' Without `file` the frames are in the temporary folder of the session, the file is deleted with the trajectory, and
+#' [saveRDS()] saves the frames themselves. A run with a `checkpoint` goes on with its `file`. On Windows the frames
+#' are written to the file and are then read into memory.
 #'
 #' @section Errors:
 #' The function stops if an argument is outside its range (class `particleflow_input`); if rows are equal and `epsilon`

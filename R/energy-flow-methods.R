@@ -34,6 +34,8 @@ format.energy_flow <- function(x, ...) {
     sprintf("flow: %d steps of %s, %s each", run$steps, number(x$trajectory$step), step_directions(run$dim)),
     sprintf("%s: energy distance %s -> %s, standard error %s; of fresh rows %s", run$status, number(run$start),
             number(run$divergence), number(run$standard_error), number(run$fresh)),
+    if (run$outside > 0) sprintf("%s %% of the particles lie beyond the range of the target in some coordinate",
+                                 number(100 * run$outside)),
     "Contains the source and target rows: think before you share it."
   )
 }

@@ -48,11 +48,13 @@
 #' with a tolerance. [novelty()] tells how new the rows are, and no distance should be read without it.
 #'
 #' @section Limits:
-#' The flow is weak where the target has little mass. If steps are small, an outlying particle stays where it is for
-#' long, because the target pulls it nearly as much as the other particles push it away. Source rows that are equal stay
-#' equal, because they feel the same forces: add noise to columns of few values.
+#' The flow is weak where the target has little mass, and no bound of the target holds: some particles stop beyond its
+#' range, and `print()` gives their share (`outside` of the diagnostics). If steps are small, an outlying particle stays
+#' where it is for long, because the target pulls it nearly as much as the other particles push it away. Source rows
+#' that are equal stay equal, because they feel the same forces: add noise to columns of few values.
 #'
 #' @inheritParams gpa
+#' @param scale Whether columns are z-scored first, see the section Units of [gpa()].
 #' @param step Time step `h`, above 0. `NULL`: see Details.
 #' @param n_steps Largest number of steps, at least 0.
 #' @param tolerance The run ends when the energy distance is at most this multiple of that of fresh rows, see the

@@ -93,7 +93,7 @@ advance.energy_run <- function(run, most) {
     moved <- take_energy_step(state$particles, nobody, run, state$step, threads)
     near <- limit > 0 && moved$record[["divergence"]] <= limit
     if (near && measure_energy(state$particles, run$target, run$key, threads)$divergence <= limit) {
-      run$ended <- "as close as fresh rows"
+      run$ended <- "closer than fresh rows"
       break
     }
     records[[i]] <- moved$record
@@ -110,6 +110,13 @@ reopen.energy_run <- function(run) {
   NextMethod()
 }
 
+# The share of points that are beyond the range of the target in some coordinate.
+beyond_share <- function(points, target) {
+  out <- logical(nrow(points))
+  for (j in seq_len(ncol(points))) out <- out | points[, j] < min(target[, j]) | points[, j] > max(target[, j])
+  mean(out)
+}
+
 #' @export
 finish.energy_run <- function(run) {
   trajectory <- energy_trajectory(run)
@@ -121,7 +128,7 @@ finish.energy_run <- function(run) {
         n = nrow(run$start), n_target = nrow(run$target), dim = ncol(run$start), steps = run$state$step,
         time = last$time, status = run_status(run), divergence = last$divergence,
         standard_error = last$standard_error, fresh = run$fresh, start = run$first,
-        kinetic_energy = last$kinetic_energy
+        kinetic_energy = last$kinetic_energy, outside = beyond_share(run$state$particles, run$target)
       ),
       elapsed = run$elapsed,
       particles = write_table(run$latent$decode(run$state$particles), run$table),

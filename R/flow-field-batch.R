@@ -18,6 +18,7 @@ needed_sources <- function(field, points, potential, threads) {
   field$sources <- first_sources
   frame <- open_field(field, points, 1L, potential, threads)
   error <- check_field(frame, threads, own_field(frame, threads))$field_error
+  if (error == 0) return(first_sources)
   as.integer(ceiling(1 / (1 / n + (1 / first_sources - 1 / n) * (field$tolerance / error)^2)))
 }
 
@@ -42,7 +43,7 @@ open_field.batch_field <- function(field, at, step, potential, threads) {
 
 # Only particles of the batch have a pair with themselves. Among many particles they are too few to be looked at.
 #' @export
-holds_own.batch_frame <- function(frame) FALSE
+holds_own.batch_frame <- function(frame) length(frame$rows) == frame$n
 
 # One source acts with the weight of n/p particles.
 #' @export

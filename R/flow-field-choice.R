@@ -72,9 +72,11 @@
 #' [set.seed()] determines them. They do not depend on the number of threads.
 #'
 #' @param kind Name of the field.
-#' @param tolerance The wanted `field_error`, a number above 0 and at most 1.
+#' @param tolerance The wanted `field_error`, a number above 0 and at most 1. It has no use where the number that it
+#'   would choose is given.
 #' @param sources For `"batch"`, the number of particles of a batch, a whole number of at least 2. `NULL`: as many as
-#'   the tolerance needs, by the error at the start of the flow. If there are fewer particles, all are taken.
+#'   the tolerance needs, by the error at the start of the flow. That may be nearly all particles, which then cost more
+#'   than the exact field. If there are fewer particles, all are taken.
 #' @param degree For `"tree"`, the degree of the polynomials, a whole number between 1 and 9. `NULL`: the lowest one
 #'   with half the tolerance at the start of the flow, because the cloud changes.
 #' @param directions For `"sliced"`, the number of directions, a whole number of at least 1, which is rounded up to a

@@ -57,7 +57,9 @@ suits_mesh <- function(points, potential) {
 field_work.mesh_field <- function(field, dim) field$work
 
 #' @export
-format.mesh_field <- function(x, ...) sprintf("a mesh with pairs within %s spacings", format(x$reach))
+format.mesh_field <- function(x, ...) {
+  sprintf("a mesh with near pairs within %s grid spacing%s", format(x$reach), if (x$reach == 1) "" else "s")
+}
 
 #' @export
 open_field.mesh_field <- function(field, at, step, potential, threads) {

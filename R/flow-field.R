@@ -183,8 +183,9 @@ check_field <- function(frame, threads, own = NULL) {
   exact <- ordered_field(at, frame$at, frame$core$s, frame$core$epsilon, FALSE, threads)
   error <- found - exact$gradient
   pull <- n / (n - 1) * sweep(at, 2, colMeans(frame$at))
+  wrong <- sum(error^2)
   list(repulsion = n * mean(exact$repulsion - own_repulsion(frame$core)),
-       field_error = sqrt(sum(error^2) / sum((pull - exact$gradient)^2)))
+       field_error = if (wrong == 0) 0 else sqrt(wrong / sum((pull - exact$gradient)^2)))
 }
 
 # The repulsive energy of a particle with itself.

@@ -38,10 +38,16 @@ refuse_other_run <- function(folder, found, wanted) {
   name <- function(lines) sub(":.*", "", lines)
   value <- function(lines, of) sub("^[^:]*: ?", "", lines[match(of, name(lines))])
   differs <- setdiff(name(wanted), name(found)[found %in% wanted])[1]
-  what <- if (differs %in% c("fingerprint", "settings")) {
+  what <- if (is.na(differs) || is.na(value(found, differs))) {
+    sprintf("a file \"%s\" that simulate() did not write like this", manifest_file)
+  } else if (differs %in% c("fingerprint", "settings")) {
     c(fingerprint = "another fit", settings = "other arguments of simulate()")[[differs]]
   } else {
     sprintf("another `%s` (%s, not %s)", differs, value(found, differs), value(wanted, differs))
+  }
+  if (identical(differs, "seed")) {
+    fail("The folder \"%s\" holds a run with %s; give another folder, or `seed = %s` to go on with that run.", folder,
+         what, value(found, "seed"))
   }
   fail("The folder \"%s\" holds a run with %s; give another folder, or what that run was given.", folder, what)
 }
@@ -104,6 +110,10 @@ read_parts <- function(folder, names) {
 # All parts in their order, whatever the order in which they were done.
 settle_parts <- function(folder, names, parts) {
   sizes <- file.size(file.path(folder, names))
+  if (anyNA(sizes)) {
+    stop_class("particleflow_file", sprintf("%s went away from \"%s\" during the run: make the same call again.",
+                                            quoted(names[is.na(sizes)]), folder))
+  }
   lines <- vapply(seq_along(parts), function(k) part_line(names[k], parts[[k]], sizes[k]), "")
   place_file(folder, parts_file, function(to) write_lines(c(parts_head, lines), to))
 }

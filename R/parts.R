@@ -4,12 +4,13 @@
 #'
 #' With the argument `to`, `simulate()` writes new rows into files of a folder, one part after the other, and returns
 #' the names of the files. So there can be more new rows than memory holds. A run that was interrupted or killed goes on
-#' when the same call is made again. Daemons of the package \pkg{mirai}, where you have set some, draw several parts at
-#' a time (see the vignette `clusters`).
+#' when the same call with the same `seed` is made again. Daemons of the package \pkg{mirai}, where you have set some,
+#' draw several parts at a time (see the vignette `clusters`).
 #'
 #' @section Parts:
 #' The rows are divided into parts of `rows_per_file` rows. With groups, each part has its share of
-#' each class. Part \eqn{k} holds the rows of `simulate(object, <its rows>, seed = <its seed>)` with the same further
+#' each class, and so nearly `rows_per_file` rows. Part \eqn{k} holds the rows of
+#' `simulate(object, <its rows>, seed = <its seed>)` (with groups, its rows of each class) with the same further
 #' arguments, under the default generators of R (see [RNGkind()]). The first part has the seed of the call, and the
 #' seeds of the others are drawn from it, so that no two are equal. So the rows depend on the fit, the seed, `nsim`,
 #' `rows_per_file` and the further arguments, and on nothing else: the files are the same to the last bit for any
@@ -73,6 +74,7 @@ most_rows_per_part <- 1e6
 ask_files <- function(to, format, rows_per_file, columns, table = TRUE) {
   if (is.null(to)) {
     if (!is.null(rows_per_file)) fail("`rows_per_file` is for files; give their folder as `to`.")
+    if (length(format) == 1) check_choice(format, part_formats, "format")
     return(NULL)
   }
   if (!is.character(to) || length(to) != 1 || is.na(to) || !nzchar(to)) {

@@ -16,13 +16,13 @@ report_tables <- function(real, synthetic, holdout) {
   c(points[c("real", "synthetic")],
     list(holdout = points$holdout, layout = judged$layout, shares = shares,
          n_columns = ncol(chosen$tables$real) - length(judged$left_out),
-         notes = c(chosen$notes, note_on("left out, as the words name the rows", judged$left_out),
+         notes = c(chosen$notes, note_on("left out, as the values name the rows", judged$left_out),
                    note_on("judged as numbers, although they number the rows (leave such columns out)",
-                           numbering_in(frames$real)))))
+                           setdiff(numbered_columns(frames$real), judged$left_out)))))
 }
 
 # Columns whose values number the rows. New rows have numbers of their own, so that a difference says nothing.
-numbering_in <- function(frame) names(frame)[vapply(frame, function(column) numbers_rows(unbox(column)), NA)]
+numbered_columns <- function(frame) names(frame)[vapply(frame, function(column) numbers_rows(unbox(column)), NA)]
 
 # The tables as data frames with the names of the first one, or "x1", "x2", ..., where they have none.
 named_frames <- function(tables) {

@@ -30,9 +30,11 @@
 #' The units and medians are those of all rows together in functions that treat both tables alike, and those of the
 #' training rows in [novelty()].
 #'
-#' Columns are matched by name if all tables have names. A column of words that hardly ever occur twice names the rows.
-#' It is left out, and a message says so. A column must be of the same type in all tables. Integers and doubles are
-#' one type, and so are factors and words. A column that has only missing values in a table is of every type.
+#' Columns are matched by name if all tables have names. A column of words that hardly ever occur twice names the rows,
+#' and so does a column of a data frame whose whole numbers occur once each in every table and are, in the first one,
+#' more than half of those between the least and the largest. It is left out, and a message says so. A column must be
+#' of the same type in all tables. Integers and doubles are one type, and so are factors and words. A column that has
+#' only missing values in a table is of every type.
 #'
 #' @references
 #' Gower JC (1971). A general coefficient of similarity and some of its properties. Biometrics 27, 857-871.
@@ -49,7 +51,11 @@ NULL
 read_judged <- function(tables, min_rows = 1L) {
   whats <- names(tables)
   given <- stats::setNames(Map(plain_table, tables, whats, mixed = TRUE), whats)
-  if (all(vapply(given, has_numbers_only, NA))) return(list(points = read_alike(tables, min_rows), layout = NULL))
+  numbering <- numbering_in(given)
+  if (length(numbering)) given <- tables <- lapply(given, without_columns, numbering)
+  if (all(vapply(given, has_numbers_only, NA))) {
+    return(list(points = read_alike(tables, min_rows), layout = NULL, left_out = numbering))
+  }
   Map(check_extent, given, whats, rep_len(min_rows, length(given)))
   left_out <- row_names_in(given[[1]])
   given <- lapply(given, function(x) without_columns(x, left_out))
@@ -68,7 +74,7 @@ read_judged <- function(tables, min_rows = 1L) {
     dimnames(points) <- list(NULL, layout_names(layout))
     points
   })
-  list(points = stats::setNames(points, whats), layout = layout, left_out = left_out)
+  list(points = stats::setNames(points, whats), layout = layout, left_out = c(left_out, numbering))
 }
 
 # Whether all columns are numbers without missing values.
@@ -88,6 +94,19 @@ has_numbers_only <- function(x) {
 
 number_kinds <- function() Filter(function(kind) kind$numeric, column_kinds())
 
+# Columns of data frames that number the rows of all tables, unless there are no others. New rows have numbers of their
+# own, and a copy may have them in another order: distances in them say nothing.
+numbering_in <- function(tables) {
+  if (!all(vapply(tables, is.data.frame, NA))) return(character())
+  names <- Reduce(intersect, lapply(tables, names))
+  once <- function(values) is_number(values) && !anyNA(values) && !anyDuplicated(values) && all(values == round(values))
+  found <- names[vapply(names, function(name) {
+    columns <- lapply(tables, function(x) unbox(x[[name]]))
+    numbers_rows(columns[[1]]) && all(vapply(columns[-1], once, NA))
+  }, NA)]
+  if (length(found) < ncol(tables[[1]])) found else character()
+}
+
 # The names of columns whose words name the rows.
 row_names_in <- function(x) {
   names <- column_names(x)
@@ -102,7 +121,7 @@ without_columns <- function(x, names) {
 }
 
 tell_left_out <- function(left_out) {
-  if (length(left_out)) message("Left out, because the words name the rows: ", quoted(left_out), ".")
+  if (length(left_out)) message("Left out, because the values name the rows: ", quoted(left_out), ".")
 }
 
 # One column of all tables: list(z, a list of matrices; layout). parts: its values in each table, by table.

@@ -22,12 +22,12 @@
 #' is for the energy distance and the kernel `"riesz"`.
 #'
 #' `"sliced"` divides each sample at random into groups of equally many rows, up to 256 groups in all. Rows that are
-#' left over are not used, fewer than one group of each sample. If one sample is much larger than the other one, more
-#' of its rows are left. Permutations exchange whole groups. If both samples are draws of one law, so are all groups. So
-#' the p-value is as exact as with single rows. The statistic is the energy distance of both samples, projected on
-#' random directions (see [energy_distance()]), with distribution functions that are compared at 512 points of each
-#' direction. It is computed from the mean distances between groups, so that a permutation takes no more time
-#' for more rows.
+#' left over are not used: fewer than one group of each sample, but most rows of a sample that is very much larger than
+#' the other one. `parameter` tells the number of groups and their size. Permutations exchange whole groups. If both
+#' samples are draws of one law, so are all groups. So the p-value is as exact as with single rows. The statistic is
+#' the energy distance of both samples, projected on random directions (see [energy_distance()]), with distribution
+#' functions that are compared at 512 points of each direction. It is computed from the mean distances between groups,
+#' so that a permutation takes no more time for more rows.
 #'
 #' @inheritParams energy_distance
 #' @param x,y Matrices or data frames with the same columns, of every kind (see [mixed_tables]): two samples, at least

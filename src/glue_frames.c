@@ -24,16 +24,19 @@ typedef struct {
   char *base;
   size_t bytes;
   const double *numbers;
-  R_xlen_t length;
 } mapping;
 
 enum { STATE_path, STATE_skip, STATE_length, STATE_temporary, STATE_parts };
 
 static R_altrep_class_t frames_class;
 
+/* An array that was read while its file was away has no pages. So what else was saved with it is not lost. */
 static mapping *mapping_of(SEXP x) {
   mapping *found = R_ExternalPtrAddr(R_altrep_data1(x));
-  if (!found) Rf_error("These frames are no longer in memory.");
+  if (!found) {
+    Rf_error("The frames of this trajectory are in the file \"%s\", which was gone or too short when it was read.",
+             CHAR(STRING_ELT(VECTOR_ELT(R_altrep_data2(x), STATE_path), 0)));
+  }
   return found;
 }
 
@@ -69,23 +72,18 @@ static mapping *map_file(const char *path, size_t skip, size_t length) {
   held->base = base;
   held->bytes = bytes;
   held->numbers = (const double *)(const void *)(held->base + skip);
-  held->length = (R_xlen_t)length;
   return held;
 }
 #endif
 
-/* The numbers without their extents. */
+/* The numbers without their extents, and without pages if the file cannot be mapped. */
 static SEXP map_state(SEXP state) {
 #if CAN_MAP
   const char *path = CHAR(STRING_ELT(VECTOR_ELT(state, STATE_path), 0));
   const double skip = REAL(VECTOR_ELT(state, STATE_skip))[0], length = REAL(VECTOR_ELT(state, STATE_length))[0];
   SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, state));
   R_RegisterCFinalizerEx(pointer, release, TRUE);
-  mapping *held = map_file(path, (size_t)skip, (size_t)length);
-  if (!held) {
-    Rf_error("The frames of this trajectory are in the file \"%s\", which cannot be read or is too short.", path);
-  }
-  R_SetExternalPtrAddr(pointer, held);
+  R_SetExternalPtrAddr(pointer, map_file(path, (size_t)skip, (size_t)length));
   SEXP out = R_new_altrep(frames_class, pointer, state);
   UNPROTECT(1);
   return out;
@@ -98,7 +96,7 @@ static SEXP map_state(SEXP state) {
 /* --- what R asks of the array ------------------------------------------------------------------------------ */
 
 static R_xlen_t frames_length(SEXP x) {
-  return mapping_of(x)->length;
+  return (R_xlen_t)REAL(VECTOR_ELT(R_altrep_data2(x), STATE_length))[0];
 }
 
 static void *frames_pointer(SEXP x, Rboolean writable) {
@@ -107,7 +105,8 @@ static void *frames_pointer(SEXP x, Rboolean writable) {
 }
 
 static const void *frames_pointer_or_null(SEXP x) {
-  return mapping_of(x)->numbers;
+  const mapping *found = R_ExternalPtrAddr(R_altrep_data1(x));
+  return found ? found->numbers : NULL;
 }
 
 static double frames_entry(SEXP x, R_xlen_t i) {
@@ -127,7 +126,7 @@ static SEXP frames_read(SEXP class, SEXP state) {
 
 static Rboolean frames_inspect(SEXP x, int pre, int deep, int pvec, void (*inspect)(SEXP, int, int, int)) {
   (void)pre, (void)deep, (void)pvec, (void)inspect;
-  Rprintf(" frames in a file (%.0f numbers)\n", (double)mapping_of(x)->length);
+  Rprintf(" frames in a file (%.0f numbers)\n", (double)frames_length(x));
   return TRUE;
 }
 
@@ -160,6 +159,7 @@ static SEXP pf_frames_map(SEXP path, SEXP skip, SEXP extent, SEXP names, SEXP te
   SET_VECTOR_ELT(state, STATE_length, Rf_ScalarReal(length));
   SET_VECTOR_ELT(state, STATE_temporary, Rf_ScalarLogical(passing));
   SEXP out = PROTECT(map_state(state));
+  mapping_of(out); /* stops if there are no pages */
   SEXP dim = PROTECT(Rf_allocVector(INTSXP, 3));
   for (int k = 0; k < 3; k++) INTEGER(dim)[k] = (int)sides[k];
   Rf_setAttrib(out, R_DimSymbol, dim);

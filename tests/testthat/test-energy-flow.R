@@ -136,7 +136,7 @@ test_that("runs end when they are as close as fresh rows, and particles are new"
   target <- law(300)
   fit <- energy_flow(matrix(rnorm(1200), 400), target)
   last <- fit$diagnostics
-  expect_identical(last$status, "as close as fresh rows")
+  expect_identical(last$status, "closer than fresh rows")
   expect_lte(last$divergence, 0.25 * last$fresh)
   # 400 rows of the law are at 0.008 from 2000 others, and a third of this is its spread
   held <- law(2000)

@@ -294,3 +294,26 @@ test_that("in many dimensions a particle of the batch is without its own pair in
   }, 0)
   expect_equal(found, direct, tolerance = 1e-4)
 })
+
+test_that("a mesh far from 0 and fields of equal rows are found", {
+  set.seed(31)
+  x <- matrix(rnorm(900), 300)
+  for (offset in c(1e6, 1e9, 1e12)) {
+    traj <- efs_forward(x + offset, s = 1, epsilon = 0.05, n_steps = 1, field = "mesh")
+    expect_lt(max(traj$diagnostics$field_error), 0.02)
+  }
+  for (kind in c("tree", "mesh", "batch", "sliced")) {
+    traj <- efs_forward(matrix(7, 30, 2), s = -1, n_steps = 1, field = kind)
+    expect_identical(traj$diagnostics$field_error, c(0, 0))
+    expect_equal(traj$frames[, , 2], matrix(7, 30, 2))
+  }
+})
+
+test_that("a batch of all particles has the bound of the exact field", {
+  set.seed(32)
+  x <- matrix(rnorm(100))
+  batch <- suppressMessages(efs_forward(x, s = -0.5, epsilon = 1e-5, n_steps = 3, field = "batch"))
+  exact <- suppressMessages(efs_forward(x, s = -0.5, epsilon = 1e-5, n_steps = 3))
+  expect_equal(batch$diagnostics$bound, exact$diagnostics$bound, tolerance = 1e-6)
+  expect_lt(max(abs(efs_backward(batch, batch$frames[, , 4]) - x)), 1e-8)
+})

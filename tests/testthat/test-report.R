@@ -324,9 +324,17 @@ test_that("the verdict tells few scores beyond from a joint law that is wrong", 
   expect_match(words(!beyond, ifelse(beyond, 0.5, 2), TRUE), "^the joint law is wrong")
 })
 
-test_that("a column that numbers the rows is pointed at", {
+test_that("a column that numbers the rows is left out, and a copy with other numbers is found", {
   set.seed(9)
-  x <- data.frame(id = 1:60, a = rnorm(60))
-  report <- fidelity(x, data.frame(id = 61:120, a = rnorm(60)), splits = 2, n_permutations = 99)
+  x <- data.frame(id = 1:150, iris)
+  copy <- transform(x, id = sample(5001:5150))[names(x)]
+  report <- fidelity(x, copy, splits = 2, n_permutations = 99)
+  expect_identical(report$verdict[["overall"]], "a copy of the real rows")
+  expect_match(report$notes, "left out, as the values name the rows: \"id\"", all = FALSE)
+  expect_message(found <- novelty(copy, x), "Left out, because the values name the rows: \"id\"")
+  expect_identical(found$duplicates, 1)
+  # numbers that occur twice do not name rows
+  new <- transform(copy, id = sample(150, 150, TRUE))
+  report <- fidelity(x, new, splits = 2, n_permutations = 99)
   expect_match(report$notes, "although they number the rows .*\"id\"", all = FALSE)
 })

@@ -45,7 +45,14 @@ test_that("a trajectory with a named file is saved without its frames, one with 
   expect_identical(again$frames, file$frames)
   expect_lt(max(abs(efs_backward(again, again$frames[, , 31]) - x)), 1e-8)
   unlink(path)
-  if (.Call(routine("frames_can_map"))) expect_error(readRDS(saved), "cannot be read or is too short")
+  if (.Call(routine("frames_can_map"))) {
+    saveRDS(list(other = 1, flow = file), saved)
+    lost <- readRDS(saved)
+    expect_identical(lost$other, 1)
+    expect_error(efs_backward(lost$flow, x), "which was gone or too short when it was read")
+    expect_error(lost$flow$frames[1], "which was gone or too short")
+    expect_identical(file$frames[1], x[1]) # this session still has the pages
+  }
   temporary <- efs_forward(x, n_steps = 30, keep = "file")
   saveRDS(temporary, saved, compress = FALSE)
   expect_gt(file.size(saved), 8 * length(temporary$frames))
