@@ -67,7 +67,8 @@
 #' * `control`: the settings;
 #' * `diagnostics`: a data frame of one row with `n` (particles), `n_target`, `dim`, `steps`, `time`, `status`, the last
 #'   energy distance (`divergence`) and its `standard_error`, the mean distance of `fresh` rows, the distance at the
-#'   `start`, and the last `kinetic_energy`;
+#'   `start`, the last `kinetic_energy`, and `outside`, the share of particles beyond the range of the target in some
+#'   coordinate;
 #' * `elapsed`: seconds;
 #' * what [resume()] and [predict()][predict.energy_flow] need, the target rows among it.
 #'
