@@ -105,8 +105,8 @@ test_that("lists that routines read by name are refused where a member is missin
   expect_error(shaped("funnel", list(sd = 1, bend = 0)), "`shape` has one member too many: `bend`")
   expect_error(shaped("mixture", c(0, 0)), "`shape` must be a list")
   # settings of four routines, a plan, a schedule, a stop, a shape, a mixture, three forests, two frames and streams of
-  # generators, and the frames of five fields
-  expect_identical(lists, 21)
+  # generators, and the frames of six fields
+  expect_identical(lists, 22)
 })
 
 test_that("words are read in C, and a wrong one is answered with all there are", {
@@ -170,7 +170,7 @@ test_that("doubles and integers that become extents or counters are refused out 
   }
   rows <- c(NA, 0L, 4L, .Machine$integer.max)
   for (row in rows) refused("settle_sweep", 9, list(c(1L, row), 1:3), "`rows` must be rows of the scores")
-  for (row in rows) refused("logistic", 2, c(1L, row, 1L), "`class_of` must lie within `start`")
+  for (row in rows) refused("logistic", 3, c(1L, row, 1L), "`class_of` must lie within `start`")
   for (updates in list(1e10, -1L, 0.5, 2)) {
     settings <- replace(valid$pf_gpa_start[[2]], "updates", updates)
     refused("gpa_start", 2, settings, "`settings[$]updates` must be one whole number")
