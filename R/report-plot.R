@@ -37,14 +37,15 @@
 #' @return `plot()` returns `x` invisibly and leaves [par()] as it was;
 #'   `autoplot()` returns a ggplot.
 #' @examples
-#' report <- fidelity(iris[1:4], simulate(efs(iris[1:4], calibrate = FALSE), 150, seed = 1))
+#' new <- simulate(efs(iris[1:4], calibrate = FALSE), 150, seed = 1)
+#' report <- fidelity(iris[1:4], new, splits = 2, n_permutations = 99)
 #' plot(report)
 #' plot(report, type = "novelty")
 #' plot(report, type = "columns")
 #'
 #' # the same for tables with columns of every kind
 #' new <- simulate(synthesise(iris, flow = FALSE, law = "global", quiet = TRUE), 150, seed = 1)
-#' report <- fidelity(iris, new, n_permutations = 99)
+#' report <- fidelity(iris, new, splits = 2, n_permutations = 99)
 #' plot(report, type = "margins", real = iris, synthetic = new)
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' ggplot2::autoplot(report)
