@@ -78,7 +78,7 @@ test_that("arguments are checked before all work", {
 test_that("only the default of a choice may be a vector", {
   x <- two_clusters(20, 2)
   # the defaults, given in words
-  expect_identical(efs_forward(x, n_steps = 1, keep = c("all", "checkpoints")), efs_forward(x, n_steps = 1))
+  expect_identical(efs_forward(x, n_steps = 1, keep = c("all", "checkpoints", "file")), efs_forward(x, n_steps = 1))
   expect_error(efs_forward(x, keep = c("checkpoints", "all")),
                "`keep` must be one of \"all\", \"checkpoints\", not an object")
   expect_error(gpa(x, x, divergence = c("kl", "js")), "`divergence` must be one of")
@@ -128,7 +128,7 @@ test_that("a misspelt argument of a method is an error that names it", {
     expect_error(sample(fit, 2, sead = 1), "has no argument `sead`")
     expect_error(predict(fit, x, tyep = "latent"), "predict\\(\\) has no argument `tyep`")
   }
-  expect_error(simulate(fits$wgf, 2, 1, 5), "no further argument without a name")
+  expect_error(simulate(fits$wgf, 2, 1, NULL, "rds", NULL, 5), "no further argument without a name")
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
   for (fit in c(fits[1:4], list(efs_forward(x, n_steps = 2)))) {
