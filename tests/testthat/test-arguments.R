@@ -80,7 +80,7 @@ test_that("only the default of a choice may be a vector", {
   # the defaults, given in words
   expect_identical(efs_forward(x, n_steps = 1, keep = c("all", "checkpoints", "file")), efs_forward(x, n_steps = 1))
   expect_error(efs_forward(x, keep = c("checkpoints", "all")),
-               "`keep` must be one of \"all\", \"checkpoints\", not an object")
+               "`keep` must be one of \"all\", \"checkpoints\", \"file\", not an object")
   expect_error(gpa(x, x, divergence = c("kl", "js")), "`divergence` must be one of")
   expect_error(wgf(target_ring(), kernel = c("laplace", "gaussian")), "`kernel` must be one of")
   expect_error(predict(target_ring(), x, type = c("log_density", "log_density")), "`type` must be one of")

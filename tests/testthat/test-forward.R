@@ -227,5 +227,6 @@ test_that("checkpoints give the same bits as all frames", {
 
 test_that("a trajectory too large for the machine is refused before it is begun", {
   x <- two_clusters(1000, 3)
-  expect_error(efs_forward(x, n_steps = 2e9), "more than half of this machine's .* GB; give `keep = \"checkpoints\"`")
+  expect_error(efs_forward(x, n_steps = 2e9),
+               "more than half of this machine's .* GB; give `keep = \"file\"`, `keep = \"checkpoints\"`")
 })
