@@ -270,7 +270,7 @@ test_that("a fit that was saved and read again carries, replays and goes on as b
 test_that("Ctrl-C stops a run of wide layers within a second", {
   skip_on_os("windows") # no signal can be sent to oneself there
   x <- two_clusters(500, 2)
-  expect_lt(least_delay(gpa(x, x + 1, n_steps = 50, hidden = c(1000, 1000))), 1)
+  expect_lt(least_delay(gpa(x, x + 1, n_steps = 50, hidden = c(1500, 1500))), 1)
 })
 
 test_that("a network whose rectifiers are all off is announced", {
