@@ -96,7 +96,7 @@ glance.energy_flow <- function(x, ...) {
   data.frame(n = run$n, n_target = run$n_target, columns = n_columns(x$table), latent_dim = run$dim,
              steps = run$steps, time = run$time, status = run$status, divergence = run$divergence,
              standard_error = run$standard_error, fresh = run$fresh, kinetic_energy = run$kinetic_energy,
-             reconstruction_error = x$latent$reconstruction_error, elapsed = x$elapsed)
+             outside = run$outside, reconstruction_error = x$latent$reconstruction_error, elapsed = x$elapsed)
 }
 
 #' @rdname summary.energy_flow
@@ -122,12 +122,8 @@ as.data.frame.energy_flow <- function(x, row.names = NULL, optional = FALSE, ...
 #' all.equal(predict(fit, source), predict(fit))
 #' @export
 predict.energy_flow <- function(object, newdata, type = c("data", "latent"), progress = NULL, ...) {
-  check_fit(object)
   check_dots("predict()", ...)
-  type <- check_choice(type, c("data", "latent"), "type")
-  check_progress(progress)
-  moved <- if (missing(newdata)) object$run$state$particles else carry_rows(object, newdata, "newdata", progress)
-  if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
+  predict_moved(object, if (!missing(newdata)) list(newdata), type, progress)
 }
 
 #' New rows from a flow of the energy distance
@@ -146,13 +142,6 @@ predict.energy_flow <- function(object, newdata, type = c("data", "latent"), pro
 #' @export
 simulate.energy_flow <- function(object, nsim = 1, seed = NULL, progress = NULL, to = NULL,
                                  format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
-  check_fit(object)
   check_dots("simulate()", ...)
-  nsim <- check_count(nsim, "nsim")
-  files <- ask_files(to, format, rows_per_file, n_columns(object$table))
-  check_table_memory(rows_at_once(nsim, files), "nsim", n_columns(object$table))
-  check_progress(progress)
-  if (!is.null(files)) return(write_parts(files, object, nsim, seed, progress = progress))
-  state <- stream_within(seed)
-  mark_seed(write_table(decode_points(object, carry_draws(object, nsim, progress)), object$table), state)
+  simulate_moved(object, nsim, seed, progress, to, format, rows_per_file)
 }

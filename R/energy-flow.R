@@ -104,14 +104,9 @@ energy_flow <- function(source, target, step = NULL, n_steps = 200, tolerance = 
   began <- seconds_now()
   check_progress(progress)
   control <- energy_control(step, n_steps, tolerance, scale, every, checkpoint)
-  if (!is.null(latent)) check_latent(latent)
-  tables <- read_pair(source, target, n_source)
-  latent <- choose_pooled_latent(latent, control$scale, tables$pooled)$fit(tables$pooled)
-  start <- unname(latent$encode(tables$source))
-  goal <- unname(latent$encode(tables$target))
-  check_encoded_range(start, goal)
-  run <- new_energy_run(start, goal, control, call = record_call(match.call(), "energy_flow"),
-                        source = if (is.function(source)) source, table = tables$template, latent = latent)
+  pair <- encode_pair(source, target, latent, control$scale, n_source)
+  run <- new_energy_run(pair$start, pair$goal, control, call = record_call(match.call(), "energy_flow"),
+                        source = if (is.function(source)) source, table = pair$table, latent = pair$latent)
   complete(take_seconds(run, began), progress)
 }
 

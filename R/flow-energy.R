@@ -36,12 +36,6 @@ pooled_unit <- function(start, target) {
 
 # ---- directions and distances ----------------------------------------------------------------------------
 
-# [d, d], one direction per row.
-orthogonal_rows <- function(dim, key, stream) {
-  if (dim == 1) return(matrix(1))
-  .Call(C_pf_orthogonal_rows, draw_normal(dim, dim, key, stream))
-}
-
 # The energy distance and its standard error from the values along directions. In one dimension it is exact.
 mean_along <- function(across, dim) {
   count <- length(across)
@@ -54,12 +48,10 @@ mean_along <- function(across, dim) {
 # target rows. The directions depend on the key alone and are not those of the steps.
 measure_energy <- function(points, target, key, threads) {
   dim <- ncol(points)
-  sets <- if (dim == 1) 1L else ceiling(measured_directions / dim)
-  directions <- do.call(rbind, lapply(seq_len(sets), function(i) orthogonal_rows(dim, other_key(key, 1L), i)))
-  sums <- .Call(C_pf_energy_measure, points, target, directions, threads)
+  directions <- orthogonal_directions(dim, dim * ceiling(measured_directions / dim), other_key(key, 1L), 0L)
+  sums <- line_energies(points, target, directions, threads, function(count) NULL)
   m <- nrow(target)
-  c(as.list(mean_along(sums[, "across"], dim)),
-    within = slice_constant(dim) * mean(sums[, "within"]) * m / (m - 1))
+  c(as.list(mean_along(sums[, 1], dim)), within = slice_constant(dim) * mean(sums[, 3]) * m / (m - 1))
 }
 
 # The mean energy distance of n fresh rows of a law from m rows of it, (1/n + 1/m) E|Y - Y'|. It is also the mean over
@@ -74,8 +66,8 @@ energy_columns <- c("divergence", "standard_error", "mean_move", "kinetic_energy
 # list(particles, query, record) after step number `step`, from 0. field: list(target, key, step, pull).
 take_energy_step <- function(particles, query, field, step, threads) {
   dim <- ncol(particles)
-  moved <- .Call(C_pf_energy_step, particles, field$target, query, orthogonal_rows(dim, field$key, step), field$pull,
-                 threads)
+  moved <- .Call(C_pf_energy_step, particles, field$target, query, orthogonal_directions(dim, dim, field$key, step),
+                 field$pull, threads)
   record <- c(mean_along(moved$across, dim), mean_move = moved$moves[["mean"]],
               kinetic_energy = moved$moves[["square"]] / field$step^2, largest_move = moved$moves[["largest"]])
   list(particles = moved$particles, query = moved$query, record = record)

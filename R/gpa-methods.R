@@ -142,11 +142,16 @@ as.data.frame.gpa <- function(x, row.names = NULL, optional = FALSE, ...) {
 #' all.equal(predict(fit, source), predict(fit))
 #' @export
 predict.gpa <- function(object, newdata, type = c("data", "latent"), progress = NULL, ...) {
-  check_fit(object)
   check_dots("predict()", ...)
+  predict_moved(object, if (!missing(newdata)) list(newdata), type, progress)
+}
+
+# The source rows of a run, or the rows of the user in the list `new`, where the run takes them.
+predict_moved <- function(object, new, type, progress) {
+  check_fit(object)
   type <- check_choice(type, c("data", "latent"), "type")
   check_progress(progress)
-  moved <- if (missing(newdata)) object$run$state$particles else carry_rows(object, newdata, "newdata", progress)
+  moved <- if (is.null(new)) object$run$state$particles else carry_rows(object, new[[1]], "newdata", progress)
   if (type == "latent") moved else write_table(decode_points(object, moved), object$table)
 }
 
@@ -178,8 +183,12 @@ carry_rows <- function(object, rows, what, progress) {
 #' @export
 simulate.gpa <- function(object, nsim = 1, seed = NULL, progress = NULL, to = NULL, format = c("rds", "csv", "parquet"),
                          rows_per_file = NULL, ...) {
-  check_fit(object)
   check_dots("simulate()", ...)
+  simulate_moved(object, nsim, seed, progress, to, format, rows_per_file)
+}
+
+simulate_moved <- function(object, nsim, seed, progress, to, format, rows_per_file) {
+  check_fit(object)
   nsim <- check_count(nsim, "nsim")
   files <- ask_files(to, format, rows_per_file, n_columns(object$table))
   check_table_memory(rows_at_once(nsim, files), "nsim", n_columns(object$table))

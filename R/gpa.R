@@ -126,15 +126,21 @@ gpa <- function(source, target, divergence = c("kl", "alpha", "reverse_kl", "js"
   check_progress(progress)
   control <- gpa_control(divergence, alpha, lipschitz, step, n_steps, solver, hidden, smoothing, normalisation,
                          updates, rate, batch, tolerance, kinetic_tolerance, patience, scale, keep, every, checkpoint)
+  pair <- encode_pair(source, target, latent, control$scale, n_source)
+  run <- new_gpa_run(pair$start, pair$goal, control, call = record_call(match.call(), "gpa"),
+                     source = if (is.function(source)) source, table = pair$table, latent = pair$latent)
+  complete(take_seconds(run, began), progress)
+}
+
+# list(start, goal, table, latent): both tables as points in the units of the flow, and what brings them back.
+encode_pair <- function(source, target, latent, scale, n_source) {
   if (!is.null(latent)) check_latent(latent)
   tables <- read_pair(source, target, n_source)
-  latent <- choose_pooled_latent(latent, control$scale, tables$pooled)$fit(tables$pooled)
+  latent <- choose_pooled_latent(latent, scale, tables$pooled)$fit(tables$pooled)
   start <- unname(latent$encode(tables$source))
   goal <- unname(latent$encode(tables$target))
   check_encoded_range(start, goal)
-  run <- new_gpa_run(start, goal, control, call = record_call(match.call(), "gpa"),
-                     source = if (is.function(source)) source, table = tables$template, latent = latent)
-  complete(take_seconds(run, began), progress)
+  list(start = start, goal = goal, table = tables$template, latent = latent)
 }
 
 check_encoded_range <- function(start, goal) {

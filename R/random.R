@@ -143,8 +143,7 @@ draw_directions <- function(n, dim) {
 orthogonal_directions <- function(dim, count, key, step, size = dim) {
   if (dim == 1) return(matrix(1))
   sets <- count / size
-  normals <- draw_normal(sets, dim * size, key, step)
-  do.call(cbind, lapply(seq_len(sets), function(i) qr.Q(qr(matrix(normals[i, ], dim)))))
+  .Call(C_pf_orthonormal_sets, matrix(t(draw_normal(sets, dim * size, key, step)), dim), as.integer(size))
 }
 
 # Rows that represent a pooled table: all rows if there are at most `most`, and evenly spaced rows otherwise.

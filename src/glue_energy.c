@@ -18,19 +18,22 @@ static matrix_view check_rows_of(SEXP x, size_t dim, size_t least, const char *w
   return rows;
 }
 
-/* Each direction is a row. */
+/* Each direction is a column. */
 static energy_task check_task(SEXP particles, SEXP target, SEXP direction) {
   const matrix_view from = check_matrix(particles, "particles");
   if (from.n < 1 || from.dim < 1) Rf_error("`particles` must have at least one row and one column.");
   const matrix_view to = check_rows_of(target, from.dim, 1, "target");
-  const matrix_view along = check_rows_of(direction, from.dim, 1, "direction");
+  const matrix_view along = check_matrix(direction, "direction");
+  if (along.n != from.dim || along.dim != from.dim) {
+    Rf_error("`direction` must have one row and one column per column of `particles`.");
+  }
   const energy_task task = {.source = from.x,
                             .target = to.x,
                             .n = from.n,
                             .m = to.n,
                             .dim = from.dim,
-                            .direction = packed_rows(along),
-                            .count = along.n};
+                            .direction = along.x,
+                            .count = along.dim};
   return task;
 }
 
@@ -41,25 +44,6 @@ static energy_room new_room(const energy_task *task, int threads) {
   room.ranks = scratch((size_t)room.team, task->n + task->m);
   room.moves = scratch(room.wave, length + task->q);
   return room;
-}
-
-static void stop_out_of_range(void) {
-  Rf_error("The particles left the range of numbers.");
-}
-
-/* Of the places of the particles, by columns: see energy_step(). */
-static SEXP pf_energy_measure(SEXP particles, SEXP target, SEXP direction, SEXP threads) {
-  R_CheckUserInterrupt();
-  const energy_task task = check_task(particles, target, direction);
-  const energy_room room = new_room(&task, check_threads(threads));
-  double *sums = scratch(task.count, ENERGY_SUMS);
-  static const char *const columns[] = {"across", "within"};
-  SEXP out = PROTECT(new_matrix(task.count, ENERGY_SUMS));
-  if (energy_step(&task, sums, NULL, NULL, &room, interrupted) != STATUS_ok) stop_out_of_range();
-  unpack_rows(REAL(out), sums, task.count, ENERGY_SUMS);
-  name_columns(out, columns);
-  UNPROTECT(1);
-  return out;
 }
 
 static SEXP copy_of(matrix_view x) {
@@ -77,9 +61,7 @@ static SEXP pf_energy_step(SEXP particles, SEXP target, SEXP query, SEXP directi
   task.q = with.n;
   task.pull = check_number(pull, "pull");
   if (!(task.pull > 0.0)) Rf_error("`pull` must be above 0.");
-  if (task.count != task.dim) Rf_error("`direction` must have as many rows as columns.");
   const energy_room room = new_room(&task, check_threads(threads));
-  double *sums = scratch(task.count, ENERGY_SUMS);
   static const char *const names[] = {"particles", "query", "across", "moves"};
   static const char *const lengths[] = {"mean", "square", "largest"};
   SEXP values[4];
@@ -87,9 +69,11 @@ static SEXP pf_energy_step(SEXP particles, SEXP target, SEXP query, SEXP directi
   values[1] = PROTECT(copy_of(with));
   values[2] = PROTECT(new_vector(task.count));
   values[3] = PROTECT(new_vector(3));
-  if (energy_step(&task, sums, REAL(values[0]), REAL(values[1]), &room, interrupted) != STATUS_ok) stop_out_of_range();
-  for (size_t l = 0; l < task.count; l++) REAL(values[2])[l] = sums[l * ENERGY_SUMS];
-  const energy_moves moves = energy_lengths(task.source, REAL(values[0]), task.n, task.dim);
+  double *across = REAL(values[2]), *moved = REAL(values[0]);
+  if (energy_step(&task, across, moved, REAL(values[1]), &room, interrupted) != STATUS_ok) {
+    Rf_error("The particles left the range of numbers.");
+  }
+  const energy_moves moves = energy_lengths(task.source, moved, task.n, task.dim);
   REAL(values[3])[0] = moves.mean;
   REAL(values[3])[1] = moves.square;
   REAL(values[3])[2] = moves.largest;
@@ -99,22 +83,7 @@ static SEXP pf_energy_step(SEXP particles, SEXP target, SEXP query, SEXP directi
   return out;
 }
 
-/* The rows of a matrix [d, d], made orthogonal to each other and of length 1. */
-static SEXP pf_orthogonal_rows(SEXP z) {
-  const matrix_view rows = check_matrix(z, "z");
-  if (rows.n != rows.dim || rows.n < 1) Rf_error("`z` must have as many rows as columns, at least one.");
-  double *packed = scratch(rows.n, rows.dim);
-  pack_rows(packed, rows.x, rows.n, rows.dim);
-  SEXP out = PROTECT(new_matrix(rows.n, rows.dim));
-  energy_orthogonal(packed, rows.dim);
-  unpack_rows(REAL(out), packed, rows.n, rows.dim);
-  UNPROTECT(1);
-  return out;
-}
-
 const R_CallMethodDef energy_routines[] = {
-    ROUTINE(pf_energy_measure, 4),
     ROUTINE(pf_energy_step, 6),
-    ROUTINE(pf_orthogonal_rows, 1),
     NO_ROUTINE,
 };

@@ -51,6 +51,12 @@ static matrix_view check_points(SEXP x, const gpa_plan *plan, const char *what) 
 
 /* --- the flow -------------------------------------------------------------------------------------------- */
 
+/* Leaves by a long jump if the user pressed Ctrl-C; all memory is R's. */
+static int interrupted(void) {
+  R_CheckUserInterrupt();
+  return 0;
+}
+
 static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key, SEXP threads) {
   const gpa_plan plan = check_plan(widths, settings, threads);
   const rng_key seed = check_key(key);
@@ -59,7 +65,7 @@ static SEXP pf_gpa_start(SEXP widths, SEXP settings, SEXP key, SEXP threads) {
   values[0] = PROTECT(new_learner(&plan.net));
   values[1] = PROTECT(new_vector(gpa_directions(&plan.net)));
   gpa_learner learner = {learner_in(REAL(values[0]), &plan.net, 0), REAL(values[1])};
-  if (gpa_start(&plan, &learner, seed, scratch(1, gpa_workspace(&plan, 1, 1))) != STATUS_ok) {
+  if (gpa_start(&plan, &learner, seed, interrupted, scratch(1, gpa_workspace(&plan, 1, 1))) != STATUS_ok) {
     Rf_error("The weights of the network could not be scaled.");
   }
   SEXP result = new_list(names, values, 2);
@@ -122,12 +128,6 @@ static const char *const endings[] = {
     [GPA_kinetic_reached] = "kinetic energy below tolerance",
     [GPA_interrupted] = "interrupted",
 };
-
-/* Leaves by a long jump if the user pressed Ctrl-C; all memory is R's. */
-static int interrupted(void) {
-  R_CheckUserInterrupt();
-  return 0;
-}
 
 /* Doubles of a new matrix, all 0. */
 static double *zeros(SEXP matrix) {

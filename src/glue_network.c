@@ -162,7 +162,7 @@ static SEXP pf_spectral_bound(SEXP w) {
   double *direction = scratch(of.n < of.dim ? of.n : of.dim, 1);
   memset(direction, 0, (of.n < of.dim ? of.n : of.dim) * sizeof(double));
   return Rf_ScalarReal(
-      spectral_bound(of.x, of.n, of.dim, direction, scratch(1, spectral_workspace(of.n, of.dim))));
+      spectral_bound(of.x, of.n, of.dim, direction, NULL, scratch(1, spectral_workspace(of.n, of.dim))));
 }
 
 static SEXP pf_divergence_dual(SEXP kind, SEXP alpha, SEXP p, SEXP q) {

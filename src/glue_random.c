@@ -1,5 +1,8 @@
 /* Random numbers: functions of a key, a stream and the row. */
+#include <string.h>
+
 #include "core/base/fingerprint.h"
+#include "core/base/linalg.h"
 #include "core/base/normals.h"
 #include "glue.h"
 
@@ -69,6 +72,21 @@ static SEXP pf_partial_permutation(SEXP m, SEXP u) {
   return out;
 }
 
+/* Columns of z [d, size sets] in sets of `size`, each set made orthogonal and of length 1. */
+static SEXP pf_orthonormal_sets(SEXP z, SEXP size) {
+  R_CheckUserInterrupt();
+  const matrix_view view = check_matrix(z, "z");
+  const size_t own = (size_t)check_count(size, "size");
+  if (own < 1 || own > view.n || view.dim % own) {
+    Rf_error("`size` must be at most the number of rows of `z`, and divide that of columns.");
+  }
+  SEXP out = PROTECT(new_matrix(view.n, view.dim));
+  memcpy(REAL(out), view.x, view.n * view.dim * sizeof(double));
+  for (size_t first = 0; first < view.dim; first += own) make_orthonormal(REAL(out) + first * view.n, own, view.n);
+  UNPROTECT(1);
+  return out;
+}
+
 /* One Philox block, for the published known answers: words go in and out as doubles. */
 static SEXP pf_philox(SEXP counter, SEXP key) {
   const double *c = check_vector(counter, 4, "counter"), *k = check_vector(key, 2, "key");
@@ -87,6 +105,7 @@ const R_CallMethodDef random_routines[] = {
     ROUTINE(pf_draw_normal, 5),
     ROUTINE(pf_draw_of_rows, 4),
     ROUTINE(pf_partial_permutation, 2),
+    ROUTINE(pf_orthonormal_sets, 2),
     ROUTINE(pf_philox, 2), /* for tests alone */
     NO_ROUTINE,
 };

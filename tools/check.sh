@@ -162,7 +162,6 @@ note_allowed() {
         "f[a-z]*-prefix-map=[^ ]*)"
       suggested = "(ISLR2|mirai|ggplot2|Biobase|bladderbatch|DelayedArray|S4Vectors|" \
         "SummarizedExperiment|bit64|data.table|tibble|units)"
-      large = "installed size is +5[.][0-9]Mb|sub-directories of 1Mb|^ +(R|doc|libs) "
       missing = "suggested but not available|^[^A-Za-z]*" suggested "([^A-Za-z]+" suggested ")*[^A-Za-z]*$"
     }
     NR == 1 { heading = $0; next }
@@ -180,8 +179,6 @@ note_allowed() {
       gsub(debian, "", rest)
       if (/non-portable flag/ || rest !~ /[A-Za-z]/) allowed = 1
     }
-    # byte code of R takes half of it, and the pictures of nine vignettes a fifth
-    heading ~ /installed package size/ && $0 ~ large { allowed = 1 }
     # a suggested package that could not be had: the code that uses it is guarded
     heading ~ /package dependencies/ && $0 ~ missing { allowed = 1 }
     !allowed { bad = 1 }

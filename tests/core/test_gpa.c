@@ -34,7 +34,7 @@ static fixture start(const gpa_plan *plan) {
   fix.learner.net = learner_in(fix.store, &plan->net, 0);
   fix.learner.directions = fix.store + 3 * size;
   const rng_key key = {{3u, 4u}};
-  CHECK(gpa_start(plan, &fix.learner, key, fix.workspace) == STATUS_ok, "no start");
+  CHECK(gpa_start(plan, &fix.learner, key, NULL, fix.workspace) == STATUS_ok, "no start");
   normals(fix.batch, (N + M) * DIM, 120u);
   for (size_t i = 0; i < N * DIM; i++) fix.batch[i] += 3.0;
   return fix;
@@ -50,7 +50,7 @@ static double slope_bound(const gpa_plan *plan, const double *parameters, double
   for (size_t l = 1; l <= plan->net.depth; l++) {
     double direction[8] = {0.0};
     product *= spectral_bound(parameters + network_layer(&plan->net, l), plan->net.width[l], plan->net.width[l - 1],
-                              direction, workspace);
+                              direction, NULL, workspace);
   }
   return product;
 }
@@ -61,7 +61,7 @@ static void learns(double lipschitz, weight_norm norm) {
   const gpa_record before = gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, fix.batch + N * DIM, M,
                                         fix.gradient, fix.workspace);
   for (int u = 0; u < 200; u++) {
-    CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_ok, "update %d", u);
+    CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, NULL, fix.workspace) == STATUS_ok, "update %d", u);
     if (isfinite(lipschitz) && u % 40 == 0) {
       const double slope = slope_bound(&plan, fix.learner.net.parameters, fix.workspace);
       CHECK(slope <= lipschitz * (1.0 + 3.0 * SPECTRAL_TOLERANCE + 1e-9), "slope %g beyond %g", slope, lipschitz);
@@ -81,7 +81,7 @@ static void learns(double lipschitz, weight_norm norm) {
 static void moves(flow_solver solver) {
   const gpa_plan plan = plan_of(1.0, NORM_spectral, solver);
   fixture fix = start(&plan);
-  for (int u = 0; u < 50; u++) gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace);
+  for (int u = 0; u < 50; u++) gpa_update(&plan, &fix.learner, fix.batch, N, M, NULL, fix.workspace);
   double *target = fix.batch + N * DIM, largest;
   const gpa_record before =
       gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
@@ -104,7 +104,7 @@ static void refuses_overflow(void) {
   fix.batch[3] = 1e308;
   fix.batch[2 * N] = -1e308;
   for (size_t i = 0; i < N * DIM; i++) fix.batch[i] *= i % 2 ? 1e308 : 1.0;
-  CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_diverged, "an overflow passes");
+  CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, NULL, fix.workspace) == STATUS_diverged, "an overflow passes");
   finish(&fix);
 }
 
@@ -115,7 +115,7 @@ static void forgets_dead_units(void) {
   double *w = fix.learner.net.parameters, *bias = w + 8 * DIM;
   for (size_t c = 0; c < DIM; c++) w[c * 8 + 3] = 1e-120;
   bias[3] = -1.0;
-  CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_ok, "update");
+  CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, NULL, fix.workspace) == STATUS_ok, "update");
   CHECK(w[3] == 0.0 && w[8 + 3] == 0.0, "weights of a dead unit are %g and %g", w[3], w[8 + 3]);
   CHECK(w[2] != 0.0, "a living unit is cut off");
   finish(&fix);
@@ -218,7 +218,7 @@ static void makes_steps(size_t batch_size, flow_solver solver) {
           memcpy(to + i * DIM, from + row * DIM, DIM * sizeof(double));
         }
       }
-      gpa_update(&plan, &fix.learner, batch, n_p, n_q, fix.workspace);
+      gpa_update(&plan, &fix.learner, batch, n_p, n_q, NULL, fix.workspace);
     }
     gpa_record record =
         gpa_measure(&plan, fix.learner.net.parameters, fix.batch, N, target, M, fix.gradient, fix.workspace);
@@ -374,7 +374,7 @@ static void updates_on_threads(void) {
   for (plan.threads = 1; plan.threads <= 4; plan.threads++) {
     fixture fix = start(&plan);
     for (int u = 0; u < 5; u++) {
-      CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, fix.workspace) == STATUS_ok, "update %d", u);
+      CHECK(gpa_update(&plan, &fix.learner, fix.batch, N, M, NULL, fix.workspace) == STATUS_ok, "update %d", u);
     }
     if (plan.threads == 1) memcpy(first, fix.store, size * sizeof(double));
     CHECK(memcmp(first, fix.store, size * sizeof(double)) == 0, "%d threads change the updates", plan.threads);

@@ -29,12 +29,22 @@ static void bounded(size_t rows, size_t columns, const double *values, double la
   memset(direction, 0, least * sizeof(double));
   with_singular_values(w, rows, columns, values, 100u);
   for (int round = 0; round < rounds; round++) {
-    const double bound = spectral_bound(w, rows, columns, direction, workspace);
+    const double bound = spectral_bound(w, rows, columns, direction, NULL, workspace);
     CHECK(
         bound >= largest * (1.0 - TOLERANCE_ROUNDING) && bound <= largest * (1.0 + SPECTRAL_TOLERANCE) * (1.0 + 1e-12),
         "bound %.9g of %zu x %zu, whose largest singular value is %.9g", bound, rows, columns, largest);
   }
   free(w), free(direction), free(workspace);
+}
+
+static int calls;
+
+static int at_once(void) {
+  return 1;
+}
+
+static int at_second(void) {
+  return ++calls > 1;
 }
 
 void test_spectral(void) {
@@ -50,6 +60,9 @@ void test_spectral(void) {
   /* a start that is the right direction of another matrix, orthogonal to that of this one */
   double w[] = {1.0, 0.0, 0.0, 3.0}, direction[] = {1.0, 0.0}, workspace[128];
   CHECK(spectral_workspace(2, 2) <= 128, "the workspace of this test is too small");
-  const double bound = spectral_bound(w, 2, 2, direction, workspace);
+  const double bound = spectral_bound(w, 2, 2, direction, NULL, workspace);
   CHECK(bound >= 3.0 && bound <= 3.0 * (1.0 + SPECTRAL_TOLERANCE), "an unlucky start gives %g", bound);
+  CHECK(spectral_bound(w, 2, 2, direction, at_once, workspace) == SPECTRAL_STOPPED, "a stop at the start");
+  calls = 0;
+  CHECK(spectral_bound(w, 2, 2, direction, at_second, workspace) == SPECTRAL_STOPPED, "a stop in the proof");
 }

@@ -35,6 +35,20 @@ int all_finite(const double *x, size_t n) {
   return !(found >> 63);
 }
 
+void make_orthonormal(double *z, size_t count, size_t dim) {
+  for (size_t k = 0; k < count; k++) {
+    double *own = z + k * dim;
+    for (int round = 0; round < 2; round++) { /* the second removes the rounding of the first */
+      for (size_t l = 0; l < k; l++) {
+        const double *other = z + l * dim, along = dot(own, other, dim);
+        for (size_t c = 0; c < dim; c++) own[c] -= along * other[c];
+      }
+      const double length = norm(own, dim);
+      for (size_t c = 0; c < dim; c++) own[c] /= length;
+    }
+  }
+}
+
 int cholesky_factor(double *a, size_t n) {
   for (size_t j = 0; j < n; j++) {
     double *row_j = a + j * n;

@@ -14,6 +14,9 @@ double norm(const double *a, size_t n);
 /* 1 if none of x [n] is infinite or NaN. */
 int all_finite(const double *x, size_t n);
 
+/* Rows of z [count, dim], count at most dim, made orthogonal to those before them and of length 1, in place. */
+void make_orthonormal(double *z, size_t count, size_t dim);
+
 /* Lower Cholesky factor of the symmetric [n, n] matrix a, in place; 1 if a is positive definite. */
 int cholesky_factor(double *a, size_t n);
 

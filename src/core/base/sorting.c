@@ -25,48 +25,12 @@ static size_t digit_of(double v, int place) {
   return (size_t)(rank_of(v) >> shift) & (VALUES - 1);
 }
 
-/* From `from` to `to`, by one digit; numbers with the same digit keep their order. */
-static void sort_digit(const double *from, double *to, size_t n, int place) {
-  size_t next[VALUES] = {0}, before = 0;
-  for (size_t i = 0; i < n; i++) next[digit_of(from[i], place)]++;
-  for (size_t k = 0; k < VALUES; k++) {
-    const size_t count = next[k];
-    next[k] = before;
-    before += count;
-  }
-  for (size_t i = 0; i < n; i++) to[next[digit_of(from[i], place)]++] = from[i];
-}
+#define ITEM double
+#define VALUE(item) (item)
+#define SORT sort_numbers
+#include "core/base/radix.h"
 
-/* Copies numbers that are nearly in order and orders them. Gives up (0) after `most` steps. */
-static int insert_all(const double *from, double *to, size_t n, size_t most) {
-  size_t steps = 0;
-  for (size_t i = 0; i < n; i++) {
-    const double v = from[i];
-    size_t j = i;
-    while (j > 0 && to[j - 1] > v) {
-      to[j] = to[j - 1];
-      j--;
-    }
-    to[j] = v;
-    steps += i - j;
-    if (steps > most) return 0;
-  }
-  return 1;
-}
-
-void sort_numbers(double *x, size_t n, double *scratch) {
-  if (n <= FEW) {
-    memcpy(scratch, x, n * sizeof(double));
-    insert_all(scratch, x, n, FEW * FEW);
-    return;
-  }
-  sort_digit(x, scratch, n, ALL_DIGITS - 3);
-  sort_digit(scratch, x, n, ALL_DIGITS - 2);
-  sort_digit(x, scratch, n, ALL_DIGITS - 1);
-  if (insert_all(scratch, x, n, MOST_STEPS * n)) return;
-  for (int place = 0; place < ALL_DIGITS; place += 2) {
-    sort_digit(scratch, x, n, place);
-    sort_digit(x, scratch, n, place + 1);
-  }
-  memcpy(x, scratch, n * sizeof(double));
-}
+#define ITEM placed_number
+#define VALUE(item) ((item).value)
+#define SORT sort_placed
+#include "core/base/radix.h"

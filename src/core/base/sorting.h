@@ -1,10 +1,18 @@
-/* Sorting of numbers. */
+/* Sorting of numbers, alone or together with their places. In time proportional to n; no NaN. */
 #ifndef PARTICLEFLOW_SORTING_H
 #define PARTICLEFLOW_SORTING_H
 
 #include <stddef.h>
 
-/* x [n] in increasing order, in time proportional to n. No NaN. scratch: [n] */
+/* x [n] in increasing order. scratch: [n] */
 void sort_numbers(double *x, size_t n, double *scratch);
+
+typedef struct {
+  double value;
+  size_t place; /* where it was */
+} placed_number;
+
+/* x [n] by increasing value. Equal values keep their order, but for 0 and -0. scratch: [n] */
+void sort_placed(placed_number *x, size_t n, placed_number *scratch);
 
 #endif

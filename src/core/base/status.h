@@ -9,4 +9,8 @@ typedef enum {
   STATUS_interrupted
 } status;
 
+/* Called now and then in a long loop; the loop ends where it returns something but 0. It may also leave by a long
+ * jump, because the core owns no memory. NULL: nobody is asked. */
+typedef int (*interrupt_function)(void);
+
 #endif

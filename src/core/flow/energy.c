@@ -5,6 +5,7 @@
 
 #include "core/base/linalg.h"
 #include "core/base/parallel.h"
+#include "core/pair/lines.h"
 
 /* Rows that are projected, or moved, together. */
 #define ROWS ((size_t)512)
@@ -15,13 +16,7 @@
 
 static void project(const double *x, size_t n, size_t dim, const double *direction, double *out) {
   for (size_t from = 0; from < n; from += ROWS) {
-    const size_t to = n - from < ROWS ? n : from + ROWS;
-    for (size_t i = from; i < to; i++) out[i] = 0.0;
-    for (size_t c = 0; c < dim; c++) {
-      const double part = direction[c], *column = x + c * n;
-      VECTORISE
-      for (size_t i = from; i < to; i++) out[i] += part * column[i];
-    }
+    project_rows(x, n, dim, from, n - from < ROWS ? n - from : ROWS, direction, out + from);
   }
 }
 
@@ -30,25 +25,24 @@ static void sort_along(const double *x, size_t n, size_t dim, const double *dire
                        placed_number *sorted, placed_number *scratch) {
   project(x, n, dim, direction, along);
   for (size_t i = 0; i < n; i++) sorted[i] = (placed_number){.value = along[i], .place = i};
-  order_numbers(sorted, n, scratch);
+  sort_placed(sorted, n, scratch);
 }
 
-static void sum_line(const placed_number *x, size_t n, const placed_number *y, size_t m, double *out) {
+/* 2 int (F - G)^2. */
+static double sum_line(const placed_number *x, size_t n, const placed_number *y, size_t m) {
   const double share_x = 1.0 / (double)n, share_y = 1.0 / (double)m;
-  double across = 0.0, within = 0.0, at = fmin(x[0].value, y[0].value);
+  double across = 0.0, at = fmin(x[0].value, y[0].value);
   size_t i = 0, j = 0;
   while (i < n || j < m) {
     const int own = j == m || (i < n && x[i].value <= y[j].value);
-    const double next = own ? x[i].value : y[j].value, gap = next - at;
+    const double next = own ? x[i].value : y[j].value;
     const double f = i == n ? 1.0 : (double)i * share_x, g = j == m ? 1.0 : (double)j * share_y;
-    across += gap * (f - g) * (f - g);
-    within += gap * g * (1.0 - g);
+    across += (next - at) * (f - g) * (f - g);
     at = next;
     if (own) i++;
     else j++;
   }
-  out[0] = 2.0 * across;
-  out[1] = 2.0 * within;
+  return 2.0 * across;
 }
 
 /* F at each of the sorted particles: of those at the same place, half count as before. */
@@ -148,7 +142,7 @@ typedef struct {
   const energy_task *task;
   const energy_room *room;
   size_t first; /* direction of the wave */
-  double *sums, *moved_source, *moved_query;
+  double *across, *moved_source, *moved_query;
 } energy_work;
 
 size_t energy_numbers(const energy_task *task) {
@@ -176,8 +170,7 @@ static void run_directions(size_t from, size_t to, size_t part, void *context) {
     double *moves = w->room->moves + l * stride;
     sort_along(t->target, t->m, t->dim, direction, moves, y, scratch);
     sort_along(t->source, t->n, t->dim, direction, moves, x, scratch);
-    sum_line(x, t->n, y, t->m, w->sums + (w->first + l) * ENERGY_SUMS);
-    if (!(t->pull > 0.0)) continue;
+    w->across[w->first + l] = sum_line(x, t->n, y, t->m);
     if (t->q > 0) project(t->query, t->q, t->dim, direction, moves + t->n);
     move_line(t, x, y, w->room->ranks + part * (t->n + t->m), moves);
   }
@@ -218,24 +211,22 @@ static void move_query(size_t from, size_t to, size_t part, void *context) {
   add_moves(w, from, to, w->task->n, w->task->q, wave_size(w), w->moved_query);
 }
 
-status energy_step(const energy_task *task, double *sums, double *moved_source, double *moved_query,
+status energy_step(const energy_task *task, double *across, double *moved_source, double *moved_query,
                    const energy_room *room, interrupt_function interrupted) {
   energy_work work = {
-      .task = task, .room = room, .sums = sums, .moved_source = moved_source, .moved_query = moved_query};
+      .task = task, .room = room, .across = across, .moved_source = moved_source, .moved_query = moved_query};
   for (; work.first < task->count; work.first += room->wave) {
     if (interrupted && interrupted()) return STATUS_interrupted;
     parallel_ranges(wave_size(&work), room->team, run_directions, &work);
-    if (!(task->pull > 0.0)) continue;
     parallel_ranges(task->n, room->team, move_source, &work);
     if (task->q > 0) parallel_ranges(task->q, room->team, move_query, &work);
   }
-  if (!all_finite(sums, task->count * ENERGY_SUMS)) return STATUS_diverged;
-  if (!(task->pull > 0.0)) return STATUS_ok;
-  const int finite = all_finite(moved_source, task->n * task->dim) && all_finite(moved_query, task->q * task->dim);
+  const int finite = all_finite(across, task->count) && all_finite(moved_source, task->n * task->dim) &&
+                     all_finite(moved_query, task->q * task->dim);
   return finite ? STATUS_ok : STATUS_diverged;
 }
 
-/* --- moves and directions -------------------------------------------------------------------------------------- */
+/* --- moves -------------------------------------------------------------------------------------------------- */
 
 energy_moves energy_lengths(const double *before, const double *after, size_t n, size_t dim) {
   energy_moves out = {0.0, 0.0, 0.0};
@@ -260,18 +251,4 @@ energy_moves energy_lengths(const double *before, const double *after, size_t n,
   out.mean /= (double)n;
   out.square /= (double)n;
   return out;
-}
-
-void energy_orthogonal(double *z, size_t dim) {
-  for (size_t k = 0; k < dim; k++) {
-    double *own = z + k * dim;
-    for (int round = 0; round < 2; round++) { /* the second removes the rounding of the first */
-      for (size_t l = 0; l < k; l++) {
-        const double *other = z + l * dim, along = dot(own, other, dim);
-        for (size_t c = 0; c < dim; c++) own[c] -= along * other[c];
-      }
-      const double length = norm(own, dim);
-      for (size_t c = 0; c < dim; c++) own[c] /= length;
-    }
-  }
 }

@@ -14,8 +14,8 @@
 #ifndef PARTICLEFLOW_ENERGY_H
 #define PARTICLEFLOW_ENERGY_H
 
-#include "core/base/order.h"
-#include "core/flow/gpa.h"
+#include "core/base/sorting.h"
+#include "core/base/status.h"
 
 typedef struct {
   const double *source, *target, *query; /* column-major [n, dim], [m, dim], [q, dim]; query rows are moved with the
@@ -23,11 +23,8 @@ typedef struct {
   size_t n, m, q, dim;
   const double *direction; /* [count, dim], unit vectors, one per row */
   size_t count;
-  double pull; /* 0: nothing is moved */
+  double pull;
 } energy_task;
-
-/* Of each direction: 2 int (F - G)^2, and 2 int G (1 - G), the mean distance of two target rows, all pairs counted. */
-#define ENERGY_SUMS ((size_t)2)
 
 /* What the directions need; the glue allocates it. Directions are worked on `wave` at a time. */
 typedef struct {
@@ -42,18 +39,15 @@ typedef struct {
 energy_room energy_plan(const energy_task *task, int threads);
 size_t energy_numbers(const energy_task *task);
 
-/* sums [count, ENERGY_SUMS] of the places before the step. moved_source [n, dim] and moved_query [q, dim] must hold the
- * places before and become those after the step; both may be NULL if pull is 0. STATUS_interrupted where `interrupted`
- * says so; STATUS_diverged where a number is not finite. The bits do not depend on the team. */
-status energy_step(const energy_task *task, double *sums, double *moved_source, double *moved_query,
+/* across [count]: of each direction 2 int (F - G)^2 before the step, all pairs counted. moved_source [n, dim] and
+ * moved_query [q, dim] must hold the places before and become those after the step. STATUS_interrupted where
+ * `interrupted` says so; STATUS_diverged where a number is not finite. The bits do not depend on the team. */
+status energy_step(const energy_task *task, double *across, double *moved_source, double *moved_query,
                    const energy_room *room, interrupt_function interrupted);
 
 typedef struct {
   double mean, square, largest; /* of the lengths of the moves: mean, mean square, largest */
 } energy_moves;
 energy_moves energy_lengths(const double *before, const double *after, size_t n, size_t dim);
-
-/* Rows of z [dim, dim], one per direction, made orthogonal to those before them and of length 1, in place. */
-void energy_orthogonal(double *z, size_t dim);
 
 #endif

@@ -156,9 +156,10 @@ static gpa_end make_step(const gpa_plan *plan, const gpa_schedule *schedule, gpa
   for (size_t u = 0; u < plan->n_updates; u++) {
     if (interrupted && interrupted()) return GPA_interrupted;
     const double *batch = next_batch(&room->batch, state, dim, schedule->key);
-    if (gpa_update(plan, &state->learner, batch, room->batch.n_p, room->batch.n_q, room->rest) != STATUS_ok) {
-      return GPA_diverged;
-    }
+    const status updated = gpa_update(plan, &state->learner, batch, room->batch.n_p, room->batch.n_q, interrupted,
+                                      room->rest);
+    if (updated == STATUS_interrupted) return GPA_interrupted;
+    if (updated != STATUS_ok) return GPA_diverged;
   }
   const double *parameters = state->learner.net.parameters;
   *record = gpa_measure(plan, parameters, state->columns, state->n, state->columns + state->n * dim, state->m,

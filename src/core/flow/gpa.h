@@ -14,10 +14,6 @@ status gpa_move(const gpa_plan *plan, const double *parameters, double *points, 
  * order [n] is scratch; its first `size` entries are the rows. */
 void gpa_batch(size_t *order, size_t n, size_t size, rng_key key, uint64_t update, uint32_t side);
 
-/* Called now and then in a long loop; the loop ends where it returns something but 0. It may also leave by a long
- * jump, because the core owns no memory. NULL: nobody is asked. */
-typedef int (*interrupt_function)(void);
-
 /* What ends a flow before its steps are done: values at or below a tolerance for some steps in a row; the divergence
  * counts only after it was above its tolerance once, because a network that has just started tells nothing apart. */
 typedef struct {

@@ -46,6 +46,7 @@ typedef struct {
   const gpa_plan *plan;
   gpa_learner *learner;
   double *workspace, *norms; /* norms: [depth] */
+  interrupt_function interrupted;
 } rescaling;
 
 /* The norm of layer l, or an upper bound of it. direction, workspace: of this layer. */
@@ -54,7 +55,7 @@ static double layer_norm(const rescaling *of, size_t l, double *direction, doubl
   const size_t rows = net->width[l], columns = net->width[l - 1];
   const double *w = of->learner->net.parameters + network_layer(net, l);
   if (of->plan->norm == NORM_frobenius) return norm(w, rows * columns);
-  return spectral_bound(w, rows, columns, direction, workspace);
+  return spectral_bound(w, rows, columns, direction, of->interrupted, workspace);
 }
 
 /* W_l <- L^(1/D) W_l / |W_l|. A matrix of zeros stays, and so does one whose norm is not finite. */
@@ -81,6 +82,7 @@ static void rescale_layers(size_t first, size_t last, size_t part, void *context
   for (size_t l = 1; l <= last; l++) {
     if (l > first) {
       of->norms[l - 1] = layer_norm(of, l, direction, workspace);
+      if (of->norms[l - 1] == SPECTRAL_STOPPED) return;
       rescale_layer(of, l);
     }
     direction += layer_directions(net, l);
@@ -88,36 +90,46 @@ static void rescale_layers(size_t first, size_t last, size_t part, void *context
   }
 }
 
-/* The product and the factorisations of one layer, in multiplications; so many of all layers are worth a thread. */
+/* The product and the factorisations of one layer, in multiplications; so many of all layers are worth a thread. A layer
+ * of so many takes about half a second: then threads give way to questions for interrupts. */
 #define WORTH_A_THREAD 2e5
+#define WORTH_A_QUESTION 1e9
 
-/* 1 if all norms are finite. */
-static int rescale(const gpa_plan *plan, gpa_learner *learner, double *workspace) {
-  if (isinf(plan->lipschitz)) return 1;
+/* STATUS_diverged if a norm is not finite. */
+static status rescale(const gpa_plan *plan, gpa_learner *learner, interrupt_function interrupted, double *workspace) {
+  if (isinf(plan->lipschitz)) return STATUS_ok;
   const network *net = &plan->net;
   rescaling run = {.plan = plan, .learner = learner, .workspace = workspace,
                    .norms = workspace + bounds_workspace(net)};
-  double work = 0.0;
+  double work = 0.0, largest = 0.0;
   for (size_t l = 1; l <= net->depth; l++) {
-    work += (double)net->width[l] * (double)net->width[l - 1] * (double)layer_directions(net, l);
+    const double own = (double)net->width[l] * (double)net->width[l - 1] * (double)layer_directions(net, l);
+    work += own;
+    if (own > largest) largest = own;
+    run.norms[l - 1] = 0.0;
   }
-  const int team = work < WORTH_A_THREAD ? 1 : (size_t)plan->threads < net->depth ? plan->threads : (int)net->depth;
+  int team = work < WORTH_A_THREAD ? 1 : (size_t)plan->threads < net->depth ? plan->threads : (int)net->depth;
+  if (largest >= WORTH_A_QUESTION && interrupted) team = 1, run.interrupted = interrupted;
   parallel_short(net->depth, team, rescale_layers, &run, 3.0 * work);
-  return all_finite(run.norms, net->depth);
+  for (size_t l = 0; l < net->depth; l++) {
+    if (run.norms[l] == SPECTRAL_STOPPED) return STATUS_interrupted;
+  }
+  return all_finite(run.norms, net->depth) ? STATUS_ok : STATUS_diverged;
 }
 
-status gpa_start(const gpa_plan *plan, gpa_learner *learner, rng_key key, double *workspace) {
+status gpa_start(const gpa_plan *plan, gpa_learner *learner, rng_key key, interrupt_function interrupted,
+                 double *workspace) {
   const size_t size = network_parameters(&plan->net);
   network_start(&plan->net, learner->net.parameters, key);
   memset(learner->net.moment1, 0, size * sizeof(double));
   memset(learner->net.moment2, 0, size * sizeof(double));
   memset(learner->directions, 0, gpa_directions(&plan->net) * sizeof(double));
   learner->net.updates = 0;
-  return rescale(plan, learner, workspace) ? STATUS_ok : STATUS_diverged;
+  return rescale(plan, learner, interrupted, workspace);
 }
 
 status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batch, size_t n_p, size_t n_q,
-                  double *workspace) {
+                  interrupt_function interrupted, double *workspace) {
   const network *net = &plan->net;
   const size_t n = n_p + n_q, size = network_parameters(net);
   double *by_output = workspace, *gradient = by_output + n, *rest = gradient + size;
@@ -130,7 +142,8 @@ status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batc
   gradient[size - 1] = 0.0; /* the dual does not change when a constant is added to phi */
   if (!all_finite(gradient, size)) return STATUS_diverged;
   learner_step(&learner->net, net, gradient, &plan->adam);
-  if (!rescale(plan, learner, rest)) return STATUS_diverged;
+  const status rescaled = rescale(plan, learner, interrupted, rest);
+  if (rescaled != STATUS_ok) return rescaled;
   /* the square of a gradient overflows before the gradient does */
   const int good = all_finite(learner->net.parameters, size) && all_finite(learner->net.moment2, size);
   return good ? STATUS_ok : STATUS_diverged;

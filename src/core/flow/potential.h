@@ -33,12 +33,14 @@ typedef struct {
 size_t gpa_directions(const network *net);
 
 /* He start, rescaled; moments and directions 0. */
-status gpa_start(const gpa_plan *plan, gpa_learner *learner, rng_key key, double *workspace);
+status gpa_start(const gpa_plan *plan, gpa_learner *learner, rng_key key, interrupt_function interrupted,
+                 double *workspace);
 
 /* One update of the network on the columns of batch [d, n_p + n_q], those of the particles first.
- * STATUS_diverged where a number is not finite; the learner is then spoiled. */
+ * STATUS_diverged where a number is not finite; STATUS_interrupted where `interrupted` says so. The learner is then
+ * spoiled. */
 status gpa_update(const gpa_plan *plan, gpa_learner *learner, const double *batch, size_t n_p, size_t n_q,
-                  double *workspace);
+                  interrupt_function interrupted, double *workspace);
 
 /* gradient [d, n] of phi at points [d, n]; phi [n]; either may be NULL. */
 void gpa_field(const gpa_plan *plan, const double *parameters, const double *points, size_t n, double *gradient,

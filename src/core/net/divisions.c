@@ -90,7 +90,7 @@ static double sum_of_first(const double *first, const double *of_row, size_t n) 
   return sum;
 }
 
-status division_sums(const division_task *task, const division_results *out, int (*interrupted)(void),
+status division_sums(const division_task *task, const division_results *out, interrupt_function interrupted,
                      double *workspace, int threads) {
   const size_t step = block_rows(task), lanes = panel_size(task->count);
   double *panels = workspace, *sums = panels + panel_room(task->count, task->n), *block = sums + lanes;

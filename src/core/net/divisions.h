@@ -24,7 +24,7 @@ typedef struct {
 
 /* The bits do not depend on the number of threads. `interrupted` is asked now and then, and may leave by a long jump;
  * null: not asked. STATUS_ok or STATUS_interrupted. workspace: division_workspace(task, threads) doubles */
-status division_sums(const division_task *task, const division_results *out, int (*interrupted)(void),
+status division_sums(const division_task *task, const division_results *out, interrupt_function interrupted,
                      double *workspace, int threads);
 size_t division_workspace(const division_task *task, int threads);
 

@@ -114,10 +114,14 @@ static void open_columns(double *factor, const double *gram, size_t n, double le
   }
 }
 
+typedef enum { BELOW = 0, ABOVE = 1, STOPPED = 2 } verdict;
+
 /* Is level I - gram positive definite? Factorises its lower triangle; where it is not, `direction` becomes one
  * along which the quadratic form is not positive: a better start for the power iteration. */
-static int is_above(const double *gram, size_t n, double level, double *direction, double *factor) {
+static verdict compare_level(const double *gram, size_t n, double level, double *direction, double *factor,
+                             interrupt_function interrupted) {
   for (size_t from = 0; from < n; from += LARGE_PANEL) {
+    if (interrupted && interrupted()) return STOPPED;
     const size_t last = smaller(from + LARGE_PANEL, n);
     open_columns(factor, gram, n, level, from, last);
     subtract_columns(factor, n, 0, from, last);
@@ -127,21 +131,24 @@ static int is_above(const double *gram, size_t n, double level, double *directio
       for (size_t j = at; j < end; j++) {
         if (!(factor[j * stride_of(n) + j] > 0.0)) {
           direction_below(factor, n, j, direction);
-          return 0;
+          return BELOW;
         }
         close_column(factor, n, j, end);
       }
     }
   }
-  return 1;
+  return ABOVE;
 }
 
 /* The least proven upper bound of the largest eigenvalue within GAP, given a lower one: up until a proof is
  * found, then by bisection. */
-static double least_level(const double *gram, size_t n, double low, double *direction, double *image,
-                          double *factor) {
+static double least_level(const double *gram, size_t n, double low, double *direction, double *image, double *factor,
+                          interrupt_function interrupted) {
   double gap = GAP, high = low * (1.0 + gap);
-  while (!is_above(gram, n, high, direction, factor)) {
+  for (;;) {
+    const verdict found = compare_level(gram, n, high, direction, factor, interrupted);
+    if (found == STOPPED) return SPECTRAL_STOPPED;
+    if (found == ABOVE) break;
     low = fmax(high, power_iteration(gram, n, direction, image));
     high = low * (1.0 + gap);
     gap *= 4.0;
@@ -149,11 +156,10 @@ static double least_level(const double *gram, size_t n, double low, double *dire
   }
   while (high > low * (1.0 + GAP)) {
     const double middle = low + 0.5 * (high - low);
-    if (is_above(gram, n, middle, direction, factor)) {
-      high = middle;
-    } else {
-      low = middle;
-    }
+    const verdict found = compare_level(gram, n, middle, direction, factor, interrupted);
+    if (found == STOPPED) return SPECTRAL_STOPPED;
+    if (found == ABOVE) high = middle;
+    else low = middle;
   }
   return high;
 }
@@ -162,8 +168,9 @@ static double least_level(const double *gram, size_t n, double low, double *dire
 #define GRAM_COLUMNS ((size_t)64)
 
 /* w w' or w' w, whichever is smaller, over the square of size: [stride, n] by columns. Half of the scaling comes
- * first, so that nothing leaves the range of numbers. */
-static void gram_of(const double *w, size_t rows, size_t columns, double size, double *gram, double *panels) {
+ * first, so that nothing leaves the range of numbers. 0 where `interrupted` says so. */
+static int gram_of(const double *w, size_t rows, size_t columns, double size, double *gram, double *panels,
+                   interrupt_function interrupted) {
   const size_t n = smaller(rows, columns), stride = stride_of(n);
   const double scale = 1.0 / size;
   product p = {.rows = n, .c_stride = stride};
@@ -179,6 +186,7 @@ static void gram_of(const double *w, size_t rows, size_t columns, double size, d
   for (size_t i = 0; i < packed; i++) panels[i] *= scale;
   memset(gram, 0, stride * n * sizeof(double));
   for (size_t j = 0; j < n; j += GRAM_COLUMNS) {
+    if (interrupted && interrupted()) return 0;
     p.columns = smaller(GRAM_COLUMNS, n - j);
     p.b = w + j * p.b_across;
     p.c = gram + j * stride;
@@ -186,6 +194,7 @@ static void gram_of(const double *w, size_t rows, size_t columns, double size, d
   }
   VECTORISE
   for (size_t i = 0; i < stride * n; i++) gram[i] *= scale;
+  return 1;
 }
 
 /* The square root of the sum of squares, in eight parts. */
@@ -200,13 +209,15 @@ static double frobenius(const double *w, size_t size) {
   return sqrt(rest + (part[0] + part[1] + part[2] + part[3]) + (part[4] + part[5] + part[6] + part[7]));
 }
 
-double spectral_bound(const double *w, size_t rows, size_t columns, double *direction, double *workspace) {
+double spectral_bound(const double *w, size_t rows, size_t columns, double *direction, interrupt_function interrupted,
+                      double *workspace) {
   const size_t n = smaller(rows, columns), stride = stride_of(n);
   const double size = frobenius(w, rows * columns); /* an upper bound too */
   if (n == 1 || !(size > TINY) || !isfinite(size)) return size;
   double *gram = workspace, *factor = gram + stride * n, *image = factor + stride * n, *panels = image + stride;
-  gram_of(w, rows, columns, size, gram, panels);
+  if (!gram_of(w, rows, columns, size, gram, panels, interrupted)) return SPECTRAL_STOPPED;
   const double low = power_iteration(gram, n, direction, image);
   if (!(low > 0.0)) return size; /* a start that met nothing of the matrix */
-  return size * sqrt(least_level(gram, n, low, direction, image, factor));
+  const double level = least_level(gram, n, low, direction, image, factor, interrupted);
+  return level < 0.0 ? SPECTRAL_STOPPED : size * sqrt(level);
 }

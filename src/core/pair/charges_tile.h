@@ -12,34 +12,8 @@
  *   }
  *
  * Statements are repeated by the preprocessor, so that coordinates and sums stay in registers. */
-#include <math.h>
-
 #include "core/pair/charges.h"
-
-#define INLINE static inline __attribute__((always_inline)) TILE_TARGET
-
-/* u^-(s/2+1) from 1/u; what no whole power gives comes from libm, lane by lane. */
-INLINE vec TILE_NAME(charge_weight)(vec u, vec inverse, const pair_kernel *kernel, const weight_kind kind) {
-  if (kind == WEIGHT_general) {
-    double lanes[TILE_LANES];
-    STORE(lanes, u);
-    for (int l = 0; l < TILE_LANES; l++) lanes[l] = pow(lanes[l], -kernel->exponent);
-    return LOAD(lanes);
-  }
-  vec weight = kind == WEIGHT_odd ? ROOT(inverse) : SET1(1.0), base = inverse;
-  for (unsigned power = kernel->power; power; power >>= 1) {
-    if (power & 1u) weight = MUL(weight, base);
-    if (power > 1u) base = MUL(base, base);
-  }
-  return weight;
-}
-
-#define REPEAT_1(S) S(0)
-#define REPEAT_2(S) S(0) S(1)
-#define REPEAT_3(S) REPEAT_2(S) S(2)
-#define PAIRS_1(S) S(0, 0)
-#define PAIRS_2(S) PAIRS_1(S) S(1, 0) S(1, 1)
-#define PAIRS_3(S) PAIRS_2(S) S(2, 0) S(2, 1) S(2, 2)
+#include "core/pair/sides_tile.h"
 
 #define OPEN_COORDINATE(c) \
   const vec y##c = LOAD(query + (c) * CHARGE_LANES + lane); \
@@ -67,7 +41,7 @@ INLINE vec TILE_NAME(charge_weight)(vec u, vec inverse, const pair_kernel *kerne
         vec r2 = SET1(0.0);                                                                                       \
         REPEAT_##D(DIFFERENCE)                                                                                    \
         const vec u = ADD(r2, epsilon), inverse = INVERSE(u);                                                     \
-        const vec weight = MUL(SET1(x[D]), TILE_NAME(charge_weight)(u, inverse, kernel, kind));                   \
+        const vec weight = MUL(SET1(x[D]), TILE_NAME(riesz_weight)(u, inverse, kernel, kind));                   \
         total = ADD(total, weight);                                                                               \
         REPEAT_##D(ADD_FORCE)                                                                                     \
         const vec curvature = MUL(weight, inverse);                                                               \

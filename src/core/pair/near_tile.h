@@ -16,25 +16,8 @@
  *   }
  *
  * Statements are repeated by the preprocessor, so that coordinates and sums stay in registers. */
-#include <math.h>
-
 #include "core/pair/near.h"
-
-/* u^-(s/2+1) from 1/u; what no whole power gives comes from libm, lane by lane. */
-INLINE vec TILE_NAME(near_weight)(vec u, vec inverse, const pair_kernel *kernel, const weight_kind kind) {
-  if (kind == WEIGHT_general) {
-    double lanes[TILE_LANES];
-    STORE(lanes, u);
-    for (int l = 0; l < TILE_LANES; l++) lanes[l] = pow(lanes[l], -kernel->exponent);
-    return LOAD(lanes);
-  }
-  vec weight = kind == WEIGHT_odd ? ROOT(inverse) : SET1(1.0), base = inverse;
-  for (unsigned power = kernel->power; power; power >>= 1) {
-    if (power & 1u) weight = MUL(weight, base);
-    if (power > 1u) base = MUL(base, base);
-  }
-  return weight;
-}
+#include "core/pair/sides_tile.h"
 
 /* The lanes added up in their order. */
 INLINE double TILE_NAME(near_total)(vec v) {
@@ -44,13 +27,6 @@ INLINE double TILE_NAME(near_total)(vec v) {
   for (int l = 1; l < TILE_LANES; l++) total += lanes[l];
   return total;
 }
-
-#define REPEAT_1(S) S(0)
-#define REPEAT_2(S) S(0) S(1)
-#define REPEAT_3(S) REPEAT_2(S) S(2)
-#define PAIRS_1(S) S(0, 0)
-#define PAIRS_2(S) PAIRS_1(S) S(1, 0) S(1, 1)
-#define PAIRS_3(S) PAIRS_2(S) S(2, 0) S(2, 1) S(2, 2)
 
 #define OPEN_COORDINATE(c) \
   const vec y##c = SET1(query[c]); \
@@ -82,7 +58,7 @@ INLINE double TILE_NAME(near_total)(vec v) {
         vec t = SET1(0.0);                                                                                        \
         REPEAT_##D(DIFFERENCE)                                                                                    \
         const vec u = ADD(t, epsilon), inverse = INVERSE(u), x = SUB(t, cut);                                     \
-        const vec weight = TILE_NAME(near_weight)(u, inverse, &split->kernel, kind);                              \
+        const vec weight = TILE_NAME(riesz_weight)(u, inverse, &split->kernel, kind);                              \
         const vec T = FMA(FMA(FMA(T3, x, T2), x, T1), x, T0);                                                     \
         vec v = WHERE_LESS(t, cut, SUB(weight, T));                                                               \
         const vec left = SET1((double)(run[r].to - a));                                                           \
