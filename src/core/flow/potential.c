@@ -90,9 +90,9 @@ static void rescale_layers(size_t first, size_t last, size_t part, void *context
   }
 }
 
-/* The product and the factorisations of one layer, in multiplications; so many of all layers are worth a thread. A layer
- * of so many takes about half a second: then threads give way to questions for interrupts. */
+/* The product and the factorisations of one layer, in multiplications; so many of all layers are worth a thread. */
 #define WORTH_A_THREAD 2e5
+/* A layer of so many takes about half a second: then threads give way to questions for interrupts. */
 #define WORTH_A_QUESTION 1e9
 
 /* STATUS_diverged if a norm is not finite. */
