@@ -28,10 +28,13 @@ open_folder <- function(folder, manifest) {
     fail("`to` must be a new or empty folder, or that of a run of simulate(), and \"%s\" holds other files (%s).",
          folder, quoted(others))
   }
-  unlink(file.path(folder, there[grepl(unfinished, there)]))
+  remove_unfinished(folder)
   if (!manifest_file %in% there) place_file(folder, manifest_file, function(to) write_lines(manifest, to))
   folder
 }
+
+# A process that is killed while it writes leaves its file.
+remove_unfinished <- function(folder) unlink(list.files(folder, unfinished, all.files = TRUE, full.names = TRUE))
 
 refuse_other_run <- function(folder, found, wanted) {
   if (identical(found, wanted)) return(invisible())
@@ -114,6 +117,7 @@ settle_parts <- function(folder, names, parts) {
     stop_class("particleflow_file", sprintf("%s went away from \"%s\" during the run: make the same call again.",
                                             quoted(names[is.na(sizes)]), folder))
   }
+  remove_unfinished(folder)
   lines <- vapply(seq_along(parts), function(k) part_line(names[k], parts[[k]], sizes[k]), "")
   place_file(folder, parts_file, function(to) write_lines(c(parts_head, lines), to))
 }

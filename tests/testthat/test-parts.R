@@ -105,6 +105,15 @@ test_that("a run that ended in the middle goes on, and what is not whole is draw
   expect_identical(bytes_of(folder), bytes_of(whole))
 })
 
+test_that("what a killed process left is removed at the end of the run", {
+  files <- simulate(small_fit(), 80, seed = 3, to = folder <- tempfile(), format = "rds", rows_per_file = 40)
+  before <- bytes_of(folder)
+  noted <- utils::read.csv(file.path(folder, "_parts.csv"))
+  file.create(file.path(folder, ".part-000002.rds-1.unfinished"))
+  particleflow:::settle_parts(folder, basename(files), split(noted, 1:2))
+  expect_identical(bytes_of(folder), before)
+})
+
 test_that("an interrupt leaves whole files only, and the run goes on", {
   skip_on_os("windows") # no signal can be sent to oneself there
   fit <- small_fit()
