@@ -1,6 +1,6 @@
 #' A one-step generator from a flow
 #'
-#' Trains a network that turns independent standard normal numbers into new points. The law (the distribution) of these
+#' Trains a network that turns draws of a simple base law into new points. The law (the distribution) of these
 #' points is close to that of the points that [simulate()] draws from `object`. A new point then costs one pass through
 #' the network and needs no flow.
 #'
@@ -19,9 +19,13 @@
 #' network by least squares. The network would then learn means of neighbouring points, and its points would vary too
 #' little. The fields compare the whole sample with the current points of the network, and so avoid this fault.
 #'
-#' At the start, the points of the network have nearly a normal law with independent columns. Their means and standard
-#' deviations are those of the rows that were drawn from `object`. The fields `"energy"` and `"sliced"` work in units in
-#' which each column of these rows has variance 1.
+#' The base law, from which the network starts, is a mixture of Gaussians that is fitted to rows drawn from `object`. A
+#' map from one normal law would have to tear it apart where the new points have several modes, and a continuous map
+#' leaves points between modes. With the mixture each mode has points of its own from the start, and the network learns
+#' what is not normal in them. In one column, or if `base_dim` is given, the base law is the standard normal law. Then
+#' the points of the network have nearly a normal law with independent columns at the start, whose means and standard
+#' deviations are those of the rows. The fields `"energy"` and `"sliced"` work in units in which each column of these
+#' rows has variance 1.
 #'
 #' A score is taken every `check_every` steps, always on the same base draws. It is the energy distance to rows of the
 #' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
@@ -38,7 +42,10 @@
 #' @param rate Learning rate of Adam, above 0. It falls to a hundredth along a cosine.
 #' @param hidden Widths of the hidden layers, whole numbers from 1 to 10000. `NULL`: three layers of 64.
 #' @param smoothing As in [gpa()].
-#' @param base_dim Number of normal numbers from which one point is made, at least 1. `NULL`: the number of columns.
+#' @param base_dim Number of normal numbers from which one point is made, at least 1. `NULL`: the base law is a mixture
+#'   with the number of columns of the points, or in one column a normal law.
+#' @param components Number of Gaussians of the base law, at least 1. `NULL`: the number up to 12 with the best BIC. In
+#'   either case BIC also decides whether all components have one shape or each has its own.
 #' @param check_every Number of steps from one score to the next, at least 1.
 #' @param patience Number of scores in a row without improvement that end the training, at least 1.
 #' @param checkpoint Path of a file in which the run is saved every half minute and at its end, for [resume()]. `NULL`:
@@ -58,19 +65,21 @@
 #' x <- simulate(gen, 1000, seed = 1)
 #' @export
 distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batch = 512, rate = 0.005, hidden = NULL,
-                    smoothing = 0, base_dim = NULL, check_every = 100, patience = 10, checkpoint = NULL, threads = NULL,
-                    progress = NULL) {
+                    smoothing = 0, base_dim = NULL, components = NULL, check_every = 100, patience = 10,
+                    checkpoint = NULL, threads = NULL, progress = NULL) {
   began <- seconds_now()
   check_progress(progress)
   field <- check_distilled(object, field)
   control <- generator_control(n_steps, batch, rate, hidden, smoothing, base_dim, check_every, patience, checkpoint,
                                threads)
+  check_base(components, base_dim)
   n_sample <- check_rows(n_sample, "n_sample", distilled_columns(object), lower = 20L)
   check_generator_size(control, distilled_columns(object), list(type = field))
   goal <- distill_sample(object, n_sample)
   place <- list(centre = colMeans(goal$points), spread = column_spread(goal$points))
   scaled <- to_frame(place, goal$points)
   kept <- seq_len(max(10L, min(check_points_count, n_sample %/% 10L)))
+  if (is.null(base_dim)) place$base <- base_mixture(scaled[-kept, , drop = FALSE], components)
   what <- if (field == "rule") {
     of_fit <- !inherits(object, "wgf_target")
     list(type = "rule", rule = if (of_fit) object$rule else wgf_rule(object, NULL, NULL, NULL, default_wgf_control()))
@@ -95,6 +104,35 @@ check_distilled <- function(object, field) {
   }
   field
 }
+
+check_base <- function(components, base_dim) {
+  if (is.null(components)) return(invisible())
+  check_count(components, "components", 1L)
+  if (!is.null(base_dim)) fail("`components` and `base_dim` are two choices of the base law; give only one of them.")
+}
+
+# The base law is chosen on at most this many rows.
+most_base_rows <- 2000L
+
+# A mixture fitted to points [n, d], the sample in units of the frame. NULL: the base law is normal. In one column each
+# law is a monotone map of a normal law. Components that share a shape ("VEE") need far fewer rows; BIC decides.
+base_mixture <- function(points, components) {
+  if (is.null(components) && ncol(points) == 1) return(NULL)
+  few <- points[spaced_rows(nrow(points), most_base_rows), , drop = FALSE]
+  counts <- if (is.null(components)) seq_len(most_base_components) else components
+  own_shape <- is.null(components) & counts > most_components(nrow(few), ncol(few))
+  tried <- data.frame(count = c(counts[!own_shape], counts),
+                      model = rep(c("VVV", "VEE"), c(sum(!own_shape), length(counts))))
+  memo <- new.env(parent = emptyenv())
+  bic <- vapply(seq_len(nrow(tried)), function(i) {
+    fit <- fit_mixture(few, tried$count[i], tried$model[i], memo)
+    if (is.null(fit)) -Inf else fit$bic
+  }, 0)
+  best <- which.max(bic)
+  if (bic[best] > -Inf) fit_mixture(points, tried$count[best], tried$model[best], NULL)[c("weights", "means", "roots")]
+}
+
+most_base_components <- 12L
 
 distilled_columns <- function(object) {
   if (inherits(object, "wgf_target")) return(object$dim)

@@ -3,8 +3,9 @@
 
 default_generator <- c(64L, 64L, 64L)
 
-# what: "distill" or "pushforward". place: list(centre, spread), each [dim], the units in which the field works. field:
-# what field_gradient() and field_score() need. write: list(table) or list(columns), the form in which draws come back.
+# what: "distill" or "pushforward". place: list(centre, spread, base). centre and spread [dim] are the units of the
+# field. base is the mixture of the base points in these units (NULL: they are normal). field: what field_gradient() and
+# field_score() need. write: list(table) or list(columns), the form in which draws come back.
 new_generator_run <- function(what, call, place, field, control, write) {
   network <- generator_network(control, length(place$centre))
   key <- draw_key()
@@ -76,7 +77,7 @@ advance.generator_run <- function(run, most) {
 generator_step <- function(run) {
   state <- run$state
   n <- run$control$batch
-  z <- base_draws(n, run$network$widths[1], run$key, step_stream(run, 1L), stratified = TRUE)
+  z <- base_draws(n, run$network, run$frame, run$key, step_stream(run, 1L), stratified = TRUE)
   x <- generate(z, state$learner[, "parameters"], run$network, run$frame)
   pull <- field_gradient(run, x)
   gradient <- pull$gradient / n
@@ -102,7 +103,7 @@ check_points_count <- 2000L
 # The state after a score of the network, on the same draws each time. It keeps the best network so far.
 score_generator <- function(run) {
   state <- run$state
-  z <- base_draws(check_points_count, run$network$widths[1], run$key, 1L, stratified = TRUE)
+  z <- base_draws(check_points_count, run$network, run$frame, run$key, 1L, stratified = TRUE)
   score <- field_score(run, generate(z, state$learner[, "parameters"], run$network, run$frame))
   if (is.na(score)) {
     stop_unsolved("The points of the network left the range of numbers at step %d: take a smaller `rate`.", state$step)

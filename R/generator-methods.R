@@ -1,4 +1,4 @@
-#' Generators: networks from a normal law to points
+#' Generators: networks from a simple law to points
 #'
 #' [distill()] and [pushforward()] return a generator.
 #' * `simulate()` and `sample()` make new rows in one pass through the network.
@@ -6,15 +6,17 @@
 #' * `plot()` shows draws, the scores during training or, for one base dimension, the map.
 #'
 #' A generator is a plain list of numbers, which [saveRDS()] and [readRDS()] keep complete. It holds no training rows.
-#' It holds the network that was learnt from them, the mean and the standard deviation of each column and, if the rows
-#' were those of a table, the least and the largest value of each column.
+#' It holds the network that was learnt from them, the mean and the standard deviation of each column, the mixture of
+#' Gaussians of the base law if there is one and, if the rows were those of a table, the least and the largest value of
+#' each column.
 #'
 #' @param object,x A generator.
 #' @param nsim Number of rows, at least 0.
 #' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
 #'   first, and the stream is restored afterwards.
 #' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
-#' @param newdata Numeric matrix of base points, with one column per base dimension.
+#' @param newdata Numeric matrix of base points, with one column per base dimension. Base points from a mixture
+#'   ([distill()]) are in units in which the points have mean 0 and standard deviation 1 in each column.
 #' @param type `"points"`: draws. `"trace"`: the scores during training, over the steps. `"map"`: the map on `[-3, 3]`,
 #'   for one base dimension.
 #' @param n Number of draws for `"points"`, at least 1.
@@ -88,15 +90,20 @@ format.generator <- function(x, ...) {
   check_dots("format()", ...)
   run <- x$diagnostics
   c(
-    sprintf("<%s> a generator: %d normal number%s to %d column%s, network %s", x$what, run$base_dim,
-            if (run$base_dim == 1) "" else "s", run$dim, if (run$dim == 1) "" else "s",
-            paste(x$network$widths, collapse = "-")),
+    sprintf("<%s> a generator: %s to %d column%s, network %s", x$what, describe_base(x), run$dim,
+            if (run$dim == 1) "" else "s", paste(x$network$widths, collapse = "-")),
     sprintf("trained by %s: %s after %d steps, score %s at step %d", field_words[[run$field]], run$status, run$steps,
             format(run$score, digits = 3), run$best_step),
     if (!is.null(x$noise)) {
       sprintf("draws carry noise of the %s kernel, bandwidth %s", x$noise$kernel, format(x$noise$bandwidth, digits = 3))
     }
   )
+}
+
+describe_base <- function(x) {
+  count <- length(x$frame$base$weights)
+  if (count > 0) return(sprintf("draws of %d Gaussian%s", count, if (count == 1) "" else "s"))
+  sprintf("%d normal number%s", x$diagnostics$base_dim, if (x$diagnostics$base_dim == 1) "" else "s")
 }
 
 field_words <- c(energy = "the energy distance", mmd = "maximum mean discrepancy",

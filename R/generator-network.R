@@ -1,8 +1,9 @@
 # The network of a generator as a map from base draws z to points:
 # G(z) = centre + spread * squash(start * z + N(z)). Without bounds squash(y) = y. N starts near 0, so that training
-# starts from a normal law with independent columns. With start = 1 each column of it has the mean and the standard
-# deviation of the goal. With bounds y is a logit, and values lie between the bounds. If there are more base dimensions
-# than columns, the first ones enter by themselves, and all of them through N.
+# starts from the law of z in the first columns. Normal z with start = 1 have the mean and the standard deviation of the
+# goal in each column, and z from a mixture that was fitted to the goal (frame$base) have its modes. With bounds y is a
+# logit, and values lie between the bounds. If there are more base dimensions than columns, the first ones enter by
+# themselves, and all of them through N.
 
 # Points [n, d] in units of the frame, (x - centre) / spread, at base points z.
 generate <- function(z, parameters, network, frame) {
@@ -18,9 +19,19 @@ generated_points <- function(z, network, frame) {
 
 # n draws in the units of the user. Each `rows` of them have a stream of random numbers, of which the first is 3.
 generated_draws <- function(n, network, frame, key, rows) {
+  if (!is.null(frame$base)) return(generated_from_mixture(n, network, frame, key, rows))
   .Call(C_pf_generator_draws, network$parameters, network$widths, network$smoothing,
         core_frame(network$parameters, network, frame, frame$centre, frame$spread), n, key,
         list(first = 3L, step = 3L, rows = rows), thread_count())
+}
+
+generated_from_mixture <- function(n, network, frame, key, rows) {
+  out <- matrix(0, n, length(frame$centre))
+  for (block in seq_len(ceiling(n / rows))) {
+    at <- seq((block - 1) * rows + 1, min(n, block * rows))
+    out[at, ] <- generated_points(base_draws(length(at), network, frame, key, 3L * block), network, frame)
+  }
+  out
 }
 
 # The frame as the core reads it. What there is not has no numbers.
@@ -50,12 +61,21 @@ from_frame <- function(frame, x) unscale_columns(x, frame$centre, frame$spread)
 
 to_frame <- function(frame, x) shift_columns(x, frame$centre, frame$spread)
 
-# Base draws [n, dim] of one step or one block, a function of the key and the stream alone. For training in one
-# dimension they are stratified: one draw in each of n intervals of equal probability.
-base_draws <- function(n, dim, key, stream, stratified = FALSE) {
+# Base draws [n, dim] of one step or one block, a function of the key and the stream alone. With a mixture as their law,
+# they are in units of the frame. Normal draws in one dimension are stratified for training: one in each of n intervals
+# of equal probability.
+base_draws <- function(n, network, frame, key, stream, stratified = FALSE) {
+  dim <- network$widths[1]
+  if (!is.null(frame$base)) {
+    from <- pick_weighted(draw_uniform(n, 1L, other_key(key, base_label), stream)[, 1], frame$base$weights)
+    return(component_rows(draw_normal(n, dim, key, stream), from, frame$base))
+  }
   if (!stratified || dim > 1) return(draw_normal(n, dim, key, stream))
   matrix(stats::qnorm((seq_len(n) - draw_uniform(n, 1L, key, stream)[, 1]) / n))
 }
+
+# The components of draws of a mixture come from a key of their own.
+base_label <- 5L
 
 # Streams of the random numbers: 0 for the start of the network, 1 for the scores, then three for each step.
 step_stream <- function(run, which) 3L * run$state$step + 1L + which

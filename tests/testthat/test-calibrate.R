@@ -112,7 +112,7 @@ test_that("the spacing is that of the different particles", {
 
 test_that("tables of few different rows fall back to the rule", {
   # each training set would be one row, many times
-  fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ], latent = latent_standardise())
+  fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ], latent = latent_standardise(), particles = 0)
   expect_true(is.na(fit$diagnostics$log_density))
   expect_match(fit$diagnostics$law, "^local")
   expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))), latent = "none")$diagnostics$log_density))

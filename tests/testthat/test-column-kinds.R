@@ -141,8 +141,9 @@ test_that("new rows of awkward tables have their classes, types, levels and attr
     at_rows <- predict(fit, x, draws = 5)
     expect_true(all(is.finite(at_rows)), label = name)
     # the fit holds its own draws possible
-    expect_false(anyNA(predict(fit, simulate(fit, 40, seed = 2), draws = 5)), label = name)
-    expect_true(all(predict(fit, simulate(fit, 40, seed = 2), draws = 5) > -Inf), label = name)
+    at_draws <- predict(fit, simulate(fit, 40, seed = 2), draws = 5)
+    expect_false(anyNA(at_draws), label = name)
+    expect_true(all(at_draws > -Inf), label = name)
     expect_equal(as.vector(predict(fit, x[1, , drop = FALSE], draws = 5)), at_rows[1], label = name)
     expect_length(predict(fit, x[0, , drop = FALSE]), 0)
     expect_output(print(fit))
@@ -320,8 +321,9 @@ test_that("further awkward columns come back exactly, with their types, classes 
   for (name in names(further)) {
     x <- further[[name]]
     back <- there_and_back(x)
-    new <- simulate(quick(x), 5, seed = 1)
-    expect_identical(nrow(simulate(quick(x), 0, seed = 1)), 0L, label = name)
+    fit <- quick(x)
+    new <- simulate(fit, 5, seed = 1)
+    expect_identical(nrow(simulate(fit, 0, seed = 1)), 0L, label = name)
     for (j in seq_along(x)) {
       old <- x[[j]]
       known <- !is.na(old)

@@ -61,10 +61,10 @@ test_that("a generator makes the law of a flow in one pass, and survives saving"
   ring <- target_ring(4, radius = 3)
   fit <- wgf(ring, n = 500, n_steps = 200)
   y <- simulate(ring, 1000, seed = 5)
-  start <- energy_distance(simulate(distill(fit, n_steps = 0), 1000, seed = 6), y)
+  start <- energy_distance(simulate(distill(fit, base_dim = 2, n_steps = 0), 1000, seed = 6), y)
   for (field in c("energy", "sliced", "rule")) {
     set.seed(2)
-    gen <- distill(fit, field, n_steps = 300, check_every = 50)
+    gen <- distill(fit, field, base_dim = 2, n_steps = 300, check_every = 50)
     expect_s3_class(gen, c("distill", "generator", "particle_flow"), exact = TRUE)
     x <- simulate(gen, 1000, seed = 6)
     expect_lt(energy_distance(x, y), start / 2)
@@ -76,6 +76,21 @@ test_that("a generator makes the law of a flow in one pass, and survives saving"
   expect_identical(is.null(gen$noise), FALSE) # the rule's draws carry the kernel
   from_target <- distill(ring, n_steps = 20)
   expect_identical(from_target$diagnostics$field, "rule")
+})
+
+test_that("a base law of several modes keeps them apart in many columns", {
+  set.seed(1)
+  ring <- target_ring(8, dim = 16)
+  gen <- distill(ring, "energy", n_steps = 50, check_every = 25)
+  expect_gte(length(gen$frame$base$weights), 8)
+  x <- simulate(gen, 2000, seed = 1)
+  expect_identical(simulate(gen, 10000, seed = 1)[1:2000, ], unclass(x)[1:2000, ])
+  # the energy distance of 2000 exact draws varies by a third of its mean
+  y <- simulate(ring, 2000, seed = 2)
+  exact <- mean(vapply(3:8, function(seed) energy_distance(simulate(ring, 2000, seed = seed), y), 0))
+  expect_lt(energy_distance(x, y), 3 * exact)
+  share <- tabulate(max.col(-as.matrix(stats::dist(rbind(ring$means, unname(x[, ]))))[-(1:8), 1:8]), 8) / 2000
+  expect_lt(max(abs(8 * share - 1)), 0.25)
 })
 
 test_that("flows of data can be distilled, and rows come back in their form", {
@@ -115,7 +130,8 @@ test_that("training is reproducible, resumable, stops early and keeps the best n
 test_that("generators print, plot and check their arguments", {
   set.seed(1)
   gen <- distill(target_ring(4), n_steps = 10, batch = 50)
-  expect_output(print(gen), "a generator: 2 normal numbers to 2 columns")
+  expect_output(print(gen), "a generator: draws of 4 Gaussians to 2 columns")
+  expect_output(print(distill(target_ring(4), base_dim = 3, n_steps = 1)), "3 normal numbers to 2 columns")
   expect_output(print(summary(gen)), "score")
   expect_identical(glance(gen)$steps, 10L)
   expect_identical(dim(predict(gen, matrix(0, 3, 2))), c(3L, 2L))
@@ -129,6 +145,8 @@ test_that("generators print, plot and check their arguments", {
   expect_error(distill(1), "`object` must be a fit")
   expect_error(distill(target_ring(), "energy2"), "`field` must be one of")
   expect_error(distill(target_ring(), batch = 1), "`batch`")
+  expect_error(distill(target_ring(), components = 0), "`components`")
+  expect_error(distill(target_ring(), components = 2, base_dim = 2), "only one of them")
   skip_if_not_installed("ggplot2")
   for (type in c("points", "trace")) expect_s3_class(ggplot2::autoplot(gen, type = type), "ggplot")
 })

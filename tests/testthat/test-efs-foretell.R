@@ -7,7 +7,7 @@ control <- function(...) {
 }
 
 test_that("efs() foretells a long fit in one line and is silent about a short one", {
-  x <- two_clusters(40, 2)
+  x <- two_clusters(40, 4) # without particles of its own, which take seconds
   expect_no_message(efs(x))
   with_binding("least_seconds_to_tell", 0, {
     said <- function(...) {
@@ -17,7 +17,7 @@ test_that("efs() foretells a long fit in one line and is silent about a short on
     }
     by_rule <- said(calibrate = FALSE)
     expect_length(by_rule, 1)
-    expect_match(by_rule, "^efs\\(\\): about 0 minutes and 50 MB for 40 rows in 2 dimensions on")
+    expect_match(by_rule, "^efs\\(\\): about 0 minutes and 50 MB for 40 rows in 4 dimensions on")
     expect_match(said(), "^efs\\(\\)(, after its search)?: about 0 minutes")
   })
 })
