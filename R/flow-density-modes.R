@@ -22,6 +22,9 @@ find_modes <- function(density, starts, budget, threads) {
   modes <- distinct_modes(density, search, start_variances(starts), threads)
   modes$evaluations <- modes$evaluations + search$evaluations
   modes$rounds <- search$rounds
+  ridge <- ridge_points(density, search, start_variances(starts), threads)
+  modes$ridge <- ridge[c("points", "roots", "log_density")]
+  modes$evaluations <- modes$evaluations + ridge$evaluations
   modes
 }
 
@@ -34,10 +37,14 @@ climb <- function(density, starts, budget, threads) {
                 learnt = rep(FALSE, nrow(starts)), share = rep(1, nrow(starts)), failed = integer(nrow(starts)),
                 evaluations = at$evaluations, rounds = 0L)
   state$inverse <- state$first <- first_inverse(state, start_variances(starts))
+  diagonal <- seq(1L, ncol(starts)^2, by = ncol(starts) + 1L)
   open <- which(state$log_density > -Inf & rowSums(abs(state$gradient)) > 0)
   while (length(open) && state$rounds < budget) {
     state <- climb_round(density, state, open, threads)
     state$rounds <- state$rounds + 1L
+    state$path[[state$rounds]] <- list(row = open, points = state$points[open, , drop = FALSE],
+                                       log_density = state$log_density[open],
+                                       size = state$inverse[open, diagonal, drop = FALSE])
     open <- open[still_climbing(state, open)]
   }
   state$settled <- !seq_along(state$settled) %in% open
@@ -151,7 +158,7 @@ distinct_modes <- function(density, search, variances, threads) {
   while (length(left) && length(modes$count) < 2L * most_found_modes) {
     first <- left[1]
     point <- search$points[first, ]
-    curvature <- mode_curvature(density, point, search$inverse[first, ], variances, threads)
+    curvature <- mode_curvature(density, point, diag(matrix(search$inverse[first, ], d)), variances, threads)
     near <- mode_holds(search, left, first, curvature$root)
     # an unfinished search that stands alone is on its way and no mode
     if (search$settled[first] || !length(modes$count)) {
@@ -182,9 +189,9 @@ mode_holds <- function(search, left, first, root) {
 # The normal law that fits the log-density at a point: precision = the positive part of minus its Hessian + the squares
 # of the gradient, which is 0 unless the point is at an edge. (At the edge of an exponential law this is its precision.)
 # Directions without curvature get the spread of the starts.
-mode_curvature <- function(density, point, inverse, variances, threads) {
+mode_curvature <- function(density, point, size, variances, threads, steep = 1) {
   d <- length(point)
-  h <- 0.05 * pmin(sqrt(pmax(diag(matrix(inverse, d)), 1e-20 * variances)), sqrt(variances))
+  h <- 0.05 * pmin(sqrt(pmax(size, 1e-20 * variances)), sqrt(variances))
   at <- rbind(point, t(point + diag(h, d)), t(point - diag(h, d)), deparse.level = 0)
   values <- density_values(density, at, threads)
   slope <- values$gradient[1, ]
@@ -193,7 +200,7 @@ mode_curvature <- function(density, point, inverse, variances, threads) {
   one_sided <- (values$log_density[above] == -Inf | values$log_density[above + d] == -Inf)
   hessian[one_sided, ] <- 0
   hessian[, one_sided] <- 0
-  law <- normal_law(-(hessian + t(hessian)) / 2, slope, variances)
+  law <- normal_law(-(hessian + t(hessian)) / 2, slope * steep, variances)
   list(root = law$root, edge = law$edge || any(one_sided), evaluations = values$evaluations)
 }
 
@@ -217,6 +224,62 @@ normal_law <- function(bend, slope, variances) {
 definite_root <- function(covariance) {
   root <- cholesky(covariance)
   if (is.null(root)) diag(sqrt(diag(covariance)), nrow(covariance)) else root
+}
+
+# ---- ridges ----------------------------------------------------------------------------------------------
+
+# Where the log-density grows without end, or until the budget is used up, as at the neck of a funnel, its top is no
+# mode that holds mass. The mass lies along the paths of the searches. Points on the paths of the highest unfinished
+# searches, each with the normal law that fits there, are kept if this law is among the heaviest.
+ridge_paths <- 4L
+points_a_path <- 16L
+most_ridge_points <- 12L
+least_ridge_mass <- exp(-7)
+
+ridge_points <- function(density, search, variances, threads) {
+  d <- ncol(search$points)
+  ridge <- list(points = matrix(0, 0, d), roots = list(), log_density = numeric(), evaluations = 0)
+  rows <- which(!search$settled & search$log_density > -Inf)
+  rows <- utils::head(rows[order(-search$log_density[rows])], ridge_paths)
+  for (row in rows) {
+    path <- path_of(search, row)
+    for (i in unique(round(seq(1, nrow(path$points), length.out = points_a_path)))) {
+      law <- mode_curvature(density, path$points[i, ], path$size[i, ], variances, threads, 1 / sqrt(d))
+      ridge$points <- rbind(ridge$points, path$points[i, ])
+      ridge$roots <- c(ridge$roots, list(law$root))
+      ridge$log_density <- c(ridge$log_density, path$log_density[i])
+      ridge$evaluations <- ridge$evaluations + law$evaluations
+    }
+  }
+  thin_ridge(ridge)
+}
+
+# The points of one search on its way, each once.
+path_of <- function(search, row) {
+  part <- function(name) {
+    do.call(rbind, lapply(search$path, function(round) {
+      at <- match(row, round$row)
+      if (!is.na(at)) if (is.matrix(round[[name]])) round[[name]][at, ] else round[[name]][at]
+    }))
+  }
+  points <- part("points")
+  once <- !duplicated(points)
+  list(points = points[once, , drop = FALSE], log_density = part("log_density")[once], size = part("size")[once, , drop = FALSE])
+}
+
+# The heaviest first, without those within the normal law of one that is kept.
+thin_ridge <- function(ridge) {
+  mass <- mode_log_mass(ridge)
+  left <- order(-mass)
+  left <- left[mass[left] > max(mass, -Inf) + log(least_ridge_mass)]
+  kept <- integer()
+  while (length(left) && length(kept) < most_ridge_points) {
+    kept <- c(kept, left[1])
+    away <- t(sweep(ridge$points[left, , drop = FALSE], 2, ridge$points[left[1], ]))
+    left <- left[colSums(backsolve(ridge$roots[[left[1]]], away, transpose = TRUE)^2) > 1]
+  }
+  list(points = ridge$points[kept, , drop = FALSE], roots = ridge$roots[kept], log_density = ridge$log_density[kept],
+       evaluations = ridge$evaluations)
 }
 
 # The log of the mass of the normal law that fits a mode, up to a constant.
