@@ -63,8 +63,8 @@ start_points <- function(start, rule, n) {
   if (!is.null(start) && (length(start) > 1 || !is.null(dim(start)))) return(check_points(start, "start"))
   z <- draw_normal(n, rule$dim, draw_key())
   if (!is.null(start)) return(z * start)
-  if (is.null(rule$target)) return(z)
-  unscale_columns(z, rule$target$centre, rule$target$spread)
+  if (is.null(rule$density$target)) return(z)
+  unscale_columns(z, rule$density$target$centre, rule$density$target$spread)
 }
 
 # ---- modes -----------------------------------------------------------------------------------------------
@@ -74,8 +74,8 @@ most_modes <- 100L
 # How mass is counted: list(centres [m, d]) by the nearest centre, list(target) by components, or NULL: not at all.
 wgf_modes <- function(modes, rule) {
   if (!is.null(modes)) return(list(centres = unname(check_points(modes, "modes", dim = rule$dim))))
-  count <- NROW(rule$target$means) # 0 if the target is not a mixture
-  if (count >= 2 && count <= most_modes) list(target = rule$target)
+  count <- NROW(rule$density$target$means) # 0 if the target is not a mixture
+  if (count >= 2 && count <= most_modes) list(target = rule$density$target)
 }
 
 # A particle is outside of all components if a draw of its component lies as far from the mean with at most this
@@ -155,8 +155,8 @@ look_wgf <- function(run, block = list()) {
 # This function calls the functions of the user, which may throw any error.
 values_here <- function(run) {
   state <- run$state
-  values <- rule_values(run$rule, state$points, run$threads)
-  if (state$step == 0L) check_rule(run$rule, state$points, values)
+  values <- density_values(run$rule$density, state$points, run$threads)
+  if (state$step == 0L) verify_density(run$rule$density, state$points, values, run$threads)
   stiffness <- if (!is.null(run$control$step)) {
     1
   } else if (is.null(state$before)) {

@@ -27,7 +27,7 @@ format.wgf <- function(x, ...) {
   check_dots("format()", ...)
   run <- x$diagnostics
   number <- function(value) format(value, digits = 3)
-  target <- if (is.null(x$rule$target)) "a log-density of your own" else x$rule$target$name
+  target <- if (is.null(x$rule$density$target)) "a log-density of your own" else x$rule$density$target$name
   rate <- x$control$birth_death
   births <- if (rate > 0) sprintf(", birth and death at rate %s", number(rate)) else ""
   lines <- c(
@@ -73,7 +73,7 @@ summary.wgf <- function(object, ...) {
   structure(
     list(call = object$call, diagnostics = object$diagnostics, control = object$control,
          masses = if (!is.null(object$masses)) object$masses[nrow(object$masses), ],
-         weights = object$rule$target$weights, progress = steps[at, ], elapsed = object$elapsed,
+         weights = object$rule$density$target$weights, progress = steps[at, ], elapsed = object$elapsed,
          version = object$version),
     class = "summary.wgf"
   )
@@ -190,7 +190,7 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   if (!is.null(query) && nrow(query) == 0) return(if (type == "velocity") query else numeric())
   estimate <- kernel_estimate(query, own, rule$kernel, object$diagnostics$bandwidth, type == "velocity", threads)
   if (type == "log_density") return(estimate$log_density)
-  values <- rule_values(rule, if (is.null(query)) own else query, threads)
+  values <- density_values(rule$density, if (is.null(query)) own else query, threads)
   log_r <- values$log_density - estimate$log_density - object$diagnostics$log_z
   if (type == "log_ratio") return(log_r)
   at_particles <- if (is.null(query)) log_r else predict(object, type = "log_ratio", threads = threads)

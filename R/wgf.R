@@ -162,7 +162,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
   control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every,
                          checkpoint)
   threads <- thread_count(threads)
-  rule <- wgf_rule(log_density, gradient, dim, start, control)
+  rule <- wgf_rule(new_density(log_density, gradient, dim, start, strict = TRUE), control)
   modes <- wgf_modes(modes, rule)
   n <- check_start(start, n, rule)
   if (is.null(control$birth_death)) control$birth_death <- if (is.null(modes)) 0 else 1
