@@ -9,13 +9,18 @@ least_promise <- 1e-4
 # A step is shortened at most this many times in a row.
 most_backtracks <- 30L
 
-# starts [k, dim]: points on the free scale. budget: rounds of all searches together; each search takes at most one point
-# per round. Returns list(points [m, dim], log_density [m], roots, count [m], edge [m], lost, evaluations, rounds):
-# roots: upper triangular R with R'R = the covariance of the normal law that fits the mode. count: how many searches
-# ended at the mode. edge: the log-density is not flat at the top or not concave there, so that it is the edge of the
-# region where p > 0, or the mode is singular. lost: searches that ended at none of the modes.
-find_modes <- function(density, starts, budget, threads) {
-  search <- climb(density, starts, budget, threads)
+# starts [k, dim]: points on the free scale. budget: rounds of all searches together; each search takes at most one
+# point per round. check: whether the density is checked at the starts. Returns a list of
+#   points [m, dim], log_density [m]; m may be 0
+#   roots   upper triangular R with R'R = the covariance of the normal law that fits the mode
+#   count   how many searches ended at the mode
+#   edge    whether the log-density is not flat at the top or not concave there: the top is at an edge of the region
+#           where p > 0, or singular
+#   lost    searches that ended at none of the modes
+#   ridge   list(points, roots, log_density): see ridge_points()
+#   evaluations, rounds
+find_modes <- function(density, starts, budget, threads, check = FALSE) {
+  search <- climb(density, starts, budget, threads, check)
   if (!any(search$log_density > -Inf)) {
     fail("`log_density` is -Inf or NaN at all %d points from which modes are searched: give a `start`.", nrow(starts))
   }
@@ -31,11 +36,12 @@ find_modes <- function(density, starts, budget, threads) {
 # ---- the searches ----------------------------------------------------------------------------------------
 
 # All searches: list(points, log_density, gradient, inverse [k, dim * dim], settled [k], evaluations, rounds).
-climb <- function(density, starts, budget, threads) {
+climb <- function(density, starts, budget, threads, check) {
   at <- density_values(density, starts, threads)
-  state <- list(points = starts, log_density = at$log_density, gradient = at$gradient, settled = rep(FALSE, nrow(starts)),
-                learnt = rep(FALSE, nrow(starts)), share = rep(1, nrow(starts)), failed = integer(nrow(starts)),
-                evaluations = at$evaluations, rounds = 0L)
+  if (check) at$evaluations <- at$evaluations + verify_density(density, starts, at, threads)
+  none <- rep(FALSE, nrow(starts))
+  state <- list(points = starts, log_density = at$log_density, gradient = at$gradient, settled = none, learnt = none,
+                share = rep(1, nrow(starts)), failed = integer(nrow(starts)), evaluations = at$evaluations, rounds = 0L)
   state$inverse <- state$first <- first_inverse(state, start_variances(starts))
   diagonal <- seq(1L, ncol(starts)^2, by = ncol(starts) + 1L)
   open <- which(state$log_density > -Inf & rowSums(abs(state$gradient)) > 0)
@@ -160,8 +166,8 @@ distinct_modes <- function(density, search, variances, threads) {
     point <- search$points[first, ]
     curvature <- mode_curvature(density, point, diag(matrix(search$inverse[first, ], d)), variances, threads)
     near <- mode_holds(search, left, first, curvature$root)
-    # an unfinished search that stands alone is on its way and no mode
-    if (search$settled[first] || !length(modes$count)) {
+    # an unfinished search is on its way and no mode
+    if (curvature$smooth && search$settled[first]) {
       modes$points <- rbind(modes$points, point, deparse.level = 0)
       modes$log_density <- c(modes$log_density, search$log_density[first])
       modes$roots <- c(modes$roots, list(curvature$root))
@@ -186,6 +192,9 @@ mode_holds <- function(search, left, first, root) {
   length2 < 0.1 | ((fits | !search$settled[left]) & length2 < stats::qchisq(0.99, d))
 }
 
+# Where the log-density jumps by more within a short step, rounding has made the top.
+most_jump <- 10
+
 # The normal law that fits the log-density at a point: precision = the positive part of minus its Hessian + the squares
 # of the gradient, which is 0 unless the point is at an edge. (At the edge of an exponential law this is its precision.)
 # Directions without curvature get the spread of the starts.
@@ -201,7 +210,9 @@ mode_curvature <- function(density, point, size, variances, threads, steep = 1) 
   hessian[one_sided, ] <- 0
   hessian[, one_sided] <- 0
   law <- normal_law(-(hessian + t(hessian)) / 2, slope * steep, variances)
-  list(root = law$root, edge = law$edge || any(one_sided), evaluations = values$evaluations)
+  jump <- abs(values$log_density[is.finite(values$log_density)] - values$log_density[1])
+  list(root = law$root, edge = law$edge || any(one_sided), smooth = max(jump) < most_jump,
+       evaluations = values$evaluations)
 }
 
 # bend [d, d]: minus a Hessian. In units in which each column has curvature 1, where it has one.
@@ -245,10 +256,11 @@ ridge_points <- function(density, search, variances, threads) {
     path <- path_of(search, row)
     for (i in unique(round(seq(1, nrow(path$points), length.out = points_a_path)))) {
       law <- mode_curvature(density, path$points[i, ], path$size[i, ], variances, threads, 1 / sqrt(d))
+      ridge$evaluations <- ridge$evaluations + law$evaluations
+      if (!law$smooth) next
       ridge$points <- rbind(ridge$points, path$points[i, ])
       ridge$roots <- c(ridge$roots, list(law$root))
       ridge$log_density <- c(ridge$log_density, path$log_density[i])
-      ridge$evaluations <- ridge$evaluations + law$evaluations
     }
   }
   thin_ridge(ridge)
@@ -264,7 +276,8 @@ path_of <- function(search, row) {
   }
   points <- part("points")
   once <- !duplicated(points)
-  list(points = points[once, , drop = FALSE], log_density = part("log_density")[once], size = part("size")[once, , drop = FALSE])
+  list(points = points[once, , drop = FALSE], log_density = part("log_density")[once],
+       size = part("size")[once, , drop = FALSE])
 }
 
 # The heaviest first, without those within the normal law of one that is kept.
@@ -287,9 +300,16 @@ mode_log_mass <- function(modes) {
   modes$log_density + vapply(modes$roots, function(root) sum(log(diag(root))), 0)
 }
 
+# A mode whose law has less mass than this, as a share of that of the heaviest mode inside the support, is left out.
+least_mode_mass <- exp(-40)
+
 heaviest_modes <- function(modes) {
-  kept <- utils::head(order(-mode_log_mass(modes)), most_found_modes)
-  modes$lost <- modes$lost + sum(modes$count[-kept])
+  mass <- mode_log_mass(modes)
+  proper <- if (any(!modes$edge)) !modes$edge else rep(TRUE, length(mass))
+  kept <- order(-mass)
+  kept <- kept[mass[kept] > max(mass[proper], -Inf) + log(least_mode_mass)]
+  kept <- utils::head(kept, most_found_modes)
+  modes$lost <- modes$lost + sum(modes$count) - sum(modes$count[kept])
   modes$points <- modes$points[kept, , drop = FALSE]
   modes$roots <- modes$roots[kept]
   for (part in c("log_density", "count", "edge")) modes[[part]] <- modes[[part]][kept]

@@ -3,8 +3,8 @@
 # The largest weights that make the tail of n weights.
 tail_size <- function(n) min(floor(0.2 * n), ceiling(3 * sqrt(n)))
 
-# list(k, log_weights [n]): the log weights with those of the tail replaced by quantiles of the fitted law, none above the
-# largest that was seen. Weights of -Inf are allowed. k is NA for fewer than five different weights in the tail.
+# list(k, log_weights [n]): the log weights with those of the tail replaced by quantiles of the fitted law, none above
+# the largest that was seen. Weights of -Inf are allowed. k is NA for fewer than five different weights in the tail.
 smooth_weights <- function(log_weights) {
   n <- length(log_weights)
   top <- max(log_weights)
@@ -14,9 +14,8 @@ smooth_weights <- function(log_weights) {
   rows <- order(log_weights)[(n - many + 1):n]
   cutoff <- max(log_weights[order(log_weights)[n - many]], top + log(.Machine$double.xmin))
   excess <- exp(log_weights[rows] - top) - exp(cutoff - top)
-  if (sum(excess > 0) < 5 || diff(range(excess)) < 1e-12) {
-    return(list(k = if (diff(range(excess)) < 1e-12 && is.finite(cutoff)) -Inf else NA_real_, log_weights = log_weights))
-  }
+  if (diff(range(excess)) < 1e-12) return(list(k = -Inf, log_weights = log_weights)) # equal weights have no tail
+  if (sum(excess > 0) < 5) return(none)
   law <- fit_pareto(excess[excess > 0])
   u <- (seq_len(many) - 0.5) / many
   quantiles <- if (abs(law$k) < 1e-10) -law$sigma * log1p(-u) else law$sigma * expm1(-law$k * log1p(-u)) / law$k

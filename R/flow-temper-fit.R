@@ -41,10 +41,6 @@ as_run.temper <- function(object) {
   structure(c(object$run, object[temper_in_fit]), class = c("temper_run", "particle_run"))
 }
 
-parameter_columns <- function(density) {
-  if (!is.null(density$names)) density$names else paste0("x", seq_len(density$size))
-}
-
 # The rounds that were kept; before there are any, the particles where they stand. free [m, dim]; worth: the number of
 # independent draws that they are worth.
 kept_draws <- function(run) {
@@ -79,26 +75,10 @@ temper_stages <- function(run) {
   data.frame(step = seq_len(nrow(records)), records)
 }
 
-# ---- modes -----------------------------------------------------------------------------------------------
-
-# One row per mode: the parameters, the log-density on the free scale, the number of searches that found it, whether it is
-# at an edge or has no end, and its share of the draws: each draw counts for the mode whose normal law is most likely there.
-mode_table <- function(run, free, columns) {
-  modes <- run$modes
-  if (is.null(modes)) return(NULL)
-  at <- to_user(run$density, modes$points)
-  colnames(at) <- columns
-  lengths <- squared_lengths(free, modes$points, modes$roots)
-  each <- t_log_density(lengths, modes$roots, rep(3, length(modes$roots)), ncol(free))
-  share <- tabulate(max.col(each, "first"), length(modes$roots)) / nrow(free)
-  out <- data.frame(log_density = modes$log_density, searches = modes$count, edge = modes$edge, share = share)
-  cbind(out, at)[order(-share), , drop = FALSE]
-}
-
 # ---- the integral of p -----------------------------------------------------------------------------------
 
-# list(log_z, error, stages, stages_error): by bridge sampling between p and the mixtures of the jumps, from all rounds that
-# were kept; `stages` by the product of the mean weights of the stages of the last pass.
+# list(log_z, error, stages, stages_error): by bridge sampling between p and the mixtures of the jumps, from all rounds
+# that were kept; `stages` by the product of the mean weights of the stages of the last pass.
 log_integral <- function(run) {
   by_stages <- stages_integral(run)
   ratios <- join_history(run, "ratios", rbind)
@@ -119,7 +99,8 @@ stages_integral <- function(run) {
   last <- records["pass", ] == max(records["pass", ]) & records["phase", ] == 2
   if (!any(last)) return(list(stages = NA_real_, stages_error = NA_real_))
   each <- rowSums(join_history(run, "log_z")[, last, drop = FALSE])
-  error <- if (length(each) > 1) stats::sd(exp(each - max(each))) / mean(exp(each - max(each))) / sqrt(length(each)) else NA
+  share <- exp(each - max(each))
+  error <- if (length(each) > 1) stats::sd(share) / mean(share) / sqrt(length(each)) else NA_real_
   list(stages = log_mean(each), stages_error = error)
 }
 

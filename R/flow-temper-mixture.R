@@ -3,8 +3,8 @@
 # A mixture is list(weights [k], means [k, d], roots: upper R with R'R = the scale matrix, df [k]), as student_density()
 # and student_draw() read it.
 
-# list(log_density [n], gradient [n, d]). The gradient of component k is -(nu + d) / (nu + length) C^-1 (x - m), and that of
-# the mixture their mean with the probabilities of the components as weights.
+# list(log_density [n], gradient [n, d]). The gradient of component k is -(nu + d) / (nu + length) C^-1 (x - m), and
+# that of the mixture their mean with the probabilities of the components as weights.
 mixture_values <- function(law, points, threads) {
   d <- ncol(points)
   lengths <- squared_lengths(points, law$means, law$roots, threads)
@@ -27,7 +27,7 @@ mixture_log_values <- function(law, points, threads) student_density(law, points
 # ---- where the particles start ---------------------------------------------------------------------------
 
 # A share of the start law is wide, because a mode may have been missed and tails may be heavier than a mode shows.
-wide_share <- 0.3
+wide_start_share <- 0.3
 
 # modes: of find_modes(). wide: a mixture. The components at the modes are t laws with twice the covariance. Half of
 # their mass is divided equally, half by the square root of the mass of the normal law that fits the mode, because this
@@ -36,10 +36,11 @@ start_law <- function(modes, wide) {
   modes <- list(points = rbind(modes$points, modes$ridge$points), roots = c(modes$roots, modes$ridge$roots),
                 log_density = c(modes$log_density, modes$ridge$log_density))
   m <- length(modes$roots)
+  if (m == 0) return(wide)
   mass <- mode_log_mass(modes) / 2
   mass <- exp(mass - max(mass))
   share <- 0.5 / m + 0.5 * mass / sum(mass)
-  list(weights = c((1 - wide_share) * share, wide_share * wide$weights),
+  list(weights = c((1 - wide_start_share) * share, wide_start_share * wide$weights),
        means = rbind(modes$points, wide$means, deparse.level = 0),
        roots = c(lapply(modes$roots, `*`, sqrt(2)), wide$roots), df = c(rep(5, m), wide$df))
 }

@@ -30,7 +30,7 @@ cloud_parts <- c("points", "log_density", "gradient", "log_start", "pull")
 cloud_rows <- function(cloud, rows) {
   lapply(cloud, function(part) if (is.matrix(part)) part[rows, , drop = FALSE] else part[rows])
 }
-replace_rows <- function(cloud, rows, by) {
+cloud_with <- function(cloud, rows, by) {
   for (part in names(cloud)) {
     if (is.matrix(cloud[[part]])) cloud[[part]][rows, ] <- by[[part]] else cloud[[part]][rows] <- by[[part]]
   }
@@ -57,10 +57,11 @@ langevin_move <- function(run, cloud, t, move) {
   d <- ncol(cloud$points)
   noise <- draw_normal(n, d, move_key(run, move, 1L), 0L)
   u <- draw_uniform(n, 2L, move_key(run, move, 1L), 7L)
-  size <- run$state$steps[run$half] * pmin(1, exp(short_steps * (u[, 1] - short_share) / short_share))
+  shorter <- exp(shorter_steps * pmin(u[, 1] / shorter_share - 1, 0))
+  size <- run$state$steps[run$half] * shorter
   here <- langevin_law(run, cloud, t, size)
-  made <- cloud_at(run$density, cloud$points + by_half(run, here$size * noise + here$drift, from_metric), run$state$start,
-                   t, run$threads)
+  ahead <- cloud$points + by_half(run, here$size * noise + here$drift, from_metric)
+  made <- cloud_at(run$density, ahead, run$state$start, t, run$threads)
   fresh <- made$cloud
   there <- langevin_law(run, fresh, t, size)
   # the noise that would bring the particle back
@@ -70,7 +71,7 @@ langevin_move <- function(run, cloud, t, move) {
   odds[is.na(odds)] <- -Inf
   chance <- pmin(exp(odds), 1)
   accepted <- u[, 2] < chance
-  list(cloud = replace_rows(cloud, which(accepted), cloud_rows(fresh, accepted)), chance = chance,
+  list(cloud = cloud_with(cloud, which(accepted), cloud_rows(fresh, accepted)), chance = chance,
        moved = accepted, outside = mean(fresh$log_density == -Inf), evaluations = made$evaluations)
 }
 
@@ -95,10 +96,10 @@ by_half <- function(run, rows, turn) {
 into_metric <- function(slope, root) tcrossprod(slope, root)
 from_metric <- function(z, root) z %*% root
 
-# A share of the steps is shorter, down to exp(-short_steps) of the others, because one length may suit one region and
+# A share of the steps is shorter, down to exp(-shorter_steps) of the others, because one length may suit one region and
 # not another.
-short_share <- 0.3
-short_steps <- 3
+shorter_share <- 0.3
+shorter_steps <- 3
 
 # Steps are shorter where the slope is steeper than this, as a multiple of the slope of a normal law: there the density
 # changes on a smaller scale than the metric.
@@ -106,8 +107,8 @@ steep_slope <- 2
 
 # ---- jumps -----------------------------------------------------------------------------------------------
 
-# A jump of all particles: each proposal is a draw from the mixture that was fitted to the other half. log_ratio: of p and
-# the mixture at the proposals and at the particles before the jump.
+# A jump of all particles: each proposal is a draw from the mixture that was fitted to the other half. log_ratio: of p
+# and the mixture at the proposals and at the particles before the jump.
 mixture_jump <- function(run, cloud, t, move) {
   n <- nrow(cloud$points)
   state <- run$state
@@ -126,8 +127,9 @@ mixture_jump <- function(run, cloud, t, move) {
   odds[is.na(odds)] <- -Inf
   chance <- pmin(exp(odds), 1)
   accepted <- draw_uniform(n, 1L, move_key(run, move, 4L), 8L)[, 1] < chance
-  list(cloud = replace_rows(cloud, which(accepted), cloud_rows(fresh, accepted)), chance = chance,
-       moved = accepted, evaluations = made$evaluations, ratios = cbind(fresh$log_density - to, cloud$log_density - from))
+  list(cloud = cloud_with(cloud, which(accepted), cloud_rows(fresh, accepted)), chance = chance,
+       moved = accepted, evaluations = made$evaluations,
+       ratios = cbind(fresh$log_density - to, cloud$log_density - from))
 }
 
 # ---- a round ---------------------------------------------------------------------------------------------

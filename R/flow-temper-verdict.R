@@ -43,8 +43,8 @@ memory_check <- function(run) {
 still_check <- function(run) {
   share <- mean(run$state$still >= still_rounds)
   one_check("still", share, most_still, share > most_still,
-            sprintf("%.1f %% of the particles did not move in %d rounds: the scale of the density changes from place to place",
-                    100 * share, still_rounds))
+            sprintf(paste("%.1f %% of the particles did not move in %d rounds: the scale of the density changes",
+                          "from place to place"), 100 * share, still_rounds))
 }
 
 worth_check <- function(run, draws) {
@@ -58,8 +58,8 @@ tail_check <- function(run) {
             sprintf("the weights of a mixture have a heavy tail (Pareto k = %.2f)", tail))
 }
 
-# Where proposals fall outside of the support the identities have a further term. Where the gradient is 0 at many draws, the
-# density is made of steps.
+# Where proposals fall outside of the support the identities have a further term. Where the gradient is 0 at many
+# draws, the density is made of steps.
 stein_checks <- function(run, draws) {
   if (run$state$outside > 1e-3 || mean(rowSums(abs(draws$slopes)) == 0) > 0.05) return(NULL)
   found <- stein_check(draws$free, draws$slopes, draws$worth)$directions
@@ -69,12 +69,13 @@ stein_checks <- function(run, draws) {
   wide <- off > most_log_ratio & abs(found$ratio - 1) > stein_errors * found$ratio_error
   unknown <- is.na(found$ratio)
   worst <- function(x) if (all(is.na(x))) NA_real_ else x[which.max(abs(x))]
+  ratio <- exp(worst(log(found$ratio)))
   list(
     one_check("stein_shift", worst(found$shift), most_shift, any(far, na.rm = TRUE),
               sprintf("by Stein's identities a mean is off by %.2f sd", abs(worst(found$shift)))),
-    one_check("stein_ratio", exp(worst(log(found$ratio))), exp(most_log_ratio), any(wide, na.rm = TRUE) || any(unknown),
+    one_check("stein_ratio", ratio, exp(most_log_ratio), any(wide, na.rm = TRUE) || any(unknown),
               if (any(unknown)) "Stein's identities do not hold" else
-                sprintf("by Stein's identities an sd is %.2f times that of the density", exp(worst(log(found$ratio)))))
+                sprintf("by Stein's identities an sd is %.2f times that of the density", ratio))
   )
 }
 
@@ -101,10 +102,11 @@ integral_check <- function(integral) {
 # A mode that matters but was found by one search alone: others may have been missed.
 search_check <- function(run, draws) {
   found <- mode_table(run, draws$free, parameter_columns(run$density))
+  if (is.null(found)) return(NULL)
   lonely <- found$searches <= 1 & found$share > 0.01 & !found$edge
   one_check("searches", sum(lonely), 0, any(lonely),
-            sprintf("%d of the modes that hold mass were found by only one of %d searches, so that others may be missed",
-                    sum(lonely), searches))
+            sprintf(paste("%d of the modes that hold mass were found by only one of %d searches, so that others may be",
+                          "missed"), sum(lonely), searches))
 }
 
 verdict_words <- function(checks) {

@@ -1,10 +1,14 @@
 # The flow of temper(): particles of several populations go from a start law q0 to the density p along
 # q0^(1 - t) p^t (an adaptive sequential Monte Carlo sampler).
 
+# n is raised to a multiple of the populations, with at least least_population in each.
+least_population <- 20L
+
 temper_control <- function(n, populations, checkpoint) {
   populations <- check_count(populations, "populations", 1L)
   if (populations > 100) fail("`populations` must be at most 100, not %d.", populations)
-  list(n = n, populations = populations, checkpoint = check_path(checkpoint))
+  each <- max(ceiling(check_count(n, "n", 1L) / populations), least_population)
+  list(n = as.integer(each * populations), populations = populations, checkpoint = check_path(checkpoint))
 }
 
 # Rounds: of the mode searches. Searches.
@@ -14,10 +18,11 @@ searches <- 100L
 # Stages are so long that the effective sample size falls to this share.
 stage_share <- 0.8
 
-# At most so many rounds of moves in one stage; at most so many rounds at t = 1 before draws are kept; passes.
+# At most so many rounds of moves in one stage; rounds at t = 1 before draws are kept; passes; stages in a pass.
 stage_rounds <- 6L
-settle_rounds <- 30L
+most_settle_rounds <- 30L
 most_passes <- 3L
+most_stages <- 80L
 
 # Particles have forgotten where they stood below this correlation: within a stage, and at t = 1.
 stage_memory <- 0.5
@@ -43,8 +48,8 @@ new_temper_run <- function(density, start, control, threads, call) {
           from = start, key = draw_key(), population = population, half = half, threads = threads)
 }
 
-temper_columns <- c("phase", "pass", "exponent", "worth", "rounds", "walked", "jumped", "memory", "log_z", "log_density",
-                    "evaluations")
+temper_columns <- c("phase", "pass", "exponent", "worth", "rounds", "walked", "jumped", "memory", "log_z",
+                    "log_density", "evaluations")
 
 #' @export
 advance.temper_run <- function(run, most) {
@@ -86,8 +91,8 @@ temper_phases <- c("search", "temper", "settle", "sample")
 temper_entry <- function(run, phase, ..., log_z = NULL) {
   state <- run$state
   record <- stats::setNames(rep(NA_real_, length(temper_columns)), temper_columns)
-  known <- c(phase = match(phase, temper_phases), pass = state$pass, exponent = state$t, log_density = mean(state$cloud$log_density),
-             evaluations = state$evaluations, ...)
+  known <- c(phase = match(phase, temper_phases), pass = state$pass, exponent = state$t,
+             log_density = mean(state$cloud$log_density), evaluations = state$evaluations, ...)
   record[names(known)] <- known
   list(record = record, log_z = if (is.null(log_z)) numeric(run$control$populations) else log_z)
 }
@@ -98,24 +103,27 @@ search_step <- function(run) {
   d <- run$density$dim
   wide <- wide_law(run$from, d)
   key <- move_key(run, 0L, 0L)
-  starts <- rbind(wide$means, student_draw(wide, searches - nrow(wide$means), key, run$threads))
-  modes <- find_modes(run$density, starts, search_rounds, run$threads)
+  own <- if (is.null(run$from)) wide$means else run$from[spaced_rows(nrow(run$from), searches %/% 2L), , drop = FALSE]
+  starts <- rbind(own, student_draw(wide, searches - nrow(own), key, run$threads))
+  modes <- find_modes(run$density, starts, search_rounds, run$threads, check = TRUE)
   run$modes <- modes[c("points", "log_density", "roots", "count", "edge", "lost")]
   run$state$evaluations <- run$state$evaluations + modes$evaluations
   run <- begin_pass(run, start_law(modes, wide_around(wide, modes)))
   list(run = run, entry = temper_entry(run, "search"))
 }
 
-# The wide law of the user: a matrix of points, or NULL.
+# The wide law: around the user's points, or with standard deviation 3 on the free scale around one point or 0.
 wide_law <- function(from, d) {
-  if (is.null(from)) return(list(weights = 1, means = matrix(0, 1, d), roots = list(diag(3, d)), df = 2))
+  if (is.null(from)) from <- matrix(0, 1, d)
+  if (nrow(from) == 1) return(list(weights = 1, means = from, roots = list(diag(3, d)), df = 30))
   unit <- points_unit(from)
-  list(weights = 1, means = matrix(unit$centre, 1), roots = list(2 * unit$root), df = 3)
+  list(weights = 1, means = matrix(unit$centre, 1), roots = list(2 * unit$root), df = 5)
 }
 
 # Half of the wide law lies where the user's lies, half around all modes: three times as wide as they are together.
 wide_around <- function(wide, modes) {
   m <- length(modes$roots)
+  if (m == 0) return(wide)
   centre <- colMeans(modes$points)
   within <- Reduce(`+`, lapply(modes$roots, crossprod)) / m
   between <- crossprod(sweep(modes$points, 2, centre)) / m
@@ -134,6 +142,7 @@ begin_pass <- function(run, start) {
   state$t <- 0
   state$phase <- "temper"
   state$laws <- NULL
+  state$stages <- 0L
   run$state <- state
   run
 }
@@ -144,9 +153,15 @@ stage_step <- function(run) {
   state <- run$state
   lean <- state$cloud$log_density - state$cloud$log_start
   if (!any(lean > -Inf)) {
-    stop_unsolved("None of the %d particles that were drawn lies where the density is above 0: give a `start`.", run$control$n)
+    stop_unsolved("None of the %d particles that were drawn lies where the density is above 0: give a `start`.",
+                  run$control$n)
   }
-  t <- next_exponent(lean, state$t, run$population)
+  state$stages <- state$stages + 1L
+  if (state$stages > most_stages) {
+    run$ended <- "stages used up"
+    return(list(run = run, entry = temper_entry(run, "temper")))
+  }
+  t <- next_exponent(lean, state$t)
   log_weights <- weights_of_stage(lean, t - state$t)
   log_z <- vapply(split(log_weights, run$population), log_mean, 0)
   worth <- weights_worth(log_weights)
@@ -179,7 +194,7 @@ log_mean <- function(log_weights) {
 }
 
 # The largest exponent up to 1 at which the effective sample size is at least stage_share of the particles with p > 0.
-next_exponent <- function(lean, t, population) {
+next_exponent <- function(lean, t) {
   enough <- stage_share * sum(lean > -Inf)
   worth <- function(next_t) weights_worth(weights_of_stage(lean, next_t - t))
   if (worth(1) >= enough) return(1)
@@ -263,7 +278,7 @@ settle_step <- function(run) {
   left <- remembrance(state$base, made$cloud$points, points_unit(state$base))
   run$state$memory <- left
   entry <- temper_entry(run, "settle", rounds = 1, walked = made$walked, jumped = made$jumped, memory = left)
-  if (left < settled_memory || run$state$rounds >= settle_rounds) run <- end_pass(run)
+  if (left < settled_memory || run$state$rounds >= most_settle_rounds) run <- end_pass(run)
   run$state$time <- temper_share(run)
   list(run = run, entry = entry)
 }
@@ -320,7 +335,7 @@ sample_step <- function(run) {
 temper_share <- function(run) {
   state <- run$state
   if (state$phase == "sample") return(0.6 + 0.4 * min(1, max(state$rounds / most_rounds, state$worth / wanted_worth)))
-  0.5 * state$t^0.1 + if (state$phase == "settle") 0.1 * state$rounds / settle_rounds else 0
+  0.5 * state$t^0.1 + if (state$phase == "settle") 0.1 * state$rounds / most_settle_rounds else 0
 }
 
 # Further steps are further rounds of moves.
