@@ -197,21 +197,29 @@ most_jump <- 10
 
 # The normal law that fits the log-density at a point: precision = the positive part of minus its Hessian + the squares
 # of the gradient, which is 0 unless the point is at an edge. (At the edge of an exponential law this is its precision.)
-# Directions without curvature get the spread of the starts.
+# Directions without curvature get the spread of the starts. size [d]: variances that tell the length of differences; if
+# they were far off, they are taken once more with those of the law.
 mode_curvature <- function(density, point, size, variances, threads, steep = 1) {
+  law <- point_law(density, point, size, variances, threads, steep)
+  if (law$smooth) return(law)
+  again <- point_law(density, point, colSums(law$root^2), variances, threads, steep)
+  again$evaluations <- again$evaluations + law$evaluations
+  again
+}
+
+point_law <- function(density, point, size, variances, threads, steep) {
   d <- length(point)
   h <- 0.05 * pmin(sqrt(pmax(size, 1e-20 * variances)), sqrt(variances))
   at <- rbind(point, t(point + diag(h, d)), t(point - diag(h, d)), deparse.level = 0)
   values <- density_values(density, at, threads)
-  slope <- values$gradient[1, ]
   above <- 1L + seq_len(d)
   hessian <- (values$gradient[above, , drop = FALSE] - values$gradient[above + d, , drop = FALSE]) / (2 * h)
-  one_sided <- (values$log_density[above] == -Inf | values$log_density[above + d] == -Inf)
+  one_sided <- values$log_density[above] == -Inf | values$log_density[above + d] == -Inf
   hessian[one_sided, ] <- 0
   hessian[, one_sided] <- 0
-  law <- normal_law(-(hessian + t(hessian)) / 2, slope * steep, variances)
+  law <- normal_law(-(hessian + t(hessian)) / 2, values$gradient[1, ] * steep, variances)
   jump <- abs(values$log_density[is.finite(values$log_density)] - values$log_density[1])
-  list(root = law$root, edge = law$edge || any(one_sided), smooth = max(jump) < most_jump,
+  list(root = law$root, edge = law$edge || any(one_sided), smooth = max(jump, 0) < most_jump,
        evaluations = values$evaluations)
 }
 

@@ -85,12 +85,13 @@ log_integral <- function(run) {
   if (NROW(ratios) == 0 || run$state$t < 1) {
     return(c(list(log_z = by_stages$stages, error = by_stages$stages_error), by_stages))
   }
-  whole <- bridge(ratios[, 2], ratios[, 3], run$state$worth / max(run$state$rounds, 1))
+  # the tails that matter here mix more slowly than the means
+  whole <- bridge(ratios[, 2], ratios[, 3], run$state$worth / max(run$state$rounds, 1) / 3)
   each <- vapply(split(seq_len(nrow(ratios)), ratios[, 1]), function(rows) {
     bridge(ratios[rows, 2], ratios[rows, 3], 1)$log_z
   }, 0)
   between <- if (length(each) > 1) stats::sd(each) / sqrt(length(each)) else 0
-  c(list(log_z = whole$log_z, error = max(whole$error, between)), by_stages)
+  c(list(log_z = whole$log_z, error = sqrt(whole$error^2 + between^2)), by_stages)
 }
 
 stages_integral <- function(run) {

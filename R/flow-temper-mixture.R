@@ -51,7 +51,7 @@ start_law <- function(modes, wide) {
 mixture_sizes <- c(1L, 2L, 3L, 5L, 8L, 12L)
 mixture_tails <- c(4, 12, 40)
 
-# The mixture with the best BIC. It grows as long as one more component helps.
+# The mixture with the best BIC. It grows until two sizes in a row do not help.
 choose_mixture <- function(points, unit) {
   z <- into_unit(points, unit)
   best <- NULL
@@ -62,8 +62,9 @@ choose_mixture <- function(points, unit) {
     fits <- Filter(Negate(is.null), lapply(tails, function(tail) fit_mixture_t(z, classes, size, tail)))
     if (!length(fits)) break
     fit <- fits[[which.max(vapply(fits, `[[`, 0, "score"))]]
-    if (!is.null(best) && fit$score <= best$score) break
-    best <- fit
+    worse <- if (is.null(best) || fit$score > best$score) 0L else worse + 1L
+    if (worse == 0L) best <- fit
+    if (worse == 2L) break
   }
   if (is.null(best)) return(plain_mixture(points))
   out_of_unit(best, unit)
@@ -89,6 +90,12 @@ fit_mixture_t <- function(z, classes, size, tail) {
   if (!is.finite(value)) return(NULL)
   law$score <- value - log(nrow(z)) / 2 * size * (1 + d + d * (d + 1) / 2)
   law
+}
+
+# The mean covariance within the components, as a unit: the scale of the density where it has several modes.
+within_unit <- function(law) {
+  squares <- Map(function(root, weight) weight * crossprod(root), law$roots, law$weights)
+  list(centre = colSums(law$weights * law$means), root = definite_root(Reduce(`+`, squares)))
 }
 
 # One t law with the mean and the covariance of the points.

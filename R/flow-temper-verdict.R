@@ -6,7 +6,7 @@ most_log_ratio <- log(1.15)
 stein_errors <- 4
 
 # Particles that stood still for so many rounds, and the share of them that is too much.
-still_rounds <- 10L
+still_rounds <- 16L
 most_still <- 0.005
 
 # Above this shape of the tail the mean weight of the mixture is no longer reliable.

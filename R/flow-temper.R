@@ -230,13 +230,13 @@ fail_population <- function() {
 # The metric of each half and the mixture it jumps to are learnt from the other half.
 learn_metric <- function(run) {
   state <- run$state
-  state$units <- lapply(2:1, function(h) points_unit(state$cloud$points[run$half == h, , drop = FALSE]))
   laws <- state$laws
   state$laws <- lapply(1:2, function(h) {
     points <- state$cloud$points[run$half == 3L - h, , drop = FALSE]
-    if (is.null(laws)) choose_mixture(points, state$units[[h]]) else
-      refit_mixture(points, laws[[h]], state$units[[h]], run$threads)
+    unit <- points_unit(points)
+    if (is.null(laws)) choose_mixture(points, unit) else refit_mixture(points, laws[[h]], unit, run$threads)
   })
+  state$units <- lapply(state$laws, within_unit)
   run$state <- state
   run
 }
@@ -272,7 +272,7 @@ after_round <- function(made) {
 
 settle_step <- function(run) {
   state <- run$state
-  if (state$rounds %% 4L == 0L) run <- learn_metric(run)
+  if (state$rounds %% 5L == 0L) run <- learn_metric_anew(run)
   made <- move_round(run, run$state$cloud, 1, state$rounds)
   run <- after_round(made)
   left <- remembrance(state$base, made$cloud$points, points_unit(state$base))

@@ -36,7 +36,7 @@
 #'   \item{end, forgetting, worth}{The run came to its end, the particles forgot where they stood at the first stage
 #'     with
 #'     \eqn{t = 1}, and the draws are worth at least 200 independent ones.}
-#'   \item{still}{At most 0.5 % of the particles did not move in ten rounds. Particles that stand still are the sign of
+#'   \item{still}{At most 0.5 % of the particles did not move in 16 rounds. Particles that stand still are the sign of
 #'     a density whose scale changes from place to place, such as a funnel. Write the model in other parameters.}
 #'   \item{pareto_k}{The weights of the mixture have a light tail.}
 #'   \item{stein_shift, stein_ratio}{Stein's identities hold: for draws \eqn{x} of \eqn{p} with mean \eqn{m} and the
