@@ -149,14 +149,29 @@ simulate.wgf <- function(object, nsim = 1, seed = NULL, to = NULL, format = c("r
   check_table_memory(rows_at_once(nsim, files), "nsim", ncol(object$particles))
   if (!is.null(files)) return(write_parts(files, object, nsim, seed))
   state <- stream_within(seed)
-  out <- draw_estimate(object$particles, object$rule$kernel, object$diagnostics$bandwidth, nsim, draw_key())
+  key <- draw_key()
+  bandwidth <- object$diagnostics$bandwidth
+  out <- if (is.null(object$polish)) {
+    estimate_draws(object$particles, object$rule$kernel, bandwidth, nsim, key)$points
+  } else {
+    simulate_polished(object, bandwidth, nsim, key)
+  }
+  colnames(out) <- colnames(object$particles)
   mark_seed(out, state)
 }
 
-draw_estimate <- function(points, kernel, bandwidth, n, key) {
-  d <- ncol(points)
-  from <- balanced_rows(nrow(points), n, draw_uniform(n, 1L, key, 0L)[, 1])
-  points[from, , drop = FALSE] + bandwidth * draw_kernel(kernel, n, d, key, 1L)
+# New draws of the kernel estimate in whitened units, moved as often and as far as the draws of the fit.
+simulate_polished <- function(object, bandwidth, n, key) {
+  density <- object$rule$density
+  inner <- object$polish$density
+  threads <- thread_count()
+  drawn <- inside_draws(density, object$run$points, object$rule$kernel, bandwidth, n, key, threads)
+  white <- inner$whitening
+  at <- list(log_density = drawn$values$log_density + white$own_volume,
+             gradient = tcrossprod(drawn$values$gradient, white$own_root))
+  moved <- langevin_moves(inner, coordinates_of_inner(inner, drawn$points), at, length(object$polish$size),
+                          object$polish$size, FALSE, other_key(key, polish_label), threads)
+  to_user(inner, moved$points)
 }
 
 #' What a flow towards a density says about new points
@@ -185,14 +200,27 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   type <- check_choice(type, c("log_density", "log_ratio", "velocity"), "type")
   threads <- thread_count(threads)
   rule <- object$rule
-  own <- unname(object$particles)
-  query <- if (!missing(newdata)) unname(check_named_points(newdata, "newdata", colnames(object$particles), rule$dim))
+  density <- rule$density
+  own <- if (is.null(object$run$points)) unname(object$particles) else object$run$points
+  query <- if (!missing(newdata)) {
+    unname(check_named_points(newdata, "newdata", colnames(object$particles), density$size))
+  }
   if (!is.null(query) && nrow(query) == 0) return(if (type == "velocity") query else numeric())
+  if (!is.null(query)) query <- to_free(density, query, "newdata")
   estimate <- kernel_estimate(query, own, rule$kernel, object$diagnostics$bandwidth, type == "velocity", threads)
-  if (type == "log_density") return(estimate$log_density)
-  values <- density_values(rule$density, if (is.null(query)) own else query, threads)
+  at <- if (is.null(query)) own else query
+  if (type == "log_density") return(estimate$log_density - density_points(density, at)$log_jacobian)
+  values <- density_values(density, at, threads)
   log_r <- values$log_density - estimate$log_density - object$diagnostics$log_z
   if (type == "log_ratio") return(log_r)
   at_particles <- if (is.null(query)) log_r else predict(object, type = "log_ratio", threads = threads)
-  wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, "weight"] * (values$gradient - estimate$score)
+  pull <- wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, "weight"] * (values$gradient - estimate$score)
+  if (density$strict) pull else user_velocity(density, at, pull)
+}
+
+# The velocity of the user's parameters, from that of the coordinates.
+user_velocity <- function(density, at, velocity) {
+  h <- 1e-5 / pmax(1, sqrt(rowSums(velocity^2)))
+  out <- (to_user(density, at + h * velocity) - to_user(density, at - h * velocity)) / (2 * h)
+  unname(out)
 }
