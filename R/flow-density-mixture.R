@@ -28,3 +28,11 @@ pooled_covariance <- function(mixture, between = FALSE) {
   off <- sweep(mixture$means, 2, colSums(mixture$weights * mixture$means))
   total + crossprod(off * sqrt(mixture$weights))
 }
+
+# Effective number over number of weights exp(log_r).
+weight_share <- function(log_r) {
+  top <- max(log_r)
+  if (!is.finite(top)) return(0)
+  r <- exp(log_r - top)
+  sum(r)^2 / sum(r^2) / length(r)
+}

@@ -7,17 +7,23 @@ best_acceptance <- 0.574
 
 first_size <- function(d) 1.4 * d^(-1 / 6)
 
+# Every fourth move is short, so that chains in a narrow place move too.
+short_every <- 4L
+
+short_size <- 0.25
+
 # x [n, d]: where the chains stand, in units in which the density is about as wide in each direction; at: the values
 # there. size: one number per move, or the number for the first move if `adapt`. Draws come from `key`, the streams 2 s
-# and 2 s + 1 in move s. Returns list(points, values, size [moves], acceptance [moves], moved [n], outside, evaluations);
-# moved: whether a chain ever moved; outside: the share of proposals outside of the support.
+# and 2 s + 1 in move s. Returns list(points, values, size [moves], acceptance: of the last move that was not short,
+# moved [n]: whether a chain ever moved, outside: the share of proposals outside of the support, evaluations).
 langevin_moves <- function(density, x, at, moves, size, adapt, key, threads) {
   n <- nrow(x)
-  out <- list(size = numeric(moves), acceptance = numeric(moves), moved = rep(FALSE, n), outside = 0, evaluations = 0)
+  out <- list(size = numeric(moves), acceptance = NA_real_, moved = rep(FALSE, n), outside = 0, evaluations = 0)
   size <- rep_len(size, max(1L, if (adapt) 1L else moves))
-  now <- size[1]
+  now <- long <- size[1]
   for (s in seq_len(moves)) {
-    if (!adapt) now <- size[s]
+    short <- s %% short_every == 0L
+    now <- if (!adapt) size[s] else if (short) long * short_size else long
     ahead <- langevin_mean(x, at$gradient, now)
     trial <- ahead + now * draw_normal(n, ncol(x), key, 2L * s)
     there <- density_values(density, trial, threads)
@@ -31,11 +37,12 @@ langevin_moves <- function(density, x, at, moves, size, adapt, key, threads) {
     at$log_density[go] <- there$log_density[go]
     at$gradient[go, ] <- there$gradient[go, ]
     out$size[s] <- now
-    out$acceptance[s] <- mean(chance)
     out$moved <- out$moved | go
     out$outside <- out$outside + mean(there$log_density == -Inf) / moves
     out$evaluations <- out$evaluations + there$evaluations
-    if (adapt) now <- now * exp(out$acceptance[s] - best_acceptance)
+    if (short) next
+    out$acceptance <- mean(chance)
+    long <- long * exp(out$acceptance - best_acceptance)
   }
   c(list(points = x, values = at[c("log_density", "gradient")]), out)
 }

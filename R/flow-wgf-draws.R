@@ -6,8 +6,8 @@ polish_label <- 7L
 draw_label <- 8L
 compare_label <- 9L
 
-# n draws [n, dim] of the kernel estimate, inside of the support: list(points, values, parent, evaluations). A draw outside
-# is replaced by its particle.
+# n draws [n, dim] of the kernel estimate, inside of the support: list(points, values, outside, evaluations). A draw
+# outside is replaced by its particle.
 inside_draws <- function(density, points, kernel, bandwidth, n, key, threads) {
   drawn <- estimate_draws(points, kernel, bandwidth, n, key)
   values <- density_values(density, drawn$points, threads)
@@ -54,7 +54,8 @@ polished_draws <- function(run, bandwidth) {
   kernel_log_r <- drawn$values$log_density -
     kernel_estimate(drawn$points, points, run$rule$kernel, bandwidth, FALSE, threads)$log_density
   kernel_log_r[drawn$outside] <- -Inf
-  single <- sum(run$searches$share > 0) <= 1 && is.null(run$modes)
+  groups <- draw_groups(run, drawn$points)
+  single <- is.null(run$modes) && all(groups == groups[1])
   metric <- polish_metric(drawn$points, single)
   inner <- whiten_density(density, metric$centre, metric$root)
   from <- coordinates_of_inner(inner, drawn$points)
@@ -64,91 +65,75 @@ polished_draws <- function(run, bandwidth) {
                           other_key(run$key, polish_label), threads)
   free <- free_of(inner, moved$points)
   gradient <- t(backsolve(inner$whitening$root, t(moved$values$gradient)))
-  compared <- compare_draws(inner, moved$points, run, threads)
+  compared <- compare_draws(inner, moved$points, groups, run, threads)
   list(
     free = free, density = inner, log_density = moved$values$log_density - inner$whitening$log_volume,
     moves = moved[c("size", "acceptance", "outside")], stuck = mean(!moved$moved),
-    kept = kept_correlation(from, moved$points), stein = stein_check(free, gradient), kernel_log_r = kernel_log_r,
+    kept = kept_correlation(from, moved$points, groups), stein = stein_check(free, gradient), kernel_log_r = kernel_log_r,
     outside = length(drawn$outside) / n, comparison = compared,
     evaluations = drawn$evaluations + moved$evaluations + compared$evaluations
   )
 }
 
-# How much of where the chains stood before the moves is left: the largest correlation over coordinates.
-kept_correlation <- function(before, after) {
-  before <- before - across(colMeans(before), before)
-  after <- after - across(colMeans(after), after)
+# The group of modes in which each draw began. With modes that a target names, by component.
+draw_groups <- function(run, points) {
+  if (length(unique(run$groups)) < 2) return(rep(1L, nrow(points)))
+  each <- t_mixture_parts(run$mixture, points, run$threads) + rep(log(run$mixture$weights), each = nrow(points))
+  run$groups[max.col(each, "first")]
+}
+
+# How much of where the chains stood before the moves is left: the largest correlation over coordinates, within groups.
+kept_correlation <- function(before, after, groups) {
+  centred <- function(x) {
+    means <- rowsum(x, groups) / as.vector(table(groups))
+    x - means[as.character(groups), , drop = FALSE]
+  }
+  before <- centred(before)
+  after <- centred(after)
   size <- sqrt(colSums(before^2) * colSums(after^2))
   max(ifelse(size > 0, colSums(before * after) / size, 1))
 }
 
 # Independent draws of a mixture of t laws that was fitted to the draws x, weighted by p / q: list(log_z, log_z_error,
 # size: the effective number of them over their number, shift: their mean minus that of the draws, in sds, shift_error,
-# log_r, evaluations).
-compare_draws <- function(density, x, run, threads) {
-  n <- nrow(x)
-  mixture <- fitted_mixture(x, run$searches$share, density, run)
-  if (is.null(mixture)) return(list(evaluations = 0))
-  drawn <- draw_t_mixture(mixture, n, other_key(run$key, compare_label), 0L)
-  values <- density_values(density, drawn$points, threads, FALSE)
-  log_r <- values$log_density - t_mixture_log_density(mixture, drawn$points, threads)
+# evaluations).
+compare_draws <- function(density, x, groups, run, threads) {
+  mixture <- fitted_mixture(x, groups)
+  if (is.null(mixture)) return(list(evaluations = 0, log_z = NA_real_, log_z_error = NA_real_))
+  n <- compared_draws * nrow(x)
+  drawn <- draw_t_mixture(mixture, n, other_key(run$key, compare_label), 0L)$points
+  values <- density_values(density, drawn, threads, FALSE)
+  log_r <- values$log_density - t_mixture_log_density(mixture, drawn, threads)
   top <- max(log_r)
-  if (top == -Inf) return(list(evaluations = values$evaluations, size = 0))
+  if (top == -Inf) return(list(evaluations = values$evaluations, log_z = NA_real_, log_z_error = NA_real_))
   r <- exp(log_r - top)
   weight <- r / sum(r)
   centre <- colMeans(x)
   spread <- sqrt(colMeans((x - across(centre, x))^2))
-  off <- (drawn$points - across(centre, drawn$points)) / across(spread, drawn$points)
+  off <- (drawn - across(centre, drawn)) / across(spread, drawn)
   shift <- colSums(weight * off)
-  error <- sqrt(colSums(weight^2 * (off - across(shift, off))^2) + 1 / n)
+  error <- sqrt(colSums(weight^2 * (off - across(shift, off))^2) + 1 / nrow(x))
   list(log_z = top + log(mean(r)), log_z_error = sqrt(max(0, mean(r^2) / mean(r)^2 - 1) / n),
-       size = 1 / sum(weight^2) / n, shift = shift, shift_error = error, evaluations = values$evaluations)
+       size = weight_share(log_r), shift = shift, shift_error = error, evaluations = values$evaluations)
 }
 
-# c(log Z, its standard error): by the draws of the kernel estimate or those of the fitted mixture, whichever weights are
-# more even.
-better_log_z <- function(found) {
-  share <- weight_share(found$kernel_log_r)
-  n <- length(found$kernel_log_r)
-  by_mixture <- c(found$comparison$log_z, found$comparison$log_z_error)
-  if (is.null(by_mixture) || share > found$comparison$size) {
-    top <- max(found$kernel_log_r)
-    return(c(top + log(mean(exp(found$kernel_log_r - top))), sqrt((1 / share - 1) / n)))
-  }
-  by_mixture
-}
-
-# Effective number over number of weights exp(log_r).
-weight_share <- function(log_r) {
-  top <- max(log_r)
-  if (!is.finite(top)) return(0)
-  r <- exp(log_r - top)
-  sum(r)^2 / sum(r^2) / length(r)
-}
+# The number of these draws, over that of the particles.
+compared_draws <- 4L
 
 compare_df <- 6
 
-# One component per mode with draws enough, otherwise one for all.
-fitted_mixture <- function(x, share, density, run) {
+# One component per group with draws enough.
+fitted_mixture <- function(x, groups) {
   d <- ncol(x)
-  class <- rep(1L, nrow(x))
-  if (sum(share > 0) > 1) {
-    means <- coordinates_of_inner(density, run$mixture$means)
-    roots <- lapply(run$mixture$roots, function(root) root %*% backsolve(density$whitening$own_root, diag(d)))
-    each <- t_mixture_parts(list(means = means, roots = roots, df = run$mixture$df), x, run$threads)
-    each <- each + rep(log(run$mixture$weights), each = nrow(x))
-    class <- max.col(each, "first")
-  }
-  count <- tabulate(class)
-  groups <- which(count >= 5 * d + 5)
-  if (!length(groups)) return(NULL)
-  laws <- lapply(groups, function(g) {
-    own <- x[class == g, , drop = FALSE]
-    list(mean = colMeans(own), root = cholesky(stats::cov(own) * 1.1))
+  laws <- lapply(split(seq_len(nrow(x)), groups), function(rows) {
+    if (length(rows) < 5 * d + 5) return(NULL)
+    own <- x[rows, , drop = FALSE]
+    root <- cholesky(stats::cov(own) * 1.1)
+    if (!is.null(root)) list(mean = colMeans(own), root = root, weight = length(rows))
   })
-  fine <- !vapply(laws, function(law) is.null(law$root), NA)
-  if (!any(fine)) return(NULL)
-  weights <- count[groups[fine]]
-  list(means = do.call(rbind, lapply(laws[fine], `[[`, "mean")), roots = lapply(laws[fine], `[[`, "root"),
-       weights = weights / sum(weights), df = rep(compare_df, sum(fine)))
+  laws <- Filter(Negate(is.null), laws)
+  if (!length(laws)) return(NULL)
+  weights <- vapply(laws, `[[`, 1, "weight")
+  list(means = do.call(rbind, unname(lapply(laws, `[[`, "mean"))), roots = unname(lapply(laws, `[[`, "root")),
+       weights = unname(weights / sum(weights)), df = rep(compare_df, length(laws)))
 }

@@ -5,6 +5,7 @@ wgf_limits <- list(
   shift = 0.1,       # of a mean, in posterior standard deviations, beyond two Monte Carlo errors
   ratio = 1.15,      # of standard deviations, beyond three errors
   direction = 1.25,  # the same along the worst direction
+  kernel = 0.25,     # effective number of draws of the kernel estimate, over their number
   weights = 0.1,     # effective number of independent draws of the fitted mixture, over their number
   compared = 0.15,   # of a mean from weighted draws of this mixture, beyond three errors
   acceptance = 0.3,  # share of accepted moves at the end
@@ -18,13 +19,14 @@ wgf_limits <- list(
 # A list of measures; see the help page of wgf().
 wgf_quality <- function(run, found, bandwidth, likely) {
   moves <- found$moves
-  count <- length(moves$acceptance)
+  count <- length(moves$size)
   list(
-    parameters = cbind(coordinate = free_labels(run$rule$density), stein_frame(found$stein$coordinates, ncol(found$free))),
+    coordinates = cbind(coordinate = free_labels(run$rule$density),
+                        stein_frame(found$stein$coordinates, ncol(found$free))),
     directions = found$stein$directions,
     log_r_share = weight_share(found$kernel_log_r), weight_share = found$comparison$size,
     compared_shift = found$comparison$shift, compared_error = found$comparison$shift_error,
-    acceptance = if (count) moves$acceptance[count] else NA_real_, stuck = if (count) found$stuck else NA_real_,
+    acceptance = moves$acceptance, stuck = if (count) found$stuck else NA_real_,
     kept = if (count) found$kept else NA_real_, outside = max(found$outside, if (count) moves$outside else 0),
     bandwidth_over_likely = if (is.null(likely)) 1 else bandwidth / likely, searches = run$searches
   )
@@ -37,7 +39,8 @@ stein_frame <- function(rows, d) {
 
 # "no sign against it", or "not to be trusted, because ..."
 wgf_verdict <- function(run, quality) {
-  reasons <- c(stein_reasons(quality), compared_reasons(quality), move_reasons(quality), search_reasons(quality$searches))
+  reasons <- c(stein_reasons(quality), compared_reasons(quality), move_reasons(quality),
+               search_reasons(quality$searches))
   low <- quality$bandwidth_over_likely < wgf_limits$bandwidth
   if (low) reasons <- c(reasons, sprintf("the bandwidth is %.2f times the likely one", quality$bandwidth_over_likely))
   doubt_words(reasons)
@@ -49,7 +52,7 @@ doubt_words <- function(reasons) {
 }
 
 stein_reasons <- function(quality) {
-  rows <- quality$parameters
+  rows <- quality$coordinates
   if (anyNA(rows$shift)) return("Stein's identities do not hold even roughly")
   shift <- abs(rows$shift) - 2 * rows$shift_error
   ratio <- beyond_one(rows$ratio, rows$ratio_error)
@@ -74,7 +77,10 @@ beyond_one <- function(ratio, error) abs(log(ratio)) - 3 * error / ratio
 compared_reasons <- function(quality) {
   if (is.null(quality$weight_share)) return("the draws lie in a subspace")
   off <- abs(quality$compared_shift) - 3 * quality$compared_error
-  c(if (quality$weight_share < wgf_limits$weights) {
+  c(if (quality$log_r_share < wgf_limits$kernel) {
+    sprintf("the kernel estimate is far from the density (effective share of its weighted draws %.2f)",
+            quality$log_r_share)
+  }, if (quality$weight_share < wgf_limits$weights) {
     sprintf("weights of independent draws are uneven (effective share %.2f)", quality$weight_share)
   }, if (any(off > wgf_limits$compared)) {
     sprintf("a mean differs by %.2f standard deviations from that of weighted independent draws",
@@ -96,10 +102,9 @@ move_reasons <- function(quality) {
 
 search_reasons <- function(searches) {
   if (is.null(searches)) return(NULL)
-  found <- searches$share > 0
-  rare <- found & searches$count <= wgf_limits$rare * searches$tried
-  c(if (sum(found) > 1 && any(rare)) {
-    sprintf("a mode was found by only %d of %d searches, so that others may be missed", min(searches$count[rare]),
+  rare <- searches$found <= wgf_limits$rare * searches$tried
+  c(if (length(rare) > 1 && any(rare)) {
+    sprintf("a mode was found by only %d of %d searches, so that others may be missed", min(searches$found[rare]),
             searches$tried)
   }, if (searches$lost > searches$tried / 2) {
     sprintf("%d of %d searches ended at none of the modes", searches$lost, searches$tried)

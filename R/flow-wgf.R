@@ -108,15 +108,15 @@ mode_masses <- function(modes, points, threads) {
 
 # points [n, d]: where the particles start. annealed: the number of steps over which two bandwidths are annealed, which
 # further steps do not change.
-new_wgf_run <- function(points, rule, control, modes, threads, call, key = draw_key(), searches = NULL, mixture = NULL,
-                        evaluations = 0) {
+new_wgf_run <- function(points, rule, control, modes, threads, call, key = draw_key(), placed = NULL) {
   every <- if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every
   columns <- if (is.null(rule$density$names)) colnames(points) else rule$density$names
   points <- unname(points)
-  state <- list(step = 0L, points = points, time = 0, evaluations = evaluations)
+  state <- list(step = 0L, points = points, time = 0, evaluations = sum(placed$evaluations))
   new_run("wgf", "Particles", control, state, control$n_steps, call = call, rule = rule, modes = modes, key = key,
           columns = columns, start = points, every = every, threads = threads,
-          annealed = if (length(control$bandwidth) == 2) control$n_steps / 2, searches = searches, mixture = mixture)
+          annealed = if (length(control$bandwidth) == 2) control$n_steps / 2, searches = placed$searches,
+          mixture = placed$mixture, groups = placed$groups)
 }
 
 # What is known of one step.
@@ -320,22 +320,22 @@ finish.wgf_run <- function(run) {
   bandwidth <- if (is.null(seen)) run$state$bandwidth else seen$bandwidth
   drawn <- if (!plain && !is.null(seen) && run$ended == "") wgf_drawn(run, seen, bandwidth)
   evaluations <- run$state$evaluations + sum(seen$evaluations) + sum(drawn$evaluations)
+  log_z <- if (is.null(drawn)) c(end$log_z, NA) else drawn$log_z
   seal(structure(
-    list(
-      call = run$call, particles = particles, draws = drawn$draws, trajectory = wgf_trajectory(run, diagnostics), masses = masses,
+    c(list(
+      call = run$call, particles = particles, trajectory = wgf_trajectory(run, diagnostics), masses = masses,
       latent = NULL, control = run$control,
       diagnostics = data.frame(
         n = nrow(particles), dim = run$rule$dim, steps = k, time = end$time, status = run_status(run),
         divergence = end$divergence, kinetic_energy = end$kinetic_energy,
-        bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth,
-        log_z = if (is.null(drawn)) end$log_z else drawn$log_z[1],
-        log_z_error = if (is.null(drawn)) NA_real_ else drawn$log_z[2], evaluations = evaluations
+        bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth, log_z = log_z[1], log_z_error = log_z[2],
+        evaluations = evaluations
       ),
-      elapsed = run$elapsed, rule = run$rule, modes = run$modes, quality = drawn$quality, verdict = drawn$verdict,
-      polish = drawn$polish,
+      elapsed = run$elapsed, rule = run$rule, modes = run$modes,
       run = c(run[setdiff(names(run), c("history", wgf_in_fit))],
-              if (!plain) list(points = points, kept_frames = join_history(run, "frames"))), version = run$version
-    ),
+              if (!plain) list(points = points, kept_frames = join_history(run, "frames"))),
+      version = run$version
+    ), drawn[c("draws", "quality", "verdict", "polish")]),
     class = c("wgf", "particle_flow")
   ))
 }
@@ -344,11 +344,16 @@ finish.wgf_run <- function(run) {
 wgf_drawn <- function(run, seen, bandwidth) {
   run$state$points <- seen$points
   found <- polished_draws(run, bandwidth)
-  draws <- to_user(run$rule$density, coordinates_of(run$rule$density, found$free))
+  draws <- to_user(found$density, coordinates_of(found$density, found$free))
   colnames(draws) <- run$columns
   likely <- if (length(run$control$bandwidth)) likely_bandwidth(seen$points, run$rule$kernel, run$threads)
   quality <- wgf_quality(run, found, bandwidth, likely)
-  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality), log_z = better_log_z(found),
+  if (quality$bandwidth_over_likely < wgf_limits$bandwidth) {
+    warning(sprintf(paste("The bandwidth %s is %.2f times the likely one at the end: particles then drive each other too",
+                          "far out."), format(bandwidth, digits = 3), quality$bandwidth_over_likely), call. = FALSE)
+  }
+  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality),
+       log_z = c(found$comparison$log_z, found$comparison$log_z_error),
        polish = list(density = found$density, size = found$moves$size), evaluations = found$evaluations)
 }
 

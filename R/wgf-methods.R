@@ -32,13 +32,24 @@ format.wgf <- function(x, ...) {
   births <- if (rate > 0) sprintf(", birth and death at rate %s", number(rate)) else ""
   lines <- c(
     sprintf("<wgf> %d particles in %d dimension%s towards %s", run$n, run$dim, if (run$dim == 1) "" else "s", target),
-    sprintf("%s; %s kernel, bandwidth %s (%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
-            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1], births),
-    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s", run$status, run$steps,
-            number(run$time), number(run$divergence), number(run$log_z))
+    sprintf("%s; %s kernel, bandwidth %s (%s%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
+            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1],
+            if (x$control$method == "plain") "" else ", in whitened units", births),
+    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s%s", run$status, run$steps,
+            number(run$time), number(run$divergence), number(run$log_z),
+            if (is.na(run$log_z_error)) "" else sprintf(" (standard error %s)", number(run$log_z_error)))
   )
   if (!is.null(x$masses)) lines <- c(lines, mass_sentence(x))
-  lines
+  c(lines, if (!is.null(x$verdict)) verdict_lines(x))
+}
+
+# One line for the draws and one for the verdict, or no line for a plain run.
+verdict_lines <- function(x) {
+  moves <- length(x$polish$size)
+  c(sprintf("%d draws after %d Langevin moves%s; %s evaluations", nrow(x$draws), moves,
+            if (moves) sprintf(" (%.0f %% accepted at the end)", 100 * x$quality$acceptance) else "",
+            format(x$diagnostics$evaluations, big.mark = ",")),
+    strwrap(paste0("verdict: ", x$verdict), width = 100, exdent = 2))
 }
 
 mass_sentence <- function(x) {
@@ -73,8 +84,9 @@ summary.wgf <- function(object, ...) {
   structure(
     list(call = object$call, diagnostics = object$diagnostics, control = object$control,
          masses = if (!is.null(object$masses)) object$masses[nrow(object$masses), ],
-         weights = object$rule$density$target$weights, progress = steps[at, ], elapsed = object$elapsed,
-         version = object$version),
+         weights = object$rule$density$target$weights, progress = steps[at, ],
+         parameters = if (!is.null(object$draws)) parameter_table(object$draws), quality = object$quality,
+         verdict = object$verdict, elapsed = object$elapsed, version = object$version),
     class = "summary.wgf"
   )
 }
@@ -94,8 +106,24 @@ print.summary.wgf <- function(x, ...) {
     weights <- if (length(x$weights) == length(x$masses) - 1) c(x$weights, 0)
     print(rbind(particles = x$masses, target = weights), digits = 2)
   }
+  if (!is.null(x$verdict)) {
+    cat("Parameters over the draws:\n")
+    print(x$parameters, digits = 3)
+    cat("Stein's identities over the draws (mean off, in standard deviations; sd over the right one):\n")
+    print(x$quality$coordinates, digits = 2, row.names = FALSE)
+    cat(strwrap(paste0("Verdict: ", x$verdict, "."), width = 100, exdent = 2), sep = "\n")
+  }
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
+}
+
+# Data frame with one row per parameter: mean, sd, quantiles and the Monte Carlo error of the mean.
+parameter_table <- function(draws) {
+  points <- t(apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE))
+  names <- colnames(draws)
+  sd <- column_deviations(unname(draws))
+  data.frame(mean = colMeans(unname(draws)), sd = sd, q5 = points[, 1], q50 = points[, 2], q95 = points[, 3],
+             error = sd / sqrt(nrow(draws)), row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
 }
 
 #' @rdname summary.wgf

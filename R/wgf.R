@@ -170,7 +170,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
   rule <- wgf_rule(density, control)
   modes <- wgf_modes(modes, rule)
   n <- check_start(start, n, rule)
-  root <- check_scale(scale, density$dim)
+  root <- scale_root(scale, density$dim)
   if (is.null(control$birth_death)) control$birth_death <- if (is.null(modes)) 0 else 1
   call <- record_call(match.call(), "wgf")
   run <- if (plain) {
@@ -197,6 +197,5 @@ whitened_run <- function(start, rule, n, root, control, modes, threads, call) {
   key <- draw_key()
   placed <- place_particles(density, free, root, n, other_key(key, place_label), threads)
   rule$density <- placed$density
-  new_wgf_run(placed$points, rule, control, modes, threads, call, key, placed$searches, placed$mixture,
-              placed$evaluations)
+  new_wgf_run(placed$points, rule, control, modes, threads, call, key, placed)
 }
