@@ -8,7 +8,7 @@
 #   coordinates  data frame, one row per coordinate: shift (mean of p minus that of the draws, in sds of p), ratio
 #                (sd of the draws over that of p), and their Monte Carlo errors shift_error and ratio_error
 #   directions   the same by principal direction of the second identity, from the narrowest p to the widest.
-# Where the second identity is not positive, shift and ratio are NA. `size`: the number of independent draws among the n.
+# Where the second identity is not positive, shift and ratio are NA. size: the number of independent draws among the n.
 stein_check <- function(z, gradient, size = nrow(z)) {
   n <- nrow(z)
   centred <- z - across(colMeans(z), z)

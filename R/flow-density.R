@@ -57,10 +57,22 @@ density_columns <- function(dim, own, start) {
   list(size = dim, names = names)
 }
 
-# The same density at coordinates w with z = centre + w root.
+# The same density at coordinates w' with w = centre + w' root, where w are its coordinates so far.
 whiten_density <- function(density, centre, root) {
-  density$whitening <- list(centre = centre, root = root, log_volume = sum(log(abs(diag(root)))))
+  own <- list(own_centre = centre, own_root = root, own_volume = sum(log(abs(diag(root)))))
+  white <- density$whitening
+  if (!is.null(white)) {
+    centre <- white$centre + drop(centre %*% white$root)
+    root <- root %*% white$root
+  }
+  density$whitening <- c(list(centre = centre, root = root, log_volume = sum(log(abs(diag(root))))), own)
   density
+}
+
+# Coordinates w' of the density that was whitened last, at w.
+coordinates_of_inner <- function(density, w) {
+  white <- density$whitening
+  t(backsolve(white$own_root, t(w - across(white$own_centre, w)), transpose = TRUE))
 }
 
 # What the free coordinates are called in messages.
