@@ -82,7 +82,8 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   if (is.null(base_dim)) place$base <- base_mixture(scaled[-kept, , drop = FALSE], components)
   what <- if (field == "rule") {
     of_fit <- !inherits(object, "wgf_target")
-    list(type = "rule", rule = if (of_fit) object$rule else wgf_rule(object, NULL, NULL, NULL, default_wgf_control()))
+    rule <- if (of_fit) object$rule else wgf_rule(new_density(object, strict = TRUE), default_wgf_control())
+    list(type = "rule", rule = rule)
   } else {
     list(type = field, sample = scaled[-kept, , drop = FALSE], check = scaled[kept, , drop = FALSE])
   }

@@ -4,7 +4,9 @@
 # ---- settings --------------------------------------------------------------------------------------------
 
 wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every,
-                        checkpoint = NULL) {
+                        checkpoint = NULL, method = "plain", polish = 0) {
+  method <- check_choice(method, wgf_methods, "method")
+  if (is.null(n_steps)) n_steps <- wgf_steps[[method]]
   divergence <- check_choice(divergence, wgf_divergences, "divergence")
   alpha <- check_number(alpha, "alpha")
   if (alpha %in% c(0, 1)) fail("`alpha` must be neither 0 nor 1 (\"kl\" and \"reverse_kl\" are their limits).")
@@ -16,9 +18,15 @@ wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap
     n_steps = check_count(n_steps, "n_steps"), cap = check_number(cap, "cap", lower = 1, finite = FALSE),
     floor = check_number(floor, "floor", lower = 0),
     birth_death = if (!is.null(birth_death)) check_number(birth_death, "birth_death", lower = 0),
-    every = if (!is.null(every)) check_count(every, "every", 1L), checkpoint = check_path(checkpoint)
+    every = if (!is.null(every)) check_count(every, "every", 1L), checkpoint = check_path(checkpoint),
+    method = method, polish = if (method == "plain") 0L else check_count(polish, "polish")
   )
 }
+
+wgf_methods <- c("whitened", "plain")
+
+# Steps if the user gives none.
+wgf_steps <- list(whitened = 150L, plain = 500L)
 
 check_bandwidths <- function(bandwidth) {
   good <- is.numeric(bandwidth) && length(bandwidth) %in% 1:2 && all(is.finite(bandwidth)) && all(bandwidth > 0)
@@ -37,9 +45,9 @@ check_start <- function(start, n, rule) {
   if (is.numeric(start) && length(start) == 1 && is.null(dim(start))) {
     check_number(start, "start", lower = 0, open_lower = TRUE)
   } else if (!is.null(start) && !is.function(start)) {
-    return(nrow(check_points(start, "start", min_rows = 2L, dim = rule$dim)))
+    return(nrow(check_points(start, "start", min_rows = 2L, dim = rule$density$size)))
   }
-  check_rows(n, "n", rule$dim, lower = 2L)
+  check_rows(n, "n", rule$density$size, lower = 2L)
 }
 
 # The points [n, d] where the particles start.
@@ -58,13 +66,13 @@ start_points <- function(start, rule, n) {
     if (!is.matrix(points) || nrow(points) != n) {
       fail("`start` must be a function that returns a matrix of %d rows for n = %d, not %s.", n, n, describe(points))
     }
-    return(check_points(points, "start(n)", dim = rule$dim))
+    return(check_points(points, "start(n)", dim = rule$density$size))
   }
   if (!is.null(start) && (length(start) > 1 || !is.null(dim(start)))) return(check_points(start, "start"))
   z <- draw_normal(n, rule$dim, draw_key())
   if (!is.null(start)) return(z * start)
-  if (is.null(rule$target)) return(z)
-  unscale_columns(z, rule$target$centre, rule$target$spread)
+  if (is.null(rule$density$target)) return(z)
+  unscale_columns(z, rule$density$target$centre, rule$density$target$spread)
 }
 
 # ---- modes -----------------------------------------------------------------------------------------------
@@ -73,9 +81,9 @@ most_modes <- 100L
 
 # How mass is counted: list(centres [m, d]) by the nearest centre, list(target) by components, or NULL: not at all.
 wgf_modes <- function(modes, rule) {
-  if (!is.null(modes)) return(list(centres = unname(check_points(modes, "modes", dim = rule$dim))))
-  count <- NROW(rule$target$means) # 0 if the target is not a mixture
-  if (count >= 2 && count <= most_modes) list(target = rule$target)
+  if (!is.null(modes)) return(list(centres = unname(check_points(modes, "modes", dim = rule$density$size))))
+  count <- NROW(rule$density$target$means) # 0 if the target is not a mixture
+  if (count >= 2 && count <= most_modes) list(target = rule$density$target)
 }
 
 # A particle is outside of all components if a draw of its component lies as far from the mean with at most this
@@ -100,13 +108,15 @@ mode_masses <- function(modes, points, threads) {
 
 # points [n, d]: where the particles start. annealed: the number of steps over which two bandwidths are annealed, which
 # further steps do not change.
-new_wgf_run <- function(points, rule, control, modes, threads, call) {
+new_wgf_run <- function(points, rule, control, modes, threads, call, key = draw_key(), placed = NULL) {
   every <- if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every
-  columns <- colnames(points)
+  columns <- if (is.null(rule$density$names)) colnames(points) else rule$density$names
   points <- unname(points)
-  new_run("wgf", "Particles", control, list(step = 0L, points = points, time = 0), control$n_steps, call = call,
-          rule = rule, modes = modes, key = draw_key(), columns = columns, start = points, every = every,
-          threads = threads, annealed = if (length(control$bandwidth) == 2) control$n_steps / 2)
+  state <- list(step = 0L, points = points, time = 0, evaluations = sum(placed$evaluations))
+  new_run("wgf", "Particles", control, state, control$n_steps, call = call, rule = rule, modes = modes, key = key,
+          columns = columns, start = points, every = every, threads = threads,
+          annealed = if (length(control$bandwidth) == 2) control$n_steps / 2, searches = placed$searches,
+          mixture = placed$mixture, groups = placed$groups)
 }
 
 # What is known of one step.
@@ -125,7 +135,7 @@ advance.wgf_run <- function(run, most) {
     following <- next_bandwidth(run, seen)
     exchange <- birth_death(run, seen)
     births <- length(exchange$dead) / nrow(seen$moved$points)
-    kept <- if (run$state$step %% run$every == 0) run$state$points
+    kept <- if (run$state$step %% run$every == 0) seen$points
     block[[i]] <- list(record = wgf_entry(run, seen, births), masses = seen$masses, frame = kept)
     run$state <- after_step(run$state, seen, exchange, following)
   }
@@ -147,16 +157,28 @@ close_block <- function(run, block) {
 look_wgf <- function(run, block = list()) {
   state <- run$state
   known <- tryCatch(values_here(run), error = function(e) stop(wgf_error(close_block(run, block), e)))
-  moved <- move_points(run$rule, state$points, known$values, known$estimate, known$bandwidth, known$stiffness,
+  moved <- move_points(run$rule, known$points, known$values, known$estimate, known$bandwidth, known$stiffness,
                        run$control$step)
-  c(known, list(moved = moved, masses = if (!is.null(run$modes)) mode_masses(run$modes, state$points, run$threads)))
+  c(known, list(moved = moved, masses = if (!is.null(run$modes)) run_masses(run, known$points)))
+}
+
+# The masses of the modes at points in the coordinates of the run.
+run_masses <- function(run, points) {
+  mode_masses(run$modes, unname(to_user(run$rule$density, points)), run$threads)
 }
 
 # This function calls the functions of the user, which may throw any error.
 values_here <- function(run) {
   state <- run$state
-  values <- rule_values(run$rule, state$points, run$threads)
-  if (state$step == 0L) check_rule(run$rule, state$points, values)
+  values <- density_values(run$rule$density, state$points, run$threads)
+  evaluations <- values$evaluations
+  if (state$step == 0L) {
+    evaluations <- evaluations + verify_density(run$rule$density, state$points, values, run$threads)
+    if (is.null(run$control$step)) evaluations <- evaluations + values$evaluations # first_stiffness() looks once more
+  }
+  inside <- if (run$rule$density$strict) list(points = state$points, values = values) else stay_inside(state, values)
+  values <- inside$values
+  state$points <- inside$points
   stiffness <- if (!is.null(run$control$step)) {
     1
   } else if (is.null(state$before)) {
@@ -166,7 +188,28 @@ values_here <- function(run) {
   }
   bandwidth <- wgf_bandwidth(run)
   estimate <- kernel_estimate(NULL, state$points, run$rule$kernel, bandwidth, TRUE, run$threads)
-  list(values = values, stiffness = stiffness, bandwidth = bandwidth, estimate = check_estimate(estimate, bandwidth))
+  list(values = values, stiffness = stiffness, bandwidth = bandwidth, estimate = check_estimate(estimate, bandwidth),
+       points = inside$points, evaluations = evaluations)
+}
+
+# Particles that a step has carried outside of the support stay where they stood before. At the start, where nobody
+# stood before, they join others.
+stay_inside <- function(state, values) {
+  points <- state$points
+  out <- which(values$log_density == -Inf)
+  if (!length(out)) return(list(points = points, values = values))
+  home <- state$home
+  if (is.null(home)) {
+    from <- rep_len(setdiff(seq_len(nrow(points)), out), length(out))
+    home <- list(points = points, values = values)
+    home$points[out, ] <- points[from, ]
+    home$values$log_density[out] <- values$log_density[from]
+    home$values$gradient[out, ] <- values$gradient[from, ]
+  }
+  points[out, ] <- home$points[out, ]
+  values$log_density[out] <- home$values$log_density[out]
+  values$gradient[out, ] <- home$values$gradient[out, ]
+  list(points = points, values = values)
 }
 
 # An error of class wgf_error that keeps the classes of the first error and holds the last good state.
@@ -180,12 +223,13 @@ wgf_error <- function(run, error) {
 }
 
 after_step <- function(state, seen, exchange, following) {
-  before <- list(points = state$points, values = seen$values)
+  before <- home <- list(points = seen$points, values = seen$values)
   points <- seen$moved$points
   # a row that was born counts as not moved
   points[exchange$dead, ] <- before$points[exchange$dead, ] <- exchange$born
   list(step = state$step + 1L, points = points, time = state$time + seen$moved$record$gamma,
-       bandwidth = following, stiffness = seen$stiffness, before = before)
+       evaluations = state$evaluations + seen$evaluations, bandwidth = following, stiffness = seen$stiffness,
+       before = before, home = home)
 }
 
 # Numbers named by wgf_columns.
@@ -226,7 +270,7 @@ wgf_bandwidth <- function(run) {
 # The bandwidth of the next step, chosen with the estimate of this step.
 next_bandwidth <- function(run, seen) {
   if (!is.null(run$control$bandwidth) || run$state$step %% bandwidth_every != 0) return(seen$bandwidth)
-  likely_bandwidth(run$state$points, run$control$kernel, run$threads, bandwidth_ratio, seen$bandwidth,
+  likely_bandwidth(seen$points, run$control$kernel, run$threads, bandwidth_ratio, seen$bandwidth,
                    mean(seen$estimate$log_density))
 }
 
@@ -269,23 +313,48 @@ finish.wgf_run <- function(run) {
                           "Lower `step` or `cap`."), k + 1L), call. = FALSE)
   }
   end <- diagnostics[k + 1L, ]
-  particles <- run$state$points
+  plain <- run$control$method == "plain"
+  points <- if (is.null(seen)) run$state$points else seen$points
+  particles <- to_user(run$rule$density, points)
   colnames(particles) <- run$columns
   bandwidth <- if (is.null(seen)) run$state$bandwidth else seen$bandwidth
+  drawn <- if (!plain && !is.null(seen) && run$ended == "") wgf_drawn(run, seen, bandwidth)
+  evaluations <- run$state$evaluations + sum(seen$evaluations) + sum(drawn$evaluations)
+  log_z <- if (is.null(drawn)) c(end$log_z, NA) else drawn$log_z
   seal(structure(
-    list(
+    c(list(
       call = run$call, particles = particles, trajectory = wgf_trajectory(run, diagnostics), masses = masses,
       latent = NULL, control = run$control,
       diagnostics = data.frame(
         n = nrow(particles), dim = run$rule$dim, steps = k, time = end$time, status = run_status(run),
         divergence = end$divergence, kinetic_energy = end$kinetic_energy,
-        bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth, log_z = end$log_z
+        bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth, log_z = log_z[1], log_z_error = log_z[2],
+        evaluations = evaluations
       ),
       elapsed = run$elapsed, rule = run$rule, modes = run$modes,
-      run = run[setdiff(names(run), c("history", wgf_in_fit))], version = run$version
-    ),
+      run = c(run[setdiff(names(run), c("history", wgf_in_fit))],
+              if (!plain) list(points = points, kept_frames = join_history(run, "frames"))),
+      version = run$version
+    ), drawn[c("draws", "quality", "verdict", "polish")]),
     class = c("wgf", "particle_flow")
   ))
+}
+
+# What a whitened fit holds besides: the draws, and what they tell.
+wgf_drawn <- function(run, seen, bandwidth) {
+  run$state$points <- seen$points
+  found <- polished_draws(run, bandwidth)
+  draws <- to_user(found$density, coordinates_of(found$density, found$free))
+  colnames(draws) <- run$columns
+  likely <- if (length(run$control$bandwidth)) likely_bandwidth(seen$points, run$rule$kernel, run$threads)
+  quality <- wgf_quality(run, found, bandwidth, likely)
+  if (quality$bandwidth_over_likely < wgf_limits$bandwidth) {
+    warning(sprintf(paste("The bandwidth %s is %.2f times the likely one at the end: particles then drive each other too",
+                          "far out."), format(bandwidth, digits = 3), quality$bandwidth_over_likely), call. = FALSE)
+  }
+  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality),
+       log_z = c(found$comparison$log_z, found$comparison$log_z_error),
+       polish = list(density = found$density, size = found$moves$size), evaluations = found$evaluations)
 }
 
 # The parts of a run that its fit holds too.
@@ -302,7 +371,7 @@ wgf_diagnostics <- function(run, seen) {
 # Matrix [k + 1, modes + 1], or NULL if no modes are known.
 wgf_masses <- function(run, seen) {
   if (is.null(run$modes)) return(NULL)
-  end <- if (is.null(seen)) mode_masses(run$modes, run$state$points, run$threads) else seen$masses
+  end <- if (is.null(seen)) run_masses(run, run$state$points) else seen$masses
   all <- rbind(join_history(run, "masses", rbind), end, deparse.level = 0)
   dimnames(all) <- list(NULL, c(paste0("mode", seq_len(ncol(all) - 1)), "outside"))
   all
@@ -311,7 +380,11 @@ wgf_masses <- function(run, seen) {
 wgf_trajectory <- function(run, diagnostics) {
   k <- run$state$step
   kept <- c(if (k > 0) seq(0L, k - 1L, by = as.integer(run$every)), k)
-  frames <- array(c(join_history(run, "frames"), run$state$points), c(dim(run$start), length(kept)))
+  frames <- cbind(join_history(run, "frames"), as.vector(run$state$points))
+  if (run$control$method != "plain") {
+    frames <- apply(frames, 2, function(frame) to_user(run$rule$density, matrix(frame, nrow(run$start))))
+  }
+  frames <- array(frames, c(nrow(run$start), run$rule$density$size, length(kept)))
   if (!is.null(run$columns)) dimnames(frames) <- list(NULL, run$columns, NULL)
   new_trajectory("wgf", "wgf", list(frames = frames, kept = as.integer(kept)), diagnostics,
                  list(kernel = run$rule$kernel))
@@ -323,12 +396,17 @@ as_run.wgf <- function(object) {
   traj <- object$trajectory
   run <- structure(c(object$run, object[intersect(wgf_in_fit, names(object))]), class = c("wgf_run", "particle_run"))
   k <- n_steps(traj)
-  if (k == 0) return(run)
+  if (k == 0) {
+    run[c("points", "kept_frames")] <- NULL
+    return(run)
+  }
   kept <- which(traj$kept < k & traj$kept %% run$every == 0)
+  frames <- if (is.null(run$kept_frames)) matrix(traj$frames[, , kept], ncol = length(kept)) else run$kept_frames
+  run[c("points", "kept_frames")] <- NULL
   steps <- seq_len(k)
   entry <- list(records = record_matrix(traj$diagnostics[steps, wgf_columns]),
                 masses = if (!is.null(object$masses)) unname(object$masses[steps, , drop = FALSE]),
-                frames = matrix(traj$frames[, , kept], ncol = length(kept)))
+                frames = frames)
   run$history <- list(entry)
   run
 }

@@ -27,18 +27,29 @@ format.wgf <- function(x, ...) {
   check_dots("format()", ...)
   run <- x$diagnostics
   number <- function(value) format(value, digits = 3)
-  target <- if (is.null(x$rule$target)) "a log-density of your own" else x$rule$target$name
+  target <- if (is.null(x$rule$density$target)) "a log-density of your own" else x$rule$density$target$name
   rate <- x$control$birth_death
   births <- if (rate > 0) sprintf(", birth and death at rate %s", number(rate)) else ""
   lines <- c(
     sprintf("<wgf> %d particles in %d dimension%s towards %s", run$n, run$dim, if (run$dim == 1) "" else "s", target),
-    sprintf("%s; %s kernel, bandwidth %s (%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
-            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1], births),
-    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s", run$status, run$steps,
-            number(run$time), number(run$divergence), number(run$log_z))
+    sprintf("%s; %s kernel, bandwidth %s (%s%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
+            c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1],
+            if (x$control$method == "plain") "" else ", in whitened units", births),
+    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s%s", run$status, run$steps,
+            number(run$time), number(run$divergence), number(run$log_z),
+            if (is.na(run$log_z_error)) "" else sprintf(" (standard error %s)", number(run$log_z_error)))
   )
   if (!is.null(x$masses)) lines <- c(lines, mass_sentence(x))
-  lines
+  c(lines, if (!is.null(x$verdict)) verdict_lines(x))
+}
+
+# One line for the draws and one for the verdict, or no line for a plain run.
+verdict_lines <- function(x) {
+  moves <- length(x$polish$size)
+  c(sprintf("%d draws after %d Langevin moves%s; %s evaluations", nrow(x$draws), moves,
+            if (moves) sprintf(" (%.0f %% accepted at the end)", 100 * x$quality$acceptance) else "",
+            format(x$diagnostics$evaluations, big.mark = ",")),
+    strwrap(paste0("verdict: ", x$verdict), width = 100, exdent = 2))
 }
 
 mass_sentence <- function(x) {
@@ -73,8 +84,9 @@ summary.wgf <- function(object, ...) {
   structure(
     list(call = object$call, diagnostics = object$diagnostics, control = object$control,
          masses = if (!is.null(object$masses)) object$masses[nrow(object$masses), ],
-         weights = object$rule$target$weights, progress = steps[at, ], elapsed = object$elapsed,
-         version = object$version),
+         weights = object$rule$density$target$weights, progress = steps[at, ],
+         parameters = if (!is.null(object$draws)) parameter_table(object$draws), quality = object$quality,
+         verdict = object$verdict, elapsed = object$elapsed, version = object$version),
     class = "summary.wgf"
   )
 }
@@ -94,8 +106,24 @@ print.summary.wgf <- function(x, ...) {
     weights <- if (length(x$weights) == length(x$masses) - 1) c(x$weights, 0)
     print(rbind(particles = x$masses, target = weights), digits = 2)
   }
+  if (!is.null(x$verdict)) {
+    cat("Parameters over the draws:\n")
+    print(x$parameters, digits = 3)
+    cat("Stein's identities over the draws (mean off, in standard deviations; sd over the right one):\n")
+    print(x$quality$coordinates, digits = 2, row.names = FALSE)
+    cat(strwrap(paste0("Verdict: ", x$verdict, "."), width = 100, exdent = 2), sep = "\n")
+  }
   cat(sprintf("%.2f seconds, particleflow %s\n", x$elapsed, x$version))
   invisible(x)
+}
+
+# Data frame with one row per parameter: mean, sd, quantiles and the Monte Carlo error of the mean.
+parameter_table <- function(draws) {
+  points <- t(apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE))
+  names <- colnames(draws)
+  sd <- column_deviations(unname(draws))
+  data.frame(mean = colMeans(unname(draws)), sd = sd, q5 = points[, 1], q50 = points[, 2], q95 = points[, 3],
+             error = sd / sqrt(nrow(draws)), row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
 }
 
 #' @rdname summary.wgf
@@ -149,14 +177,29 @@ simulate.wgf <- function(object, nsim = 1, seed = NULL, to = NULL, format = c("r
   check_table_memory(rows_at_once(nsim, files), "nsim", ncol(object$particles))
   if (!is.null(files)) return(write_parts(files, object, nsim, seed))
   state <- stream_within(seed)
-  out <- draw_estimate(object$particles, object$rule$kernel, object$diagnostics$bandwidth, nsim, draw_key())
+  key <- draw_key()
+  bandwidth <- object$diagnostics$bandwidth
+  out <- if (is.null(object$polish)) {
+    estimate_draws(object$particles, object$rule$kernel, bandwidth, nsim, key)$points
+  } else {
+    simulate_polished(object, bandwidth, nsim, key)
+  }
+  colnames(out) <- colnames(object$particles)
   mark_seed(out, state)
 }
 
-draw_estimate <- function(points, kernel, bandwidth, n, key) {
-  d <- ncol(points)
-  from <- balanced_rows(nrow(points), n, draw_uniform(n, 1L, key, 0L)[, 1])
-  points[from, , drop = FALSE] + bandwidth * draw_kernel(kernel, n, d, key, 1L)
+# New draws of the kernel estimate in whitened units, moved as often and as far as the draws of the fit.
+simulate_polished <- function(object, bandwidth, n, key) {
+  density <- object$rule$density
+  inner <- object$polish$density
+  threads <- thread_count()
+  drawn <- inside_draws(density, object$run$points, object$rule$kernel, bandwidth, n, key, threads)
+  white <- inner$whitening
+  at <- list(log_density = drawn$values$log_density + white$own_volume,
+             gradient = tcrossprod(drawn$values$gradient, white$own_root))
+  moved <- langevin_moves(inner, coordinates_of_inner(inner, drawn$points), at, length(object$polish$size),
+                          object$polish$size, FALSE, other_key(key, polish_label), threads)
+  to_user(inner, moved$points)
 }
 
 #' What a flow towards a density says about new points
@@ -185,14 +228,27 @@ predict.wgf <- function(object, newdata, type = c("log_density", "log_ratio", "v
   type <- check_choice(type, c("log_density", "log_ratio", "velocity"), "type")
   threads <- thread_count(threads)
   rule <- object$rule
-  own <- unname(object$particles)
-  query <- if (!missing(newdata)) unname(check_named_points(newdata, "newdata", colnames(object$particles), rule$dim))
+  density <- rule$density
+  own <- if (is.null(object$run$points)) unname(object$particles) else object$run$points
+  query <- if (!missing(newdata)) {
+    unname(check_named_points(newdata, "newdata", colnames(object$particles), density$size))
+  }
   if (!is.null(query) && nrow(query) == 0) return(if (type == "velocity") query else numeric())
+  if (!is.null(query)) query <- to_free(density, query, "newdata")
   estimate <- kernel_estimate(query, own, rule$kernel, object$diagnostics$bandwidth, type == "velocity", threads)
-  if (type == "log_density") return(estimate$log_density)
-  values <- rule_values(rule, if (is.null(query)) own else query, threads)
+  at <- if (is.null(query)) own else query
+  if (type == "log_density") return(estimate$log_density - density_points(density, at)$log_jacobian)
+  values <- density_values(density, at, threads)
   log_r <- values$log_density - estimate$log_density - object$diagnostics$log_z
   if (type == "log_ratio") return(log_r)
   at_particles <- if (is.null(query)) log_r else predict(object, type = "log_ratio", threads = threads)
-  wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, "weight"] * (values$gradient - estimate$score)
+  pull <- wgf_weights(rule, log_r, reference_mean(rule, at_particles))[, "weight"] * (values$gradient - estimate$score)
+  if (density$strict) pull else user_velocity(density, at, pull)
+}
+
+# The velocity of the user's parameters, from that of the coordinates.
+user_velocity <- function(density, at, velocity) {
+  h <- 1e-5 / pmax(1, sqrt(rowSums(velocity^2)))
+  out <- (to_user(density, at + h * velocity) - to_user(density, at - h * velocity)) / (2 * h)
+  unname(out)
 }

@@ -61,9 +61,10 @@ wgf_frames_picture <- function(fit, times, target, col) {
     if (!is.numeric(times) || !length(times) || anyNA(times)) fail("`times` must be numbers, not %s.", describe(times))
     sort(unique(vapply(times, function(time) which.min(abs(clock - time)), 1L)))
   }
-  goal <- if (!is.null(fit$rule$target) && check_rows(target, "target", fit$rule$dim) > 0) {
+  goal <- if (!is.null(fit$rule$density$target) && check_rows(target, "target", fit$rule$dim) > 0) {
     key <- c(1L, 1L)
-    draw_target(fit$rule$target, draw_normal(target, fit$rule$dim, key, 1L), draw_uniform(target, 1L, key, 0L)[, 1])
+    draw_target(fit$rule$density$target, draw_normal(target, fit$rule$dim, key, 1L),
+                draw_uniform(target, 1L, key, 0L)[, 1])
   }
   if (!is.null(goal)) attributes(goal) <- list(dim = dim(goal))
   kinds <- c("target", "particles")[c(!is.null(goal), TRUE)]

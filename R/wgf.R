@@ -155,17 +155,47 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
                 divergence = c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha",
                                "log_variance_q", "log_variance_p"),
                 alpha = 0.5, kernel = c("gaussian", "laplace"), bandwidth = NULL, start = NULL, step = NULL,
-                n_steps = 500, cap = 10, floor = 0.1, birth_death = NULL, modes = NULL,
-                every = NULL, checkpoint = NULL, threads = NULL, progress = NULL) {
+                n_steps = NULL, cap = 10, floor = 0.1, birth_death = NULL, modes = NULL, every = NULL,
+                checkpoint = NULL, threads = NULL, progress = NULL, method = c("whitened", "plain"), lower = NULL,
+                upper = NULL, simplex = NULL, ordered = NULL, correlation = NULL, scale = NULL, polish = 20) {
   began <- seconds_now()
   check_progress(progress)
   control <- wgf_control(divergence, alpha, kernel, bandwidth, step, n_steps, cap, floor, birth_death, every,
-                         checkpoint)
+                         checkpoint, method, polish)
+  plain <- control$method == "plain"
   threads <- thread_count(threads)
-  rule <- wgf_rule(log_density, gradient, dim, start, control)
+  shape <- list(lower = lower, upper = upper, simplex = simplex, ordered = ordered, correlation = correlation)
+  if (plain) refuse_plain(c(shape, list(scale = scale)))
+  density <- do.call(new_density, c(list(log_density, gradient, dim, start), shape, list(strict = plain)))
+  rule <- wgf_rule(density, control)
   modes <- wgf_modes(modes, rule)
   n <- check_start(start, n, rule)
+  root <- scale_root(scale, density$dim)
   if (is.null(control$birth_death)) control$birth_death <- if (is.null(modes)) 0 else 1
-  run <- new_wgf_run(wgf_start(start, rule, n), rule, control, modes, threads, record_call(match.call(), "wgf"))
+  call <- record_call(match.call(), "wgf")
+  run <- if (plain) {
+    new_wgf_run(wgf_start(start, rule, n), rule, control, modes, threads, call)
+  } else {
+    whitened_run(start, rule, n, root, control, modes, threads, call)
+  }
   complete(take_seconds(run, began), progress)
+}
+
+refuse_plain <- function(given) {
+  set <- names(given)[!vapply(given, is.null, NA)]
+  if (length(set)) fail("`%s` belongs to `method = \"whitened\"`.", set[1])
+}
+
+# The run in whitened units. `start` is on the user's scale; a number is a standard deviation of free coordinates.
+whitened_run <- function(start, rule, n, root, control, modes, threads, call) {
+  density <- rule$density
+  free <- if (is.numeric(start) && length(start) == 1 && is.null(dim(start))) {
+    start * draw_normal(n, density$dim, draw_key())
+  } else if (!is.null(start)) {
+    to_free(density, wgf_start(start, rule, n))
+  }
+  key <- draw_key()
+  placed <- place_particles(density, free, root, n, other_key(key, place_label), threads)
+  rule$density <- placed$density
+  new_wgf_run(placed$points, rule, control, modes, threads, call, key, placed)
 }

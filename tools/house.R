@@ -27,8 +27,8 @@ floors <- list(
             "efs-forward", "efs-backward", "efs-augment"),
   search = c("search", "search-.*"),
   fits = c("fit", "efs", "efs-.*", "smoothed-bootstrap", "sample", "resume", "gpa", "gpa-.*",
-           "energy-flow", "energy-flow-.*", "wgf", "wgf-.*", "generator-.*", "distill", "pushforward",
-           "integrate", "integrate-.*", "parts", "parts-.*", "synthesise", "synthesise-.*"),
+           "energy-flow", "energy-flow-.*", "wgf", "wgf-.*", "temper", "temper-.*", "generator-.*", "distill",
+           "pushforward", "integrate", "integrate-.*", "parts", "parts-.*", "synthesise", "synthesise-.*"),
   reports = c("report", "report-.*")
 )
 most_lines <- 60L

@@ -51,7 +51,8 @@ test_that("arguments are checked before all work", {
     every = counts, checkpoint = files, progress = flags
   ))
   expect_refused("wgf", list(log_density = log_density, dim = 2), list(
-    log_density = list(5, "a"), gradient = list(5, "a"), dim = counts, n = counts, divergence = words,
+    log_density = list(5, "a"), gradient = list(5, "a"), dim = list(c("a", "a"), NA, 0, 1.5), n = counts,
+    divergence = words,
     alpha = c(numbers, 0, 1), kernel = words, bandwidth = list("a", -1, 0, Inf, NA, 1:3),
     start = list("a", -1, 0, matrix(NA_real_, 3, 2)), step = numbers, n_steps = counts, cap = list("a", 0.5, NA),
     floor = numbers, birth_death = numbers, modes = list("a", 5, matrix(0, 2, 3)), every = counts, checkpoint = files,

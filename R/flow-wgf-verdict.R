@@ -1,0 +1,112 @@
+# What a whitened run of wgf() says about its draws: measures, and a verdict in words.
+
+# The verdict doubts the draws beyond these limits.
+wgf_limits <- list(
+  shift = 0.1,       # of a mean, in posterior standard deviations, beyond two Monte Carlo errors
+  ratio = 1.15,      # of standard deviations, beyond three errors
+  direction = 1.25,  # the same along the worst direction
+  kernel = 0.25,     # effective number of draws of the kernel estimate, over their number
+  weights = 0.1,     # effective number of independent draws of the fitted mixture, over their number
+  compared = 0.15,   # of a mean from weighted draws of this mixture, beyond three errors
+  acceptance = 0.3,  # share of accepted moves at the end
+  stuck = 0.02,      # share of chains that never moved
+  kept = 0.8,        # correlation with where the chains stood before the moves
+  outside = 0.02,    # share of draws or proposals outside of the support
+  bandwidth = 1 / 1.3, # over the likely one
+  rare = 0.02        # share of the searches that found a mode
+)
+
+# A list of measures; see the help page of wgf().
+wgf_quality <- function(run, found, bandwidth, likely) {
+  moves <- found$moves
+  count <- length(moves$size)
+  list(
+    coordinates = cbind(coordinate = free_labels(run$rule$density),
+                        stein_frame(found$stein$coordinates, ncol(found$free))),
+    directions = found$stein$directions,
+    log_r_share = weight_share(found$kernel_log_r), weight_share = found$comparison$size,
+    compared_shift = found$comparison$shift, compared_error = found$comparison$shift_error,
+    acceptance = moves$acceptance, stuck = if (count) found$stuck else NA_real_,
+    kept = if (count) found$kept else NA_real_, outside = max(found$outside, if (count) moves$outside else 0),
+    bandwidth_over_likely = if (is.null(likely)) 1 else bandwidth / likely, searches = run$searches
+  )
+}
+
+stein_frame <- function(rows, d) {
+  if (!is.null(rows)) return(rows)
+  data.frame(shift = rep(NA_real_, d), shift_error = NA_real_, ratio = NA_real_, ratio_error = NA_real_)
+}
+
+# "no sign against it", or "not to be trusted, because ..."
+wgf_verdict <- function(run, quality) {
+  reasons <- c(stein_reasons(quality), compared_reasons(quality), move_reasons(quality),
+               search_reasons(quality$searches))
+  low <- quality$bandwidth_over_likely < wgf_limits$bandwidth
+  if (low) reasons <- c(reasons, sprintf("the bandwidth is %.2f times the likely one", quality$bandwidth_over_likely))
+  doubt_words(reasons)
+}
+
+doubt_words <- function(reasons) {
+  if (!length(reasons)) return("no sign against it")
+  paste0("not to be trusted, because ", paste(reasons, collapse = "; "))
+}
+
+stein_reasons <- function(quality) {
+  rows <- quality$coordinates
+  if (anyNA(rows$shift)) return("Stein's identities do not hold even roughly")
+  shift <- abs(rows$shift) - 2 * rows$shift_error
+  ratio <- beyond_one(rows$ratio, rows$ratio_error)
+  worst <- which.max(shift)
+  widest <- which.max(ratio)
+  along <- quality$directions
+  c(if (shift[worst] > wgf_limits$shift) {
+    sprintf("the mean of %s is off by about %.2f standard deviations (by Stein's identities)", rows$coordinate[worst],
+            abs(rows$shift[worst]))
+  }, if (ratio[widest] > log(wgf_limits$ratio)) {
+    sprintf("the standard deviation of %s is about %.2f times the right one (by Stein's identities)",
+            rows$coordinate[widest], rows$ratio[widest])
+  } else if (max(beyond_one(along$ratio, along$ratio_error)) > log(wgf_limits$direction)) {
+    sprintf("along some direction the standard deviation is about %.2f times the right one (by Stein's identities)",
+            along$ratio[which.max(beyond_one(along$ratio, along$ratio_error))])
+  })
+}
+
+# How far a ratio is from 1, in logarithms and beyond three errors.
+beyond_one <- function(ratio, error) abs(log(ratio)) - 3 * error / ratio
+
+compared_reasons <- function(quality) {
+  if (is.null(quality$weight_share)) return("the draws lie in a subspace")
+  off <- abs(quality$compared_shift) - 3 * quality$compared_error
+  c(if (quality$log_r_share < wgf_limits$kernel) {
+    sprintf("the kernel estimate is far from the density (effective share of its weighted draws %.2f)",
+            quality$log_r_share)
+  }, if (quality$weight_share < wgf_limits$weights) {
+    sprintf("weights of independent draws are uneven (effective share %.2f)", quality$weight_share)
+  }, if (any(off > wgf_limits$compared)) {
+    sprintf("a mean differs by %.2f standard deviations from that of weighted independent draws",
+            abs(quality$compared_shift)[which.max(off)])
+  })
+}
+
+move_reasons <- function(quality) {
+  c(if (!is.na(quality$acceptance) && quality$acceptance < wgf_limits$acceptance) {
+    sprintf("only %.0f per cent of the last moves were accepted", 100 * quality$acceptance)
+  }, if (!is.na(quality$stuck) && quality$stuck > wgf_limits$stuck) {
+    sprintf("%.0f per cent of the chains never moved", 100 * quality$stuck)
+  }, if (!is.na(quality$kept) && quality$kept > wgf_limits$kept) {
+    sprintf("the moves have hardly changed the draws (correlation %.2f)", quality$kept)
+  }, if (quality$outside > wgf_limits$outside) {
+    sprintf("%.0f per cent of the draws or moves ended outside of the support", 100 * quality$outside)
+  })
+}
+
+search_reasons <- function(searches) {
+  if (is.null(searches)) return(NULL)
+  rare <- searches$found <= wgf_limits$rare * searches$tried
+  c(if (length(rare) > 1 && any(rare)) {
+    sprintf("a mode was found by only %d of %d searches, so that others may be missed", min(searches$found[rare]),
+            searches$tried)
+  }, if (searches$lost > searches$tried / 2) {
+    sprintf("%d of %d searches ended at none of the modes", searches$lost, searches$tried)
+  })
+}

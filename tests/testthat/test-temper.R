@@ -1,0 +1,228 @@
+# Tempered particles: closed forms first. All random tests have a fixed seed; where a limit is a number of standard errors,
+# the false-alarm rate is below 1e-4 per test.
+
+# log of the sum of exp(l) over each row
+log_sum <- function(l) {
+  top <- do.call(pmax, as.data.frame(l))
+  top + log(rowSums(exp(l - top)))
+}
+
+gaussian <- function(mean, covariance) {
+  precision <- solve(covariance)
+  off <- function(x) sweep(x, 2, mean)
+  list(log_density = function(x) -rowSums((off(x) %*% precision) * off(x)) / 2,
+       gradient = function(x) -off(x) %*% precision, dim = length(mean), mean = mean, sd = sqrt(diag(covariance)),
+       log_z = as.numeric(determinant(2 * pi * covariance)$modulus) / 2)
+}
+
+temper_of <- function(law, seed = 1, ...) {
+  set.seed(seed)
+  temper(law$log_density, law$gradient, law$dim, ..., progress = FALSE)
+}
+
+# Means within .1 sd, sds within 8 %, log Z within .05.
+expect_right <- function(fit, law) {
+  x <- fit$draws
+  expect_lt(max(abs(colMeans(x) - law$mean) / law$sd), 0.1)
+  expect_lt(max(abs(log(apply(x, 2, sd) / law$sd))), 0.08)
+  expect_lt(abs(fit$diagnostics$log_z - law$log_z), 0.05)
+  expect_true(fit$diagnostics$trusted)
+  expect_match(paste(format(fit), collapse = " "), "no sign against it")
+}
+
+test_that("normal laws: correlated, in scales from 1e-3 to 1e3, a thousand sds away", {
+  correlated <- matrix(0.99, 10, 10) + diag(0.01, 10)
+  expect_right(temper_of(gaussian(numeric(10), correlated)), gaussian(numeric(10), correlated))
+  scales <- gaussian(numeric(6), diag(10^seq(-6, 6, length.out = 6)))
+  expect_right(temper_of(scales), scales)
+  far <- gaussian(rep(1000, 3), diag(3))
+  fit <- temper_of(far)
+  expect_right(fit, far)
+  expect_lt(fit$diagnostics$evaluations, 1e5)
+})
+
+test_that("two modes of shares .2 and .8 that nobody named", {
+  m <- rbind(rep(-3, 5), rep(3, 5))
+  each <- function(x) sapply(1:2, function(k) log(c(0.2, 0.8)[k]) - colSums((t(x) - m[k, ])^2) / 2)
+  law <- list(
+    log_density = function(x) log_sum(matrix(each(x), nrow(x))),
+    gradient = function(x) {
+      l <- matrix(each(x), nrow(x))
+      exp(l - log_sum(l)) %*% m - x
+    },
+    dim = 5, mean = rep(1.8, 5), sd = rep(sqrt(1 + 0.16 * 36), 5), log_z = 2.5 * log(2 * pi))
+  fit <- temper_of(law)
+  expect_right(fit, law)
+  expect_lt(abs(sort(fit$modes$share)[1] - 0.2), 0.03)
+  expect_identical(nrow(fit$modes), 2L)
+})
+
+test_that("t with 2 degrees of freedom in 5 dimensions", {
+  law <- list(log_density = function(x) -3.5 * log1p(rowSums(x^2) / 2), gradient = function(x) -7 * x / (2 + rowSums(x^2)),
+              dim = 5)
+  fit <- temper_of(law)
+  log_z <- 2.5 * log(2 * pi) + lgamma(1) - lgamma(3.5)
+  expect_lt(abs(fit$diagnostics$log_z - log_z), 0.05)
+  expect_true(fit$diagnostics$trusted)
+  q <- apply(fit$draws, 2, quantile, c(0.1, 0.5, 0.9))
+  expect_lt(max(abs(q - qt(c(0.1, 0.5, 0.9), 2))), 0.15)
+})
+
+test_that("edges, plateaus and a bend", {
+  edge <- list(log_density = function(x) ifelse(rowSums(x < 0) > 0, -Inf, -rowSums(x)), gradient = function(x) 0 * x - 1,
+               dim = 3, mean = rep(1, 3), sd = rep(1, 3), log_z = 0)
+  expect_right(temper_of(edge), edge)
+  plateau <- list(log_density = function(x) -10 * rowSums(pmax(abs(x) - 5, 0)),
+                  gradient = function(x) -10 * sign(x) * (abs(x) > 5), dim = 2, mean = c(0, 0), log_z = 2 * log(10.2))
+  plateau$sd <- rep(sqrt((2 * 5^3 / 3 + 2 * (2.5 + 0.1 + 0.002)) / 10.2), 2)
+  expect_right(temper_of(plateau), plateau)
+  banana <- list(log_density = target_banana(), mean = c(0, 0), sd = c(2, 3), log_z = 0)
+  expect_right(temper_of(banana), banana)
+})
+
+test_that("constraints by name: bounds, a simplex, an order", {
+  # an exponential law, a beta law on (0, 1), a Dirichlet law, and two ordered normal numbers
+  a <- c(2, 3, 4)
+  names <- c("rate", "share", "p1", "p2", "p3", "low", "high")
+  law <- list(log_density = function(x) {
+    -2 * x[, "rate"] + log(x[, "share"]) + 3 * log1p(-x[, "share"]) + drop(log(x[, 3:5]) %*% (a - 1)) -
+      rowSums(x[, 6:7]^2) / 2
+  }, dim = names)
+  fit <- temper_of(law, lower = c(rate = 0, share = 0), upper = c(share = 1), simplex = c("p1", "p2", "p3"),
+                   ordered = c("low", "high"), n = 600)
+  expect_identical(colnames(fit$draws), names)
+  expect_lt(max(abs(rowSums(fit$draws[, 3:5]) - 1)), tolerance$closed_form)
+  expect_true(all(fit$draws[, "low"] < fit$draws[, "high"]))
+  gap <- 1 / sqrt(pi) # mean of the larger of two normal numbers
+  mean <- c(0.5, 2 / 6, a / 9, -gap, gap)
+  sd <- c(0.5, sqrt(2 * 4 / 36 / 7), sqrt(a * (9 - a) / 81 / 10), rep(sqrt(1 - 1 / pi), 2))
+  expect_lt(max(abs(colMeans(fit$draws) - mean) / sd), 0.1)
+  expect_lt(max(abs(log(apply(fit$draws, 2, stats::sd) / sd))), 0.08)
+  log_z <- -log(2) + lbeta(2, 4) + sum(lgamma(a)) - lgamma(9) + log(2 * pi) - log(2)
+  expect_lt(abs(fit$diagnostics$log_z - log_z), 0.05)
+  # the density at a point is that of the user's parameters
+  x <- fit$draws[1:5, ]
+  expect_equal(predict(fit, x, type = "log_target"), law$log_density(x) - fit$diagnostics$log_z, tolerance = 1e-8)
+  expect_equal(predict(fit, x[, 7:1]), predict(fit, x))
+})
+
+test_that("a funnel is doubted", {
+  for (seed in 1:2) {
+    set.seed(seed)
+    fit <- temper(target_funnel(6, sd = 3), n = 400)
+    expect_false(fit$diagnostics$trusted)
+    expect_match(particleflow:::verdict_words(fit$checks), "^not to be trusted, because")
+  }
+})
+
+test_that("the same bits for any number of threads, in parts, after an interrupt and after an error", {
+  law <- gaussian(c(1, -1), diag(2))
+  whole <- temper_of(law, n = 120, threads = 1)
+  expect_identical(temper_of(law, n = 120, threads = 2)$draws, whole$draws)
+  more <- resume(whole, 3)
+  expect_identical(more$draws[seq_len(nrow(whole$draws)), ], whole$draws)
+  expect_identical(nrow(more$draws), nrow(whole$draws) + 360L)
+  expect_identical(resume(whole)$draws, whole$draws)
+  calls <- 0
+  broken <- law
+  broken$log_density <- function(x) {
+    calls <<- calls + 1
+    if (calls == 60) stop("the disk of the user is full")
+    law$log_density(x)
+  }
+  path <- tempfile()
+  outcome <- tryCatch(temper_of(broken, n = 120, checkpoint = path), error = function(e) e)
+  expect_s3_class(outcome, "temper_error")
+  expect_match(conditionMessage(outcome), "the disk of the user is full", fixed = TRUE)
+  expect_match(conditionMessage(outcome), "After step")
+  expect_identical(unname(resume()$draws), unname(whole$draws))
+  if (file.exists(path)) expect_identical(unname(resume(path)$draws), unname(whole$draws))
+  calls <- 0
+  stopped <- law
+  stopped$log_density <- function(x) {
+    calls <<- calls + 1
+    if (calls == 60) signalCondition(structure(class = c("interrupt", "condition"), list(message = "", call = NULL)))
+    law$log_density(x)
+  }
+  expect_identical(tryCatch(temper_of(stopped, n = 120), interrupt = function(e) "interrupted"), "interrupted")
+  expect_identical(unname(resume()$draws), unname(whole$draws))
+})
+
+test_that("a start, one population, a wrong gradient, wrong arguments", {
+  law <- gaussian(c(50, -20), diag(c(4, 0.01)))
+  set.seed(1)
+  fit <- temper(law$log_density, law$gradient, start = cbind(a = c(40, 60), b = c(-19, -21)), populations = 1, n = 400)
+  expect_identical(colnames(fit$draws), c("a", "b"))
+  expect_lt(max(abs(colMeans(fit$draws) - law$mean) / law$sd), 0.1)
+  expect_error(temper(law$log_density, function(x) -law$gradient(x), dim = 2), "gradient", class = "particleflow_input")
+  expect_error(temper(law$log_density), "`dim` must give", class = "particleflow_input")
+  expect_error(temper(law$log_density, dim = 2, populations = 0), "`populations`", class = "particleflow_input")
+  expect_error(temper(function(x) rep(-Inf, nrow(x)), dim = 2), "-Inf", class = "particleflow_input")
+  expect_error(temper(function(x) rep(Inf, nrow(x)), dim = 2), "Inf", class = "particleflow_input")
+})
+
+test_that("methods", {
+  law <- gaussian(c(1, -1), diag(c(1, 4)))
+  fit <- temper_of(law, n = 200)
+  table <- summary(fit)$parameters
+  expect_identical(table$parameter, c("x1", "x2"))
+  # five standard errors
+  expect_lt(max(abs(table$mean - law$mean) / table$mc_error), 5)
+  expect_identical(tidy(fit), table)
+  expect_identical(nrow(glance(fit)), 1L)
+  expect_identical(dim(as.data.frame(fit)), c(nrow(fit$draws), 4L))
+  expect_output(print(summary(fit)), "no sign against it")
+  expect_identical(simulate(fit, 5, seed = 2), simulate(fit, 5, seed = 2))
+  drawn <- simulate(fit, nrow(fit$draws), seed = 2)
+  expect_equal(colMeans(drawn), colMeans(fit$draws))
+  apart <- simulate(fit, 4000, seed = 2, from = "density")
+  expect_lt(max(abs(colMeans(apart) - law$mean) / law$sd), 0.15)
+  # the mixture is normalised and close to the density
+  grid <- as.matrix(expand.grid(seq(-7, 9, by = 0.2), seq(-17, 15, by = 0.2)))
+  expect_lt(abs(sum(exp(predict(fit, unname(grid)))) * 0.04 - 1), tolerance$integral)
+  expect_lt(mean(abs(predict(fit, type = "log_ratio"))), 0.2)
+  for (type in c("pairs", "trace", "stages")) {
+    pdf(NULL)
+    expect_invisible(plot(fit, type))
+    dev.off()
+  }
+  expect_error(plot(fit, "stages", parameters = 1), "`parameters` belongs to", class = "particleflow_input")
+  expect_error(plot(fit, parameters = "y"), "`parameters` must be", class = "particleflow_input")
+  fit$draws[1, 1] <- 0
+  expect_error(summary(fit), "was changed", class = "particleflow_input")
+})
+
+test_that("draws of package posterior have populations as chains and normalised weights", {
+  skip_if_not_installed("posterior")
+  fit <- temper_of(gaussian(c(1, -1), diag(2)), n = 200)
+  for (from in c("particles", "density")) {
+    draws <- posterior::as_draws(fit, from = from)
+    expect_identical(posterior::variables(draws), c("x1", "x2"))
+    expect_identical(posterior::nchains(draws), if (from == "particles") 4L else 1L)
+    expect_equal(sum(exp(draws$.log_weight)), 1)
+  }
+  expect_equal(posterior::summarise_draws(posterior::as_draws(fit), "mean")$mean, unname(colMeans(fit$draws)))
+})
+
+test_that("modes: the normal law at a mode is exact for a normal density, and each search ends at its mode", {
+  covariance <- crossprod(matrix(c(1, 0, 0, 0.5, 2, 0, 0, 1, 0.1), 3))
+  law <- gaussian(c(2, -1, 0), covariance)
+  density <- particleflow:::new_density(law$log_density, law$gradient, 3)
+  set.seed(1)
+  starts <- matrix(rnorm(60, sd = 3), 20)
+  modes <- particleflow:::find_modes(density, starts, 100, 1L)
+  expect_identical(modes$count, 20L)
+  expect_false(modes$edge)
+  expect_lt(max(abs(modes$points - law$mean) / law$sd), 0.05)
+  expect_equal(crossprod(modes$roots[[1]]), covariance, tolerance = 1e-4)
+})
+
+test_that("the shape of Pareto weights is found", {
+  set.seed(1)
+  for (k in c(0.3, 0.7)) {
+    # log weights with tail index 1 / k; the standard error of k is (1 + k) / sqrt(tail) = .05
+    found <- particleflow:::smooth_weights(k * rexp(1e5))
+    expect_lt(abs(found$k - k), 4 * (1 + k) / sqrt(particleflow:::tail_size(1e5)))
+  }
+  expect_identical(particleflow:::smooth_weights(numeric(100))$k, -Inf)
+})
