@@ -31,8 +31,8 @@
 #' sample that training does not see or, for `"rule"`, the estimated divergence. The network with the best score is
 #' returned. Training ends early when `patience` scores in a row were no improvement.
 #'
-#' @param object A fit from [wgf()], [efs()] (without groups), [gpa()] or [energy_flow()], or a target such as
-#'   [target_mixture()]. For a target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
+#' @param object A fit from [wgf()], [temper()], [efs()] (without groups), [gpa()] or [energy_flow()], or a target
+#'   such as [target_mixture()]. For a target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
 #' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
 #' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The network starts from
 #'   the means and the standard deviations of their columns. For `"energy"` and `"sliced"` these rows are also the
@@ -81,8 +81,7 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   kept <- seq_len(max(10L, min(check_points_count, n_sample %/% 10L)))
   if (is.null(base_dim)) place$base <- base_mixture(scaled[-kept, , drop = FALSE], components)
   what <- if (field == "rule") {
-    of_fit <- !inherits(object, "wgf_target")
-    rule <- if (of_fit) object$rule else wgf_rule(new_density(object, strict = TRUE), default_wgf_control())
+    rule <- if (inherits(object, "wgf")) object$rule else wgf_rule(goal$write$density, default_wgf_control())
     list(type = "rule", rule = rule)
   } else {
     list(type = field, sample = scaled[-kept, , drop = FALSE], check = scaled[kept, , drop = FALSE])
@@ -93,17 +92,26 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
 
 # The field for this object. An object or a field that cannot be used is an error.
 check_distilled <- function(object, field) {
-  is_target <- inherits(object, "wgf_target")
-  if (!is_target && !inherits(object, c("wgf", "efs", "gpa", "energy_flow"))) {
-    fail("`object` must be a fit from wgf(), efs(), gpa() or energy_flow(), or a target, not %s.", describe(object))
+  if (!has_target(object) && !inherits(object, c("efs", "gpa", "energy_flow"))) {
+    fail("`object` must be a fit from wgf(), temper(), efs(), gpa() or energy_flow(), or a target, not %s.",
+         describe(object))
   }
   if (inherits(object, "efs") && is_grouped(object)) fail("`object` has groups; distill a fit of one class at a time.")
-  if (is.null(field)) field <- if (is_target) "rule" else "energy"
+  if (is.null(field)) field <- if (inherits(object, "wgf_target")) "rule" else "energy"
   field <- check_choice(field, c("energy", "sliced", "rule"), "field")
-  if (field == "rule" && !is_target && !inherits(object, "wgf")) {
-    fail("`field` = \"rule\" needs a density: a fit from wgf() or a target.")
+  if (field == "rule" && !has_target(object)) {
+    fail("`field` = \"rule\" needs a density: a fit from wgf() or temper(), or a target.")
   }
   field
+}
+
+has_target <- function(object) inherits(object, c("wgf", "temper", "wgf_target"))
+
+# The density that the object is drawn from, at coordinates of about unit scale.
+target_density <- function(object) {
+  if (inherits(object, "wgf")) return(object$rule$density)
+  if (inherits(object, "wgf_target")) return(new_density(object, strict = TRUE))
+  whiten_density(object$density, colMeans(object$free), chol(stats::cov(object$free)))
 }
 
 check_base <- function(components, base_dim) {
@@ -137,20 +145,21 @@ most_base_components <- 12L
 
 distilled_columns <- function(object) {
   if (inherits(object, "wgf_target")) return(object$dim)
-  if (inherits(object, "wgf")) ncol(object$particles) else n_columns(object$table)
+  if (has_target(object)) target_density(object)$dim else n_columns(object$table)
 }
 
 default_wgf_control <- function() {
   wgf_control("kl", 0.5, "gaussian", NULL, NULL, 0, 10, eval(formals(wgf)$floor), 0, NULL)
 }
 
-# list(points, write): a sample of the flow as a plain matrix [n, d], and the form in which new rows are written.
+# list(points, write): a sample of the flow as a plain matrix [n, d], and the form in which new rows are written. For a
+# density the points are its coordinates.
 distill_sample <- function(object, n) {
   rows <- simulate(object, n)
-  if (inherits(object, c("wgf", "wgf_target"))) {
-    columns <- colnames(rows)
-    attributes(rows) <- list(dim = dim(rows))
-    return(list(points = rows, write = list(columns = columns)))
-  }
-  list(points = unname(read_new_rows(rows, object$table)), write = list(table = object$table))
+  if (!has_target(object)) return(list(points = unname(read_new_rows(rows, object$table)),
+                                       write = list(table = object$table)))
+  columns <- colnames(rows)
+  attributes(rows) <- list(dim = dim(rows))
+  density <- target_density(object)
+  list(points = to_free(density, rows), write = list(columns = columns, density = density))
 }

@@ -63,9 +63,19 @@ move_points <- function(rule, points, values, estimate, bandwidth, stiffness, st
   .Call(C_pf_wgf_move, points, values$log_density, values$gradient, estimate$log_density, estimate$score, plan)
 }
 
-# One step from points that were not moved before.
+# One step from points that were not moved before. Points outside of the support move to the nearest one inside.
 rule_step <- function(rule, points, bandwidth, threads) {
   values <- density_values(rule$density, points, threads)
+  inside <- values$log_density > -Inf
+  if (!all(inside)) {
+    if (sum(inside) < 2) stop_unsolved("Nearly all points of the network lie outside of the support of the density.")
+    kept <- points[inside, , drop = FALSE]
+    moved <- rule_step(rule, kept, bandwidth, threads)
+    points[inside, ] <- moved$points
+    points[!inside, ] <- kept[neighbours(points[!inside, , drop = FALSE], kept, 1L)$index[, 1], ]
+    moved$points <- points
+    return(moved)
+  }
   estimate <- check_estimate(kernel_estimate(NULL, points, rule$kernel, bandwidth, TRUE, threads), bandwidth)
   stiffness <- first_stiffness(rule, points, values, bandwidth, threads)
   move_points(rule, points, values, estimate, bandwidth, stiffness, NULL)

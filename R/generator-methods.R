@@ -10,10 +10,24 @@
 #' Gaussians of the base law if there is one and, if the rows were those of a table, the least and the largest value of
 #' each column.
 #'
+#' @details
+#' With `weights = TRUE` each draw \eqn{x = G(z)} has the weight \eqn{p(x) / q(x)}, where \eqn{p} is the density that
+#' was distilled, up to its constant, and
+#' \deqn{\log q(x) = \log b(z) - \log |\det \partial G / \partial z|}{log q(x) = log b(z) - log |det dG/dz|}
+#' is the density of the draws, with \eqn{b} the base law. Weighted means over the draws are those of \eqn{p}, up to
+#' Monte Carlo error, wherever \eqn{q} reaches \eqn{p}; a mode that no draw comes near is still missing. The effective
+#' number of draws, \eqn{(\sum w)^2 / \sum w^2}{(sum w)^2 / sum w^2}, says what they are worth, and the mean of the
+#' weights estimates the integral of \eqn{p}. The formula holds if \eqn{G} is one-to-one. A warning says so if the sign
+#' of the determinant is not the same at all draws. The Jacobian is taken by central differences of the network. The
+#' base points need as many columns as the parameters have degrees of freedom, and draws must be without noise of a
+#' kernel, so `field = "rule"` has no weights.
+#'
 #' @param object,x A generator.
 #' @param nsim Number of rows, at least 0.
 #' @param seed `NULL`: the draws continue R's current random stream. A whole number: [set.seed()] is called with it
 #'   first, and the stream is restored afterwards.
+#' @param weights For a generator of a density ([distill()] of [wgf()], [temper()] or a target): `TRUE` adds the
+#'   attribute `"log_weight"`, see Details.
 #' @param to,format,rows_per_file Write the new rows into files of a folder, see [simulate_files].
 #' @param newdata Numeric matrix of base points, with one column per base dimension. Base points from a mixture
 #'   ([distill()]) are in units in which the points have mean 0 and standard deviation 1 in each column.
@@ -43,32 +57,41 @@ generator_block <- 8192L
 
 #' @rdname generator
 #' @export
-simulate.generator <- function(object, nsim = 1, seed = NULL, to = NULL, format = c("rds", "csv", "parquet"),
-                               rows_per_file = NULL, ...) {
+simulate.generator <- function(object, nsim = 1, seed = NULL, weights = FALSE, to = NULL,
+                               format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
   check_fit(object)
   check_dots("simulate()", ...)
   nsim <- check_count(nsim, "nsim")
+  if (check_flag(weights, "weights")) check_weighable(object)
   files <- ask_files(to, format, rows_per_file, length(object$frame$centre))
   check_table_memory(rows_at_once(nsim, files), "nsim", length(object$frame$centre))
-  if (!is.null(files)) return(write_parts(files, object, nsim, seed))
+  if (!is.null(files)) return(write_parts(files, object, nsim, seed, settings = list(weights = weights)))
   state <- stream_within(seed)
   key <- draw_key()
   out <- generated_draws(nsim, object$network, object$frame, key, generator_block)
   if (!is.null(object$noise)) out <- add_noise(out, object$noise, key)
-  mark_seed(write_points(object, out), state)
+  rows <- write_points(object, out)
+  if (weights) attr(rows, "log_weight") <- generated_log_weights(object, out, key)
+  mark_seed(rows, state)
+}
+
+# lapply() over the blocks of n rows: f(rows, block).
+generator_blocks <- function(n, f) {
+  lapply(seq_len(ceiling(n / generator_block)), function(block) {
+    f(seq((block - 1) * generator_block + 1, min(n, block * generator_block)), block)
+  })
 }
 
 add_noise <- function(points, noise, key) {
-  for (block in seq_len(ceiling(nrow(points) / generator_block))) {
-    rows <- seq((block - 1) * generator_block + 1, min(nrow(points), block * generator_block))
-    drawn <- draw_kernel(noise$kernel, length(rows), ncol(points), key, 3L * block + 1L)
-    points[rows, ] <- points[rows, , drop = FALSE] + noise$bandwidth * drawn
-  }
-  points
+  drawn <- generator_blocks(nrow(points), function(rows, block) {
+    draw_kernel(noise$kernel, length(rows), ncol(points), key, 3L * block + 1L)
+  })
+  if (length(drawn)) points + noise$bandwidth * do.call(rbind, drawn) else points
 }
 
 write_points <- function(object, points) {
   if (is.null(object$write$table)) {
+    if (!is.null(object$write$density)) points <- to_user(object$write$density, points)
     colnames(points) <- object$write$columns
     return(points)
   }

@@ -49,7 +49,7 @@ check_end <- function(file, end) {
 }
 
 # Attributes of new rows that become columns.
-row_attributes <- c("group", "batch", "component", "log_density", "log_probability")
+row_attributes <- c("group", "batch", "component", "log_density", "log_probability", "log_weight")
 
 # New rows as a plain data frame.
 row_frame <- function(rows) {

@@ -43,7 +43,8 @@
 #'   with the one that began it.
 #'
 #' In the last two formats, matrices become tables, and the attributes `"group"`, `"batch"`, `"component"`,
-#' `"log_density"` and `"log_probability"` of new rows become columns of these names. Other attributes are lost.
+#' `"log_density"`, `"log_probability"` and `"log_weight"` of new rows become columns of these names. Other attributes
+#' are lost.
 #'
 #' @section Time and memory:
 #' Each process holds a few copies of one part. If the run will take more than a minute, a

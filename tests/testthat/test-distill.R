@@ -93,6 +93,40 @@ test_that("a base law of several modes keeps them apart in many columns", {
   expect_lt(max(abs(8 * share - 1)), 0.25)
 })
 
+test_that("weights make the draws of a generator those of its density", {
+  set.seed(1)
+  banana <- target_banana(dim = 3)
+  gen <- distill(banana, "energy", n_steps = 100, check_every = 50)
+  x <- simulate(gen, 20000, seed = 1, weights = TRUE)
+  expect_identical(c(x), c(simulate(gen, 20000, seed = 1)))
+  log_weight <- attr(x, "log_weight")
+  w <- exp(log_weight - max(log_weight))
+  worth <- sum(w)^2 / sum(w^2)
+  expect_gt(worth, 2000)
+  # means and second moments, and the integral, which is 1, within five standard errors
+  expect_lt(max(abs(colSums(w * x) / sum(w)) / c(2, sqrt(1 + 0.5 * 2^4), 1)), 5 / sqrt(worth))
+  expect_lt(abs(sum(w * x[, 1]^2) / sum(w) / 4 - 1), 5 * sqrt(2 / worth))
+  expect_lt(abs(mean(exp(log_weight)) - 1), 5 * sd(exp(log_weight)) / sqrt(20000))
+  expect_error(simulate(distill(target_ring(4), n_steps = 1), 5, weights = TRUE), "without noise of a kernel")
+  expect_error(simulate(distill(target_ring(4), "energy", base_dim = 3, n_steps = 1), 5, weights = TRUE),
+               "as many base numbers")
+  expect_error(simulate(distill(efs_by_rule(iris[1:4]), n_steps = 1), 5, weights = TRUE), "a generator of a density")
+})
+
+test_that("generators of densities with constraints stay within them", {
+  set.seed(1)
+  fit <- temper(function(x) stats::dgamma(x[, "a"], 3, 2, log = TRUE) + stats::dnorm(x[, "b"], x[, "a"], log = TRUE),
+                dim = c("a", "b"), lower = c(a = 0), n = 200)
+  gen <- distill(fit, n_steps = 100)
+  x <- simulate(gen, 5000, seed = 1, weights = TRUE)
+  expect_identical(colnames(x), c("a", "b"))
+  expect_gt(min(x[, "a"]), 0)
+  expect_lt(abs(mean(x[, "a"]) - 1.5), 0.1)
+  w <- exp(attr(x, "log_weight"))
+  expect_lt(abs(log(mean(w))), 0.1) # both parts are normalised
+  expect_gt(min(simulate(distill(fit, "rule", n_steps = 5, batch = 100), 500, seed = 1)[, "a"]), 0)
+})
+
 test_that("flows of data can be distilled, and rows come back in their form", {
   set.seed(1)
   x <- data.frame(a = rnorm(80), b = rexp(80), c = 1)
