@@ -110,7 +110,7 @@ to_free <- function(density, x, what = "start") {
     x <- x[, density$names, drop = FALSE]
   }
   x <- unname(x)
-  if (is.null(density$shape)) return(whitened(density, x))
+  if (is.null(density$shape)) return(coordinates_of(density, x))
   z <- shape_invert(density$shape, x)
   bad <- which(!is.finite(z), arr.ind = TRUE)
   if (length(bad)) {
