@@ -101,7 +101,7 @@ climb_round <- function(density, state, rows, threads) {
   slope <- state$gradient[rows, , drop = FALSE]
   step <- times_rows(state$inverse[rows, , drop = FALSE], slope) * state$share[rows]
   trial <- state$points[rows, , drop = FALSE] + step
-  at <- density_values(density, trial, threads)
+  at <- at_rows(density, trial, threads)
   state$evaluations <- state$evaluations + at$evaluations
   rise <- rowSums(step * slope)
   gain <- at$log_density - state$log_density[rows]
@@ -119,6 +119,15 @@ climb_round <- function(density, state, rows, threads) {
     state$gradient[rows[good], ] <- at$gradient[good, ]
   }
   state
+}
+
+# The values at one row or more. One row is given twice, because x[, 1:2] of a single row is no matrix in the function of
+# the user.
+at_rows <- function(density, points, threads) {
+  if (nrow(points) > 1) return(density_values(density, points, threads))
+  twice <- density_values(density, points[c(1, 1), , drop = FALSE], threads)
+  list(log_density = twice$log_density[1], gradient = twice$gradient[1, , drop = FALSE],
+       evaluations = twice$evaluations)
 }
 
 # The BFGS update of the inverse Hessians after steps s, along which minus the gradient grew by y:

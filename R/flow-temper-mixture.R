@@ -32,7 +32,7 @@ wide_start_share <- 0.3
 # modes: of find_modes(). wide: a mixture. The components at the modes are t laws with twice the covariance. Half of
 # their mass is divided equally, half by the square root of the mass of the normal law that fits the mode, because this
 # law may be far off.
-start_law <- function(modes, wide) {
+tempered_start <- function(modes, wide) {
   modes <- list(points = rbind(modes$points, modes$ridge$points), roots = c(modes$roots, modes$ridge$roots),
                 log_density = c(modes$log_density, modes$ridge$log_density))
   m <- length(modes$roots)

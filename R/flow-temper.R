@@ -108,7 +108,7 @@ search_step <- function(run) {
   modes <- find_modes(run$density, starts, search_rounds, run$threads, check = TRUE)
   run$modes <- modes[c("points", "log_density", "roots", "count", "edge", "lost")]
   run$state$evaluations <- run$state$evaluations + modes$evaluations
-  run <- begin_pass(run, start_law(modes, wide_around(wide, modes)))
+  run <- begin_pass(run, tempered_start(modes, wide_around(wide, modes)))
   list(run = run, entry = temper_entry(run, "search"))
 }
 

@@ -35,7 +35,7 @@ format.temper <- function(x, ...) {
     sprintf("%s: %d steps in %d pass%s, %s evaluations, %.1f seconds", run$status, run$steps, run$passes,
             if (run$passes == 1) "" else "es", format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed),
     sprintf("log of the integral of p: %s (standard error %.2g)", number(run$log_z), run$log_z_error),
-    mode_sentence(x$modes), verdict_lines(x$checks))
+    mode_sentence(x$modes), trust_lines(x$checks))
 }
 
 # The modes that hold at least one draw in a hundred, the heaviest first.
@@ -49,7 +49,7 @@ mode_sentence <- function(modes) {
 }
 
 # One reason a line.
-verdict_lines <- function(checks) {
+trust_lines <- function(checks) {
   if (!any(checks$failed)) return(verdict_words(checks))
   c("not to be trusted, because", paste0("  ", checks$reason[checks$failed]))
 }
@@ -68,14 +68,14 @@ summary.temper <- function(object, ...) {
   check_dots("summary()", ...)
   check_fit(object)
   structure(
-    list(call = object$call, parameters = parameter_table(object), modes = object$modes, checks = object$checks,
+    list(call = object$call, parameters = temper_table(object), modes = object$modes, checks = object$checks,
          verdict = verdict_words(object$checks), diagnostics = object$diagnostics, elapsed = object$elapsed,
          version = object$version),
     class = "summary.temper"
   )
 }
 
-parameter_table <- function(fit) {
+temper_table <- function(fit) {
   draws <- fit$draws
   q <- apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   worth <- vapply(seq_len(ncol(draws)), function(j) draws_worth(draws[, j], fit$diagnostics$n), 0)
@@ -108,7 +108,7 @@ print.summary.temper <- function(x, ...) {
   print(x$parameters, digits = 3, row.names = FALSE)
   run <- x$diagnostics
   cat(sprintf("log of the integral of p: %.3f, standard error %.3f\n", run$log_z, run$log_z_error))
-  cat(mode_sentence(x$modes), verdict_lines(x$checks), sep = "\n")
+  cat(mode_sentence(x$modes), trust_lines(x$checks), sep = "\n")
   cat(sprintf("%d draws, %s evaluations, %.2f seconds, particleflow %s\n", run$draws,
               format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed, x$version))
   invisible(x)
@@ -119,7 +119,7 @@ print.summary.temper <- function(x, ...) {
 tidy.temper <- function(x, ...) {
   check_dots("tidy()", ...)
   check_fit(x, "x")
-  parameter_table(x)
+  temper_table(x)
 }
 
 #' @rdname summary.temper
