@@ -64,7 +64,7 @@ test_that("draws below the floor are the same whether attempts are made one by o
   draw <- function() simulate(fit, 400, seed = 2, density_floor = 0.1)
   several <- with_binding("attempts_ahead", function(flow, n, lacking, share, left) if (lacking == n) 1 else 3, draw())
   single <- with_binding("attempts_ahead", function(...) 1, draw())
-  expect_gt(attr(single, "dropped"), 0.02)
+  expect_gt(attr(single, "dropped"), 0) # some draws were made again
   expect_identical(several, single)
   expect_identical(draw(), single)
   ahead <- function(lacking, share, left = 49) {
