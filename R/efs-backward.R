@@ -151,7 +151,7 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
   bar <- progress_bar("Backward", length(steps), progress)
   names <- list(rownames(y), dimnames(traj$frames)[[2]])
   points <- unname(y)
-  velocity <- velocity_store()
+  velocity <- velocity_store(if (stored_field(traj)$kind == "exact") 2L else 5L)
   residual <- volume <- numeric(nrow(y))
   evaluations <- error <- 0
   growth <- step_growth(traj)
@@ -163,7 +163,7 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
     field <- traj_field(traj, at, j, threads)
     if (exact) {
       solved <- undo_field(field, points, points + gamma * velocity$guess(gamma), gamma, control$tolerance * scale,
-                           control$max_evaluations, threads)
+                           control$max_evaluations, log_det, threads)
       velocity$add((solved$points - points) / gamma, gamma)
       evaluations <- evaluations + mean(solved$evaluations)
     } else {
@@ -174,7 +174,10 @@ run_backward <- function(traj, y, control, threads, progress, log_det = FALSE) {
       stop_unsolved(paste("Points left the range of numbers while step %d was undone; the flow cannot be inverted with",
                           "these settings."), j)
     }
-    if (log_det) volume <- volume + volume_of(field, points, FALSE, gamma, threads)$value
+    if (log_det) {
+      known <- solved$log_det
+      volume <- volume + if (is.null(known)) volume_of(field, points, FALSE, gamma, threads)$value else known
+    }
     residual <- pmax(residual, ifelse(is.nan(solved$residual), Inf, solved$residual / scale))
     if (exact) error <- (error + max(control$tolerance, solved$residual / scale)) * growth[j]
     bar$tick()
@@ -205,18 +208,28 @@ check_backward_time <- function(traj, y, control, steps) {
   check_time(seconds, "The inverse", if (exact) "give fewer points" else "give a smaller `n_inner` or fewer points")
 }
 
-# Stores the velocities of the last two steps. guess() extrapolates them to the next step by a straight line. Each
-# velocity belongs to the middle of its step.
-velocity_store <- function() {
-  last <- 0
-  change <- 0
-  size <- NA_real_
+# Stores the velocities of the last `most` steps. guess() extrapolates them to the next step by the polynomial through
+# them. Each velocity belongs to the middle of its step. With the exact field two are stored, as in version 0.1.0, so
+# that its bits stay the same.
+velocity_store <- function(most) {
+  differences <- list() # divided differences: of the last velocity, of the last two, ...
+  sizes <- numeric() # of the steps, the last one first
+  # times from the middle of the next step, of size gamma, back to those of the steps
+  spans <- function(gamma) gamma / 2 + cumsum(sizes) - sizes / 2
   list(
-    guess = function(gamma) if (is.na(size)) last else last + change * (size + gamma) / 2,
+    guess = function(gamma) {
+      if (!length(sizes)) return(0)
+      from <- spans(gamma)
+      value <- differences[[length(sizes)]]
+      for (i in rev(seq_along(sizes)[-1])) value <- differences[[i - 1]] + value * from[i - 1]
+      value
+    },
     add = function(velocity, gamma) {
-      if (!is.na(size)) change <<- (velocity - last) / ((size + gamma) / 2)
-      last <<- velocity
-      size <<- gamma
+      from <- spans(gamma)
+      new <- list(velocity)
+      for (i in seq_len(min(length(sizes), most - 1L))) new[[i + 1]] <- (new[[i]] - differences[[i]]) / from[i]
+      differences <<- new
+      sizes <<- utils::head(c(gamma, sizes), most)
     }
   )
 }

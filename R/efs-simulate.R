@@ -108,26 +108,41 @@ draw_rows <- function(flow, n, key, control, density_floor, log_density, threads
   points <- latent <- matrix(0, n, ncol(flow$trajectory$frames))
   density <- numeric(n)
   lacking <- seq_len(n)
-  tried <- dropped <- 0
-  for (attempt in seq_len(most_attempts)) {
-    if (length(lacking) == 0) break
-    y <- draw_law(flow$law, n, key + c(0L, attempt - 1L), threads)[lacking, , drop = FALSE]
+  attempt <- tried <- dropped <- 0
+  while (length(lacking) > 0 && attempt < most_attempts) {
+    ahead <- attempts_ahead(flow, n, length(lacking), dropped / max(tried, 1), most_attempts - attempt)
+    y <- do.call(rbind, lapply(attempt + seq_len(ahead) - 1L, function(past) {
+      draw_law(flow$law, n, key + c(0L, as.integer(past)), threads)[lacking, , drop = FALSE]
+    }))
     back <- run_backward(flow$trajectory, y, control, threads, progress,
                          log_det = log_density || !is.null(floor))
     if (control$backward == "exact") warn_inexact(back, limit = 1e-3)
-    points[lacking, ] <- back$points
-    latent[lacking, ] <- y
-    if (is.null(back$log_det)) break
-    density[lacking] <- law_density(flow$law, y, threads)[, 1] + back$log_det
-    tried <- tried + length(lacking)
-    if (is.null(floor)) break
-    lacking <- lacking[!(density[lacking] >= floor$level)]
-    dropped <- dropped + length(lacking)
+    each <- if (!is.null(back$log_det)) law_density(flow$law, y, threads)[, 1] + back$log_det
+    likely <- matrix(if (is.null(floor)) TRUE else each >= floor$level & !is.na(each), length(lacking), ahead)
+    taken <- max.col(cbind(likely, TRUE), "first")
+    of <- seq_along(lacking) + (pmin(taken, ahead) - 1) * length(lacking)
+    points[lacking, ] <- back$points[of, , drop = FALSE]
+    latent[lacking, ] <- y[of, , drop = FALSE]
+    if (is.null(each)) break
+    density[lacking] <- each[of]
+    tried <- tried + sum(pmin(taken, ahead))
+    dropped <- dropped + sum(taken - 1)
+    lacking <- lacking[taken > ahead]
+    attempt <- attempt + ahead
   }
   kept <- if (is.null(floor)) 1 else floor$kept
   list(points = from_flow(points, flow), latent = from_flow(latent, flow),
        log_density = density + flow_log_volume(flow) - log(kept),
        dropped = if (is.null(floor)) NA_real_ else dropped / max(tried, 1))
+}
+
+# How many attempts are made at once for the rows that lack one. An approximate field is made anew for each pass back
+# through the flow, which costs more than a few rows. So there are as many as will be needed for all rows, if they are
+# few. share: that of the draws that were dropped so far.
+attempts_ahead <- function(flow, n, lacking, share, left) {
+  if (lacking == n || stored_field(flow$trajectory)$kind == "exact") return(1)
+  needed <- log(0.5 / lacking) / log(min(share, 0.99))
+  max(1, min(ceiling(needed), floor(n / 8 / lacking), left))
 }
 
 # Many draws of a law: the time of few of them tells that of all. What a flow takes is foretold by its own loop.

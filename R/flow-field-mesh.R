@@ -5,8 +5,11 @@ mesh_terms <- 3L
 # Radii in spacings of the grid that are tried, from the cheapest on.
 mesh_reaches <- c(1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 11, 15)
 most_reach <- 20
-# Nodes beyond the sources at each end of an axis, the most of one axis, and the most of all.
+# Nodes beyond the sources at each end of an axis; more of them, as a share of the extent of the sources, because a
+# point off the grid costs as much as all sources one by one, and new rows lie a little farther out than particles; the
+# most nodes of one axis, and of all.
 mesh_edge <- 6
+mesh_margin <- 0.05
 mesh_most_side <- 262144
 mesh_most_nodes <- 2^22
 # Sources outside the grid that are tried: each is summed one by one.
@@ -122,12 +125,13 @@ mesh_boxes <- function(at) {
 mesh_try <- function(box, side, reach, epsilon) {
   extent <- box$high - box$low
   # cells end up to one side beyond the box
-  room <- side - 2 * mesh_edge - 1 - reach / 2
+  room <- (side - 2 * (mesh_edge + 1) - 1 - reach / 2) / (1 + 2 * mesh_margin)
   spacing <- max(extent * 1.02, 1e-3 * sqrt(epsilon), 1e-9 * abs(c(box$low, box$high))) / room
   if (room < 1) return(NULL)
   radius <- reach * spacing
   cells <- floor(extent * 1.01 / (radius / 2)) + 1
-  nodes <- pmax(ceiling(cells * reach / 2) + 2 * mesh_edge + 1, 16)
+  edge <- mesh_edge + ceiling(mesh_margin * extent / spacing)
+  nodes <- pmax(ceiling(cells * reach / 2) + 2 * edge + 1, 16)
   if (prod(nodes) > mesh_most_nodes || max(nodes) > mesh_most_side) return(NULL)
   padded <- prod(vapply(2 * nodes, stats::nextn, 1L, factors = 2:3))
   corner <- box$low - (cells * radius / 2 - extent) / 2

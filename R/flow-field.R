@@ -9,8 +9,9 @@
 #                                      approximate field, field_error
 #   volume_of(frame, points, self, gamma, threads)  list(value, error): the log-determinants of the step. self: the
 #                                      points are the particles, and each is without its own pair
-#   undo_field(frame, points, guess, gamma, tolerance, most_evaluations, threads)  the step undone, with `points`,
-#                                      `residual` and `evaluations`
+#   undo_field(frame, points, guess, gamma, tolerance, most_evaluations, volume, threads)  the step undone, with
+#                                      `points`, `residual` and `evaluations`; `volume`: also with `log_det`, the
+#                                      log-determinants at the points found, where they cost less than volume_of()
 # and field_work(field, dim) the number of pairs per point that cost as much as the field.
 open_field <- function(field, at, step, potential, threads) UseMethod("open_field")
 
@@ -24,7 +25,9 @@ survey_field <- function(frame, own, threads) UseMethod("survey_field")
 
 volume_of <- function(frame, points, self, gamma, threads) UseMethod("volume_of")
 
-undo_field <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) UseMethod("undo_field")
+undo_field <- function(frame, points, guess, gamma, tolerance, most_evaluations, volume, threads) {
+  UseMethod("undo_field")
+}
 
 # The field of a trajectory. A trajectory without one was made before there was a choice.
 stored_field <- function(traj) if (is.null(traj$field)) exact_field() else traj$field
@@ -68,7 +71,7 @@ volume_of.exact_frame <- function(frame, points, self, gamma, threads) {
 }
 
 #' @export
-undo_field.exact_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) {
+undo_field.exact_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, volume, threads) {
   at <- frame$at
   bind_blocks(in_blocks(nrow(points), 5 * nrow(at) * (ncol(at) + 4), function(from, count) {
     rows <- from + seq_len(count)
@@ -205,7 +208,8 @@ volume_of.approximate_frame <- function(frame, points, self, gamma, threads) {
 }
 
 #' @export
-undo_field.approximate_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, threads) {
+undo_field.approximate_frame <- function(frame, points, guess, gamma, tolerance, most_evaluations, volume, threads) {
+  volume <- volume && ncol(points) <= most_exact_dims
   # v = y + gamma (g(v) - drift)
   points <- points - rep(gamma * frame$drift, each = nrow(points))
   in_working_order(frame, guess, threads, function(guess, moved) {
@@ -213,7 +217,7 @@ undo_field.approximate_frame <- function(frame, points, guess, gamma, tolerance,
     bind_blocks(in_blocks(nrow(points), 5 * frame$work, function(from, count) {
       rows <- from + seq_len(count)
       .Call(C_pf_frame_backward, points[rows, , drop = FALSE], guess[rows, , drop = FALSE], frame$core, gamma,
-            tolerance, most_evaluations, threads)
+            tolerance, most_evaluations, volume, threads)
     }))
   })
 }

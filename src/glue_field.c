@@ -163,7 +163,7 @@ static SEXP pf_backward_exact(SEXP y, SEXP guess, SEXP source, SEXP gamma, SEXP 
   values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)points.n));
   double *workspace = scratch((size_t)team, backward_workspace(points.dim));
   invert_points(&step, points.x, start.x, points.n, accuracy, most, REAL(values[0]), REAL(values[1]),
-                INTEGER(values[2]), workspace, team);
+                INTEGER(values[2]), NULL, workspace, team);
   SEXP result = new_list(names, values, 3);
   UNPROTECT(3);
   return result;

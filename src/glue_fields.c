@@ -266,17 +266,19 @@ static SEXP pf_frame_log_det(SEXP query, SEXP frame, SEXP from, SEXP count, SEXP
   return out;
 }
 
-/* The points from which the step led to y. */
+/* The points from which the step led to y; with `volume` also the log-determinants of the step there. */
 static SEXP pf_frame_backward(SEXP y, SEXP guess, SEXP frame, SEXP gamma, SEXP tolerance, SEXP most_evaluations,
-                              SEXP threads) {
-  static const char *const names[] = {"points", "residual", "evaluations"};
+                              SEXP volume, SEXP threads) {
+  static const char *const names[] = {"points", "residual", "evaluations", "log_det"};
   R_CheckUserInterrupt();
   const approximate_field field = read_field(frame);
   const matrix_view points = check_matrix(y, "y");
   if (points.dim != field.engine.dim) Rf_error("`y` must have %.0f columns.", (double)field.engine.dim);
   const double *start = check_extents(guess, points.n, points.dim, "guess");
   const double accuracy = check_number(tolerance, "tolerance");
-  const int most = check_count(most_evaluations, "most_evaluations"), team = check_threads(threads);
+  const int most = check_count(most_evaluations, "most_evaluations"), measured = check_flag(volume, "volume");
+  const int team = check_threads(threads);
+  if (measured) check_triangles(&field);
   const inverse_step step = {
       .mean = field.mean,
       .n = field.engine.n,
@@ -285,15 +287,16 @@ static SEXP pf_frame_backward(SEXP y, SEXP guess, SEXP frame, SEXP gamma, SEXP t
       .gamma = check_number(gamma, "gamma") * field.factor,
       .engine = &field.engine,
   };
-  SEXP values[3];
+  SEXP values[4];
   values[0] = PROTECT(new_matrix(points.n, points.dim));
   values[1] = PROTECT(new_vector(points.n));
   values[2] = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)points.n));
+  values[3] = PROTECT(measured ? new_vector(points.n) : R_NilValue);
   double *workspace = scratch((size_t)team, backward_workspace(points.dim) + field.engine.workspace);
   invert_points(&step, points.x, start, points.n, accuracy, most, REAL(values[0]), REAL(values[1]),
-                INTEGER(values[2]), workspace, team);
-  SEXP result = new_list(names, values, 3);
-  UNPROTECT(3);
+                INTEGER(values[2]), measured ? REAL(values[3]) : NULL, workspace, team);
+  SEXP result = new_list(names, values, measured ? 4 : 3);
+  UNPROTECT(4);
   return result;
 }
 
@@ -410,6 +413,6 @@ static SEXP pf_frame_places(SEXP query, SEXP frame, SEXP threads) {
 
 const R_CallMethodDef fields_routines[] = {
     ROUTINE(pf_frame_gradient, 6), ROUTINE(pf_frame_curvature, 3), ROUTINE(pf_frame_log_det, 6),
-    ROUTINE(pf_frame_backward, 7), ROUTINE(pf_frame_places, 3),   ROUTINE(pf_tree_build, 2),
+    ROUTINE(pf_frame_backward, 8), ROUTINE(pf_frame_places, 3),   ROUTINE(pf_tree_build, 2),
     ROUTINE(pf_mesh_build, 5),     ROUTINE(pf_slices_build, 8),   NO_ROUTINE,
 };

@@ -110,9 +110,23 @@ static void check_step(scene *w, const sums_engine *engine, double gamma, const 
   const inverse_step step = {.mean = w->mean, .n = engine->n, .dim = dim, .potential = engine->kernel, .gamma = gamma,
                              .engine = engine};
   double *back_room = new_doubles(backward_workspace(dim) + engine->workspace);
-  invert_points(&step, y, y, m, SOLVER_TOLERANCE, 30, w->other, residual, evaluations, back_room, 1);
+  double *volume = new_doubles(m), *plain = new_doubles(total);
+  invert_points(&step, y, y, m, SOLVER_TOLERANCE, 30, w->other, residual, evaluations, volume, back_room, 1);
   const double off = largest_difference(w->other, w->query, total);
   CHECK(off <= TOLERANCE_INVERSE, "%s: the inverse is off by %g", label, off);
+  approximate_log_det(&field, gamma, w->other, m, 1, m, log_det, room, 1);
+  CHECK(!memcmp(volume, log_det, m * sizeof(double)), "%s: the inverse has other log-determinants", label);
+  /* the same without the use of Jacobians, and from where Newton's method does not begin well */
+  sums_engine slow = *engine;
+  slow.cheap_jacobian = 0;
+  inverse_step other = step;
+  other.engine = &slow;
+  invert_points(&other, y, y, m, SOLVER_TOLERANCE, 30, plain, residual, evaluations, NULL, back_room, 1);
+  CHECK(largest_difference(w->other, plain, total) <= TOLERANCE_INVERSE, "%s: Newton's inverse is another", label);
+  for (size_t i = 0; i < total; i++) high[i] = 3.0 * y[i];
+  invert_points(&step, y, high, m, SOLVER_TOLERANCE, 30, plain, residual, evaluations, volume, back_room, 1);
+  CHECK(largest_difference(w->other, plain, total) <= TOLERANCE_INVERSE, "%s: a far guess has another inverse", label);
+  free(volume), free(plain);
   free(room), free(log_det), free(jacobian), free(moved), free(high), free(low), free(curvature), free(evaluations);
   free(back_room);
 }

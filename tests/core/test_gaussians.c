@@ -1,5 +1,6 @@
 /* Lengths and mixtures against long double sums, surroundings against a covariance by hand. */
 #include "check.h"
+#include "core/base/exponentials.h"
 #include "core/base/linalg.h"
 #include "core/law/gaussians.h"
 #include "core/law/mixture.h"
@@ -102,6 +103,51 @@ static void test_mixture(int with_offsets, size_t first) {
   free(workspace);
 }
 
+/* The sums over near bundles are those over all components. spread: of the means; a small one puts them all near, and
+ * with a large one no other is. */
+static void test_bundles(size_t dim, size_t n, double spread, int with_offsets, int own) {
+  const size_t m = 60, triangle = triangle_size(dim);
+  double *means = new_doubles(n * dim), *factors = new_doubles(n * triangle), *offsets = new_doubles(n * dim);
+  double *constants = new_doubles(n), *points = new_doubles(m * dim);
+  normals(means, n * dim, 150u), normals(factors, n * triangle, 151u), normals(offsets, n * dim, 152u);
+  normals(constants, n, 153u), normals(points, m * dim, 154u);
+  for (size_t i = 0; i < n * dim; i++) means[i] *= spread;
+  for (size_t i = 0; i < m * dim; i++) points[i] *= 1.2 * spread;
+  if (own) memcpy(points, means, m * dim * sizeof(double));
+  points[0] = own ? points[0] : 1e6; /* far from everything */
+  for (size_t a = 0; a < n; a++) { /* and some are flat, or have equal means */
+    for (size_t c = 0; c < dim; c++) factors[a * triangle + c * (c + 3) / 2] = a % 7 ? 2.0 + (double)(a % 3) : 1e-3;
+    if (a % 11 == 0) memcpy(means + a * dim, means, dim * sizeof(double));
+  }
+  const gaussians all = {.means = means, .factors = factors, .offsets = with_offsets ? offsets : NULL,
+                         .constants = constants, .n = n, .dim = dim};
+  const double width[] = {0.05, 0.4, 2.0}, share[] = {0.0, 0.7, 1.0};
+  const mixture_widths widths = {width, share, 3};
+  double *out = new_doubles(3 * m), *twin = new_doubles(3 * m), *work = new_doubles(mixture_workspace(n, dim, 2));
+  double *length = new_doubles(n * GAUSSIAN_LANES), *cross = new_doubles(n * GAUSSIAN_LANES), *term = new_doubles(n);
+  double *room = new_doubles(gaussian_room(dim));
+  mixture_log_density(&all, points, m, own ? 0 : NOT_A_COMPONENT, &widths, out, work, 1);
+  mixture_log_density(&all, points, m, own ? 0 : NOT_A_COMPONENT, &widths, twin, work, 2);
+  CHECK(!memcmp(out, twin, 3 * m * sizeof(double)), "bundles depend on the threads");
+  for (size_t i = 0; i < m; i++) {
+    gaussian_lengths(&all, points + i * dim, 1, length, cross, room);
+    for (size_t k = 0; k < 3; k++) {
+      size_t terms = 0;
+      for (size_t a = 0; a < n; a++) {
+        if (own && a == i) continue;
+        double of = length[a * GAUSSIAN_LANES];
+        const double *q = offsets + a * dim;
+        if (with_offsets) of += share[k] * (share[k] * dot(q, q, dim) - 2.0 * cross[a * GAUSSIAN_LANES]);
+        term[terms++] = constants[a] - 0.5 / (width[k] * width[k]) * of;
+      }
+      const double wanted = log_sum_exp(term, terms) - (double)dim * log(width[k]);
+      CHECK_NEAR(out[k * m + i], wanted, TOLERANCE_ROUNDING);
+    }
+  }
+  free(means), free(factors), free(offsets), free(constants), free(points), free(out), free(twin), free(work);
+  free(length), free(cross), free(term), free(room);
+}
+
 /* Three points on a line and one beside it; the surroundings of the first are itself and its two neighbours. */
 static void test_surroundings(void) {
   const double points[] = {0.0, 0.0, 1.0, 0.0, 2.0, 3.0, 9.0, 9.0};
@@ -128,6 +174,12 @@ static void test_surroundings(void) {
 void test_gaussians(void) {
   test_lengths();
   test_all_lengths();
+  test_bundles(1, 2000, 30.0, 0, 0);
+  test_bundles(2, 2500, 10.0, 1, 0);
+  test_bundles(2, 2001, 20.0, 0, 1);
+  test_bundles(3, 3000, 5.0, 1, 1);
+  test_bundles(3, 2000, 0.1, 0, 0);
+  test_bundles(2, 2000, 1e4, 1, 1);
   test_mixture(0, NOT_A_COMPONENT);
   test_mixture(1, NOT_A_COMPONENT);
   test_mixture(1, 1);

@@ -66,7 +66,7 @@ static void there_and_back(size_t n, size_t dim, size_t m, double s, double epsi
   /* the step is a contraction of known strength: the answer is unique and well conditioned */
   const double bound = gamma * (double)n / ((double)n - 1.0) * riesz_curvature(&w.step.potential);
   CHECK(bound < 0.9, "the case n = %zu, d = %zu, s = %g is not well posed: b = %g", n, dim, s, bound);
-  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, out, residual, evaluations, w.workspace, 1);
+  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, out, residual, evaluations, NULL, w.workspace, 1);
   double error = 0.0, largest = 0.0;
   int most = 0;
   for (size_t i = 0; i < m; i++) {
@@ -79,7 +79,7 @@ static void there_and_back(size_t n, size_t dim, size_t m, double s, double epsi
   CHECK(error <= TOLERANCE_INVERSE, "n = %zu, d = %zu, m = %zu, s = %g: the inverse is off by %g", n, dim, m, s, error);
   CHECK(largest <= SOLVER_TOLERANCE, "n = %zu, d = %zu, m = %zu, s = %g: a residual of %g", n, dim, m, s, largest);
   CHECK(most <= MOST_EVALUATIONS, "n = %zu, d = %zu, m = %zu, s = %g: %d evaluations", n, dim, m, s, most);
-  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, again, residual, evaluations, w.workspace,
+  invert_points(&w.step, y, y, m, SOLVER_TOLERANCE, MOST_EVALUATIONS, again, residual, evaluations, NULL, w.workspace,
                 MOST_THREADS);
   CHECK(!memcmp(out, again, m * dim * sizeof(double)), "n = %zu, d = %zu, m = %zu: the inverse depends on the threads",
         n, dim, m);
@@ -98,7 +98,7 @@ static void difficult(size_t dim, double s, double epsilon, double spread) {
   for (size_t i = 0; i < M; i++) {
     for (size_t c = 0; c < dim; c++) y[c * M + i] = w.source[i * dim + c] + spread * y[c * M + i];
   }
-  invert_points(&w.step, y, y, M, 1e-9, MOST_EVALUATIONS, out, residual, evaluations, w.workspace, 1);
+  invert_points(&w.step, y, y, M, 1e-9, MOST_EVALUATIONS, out, residual, evaluations, NULL, w.workspace, 1);
   int finite = 1, unsolved = 0, most = 0;
   double disagreement = 0.0;
   for (size_t i = 0; i < M; i++) {

@@ -174,7 +174,7 @@ routine_examples <- function() {
     pf_frame_gradient = list(matrix(0, 4, 3), example_frame, 0L, 4L, TRUE, 1L),
     pf_frame_curvature = list(matrix(0, 4, 3), example_frame, 1L),
     pf_frame_log_det = list(matrix(0, 4, 3), example_frame, 0L, 4L, 0.1, 1L),
-    pf_frame_backward = list(matrix(0, 4, 3), matrix(0, 4, 3), example_frame, 0.1, 1e-10, 20L, 1L),
+    pf_frame_backward = list(matrix(0, 4, 3), matrix(0, 4, 3), example_frame, 0.1, 1e-10, 20L, TRUE, 1L),
     pf_tree_build = list(matrix(0, 4, 3), 2L),
     pf_mesh_build = list(matrix(0, 4, 3), example_shape, 0, 0.1, 1L),
     pf_slices_build = list(matrix(rnorm(12), 4), diag(3), rep(-10, 3), 1, 24L, 0, 0.1, 1L),

@@ -139,3 +139,16 @@ test_that("no points come back as no points", {
   line <- efs_forward(x[, 1, drop = FALSE], s = 0, epsilon = 0.5, n_steps = 2)
   expect_identical(efs_backward(line, numeric()), none[, 1, drop = FALSE])
 })
+
+test_that("velocities are extrapolated by the polynomial through the last of them", {
+  sizes <- c(0.1, 0.05, 0.08, 0.1, 0.02, 0.07)
+  middles <- cumsum(sizes) - sizes / 2
+  cubic <- function(t) outer(c(1, -2), 1 - t + 3 * t^2 - 2 * t^3)
+  stores <- lapply(c(2L, 5L), particleflow:::velocity_store)
+  expect_identical(stores[[1]]$guess(0.1), 0)
+  for (k in 1:5) for (store in stores) store$add(cubic(middles[k]), sizes[k])
+  expect_equal(stores[[2]]$guess(sizes[6]), cubic(middles[6]), tolerance = 1e-10)
+  line <- cubic(middles[5]) + (cubic(middles[5]) - cubic(middles[4])) / (middles[5] - middles[4]) *
+    (middles[6] - middles[5])
+  expect_equal(stores[[1]]$guess(sizes[6]), line, tolerance = 1e-12)
+})

@@ -56,3 +56,22 @@ test_that("copies of a row do not raise the floor", {
   dropped <- function(fit) attr(simulate(fit, 500, seed = 1, density_floor = 0.05), "dropped")
   expect_equal(dropped(four), dropped(once), tolerance = 0.05)
 })
+
+test_that("draws below the floor are the same whether attempts are made one by one or several at once", {
+  set.seed(3)
+  x <- matrix(rexp(400), 200)
+  fit <- efs(x, particles = 0, calibrate = FALSE, field = "mesh")
+  draw <- function() simulate(fit, 400, seed = 2, density_floor = 0.1)
+  several <- with_binding("attempts_ahead", function(flow, n, lacking, share, left) if (lacking == n) 1 else 3, draw())
+  single <- with_binding("attempts_ahead", function(...) 1, draw())
+  expect_gt(attr(single, "dropped"), 0) # some draws were made again
+  expect_identical(several, single)
+  expect_identical(draw(), single)
+  ahead <- function(lacking, share, left = 49) {
+    particleflow:::attempts_ahead(particleflow:::class_flows(fit)[[1]], 1e6, lacking, share, left)
+  }
+  expect_equal(ahead(1e6, 0), 1)
+  expect_equal(ahead(2e4, 0.02), 3)
+  expect_equal(ahead(5e5, 0.5), 1)
+  expect_equal(ahead(3, 0.99, left = 7), 7)
+})

@@ -317,3 +317,26 @@ test_that("a batch of all particles has the bound of the exact field", {
   expect_equal(batch$diagnostics$bound, exact$diagnostics$bound, tolerance = 1e-6)
   expect_lt(max(abs(efs_backward(batch, batch$frames[, , 4]) - x)), 1e-8)
 })
+
+test_that("a mesh holds points a little beyond the particles", {
+  set.seed(8)
+  x <- matrix(runif(60000), ncol = 2)
+  field <- particleflow:::new_mesh_field(efs_field("mesh", tolerance = 0.01), x, list(s = 0, epsilon = 1e-3), 1L)
+  core <- particleflow:::open_field(field, x, 1L, list(s = 0, epsilon = 1e-3), 1L)$core
+  # the whole weight of the grid ends five nodes from its ends, see src/core/pair/mesh.h
+  expect_true(all(core$start + 5 * core$spacing <= -0.05))
+  expect_true(all(core$start + (core$nodes - 6) * core$spacing >= 1.05))
+})
+
+test_that("the inverse of a step knows the log-determinants", {
+  set.seed(9)
+  x <- matrix(rnorm(1200), ncol = 2)
+  y <- matrix(rnorm(300), ncol = 2)
+  for (kind in c("mesh", "tree", "batch")) {
+    traj <- efs_forward(x, s = 0, epsilon = 0.05, n_steps = 2, field = efs_field(kind))
+    frame <- particleflow:::traj_field(traj, unname(x), 1L, 1L)
+    back <- particleflow:::undo_field(frame, y, y, 0.1, 1e-12, 30L, TRUE, 1L)
+    expect_identical(back$log_det, particleflow:::volume_of(frame, back$points, FALSE, 0.1, 1L)$value, label = kind)
+    expect_null(particleflow:::undo_field(frame, y, y, 0.1, 1e-12, 30L, FALSE, 1L)$log_det)
+  }
+})

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#define NEGLIGIBLE -45.0
-
 static double largest(const double *l, size_t n, size_t stride) {
   double most = -INFINITY;
   for (size_t i = 0; i < n; i++) {
@@ -17,7 +15,7 @@ double log_sum_exp(const double *l, size_t n) {
   if (!(most > -INFINITY)) return -INFINITY;
   double sum = 0.0;
   for (size_t i = 0; i < n; i++) {
-    if (l[i] - most > NEGLIGIBLE) sum += exp(l[i] - most);
+    if (l[i] - most > EXP_NEGLIGIBLE) sum += exp(l[i] - most);
   }
   return most + log(sum);
 }

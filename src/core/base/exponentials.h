@@ -5,8 +5,10 @@
 
 #include <stddef.h>
 
-/* log sum_i exp(l_i) of l [n]; -INFINITY if every l_i is. Terms below exp(-45) times the largest, which is less than
- * its rounding, are left out. */
+/* Terms below exp(EXP_NEGLIGIBLE) times the largest are less than its rounding. */
+#define EXP_NEGLIGIBLE -45.0
+
+/* log sum_i exp(l_i) of l [n]; -INFINITY if every l_i is. Negligible terms are left out. */
 double log_sum_exp(const double *l, size_t n);
 
 /* log mean_i exp(l_i) of l [n]. */

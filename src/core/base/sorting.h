@@ -15,4 +15,8 @@ typedef struct {
 /* x [n] by increasing value. Equal values keep their order, but for 0 and -0. scratch: [n] */
 void sort_placed(placed_number *x, size_t n, placed_number *scratch);
 
+/* order[from, to) holds numbers of packed rows [., dim]. Those that come before number `middle` of them by coordinate c
+ * come first; equal ones are ordered by their number. */
+void split_rows(const double *rows, size_t dim, int *order, size_t from, size_t to, size_t middle, size_t c);
+
 #endif

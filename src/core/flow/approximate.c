@@ -7,12 +7,15 @@
 #include "core/flow/volume.h"
 #include "core/pair/pairwise.h"
 
-/* Rows whose triangles are made at a time. */
-#define BATCH ((size_t)256)
+/* Rows whose triangles are made at a time: many where triangles are small, so that all threads have some. */
+static size_t batch_rows(size_t dim) {
+  const size_t chunks = 256 / triangle_size(dim);
+  return 256 * (chunks > 1 ? chunks : 1);
+}
 
 size_t approximate_workspace(const approximate_field *field, size_t n, int threads) {
   const size_t dim = field->engine.dim;
-  const size_t rows = dim <= TILE_HESSIAN_DIM ? BATCH * (1 + triangle_size(dim)) + dim * dim + 2 * dim : 0;
+  const size_t rows = dim <= TILE_HESSIAN_DIM ? batch_rows(dim) * (1 + triangle_size(dim)) + dim * dim + 2 * dim : 0;
   return n + rows + (size_t)threads * field->engine.workspace;
 }
 
@@ -47,13 +50,13 @@ void approximate_gradient(const approximate_field *field, const double *query, s
 void approximate_curvature(const approximate_field *field, const double *query, size_t n, size_t row_stride,
                            size_t column_stride, double *curvature, double *workspace, int threads) {
   const sums_engine *engine = &field->engine;
-  const size_t dim = engine->dim;
+  const size_t dim = engine->dim, batch = batch_rows(dim);
   const double scale = field->factor / ((double)engine->n - 1.0);
-  double *weight = workspace, *triangles = weight + BATCH;
-  double *direction = triangles + BATCH * triangle_size(dim), *image = direction + dim;
+  double *weight = workspace, *triangles = weight + batch;
+  double *direction = triangles + batch * triangle_size(dim), *image = direction + dim;
   const pair_sums sums = {.weight = weight, .hessian = triangles};
-  for (size_t first = 0; first < n; first += BATCH) {
-    const size_t count = n - first < BATCH ? n - first : BATCH;
+  for (size_t first = 0; first < n; first += batch) {
+    const size_t count = n - first < batch ? n - first : batch;
     engine_all(engine, query + first * row_stride, count, row_stride, column_stride, &sums, image + dim, threads);
     for (size_t i = 0; i < count; i++) {
       const double value = triangle_eigenvalue(triangles + i * triangle_size(dim), dim, direction, image);
@@ -65,13 +68,13 @@ void approximate_curvature(const approximate_field *field, const double *query, 
 void approximate_log_det(const approximate_field *field, double gamma, const double *query, size_t n,
                          size_t row_stride, size_t column_stride, double *log_det, double *workspace, int threads) {
   const sums_engine *engine = &field->engine;
-  const size_t dim = engine->dim;
+  const size_t dim = engine->dim, batch = batch_rows(dim);
   const double scale = gamma * field->factor / ((double)engine->n - 1.0);
-  double *weight = workspace, *triangles = weight + BATCH;
-  double *jacobian = triangles + BATCH * triangle_size(dim);
+  double *weight = workspace, *triangles = weight + batch;
+  double *jacobian = triangles + batch * triangle_size(dim);
   const pair_sums sums = {.weight = weight, .hessian = triangles};
-  for (size_t first = 0; first < n; first += BATCH) {
-    const size_t count = n - first < BATCH ? n - first : BATCH;
+  for (size_t first = 0; first < n; first += batch) {
+    const size_t count = n - first < batch ? n - first : batch;
     engine_all(engine, query + first * row_stride, count, row_stride, column_stride, &sums, jacobian + dim * dim,
                threads);
     for (size_t i = 0; i < count; i++) {

@@ -5,6 +5,7 @@
 
 #include "core/base/linalg.h"
 #include "core/base/parallel.h"
+#include "core/flow/volume.h"
 
 /* Points solved together: they share the pair tiles. */
 #define BLOCK 32
@@ -253,17 +254,18 @@ typedef struct {
   int most_evaluations;
   double beta; /* of the paper's loop */
   int n_inner;
-  double *out, *residual;
+  double *out, *residual, *log_det;
   int *evaluations;
   double *workspace;
 } inverse_plan;
 
-/* Points [first, first + count) of the call in Broyden's iteration; arrays go by point of the block. */
+/* Points [first, first + count) of the call in their iteration; arrays go by point of the block. */
 typedef struct {
   size_t first, count;
   size_t active[BLOCK]; /* slot -> point; slots hold the points still running */
   size_t n_active;
   int done[BLOCK];
+  int measured[BLOCK];  /* whether log_det is known */
   size_t memory[BLOCK]; /* steps in the history */
   double size[BLOCK];   /* |F| */
   double slope[BLOCK];  /* the scalar model of the Jacobian */
@@ -277,6 +279,7 @@ static void block_start(const inverse_plan *plan, const block_workspace *w, bloc
   for (size_t p = 0; p < count; p++) {
     now->active[p] = p;
     now->done[p] = 0;
+    now->measured[p] = 0;
     now->memory[p] = 0;
     now->size[p] = INFINITY;
     plan->evaluations[first + p] = 0;
@@ -353,12 +356,90 @@ static void solve_by_broyden(const inverse_plan *plan, pair_task *task, const bl
   }
 }
 
+/* --- engines with cheap Jacobians: Newton's method ------------------------------------------------------------- */
+
+/* log det (I - gamma J) from the sums in slot `slot`. */
+static double log_det_at(const inverse_step *step, const block_workspace *w, size_t slot) {
+  const double n = (double)step->n;
+  return log_det_from_sums(n - w->weight[slot], step->gamma / (n - 1.0), step->potential.s, 0.0,
+                           w->triangles + slot * newton_triangle(step->dim), step->dim, w->jacobian);
+}
+
+/* Point p with residual F, which is overwritten, and its sums in slot `slot`: takes the next step. Returns 0 where the
+ * point is done or has become difficult. */
+static int newton_plain_turn(const inverse_plan *plan, const block_workspace *w, block_state *now, size_t p,
+                             size_t slot, double *F, int evaluation) {
+  const size_t dim = plan->step->dim;
+  const double size = norm(F, dim);
+  if (size <= plan->tolerance) {
+    now->size[p] = size;
+    now->done[p] = now->measured[p] = 1;
+    if (plan->log_det) plan->log_det[now->first + p] = log_det_at(plan->step, w, slot);
+    return 0;
+  }
+  if (evaluation > 0 && !(size < 0.5 * now->size[p])) return 0;
+  now->size[p] = size;
+  jacobian_at(plan->step, w, slot, w->jacobian);
+  if (!cholesky_factor(w->jacobian, dim)) return 0;
+  cholesky_solve(w->jacobian, F, dim);
+  for (size_t c = 0; c < dim; c++) w->v[p * dim + c] -= F[c];
+  return 1;
+}
+
+static void solve_by_jacobians(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now) {
+  const inverse_step *step = plan->step;
+  const size_t dim = step->dim;
+  const double scale = step->gamma / ((double)step->n - 1.0);
+  const pair_sums sums = {.force = w->force, .row_stride = dim, .column_stride = 1, .weight = w->weight,
+                          .hessian = w->triangles};
+  double *query = w->residual; /* as in solve_by_broyden() */
+  task->query = query;
+  for (int evaluation = 0; now->n_active > 0 && evaluation < plan->most_evaluations; evaluation++) {
+    for (size_t slot = 0; slot < now->n_active; slot++) {
+      memcpy(query + slot * dim, w->v + now->active[slot] * dim, dim * sizeof(double));
+    }
+    block_sums(step, task, now->n_active, &sums, w->pairs);
+    size_t kept = 0;
+    for (size_t slot = 0; slot < now->n_active; slot++) {
+      const size_t p = now->active[slot];
+      double *F = query + slot * dim;
+      plan->evaluations[now->first + p]++;
+      residual_from_force(step, scale, w->v + p * dim, w->y + p * dim, w->force + slot * dim, F);
+      if (newton_plain_turn(plan, w, now, p, slot, F, evaluation)) now->active[kept++] = p;
+    }
+    now->n_active = kept;
+  }
+}
+
+/* log_det of the points of a block that do not have it yet. */
+static void measure_block(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now) {
+  const size_t dim = plan->step->dim;
+  const pair_sums sums = {.weight = w->weight, .hessian = w->triangles};
+  now->n_active = 0;
+  task->query = w->residual;
+  for (size_t p = 0; p < now->count; p++) {
+    if (now->measured[p]) continue;
+    memcpy(w->residual + now->n_active * dim, w->v + p * dim, dim * sizeof(double));
+    now->active[now->n_active++] = p;
+  }
+  if (now->n_active == 0) return;
+  block_sums(plan->step, task, now->n_active, &sums, w->pairs);
+  for (size_t slot = 0; slot < now->n_active; slot++) {
+    plan->log_det[now->first + now->active[slot]] = log_det_at(plan->step, w, slot);
+  }
+}
+
 static void solve_block(const inverse_plan *plan, pair_task *task, size_t first, size_t count, double *workspace) {
   const size_t dim = plan->step->dim;
   const block_workspace w = carve(workspace, dim);
+  const sums_engine *engine = plan->step->engine;
   block_state now;
   block_start(plan, &w, &now, first, count);
-  solve_by_broyden(plan, task, &w, &now);
+  if (engine && engine->cheap_jacobian && newton_dim(dim)) {
+    solve_by_jacobians(plan, task, &w, &now);
+  } else {
+    solve_by_broyden(plan, task, &w, &now);
+  }
   size_t n_difficult = 0;
   for (size_t p = 0; p < count; p++) {
     if (!now.done[p]) now.active[n_difficult++] = p;
@@ -368,6 +449,7 @@ static void solve_block(const inverse_plan *plan, pair_task *task, size_t first,
     plan->residual[first + p] = now.size[p];
     for (size_t c = 0; c < dim; c++) plan->out[c * plan->m + first + p] = w.v[p * dim + c];
   }
+  if (plan->log_det) measure_block(plan, task, &w, &now);
 }
 
 /* --- the paper's loop ---------------------------------------------------------------------------------------- */
@@ -438,8 +520,8 @@ static void descend_blocks(size_t from, size_t to, size_t part, void *context) {
 }
 
 void invert_points(const inverse_step *step, const double *y, const double *guess, size_t m, double tolerance,
-                   int most_evaluations, double *out, double *residual, int *evaluations, double *workspace,
-                   int threads) {
+                   int most_evaluations, double *out, double *residual, int *evaluations, double *log_det,
+                   double *workspace, int threads) {
   inverse_plan plan = {
       .step = step,
       .task = task_of(step),
@@ -450,6 +532,7 @@ void invert_points(const inverse_step *step, const double *y, const double *gues
       .most_evaluations = most_evaluations,
       .out = out,
       .residual = residual,
+      .log_det = log_det,
       .evaluations = evaluations,
       .workspace = workspace,
   };

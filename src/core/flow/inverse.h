@@ -19,11 +19,13 @@ typedef struct {
 } inverse_step;
 
 /* y, guess, out: column-major [m, dim]. residual: [m], |F(v)| at the end. evaluations: [m], how often the
- * field was evaluated. A point has converged when residual <= tolerance (same units as y).
+ * field was evaluated. A point has converged when residual <= tolerance (same units as y). log_det: [m], log det (I -
+ * gamma J) at the point that was found, NaN where the matrix is not positive definite; null: not wanted. With log_det
+ * dim is at most TILE_HESSIAN_DIM.
  * workspace: threads * (backward_workspace(dim) + the workspace of `engine`). */
 void invert_points(const inverse_step *step, const double *y, const double *guess, size_t m, double tolerance,
-                   int most_evaluations, double *out, double *residual, int *evaluations, double *workspace,
-                   int threads);
+                   int most_evaluations, double *out, double *residual, int *evaluations, double *log_det,
+                   double *workspace, int threads);
 
 /* The paper's inner loop: n_inner updates of size beta, weight gamma/n, from `start` [m, dim]: y itself, or where an
  * earlier call ended. */

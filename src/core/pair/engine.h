@@ -18,6 +18,7 @@ typedef struct sums_engine {
   size_t workspace; /* doubles that one thread needs */
   size_t n, dim;    /* of the sources */
   pair_kernel kernel;
+  int cheap_jacobian; /* 1: the Jacobian costs little more than the force, so that the inverse of a step uses it */
 } sums_engine;
 
 /* All n query rows on `threads` threads; workspace: threads * engine->workspace. */

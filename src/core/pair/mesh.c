@@ -328,7 +328,8 @@ void mesh_sums(const sums_engine *engine, const double *query, size_t n, size_t 
 
 sums_engine mesh_engine(const mesh_parts *mesh, pair_kernel kernel) {
   const sums_engine engine = {
-      .sums = mesh_sums, .data = mesh, .workspace = 1, .n = mesh->n, .dim = mesh->dim, .kernel = kernel};
+      .sums = mesh_sums, .data = mesh, .workspace = 1, .n = mesh->n, .dim = mesh->dim, .kernel = kernel,
+      .cheap_jacobian = 1};
   return engine;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/parallel.h"
+#include "core/base/sorting.h"
 
 #define PI 3.14159265358979323846
 
@@ -56,37 +57,6 @@ static double coordinate(const tree_builder *b, int source, size_t c) {
   return b->rows[(size_t)source * b->tree->dim + c];
 }
 
-/* By coordinate, and equal ones by number. */
-static int before(const tree_builder *b, int left, int right, size_t c) {
-  const double x = coordinate(b, left, c), y = coordinate(b, right, c);
-  return x != y ? x < y : left < right;
-}
-
-/* Quickselect: the `middle` smallest of order[from, to) come first. */
-static void split_sources(const tree_builder *b, size_t from, size_t to, size_t middle, size_t c) {
-  int *order = b->tree->order;
-  while (to - from > 1) {
-    /* the median of three as pivot */
-    int low = order[from], mid = order[from + (to - from) / 2], high = order[to - 1], swap;
-    if (before(b, mid, low, c)) swap = low, low = mid, mid = swap;
-    if (before(b, high, mid, c)) mid = before(b, high, low, c) ? low : high;
-    const int pivot = mid;
-    size_t i = from, j = to - 1;
-    for (;;) {
-      while (before(b, order[i], pivot, c)) i++;
-      while (before(b, pivot, order[j], c)) j--;
-      if (i >= j) break;
-      swap = order[i], order[i] = order[j], order[j] = swap;
-      i++, j--;
-    }
-    /* order[from, i) <= pivot <= order[i, to) */
-    const size_t cut = i == from ? from + 1 : i;
-    if (middle < cut) to = cut;
-    else from = cut;
-    if (middle == from) return;
-  }
-}
-
 /* The box of order[from, to): its centre, squared radius and half sides; returns the longest side. */
 static size_t measure_box(const tree_builder *b, size_t from, size_t to, double *box, double *half) {
   const size_t dim = b->tree->dim;
@@ -135,7 +105,7 @@ static size_t build_node(tree_builder *b, size_t from, size_t to) {
   place_proxies(tree, tree->box + self * BOX_DOUBLES(dim), half,
                 tree->proxy + (size_t)node[NODE_inner] * tree_proxies(tree->degree, dim) * (dim + 1));
   const size_t middle = from + (to - from) / 2;
-  split_sources(b, from, to, middle, longest);
+  split_rows(b->rows, b->tree->dim, b->tree->order, from, to, middle, longest);
   node[NODE_axis] = (int)longest;
   tree->box[self * BOX_DOUBLES(dim) + dim + 1] = coordinate(b, tree->order[middle], longest);
   build_node(b, from, middle);
