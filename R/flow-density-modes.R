@@ -121,8 +121,8 @@ climb_round <- function(density, state, rows, threads) {
   state
 }
 
-# The values at one row or more. One row is given twice, because x[, 1:2] of a single row is no matrix in the function of
-# the user.
+# The values at one row or more. One row is given twice, because x[, 1:2] of a single row is no matrix in the function
+# of the user.
 at_rows <- function(density, points, threads) {
   if (nrow(points) > 1) return(density_values(density, points, threads))
   twice <- density_values(density, points[c(1, 1), , drop = FALSE], threads)

@@ -153,12 +153,16 @@ move_round <- function(run, cloud, t, move) {
        moved = walk$moved | if (is.null(jump)) FALSE else jump$moved)
 }
 
-# How much the particles still know of where they stood: the largest correlation over the principal axes of `unit`.
+# How much the particles still know of where they stood: the largest correlation over the principal axes of `unit`, of
+# the coordinates and of their squares, which are cut at 9 because of heavy tails.
 remembrance <- function(before, now, unit) {
-  a <- into_unit(before, unit)
-  b <- into_unit(now, unit)
-  a <- sweep(a, 2, colMeans(a))
-  b <- sweep(b, 2, colMeans(b))
+  both <- function(points) {
+    z <- into_unit(points, unit)
+    z <- cbind(z, pmin(z^2, 9))
+    sweep(z, 2, colMeans(z))
+  }
+  a <- both(before)
+  b <- both(now)
   size <- sqrt(colSums(a^2) * colSums(b^2))
   max(ifelse(size > 0, colSums(a * b) / size, 0))
 }

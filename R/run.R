@@ -244,7 +244,7 @@ read_checkpoint <- function(path) {
   if (is.list(run) && !is.null(run$state) && !inherits(run, "particle_run")) {
     fail("`object` is \"%s\", a checkpoint of particleflow 0.1.0 or earlier, which this version cannot read.", path)
   }
-  if (inherits(run, c("gpa", "energy_flow", "wgf", "riesz_trajectory"))) {
+  if (inherits(run, c("gpa", "energy_flow", "wgf", "temper", "riesz_trajectory"))) {
     fail("`object` is \"%s\", a file that holds a fit of class \"%s\" and no checkpoint; %s.", path, class(run)[1],
          "read the fit with readRDS() and give the fit itself")
   }
@@ -278,6 +278,6 @@ as_run.character <- function(object) {
 
 #' @export
 as_run.default <- function(object) {
-  fail(paste("`object` must be a fit from gpa(), energy_flow() or wgf(), a trajectory from efs_forward() or the path",
-             "of a checkpoint, not %s."), describe(object))
+  fail(paste("`object` must be a fit from gpa(), energy_flow(), wgf() or temper(), a trajectory from efs_forward() or",
+             "the path of a checkpoint, not %s."), describe(object))
 }
