@@ -123,7 +123,8 @@ parameter_table <- function(draws) {
   names <- colnames(draws)
   sd <- column_deviations(unname(draws))
   data.frame(mean = colMeans(unname(draws)), sd = sd, q5 = points[, 1], q50 = points[, 2], q95 = points[, 3],
-             error = sd / sqrt(nrow(draws)), row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
+             error = sd / sqrt(nrow(draws)),
+             row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
 }
 
 #' @rdname summary.wgf
