@@ -73,13 +73,22 @@ distill <- function(object, field = NULL, n_sample = 10000, n_steps = 2000, batc
   kept <- seq_len(max(10L, min(check_points_count, n_sample %/% 10L)))
   what <- if (field == "rule") {
     of_fit <- !inherits(object, "wgf_target")
-    rule <- if (of_fit) object$rule else wgf_rule(new_density(object, strict = TRUE), default_wgf_control())
+    rule <- if (of_fit) users_rule(object) else wgf_rule(new_density(object, strict = TRUE), default_wgf_control())
     list(type = "rule", rule = rule)
   } else {
     list(type = field, sample = scaled[-kept, , drop = FALSE], check = scaled[kept, , drop = FALSE])
   }
   run <- new_generator_run("distill", record_call(match.call(), "distill"), place, what, control, goal$write)
   complete(take_seconds(run, began), progress)
+}
+
+# The rule of a fit in the units of its draws.
+users_rule <- function(fit) {
+  rule <- fit$rule
+  if (!is.null(rule$density$shape)) fail("`field` = \"rule\" needs a fit without constraints.")
+  rule$density["whitening"] <- list(NULL)
+  rule$density$strict <- TRUE
+  rule
 }
 
 # The field for this object. An object or a field that cannot be used is an error.

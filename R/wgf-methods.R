@@ -10,8 +10,9 @@
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.wgf` with `call`, `diagnostics`, `control`, `masses` (the share of the
 #'   particles in each mode at the end, or `NULL`), `weights` (those of a mixture, or `NULL`), `progress` (a data frame:
-#'   the diagnostics at five steps), `parameters` (a data frame with one row per parameter: `mean`, `sd`, `q5`, `q50` and
-#'   `q95` of the draws, and `error`, the Monte Carlo error of the mean), `quality`, `verdict`, `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
+#'   the diagnostics at five steps), `parameters` (a data frame with one row per parameter: `mean`, `sd`, `q5`, `q50`
+#'   and `q95` of the draws, and `error`, the Monte Carlo error of the mean), `quality`, `verdict`,
+#'   `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
 #'   frames. [wgf()] lists the columns of `tidy()`.
 #' @examples
 #' set.seed(1)

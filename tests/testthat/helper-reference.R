@@ -249,6 +249,3 @@ routine_examples <- function() {
     pf_simd = list("")
   )
 }
-
-# wgf() as the text has it: in the user's units, from the user's start, without draws of its own.
-plain_wgf <- function(...) wgf(..., method = "plain")

@@ -1,3 +1,6 @@
+# as the text has it, in the units of the user
+wgf <- function(...) particleflow::wgf(..., method = "plain")
+
 # Numbers near the ends of the range of doubles: right, or one true sentence.
 
 test_that("runs in standardised units do not know the unit of the columns", {
@@ -56,16 +59,16 @@ test_that("targets whose values leave the range of doubles say so", {
     expect_error(target_mixture(means * unit), "whose squares leave the range of numbers", class = "particleflow_input")
     expect_error(predict(target_ring(), means * unit), "leaves the range of numbers at",
                  class = "particleflow_unsolved")
-    expect_error(plain_wgf(target_ring(), start = means * unit, n_steps = 2), "leaves the range of numbers at",
+    expect_error(wgf(target_ring(), start = means * unit, n_steps = 2), "leaves the range of numbers at",
                  class = "particleflow_unsolved")
   }
   # far but within the range: the flow of a mixture does not depend on where the origin is
   here <- {
     set.seed(6)
-    plain_wgf(target_mixture(means), n = 30, n_steps = 5)$particles
+    wgf(target_mixture(means), n = 30, n_steps = 5)$particles
   }
   set.seed(6)
-  there <- plain_wgf(target_mixture(means + 1e6), n = 30, n_steps = 5)$particles - 1e6
+  there <- wgf(target_mixture(means + 1e6), n = 30, n_steps = 5)$particles - 1e6
   expect_equal(there, here, tolerance = 1e-6) # ten of sixteen digits are left
   expect_error(target_banana(width = 1e100), "whose squares leave the range of numbers")
   # funnels: exact draws up to a standard deviation of 100, no start for a flow from 20 or 30 on
@@ -77,7 +80,7 @@ test_that("targets whose values leave the range of doubles say so", {
     wide <- target_funnel(sd = sd)
     expect_true(all(is.finite(simulate(wide, 200, seed = 1))))
     expect_equal(second(sd), second(1), tolerance = tolerance$kernel)
-    expect_error(plain_wgf(wide, n = 20, n_steps = 2), "leaves the range of numbers at", class = "particleflow_unsolved")
+    expect_error(wgf(wide, n = 20, n_steps = 2), "leaves the range of numbers at", class = "particleflow_unsolved")
   }
   expect_error(target_funnel(sd = 101), "`sd` must be one number between 0 and 100")
 })
@@ -87,28 +90,28 @@ test_that("a log-density of huge values is right, or one sentence", {
   score <- function(x) -x
   set.seed(7)
   start <- matrix(rnorm(60), 30)
-  plain <- plain_wgf(normal, score, start = start, n_steps = 5)
+  plain <- wgf(normal, score, start = start, n_steps = 5)
   # a constant changes nothing as long as the digits of the rest are there
-  shifted <- plain_wgf(function(x) normal(x) + 1e4, score, start = start, n_steps = 5)
+  shifted <- wgf(function(x) normal(x) + 1e4, score, start = start, n_steps = 5)
   expect_equal(shifted$particles, plain$particles, tolerance = 1e-6)
   expect_equal(shifted$diagnostics$log_z - 1e4, plain$diagnostics$log_z, tolerance = 1e-6)
-  expect_warning(plain_wgf(function(x) normal(x) + 1e20, start = start, n_steps = 2), "its differences are lost in rounding")
+  expect_warning(wgf(function(x) normal(x) + 1e20, start = start, n_steps = 2), "its differences are lost in rounding")
   # narrow targets
   for (unit in c(1e100, 1e300)) {
-    fit <- plain_wgf(function(x) unit * normal(x), function(x) unit * score(x), start = start, n_steps = 5)
+    fit <- wgf(function(x) unit * normal(x), function(x) unit * score(x), start = start, n_steps = 5)
     expect_true(all(is.finite(fit$particles)))
   }
-  expect_error(plain_wgf(function(x) normal(x) * 1e308 * 10, score, start = start, n_steps = 2),
+  expect_error(wgf(function(x) normal(x) * 1e308 * 10, score, start = start, n_steps = 2),
                "returned -Inf for 2[0-9] of 30")
-  expect_error(plain_wgf(function(x) 1e308 * sign(x[, 1]), start = matrix(1e-9 * rnorm(40), 20), n_steps = 2),
+  expect_error(wgf(function(x) 1e308 * sign(x[, 1]), start = matrix(1e-9 * rnorm(40), 20), n_steps = 2),
                "Differences of `log_density` leave the range")
   for (bandwidth in c(1e-200, 1e200)) {
-    expect_error(plain_wgf(normal, score, start = start, bandwidth = bandwidth),
+    expect_error(wgf(normal, score, start = start, bandwidth = bandwidth),
                  "`bandwidth` must lie between 1e-150 and 1e\\+150")
   }
-  expect_error(plain_wgf(normal, score, start = 1e10 * start, bandwidth = 1e-149, n_steps = 2), "leaves the range of numbers",
+  expect_error(wgf(normal, score, start = 1e10 * start, bandwidth = 1e-149, n_steps = 2), "leaves the range of numbers",
                class = "particleflow_unsolved")
-  expect_error(plain_wgf(normal, score, start = start * 1e-200, n_steps = 2), "whose squares leave the range of numbers",
+  expect_error(wgf(normal, score, start = start * 1e-200, n_steps = 2), "whose squares leave the range of numbers",
                class = "particleflow_unsolved")
 })
 

@@ -1,3 +1,6 @@
+# as the text has it, in the units of the user
+wgf <- function(...) particleflow::wgf(..., method = "plain")
+
 estimate <- function(...) particleflow:::kernel_estimate(...)
 
 test_that("the kernel estimate and its score are those of the kernel mixture, on every instruction set", {
@@ -111,7 +114,7 @@ test_that("on a normal target the flow follows the Fokker-Planck equation, with 
   h <- 0.15
   goal <- 0.7
   start <- matrix(2 + 1.2 * qnorm(ppoints(1000)))
-  fit <- plain_wgf(function(x) -x[, 1]^2 / (2 * goal^2), function(x) -x / goal^2, start = start, bandwidth = h, step = 0.01,
+  fit <- wgf(function(x) -x[, 1]^2 / (2 * goal^2), function(x) -x / goal^2, start = start, bandwidth = h, step = 0.01,
              n_steps = 150, every = 25)
   mean <- 2
   variance <- 1.2^2
@@ -131,7 +134,7 @@ test_that("equal modes are found by every f-divergence, each with its mass", {
   ring <- target_ring()
   for (divergence in setdiff(particleflow:::wgf_divergences, c("log_variance_q", "log_variance_p"))) {
     set.seed(1)
-    fit <- plain_wgf(ring, n = 600, divergence = divergence, n_steps = 300)
+    fit <- wgf(ring, n = 600, divergence = divergence, n_steps = 300)
     mass <- fit$masses[nrow(fit$masses), ]
     expect_lt(max(abs(mass[1:8] * 8 - 1)), tolerance$mass + 0.05) # 600 particles
     expect_lt(mass[["outside"]], 0.05)
@@ -145,7 +148,7 @@ test_that("birth and death give separate modes their weights, which the flow alo
   for (divergence in c("kl", "reverse_kl", "neyman", "hellinger")) {
     masses <- lapply(c(0, 1), function(rate) {
       set.seed(1)
-      fit <- plain_wgf(ring, n = 600, divergence = divergence, n_steps = 300, birth_death = rate)
+      fit <- wgf(ring, n = 600, divergence = divergence, n_steps = 300, birth_death = rate)
       expect_identical(dim(fit$particles), c(600L, 2L))
       expect_identical(any(fit$trajectory$diagnostics$births[1:300] > 0), rate > 0)
       fit$masses[301, 1:8] / ring$weights
@@ -168,16 +171,16 @@ test_that("birth and death are off if no modes are known, and keep the number of
     }
   }
   set.seed(1)
-  fit <- plain_wgf(function(x) -rowSums(x^2) / 2, dim = 2, n = 50, n_steps = 5)
+  fit <- wgf(function(x) -rowSums(x^2) / 2, dim = 2, n = 50, n_steps = 5)
   expect_identical(fit$control$birth_death, 0)
   expect_identical(fit$trajectory$diagnostics$births[1:5], numeric(5))
-  expect_error(plain_wgf(target_ring(), birth_death = -1), "`birth_death` must be")
+  expect_error(wgf(target_ring(), birth_death = -1), "`birth_death` must be")
 })
 
 test_that("the same seed gives the same bits for any number of threads, and in two parts", {
   fit <- function(n_steps = 12, threads = 1) {
     set.seed(3)
-    plain_wgf(target_ring(dim = 3), n = 1500, divergence = "js", n_steps = n_steps, threads = threads)
+    wgf(target_ring(dim = 3), n = 1500, divergence = "js", n_steps = n_steps, threads = threads)
   }
   whole <- fit()
   expect_identical(fit(threads = 2)$particles, whole$particles)
@@ -206,7 +209,7 @@ test_that("a target that fails ends in one error with the last good state", {
   )
   for (name in names(failures)) {
     set.seed(1)
-    error <- tryCatch(suppressMessages(plain_wgf(counted(failures[[name]]), score, dim = 2, n = 20, n_steps = 50)),
+    error <- tryCatch(suppressMessages(wgf(counted(failures[[name]]), score, dim = 2, n = 20, n_steps = 50)),
                       error = identity)
     expect_s3_class(error, "wgf_error")
     expect_match(conditionMessage(error), name, fixed = TRUE)
@@ -215,15 +218,15 @@ test_that("a target that fails ends in one error with the last good state", {
     expect_match(conditionMessage(error), sprintf("At step %d of 50", step), fixed = TRUE)
     expect_identical(error$fit$diagnostics$status, "target failed")
     set.seed(1)
-    same <- plain_wgf(function(x) -rowSums(x^2) / 2, score, dim = 2, n = 20, n_steps = step)
+    same <- wgf(function(x) -rowSums(x^2) / 2, score, dim = 2, n = 20, n_steps = step)
     expect_identical(error$fit$particles, same$particles)
     expect_output(print(error$fit), "target failed")
   }
   bad_gradient <- function(x) x # the wrong sign
-  expect_error(plain_wgf(function(x) -rowSums(x^2) / 2, bad_gradient, dim = 2, n = 20), "does not agree with differences")
-  expect_error(plain_wgf(function(x) -rowSums(x^2) / 2, function(x) x[, 1], dim = 2, n = 20),
+  expect_error(wgf(function(x) -rowSums(x^2) / 2, bad_gradient, dim = 2, n = 20), "does not agree with differences")
+  expect_error(wgf(function(x) -rowSums(x^2) / 2, function(x) x[, 1], dim = 2, n = 20),
                "`gradient` must return a matrix of 20 x 2")
-  expect_error(plain_wgf(function(x) rowSums(x) / nrow(x), dim = 2, n = 20), "each row by itself")
+  expect_error(wgf(function(x) rowSums(x) / nrow(x), dim = 2, n = 20), "each row by itself")
 })
 
 test_that("a run that was stopped goes on with resume()", {
@@ -239,23 +242,23 @@ test_that("a run that was stopped goes on with resume()", {
   }
   score <- function(x) -x
   set.seed(1)
-  outcome <- suppressMessages(tryCatch(plain_wgf(slow, score, dim = 2, n = 20, n_steps = 30),
+  outcome <- suppressMessages(tryCatch(wgf(slow, score, dim = 2, n = 20, n_steps = 30),
                                        interrupt = function(e) "interrupted"))
   expect_identical(outcome, "interrupted")
   fit <- resume()
   set.seed(1)
-  expect_identical(fit$particles, plain_wgf(function(x) -rowSums(x^2) / 2, score, dim = 2, n = 20, n_steps = 30)$particles)
+  expect_identical(fit$particles, wgf(function(x) -rowSums(x^2) / 2, score, dim = 2, n = 20, n_steps = 30)$particles)
 })
 
 test_that("differences stand in for a gradient", {
   log_density <- function(x) -abs(x[, 1])^1.5 - (x[, 2] - x[, 1])^2
   set.seed(1)
   start <- matrix(rnorm(100), 50)
-  by_differences <- plain_wgf(log_density, start = start, n_steps = 20)
+  by_differences <- wgf(log_density, start = start, n_steps = 20)
   gradient <- function(x) {
     cbind(-1.5 * sign(x[, 1]) * sqrt(abs(x[, 1])) + 2 * (x[, 2] - x[, 1]), -2 * (x[, 2] - x[, 1]))
   }
-  exact <- plain_wgf(log_density, gradient,
+  exact <- wgf(log_density, gradient,
                start = start, n_steps = 20)
   expect_equal(by_differences$particles, exact$particles, tolerance = 1e-4)
 })
@@ -264,16 +267,16 @@ test_that("an isolated particle comes back", {
   set.seed(1)
   start <- rbind(matrix(rnorm(200), 100), c(6, 0))
   normal <- function(x) -rowSums(x^2) / 2
-  fit <- plain_wgf(normal, function(x) -x, start = start, n_steps = 200)
+  fit <- wgf(normal, function(x) -x, start = start, n_steps = 200)
   expect_lt(max(abs(fit$particles)), 4.5)
-  plain <- plain_wgf(normal, function(x) -x, start = start, n_steps = 200, floor = 0)
+  plain <- wgf(normal, function(x) -x, start = start, n_steps = 200, floor = 0)
   expect_gt(max(abs(plain$particles)), 5)
 })
 
 test_that("simulate draws from the kernel estimate, evenly over the particles, and predict tells its density", {
   set.seed(1)
   for (kernel in c("gaussian", "laplace")) {
-    fit <- plain_wgf(target_banana(), n = 200, n_steps = 40, kernel = kernel)
+    fit <- wgf(target_banana(), n = 200, n_steps = 40, kernel = kernel)
     before <- .Random.seed
     x <- simulate(fit, 5000, seed = 4)
     expect_identical(.Random.seed, before)
@@ -298,7 +301,7 @@ test_that("masses by centres, methods and plots", {
   set.seed(1)
   centres <- rbind(c(-2, 0), c(2, 0))
   two <- target_mixture(centres, 0.3)
-  fit <- plain_wgf(two, n = 100, n_steps = 30, every = 10, modes = centres)
+  fit <- wgf(two, n = 100, n_steps = 30, every = 10, modes = centres)
   expect_identical(colnames(fit$masses), c("mode1", "mode2", "outside"))
   near <- mean(fit$particles[, 1] < 0)
   expect_equal(fit$masses[31, "mode1"], near, ignore_attr = TRUE)
@@ -312,7 +315,7 @@ test_that("masses by centres, methods and plots", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
   for (type in c("frames", "trace", "masses", "ratio")) expect_identical(plot(fit, type = type), fit)
-  other <- plain_wgf(two, n = 100, n_steps = 20, divergence = "neyman", modes = centres)
+  other <- wgf(two, n = 100, n_steps = 20, divergence = "neyman", modes = centres)
   expect_no_error(plot(fit, type = "masses", others = list(neyman = other)))
   picture <- particleflow:::wgf_picture(fit, "masses", NULL, list(neyman = other), 0, NULL)
   expect_identical(levels(picture$curves$panel), c("kl", "neyman"))
@@ -322,17 +325,17 @@ test_that("masses by centres, methods and plots", {
 })
 
 test_that("arguments are checked", {
-  expect_error(plain_wgf(1), "`log_density` must be a function")
-  expect_error(plain_wgf(sum), "`dim` must give")
-  expect_error(plain_wgf(target_ring(), dim = 3), "the target has 2")
-  expect_error(plain_wgf(target_ring(), gradient = sum), "belongs to a `log_density` that is a function")
-  expect_error(plain_wgf(target_ring(), n = 1), "`n` must be one whole number of at least 2")
-  expect_error(plain_wgf(target_ring(), divergence = "chi"), "`divergence` must be one of")
-  expect_error(plain_wgf(target_ring(), alpha = 1), "neither 0 nor 1")
-  expect_error(plain_wgf(target_ring(), bandwidth = -1), "`bandwidth` must be one positive number")
-  expect_error(plain_wgf(target_ring(), cap = 0.5), "`cap`")
-  expect_error(plain_wgf(target_ring(), start = matrix(0, 5, 3)), "`dim`|`start`")
-  expect_error(plain_wgf(target_ring(), start = function(n) 1), "returns a matrix of 1000 rows")
+  expect_error(wgf(1), "`log_density` must be a function")
+  expect_error(wgf(sum), "`dim` must give")
+  expect_error(wgf(target_ring(), dim = 3), "the target has 2")
+  expect_error(wgf(target_ring(), gradient = sum), "belongs to a `log_density` that is a function")
+  expect_error(wgf(target_ring(), n = 1), "`n` must be one whole number of at least 2")
+  expect_error(wgf(target_ring(), divergence = "chi"), "`divergence` must be one of")
+  expect_error(wgf(target_ring(), alpha = 1), "neither 0 nor 1")
+  expect_error(wgf(target_ring(), bandwidth = -1), "`bandwidth` must be one positive number")
+  expect_error(wgf(target_ring(), cap = 0.5), "`cap`")
+  expect_error(wgf(target_ring(), start = matrix(0, 5, 3)), "`dim`|`start`")
+  expect_error(wgf(target_ring(), start = function(n) 1), "returns a matrix of 1000 rows")
   expect_error(target_mixture(diag(2), matrix(c(1, 2, 2, 1), 2)), "positive definite")
   for (wrong in list(diag(3), matrix(NA_real_, 2, 2), matrix(NA_real_, 3, 3), diag(c(1, Inf)), matrix(1:4, 2),
                      matrix(1, 2, 3), list(diag(2), diag(3)), list(diag(2), "a"))) {
@@ -344,18 +347,18 @@ test_that("arguments are checked", {
 
 test_that("annealed and fixed bandwidths are used as given", {
   set.seed(1)
-  fit <- plain_wgf(target_ring(), n = 50, n_steps = 20, bandwidth = c(0.8, 0.2))
+  fit <- wgf(target_ring(), n = 50, n_steps = 20, bandwidth = c(0.8, 0.2))
   expect_equal(fit$trajectory$diagnostics$bandwidth, 0.8 * 0.25^pmin(1, 0:20 / 10))
-  fit <- plain_wgf(target_ring(), n = 50, n_steps = 5, bandwidth = 0.3, step = 0.01)
+  fit <- wgf(target_ring(), n = 50, n_steps = 5, bandwidth = 0.3, step = 0.01)
   expect_equal(fit$trajectory$times, 0.01 * 0:5)
 })
 
 test_that("particles that all start at one point are an error", {
   same <- "`start` must have rows that differ, because particles at one point stay together, but all %d rows are equal"
-  expect_error(plain_wgf(target_ring(), start = matrix(1:2, 20, 2, TRUE)), sprintf(same, 20), class = "particleflow_input")
-  expect_error(plain_wgf(target_ring(), n = 5, start = function(n) matrix(0, n, 2)), sprintf(same, 5))
+  expect_error(wgf(target_ring(), start = matrix(1:2, 20, 2, TRUE)), sprintf(same, 20), class = "particleflow_input")
+  expect_error(wgf(target_ring(), n = 5, start = function(n) matrix(0, n, 2)), sprintf(same, 5))
   # one row that differs is enough, and so are two points
-  expect_no_error(plain_wgf(target_ring(), start = rbind(matrix(0, 9, 2), 1), n_steps = 2))
+  expect_no_error(wgf(target_ring(), start = rbind(matrix(0, 9, 2), 1), n_steps = 2))
 })
 
 test_that("a log-density and a gradient that draw random numbers do not touch R's stream", {
@@ -365,7 +368,7 @@ test_that("a log-density and a gradient that draw random numbers do not touch R'
       rnorm(1)
     }
     set.seed(5)
-    fit <- plain_wgf(function(x) {
+    fit <- wgf(function(x) {
       disturb()
       -rowSums(x^2) / 2
     }, function(x) {
