@@ -9,9 +9,10 @@
 #                (sd of the draws over that of p), and their Monte Carlo errors shift_error and ratio_error
 #   directions   the same by principal direction of the second identity, from the narrowest p to the widest.
 # Where the second identity is not positive, shift and ratio are NA. size: the number of independent draws among the n.
-stein_check <- function(z, gradient, size = nrow(z)) {
+# groups [n]: draws of separate modes. The identities hold in each of them, and are taken about the means of the groups.
+stein_check <- function(z, gradient, size = nrow(z), groups = rep(1L, nrow(z))) {
   n <- nrow(z)
-  centred <- z - across(colMeans(z), z)
+  centred <- within_groups(z, groups)
   root <- cholesky(crossprod(centred) / n)
   if (is.null(root)) return(NULL)
   x <- t(backsolve(root, t(centred), transpose = TRUE)) # covariance I
@@ -25,6 +26,12 @@ stein_check <- function(z, gradient, size = nrow(z)) {
   spread <- sqrt(colMeans(centred^2))
   coordinates <- stein_coordinates(second, root, colMeans(s), directions, along, spread, x, s, size)
   list(coordinates = coordinates, directions = directions)
+}
+
+# x [n, d] minus the means of the groups of rows.
+within_groups <- function(x, groups) {
+  means <- rowsum(x, groups) / as.vector(table(groups))
+  x - means[as.character(groups), , drop = FALSE]
 }
 
 # For unit directions: x, s [n, k] are draws (variance 1) and scores along them.

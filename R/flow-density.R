@@ -26,7 +26,7 @@ new_density <- function(log_density, gradient = NULL, dim = NULL, start = NULL, 
   constraints <- list(lower = lower, upper = upper, simplex = simplex, ordered = ordered, correlation = correlation)
   given <- names(constraints)[!vapply(constraints, is.null, NA)]
   if (is_target && length(given)) fail("`%s` belongs to a `log_density` that is a function.", given[1])
-  shape <- do.call(new_shape, c(columns, constraints))
+  shape <- if (length(given)) do.call(new_shape, c(columns, constraints))
   structure(
     list(target = if (is_target) log_density, log_density = if (!is_target) log_density, gradient = gradient,
          size = columns$size, names = columns$names, shape = shape,

@@ -44,19 +44,21 @@ polish_metric <- function(points, single) {
   list(centre = centre, root = if (is.null(root)) diag(d) else root)
 }
 
-# All of it for a run at its end: list(draws [n, dim] in free coordinates, metric, moves, stein, comparison, ...).
+# A draw costs one evaluation per move, a particle one per step: there are more draws than particles.
+draws_per_particle <- 4L
+
+# All of it for a run at its end: list(draws [m, dim] in free coordinates, metric, moves, stein, comparison, ...).
 polished_draws <- function(run, bandwidth) {
   density <- run$rule$density
   threads <- run$threads
   points <- run$state$points
-  n <- nrow(points)
+  n <- draws_per_particle * nrow(points)
   drawn <- inside_draws(density, points, run$rule$kernel, bandwidth, n, other_key(run$key, draw_label), threads)
   kernel_log_r <- drawn$values$log_density -
     kernel_estimate(drawn$points, points, run$rule$kernel, bandwidth, FALSE, threads)$log_density
   kernel_log_r[drawn$outside] <- -Inf
   groups <- draw_groups(run, drawn$points)
-  single <- is.null(run$modes) && all(groups == groups[1])
-  metric <- polish_metric(drawn$points, single)
+  metric <- polish_metric(drawn$points, all(groups == groups[1]))
   inner <- whiten_density(density, metric$centre, metric$root)
   from <- coordinates_of_inner(inner, drawn$points)
   at <- list(log_density = drawn$values$log_density + inner$whitening$own_volume,
@@ -69,38 +71,38 @@ polished_draws <- function(run, bandwidth) {
   list(
     free = free, density = inner, log_density = moved$values$log_density - inner$whitening$log_volume,
     moves = moved[c("size", "acceptance", "outside")], stuck = mean(!moved$moved),
-    kept = kept_correlation(from, moved$points, groups), stein = stein_check(free, gradient), kernel_log_r = kernel_log_r,
+    kept = kept_correlation(from, moved$points, groups), stein = stein_check(free, gradient, groups = groups),
+    kernel_log_r = kernel_log_r,
     outside = length(drawn$outside) / n, comparison = compared,
     evaluations = drawn$evaluations + moved$evaluations + compared$evaluations
   )
 }
 
-# The group of modes in which each draw began. With modes that a target names, by component.
+# The group of modes in which each draw began. Groups with few draws are no groups of their own.
 draw_groups <- function(run, points) {
   if (length(unique(run$groups)) < 2) return(rep(1L, nrow(points)))
   each <- t_mixture_parts(run$mixture, points, run$threads) + rep(log(run$mixture$weights), each = nrow(points))
-  run$groups[max.col(each, "first")]
+  groups <- run$groups[max.col(each, "first")]
+  if (any(tabulate(groups) >= least_group(ncol(points)))) groups else rep(1L, nrow(points))
 }
+
+least_group <- function(d) 5 * d + 5
 
 # How much of where the chains stood before the moves is left: the largest correlation over coordinates, within groups.
 kept_correlation <- function(before, after, groups) {
-  centred <- function(x) {
-    means <- rowsum(x, groups) / as.vector(table(groups))
-    x - means[as.character(groups), , drop = FALSE]
-  }
-  before <- centred(before)
-  after <- centred(after)
+  before <- within_groups(before, groups)
+  after <- within_groups(after, groups)
   size <- sqrt(colSums(before^2) * colSums(after^2))
   max(ifelse(size > 0, colSums(before * after) / size, 1))
 }
 
 # Independent draws of a mixture of t laws that was fitted to the draws x, weighted by p / q: list(log_z, log_z_error,
-# size: the effective number of them over their number, shift: their mean minus that of the draws, in sds, shift_error,
-# evaluations).
+# size: the effective number of them over their number, shift: their mean minus that of the draws, in sds, ratio: sd of
+# the draws over theirs, shift_error, ratio_error, evaluations).
 compare_draws <- function(density, x, groups, run, threads) {
   mixture <- fitted_mixture(x, groups)
   if (is.null(mixture)) return(list(evaluations = 0, log_z = NA_real_, log_z_error = NA_real_))
-  n <- compared_draws * nrow(x)
+  n <- nrow(x)
   drawn <- draw_t_mixture(mixture, n, other_key(run$key, compare_label), 0L)$points
   values <- density_values(density, drawn, threads, FALSE)
   log_r <- values$log_density - t_mixture_log_density(mixture, drawn, threads)
@@ -113,12 +115,12 @@ compare_draws <- function(density, x, groups, run, threads) {
   off <- (drawn - across(centre, drawn)) / across(spread, drawn)
   shift <- colSums(weight * off)
   error <- sqrt(colSums(weight^2 * (off - across(shift, off))^2) + 1 / nrow(x))
+  variance <- colSums(weight * off^2)
+  variance_error <- sqrt(colSums(weight^2 * (off^2 - across(variance, off))^2) + 2 / nrow(x))
   list(log_z = top + log(mean(r)), log_z_error = sqrt(max(0, mean(r^2) / mean(r)^2 - 1) / n),
-       size = weight_share(log_r), shift = shift, shift_error = error, evaluations = values$evaluations)
+       size = weight_share(log_r), shift = shift, shift_error = error,
+       ratio = 1 / sqrt(variance), ratio_error = variance_error / (2 * variance^1.5), evaluations = values$evaluations)
 }
-
-# The number of these draws, over that of the particles.
-compared_draws <- 4L
 
 compare_df <- 6
 
@@ -126,7 +128,7 @@ compare_df <- 6
 fitted_mixture <- function(x, groups) {
   d <- ncol(x)
   laws <- lapply(split(seq_len(nrow(x)), groups), function(rows) {
-    if (length(rows) < 5 * d + 5) return(NULL)
+    if (length(rows) < least_group(d)) return(NULL)
     own <- x[rows, , drop = FALSE]
     root <- cholesky(stats::cov(own) * 1.1)
     if (!is.null(root)) list(mean = colMeans(own), root = root, weight = length(rows))

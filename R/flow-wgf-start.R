@@ -25,7 +25,7 @@ place_particles <- function(density, start, scale, n, key, threads) {
     density <- whiten_density(density, colMeans(start), scale)
     return(list(density = density, points = coordinates_of(density, start), evaluations = 0))
   }
-  if (NROW(density$target$means) >= 2) return(place_by_target(density, start, scale, n, key))
+  if (NROW(density$target$means) >= 2) return(place_by_target(density, start, scale, n, key, threads))
   starts <- if (is.null(start)) search_starts(density, key) else rows_of_start(start, wgf_searches)
   modes <- find_modes(density, starts, wgf_rounds, threads)
   law <- start_law(density, modes, n, nrow(starts), key, threads)
@@ -47,12 +47,21 @@ search_starts <- function(density, key) {
 }
 
 # A mixture with known components needs no search.
-place_by_target <- function(density, start, scale, n, key) {
+place_by_target <- function(density, start, scale, n, key, threads) {
   target <- density$target
+  mixture <- list(means = target$means, roots = lapply(target$roots, t), weights = target$weights,
+                  df = rep(Inf, nrow(target$means)))
+  known <- nrow(target$means) <= most_modes
+  linked <- if (known) {
+    mode_groups(density, mixture, density_values(density, target$means, threads, FALSE)$log_density, threads)
+  } else {
+    list(groups = NULL, evaluations = 0)
+  }
   within <- Reduce(`+`, Map(function(root, weight) weight * tcrossprod(root), target$roots, target$weights))
   density <- whiten_density(density, target$centre, if (is.null(scale)) definite_root(within) else scale)
   if (is.null(start)) start <- unscale_columns(draw_normal(n, density$dim, key, 0L), target$centre, target$spread)
-  list(density = density, points = coordinates_of(density, start), evaluations = 0)
+  list(density = density, points = coordinates_of(density, start), mixture = whiten_mixture(density, mixture),
+       groups = linked$groups, evaluations = linked$evaluations)
 }
 
 # The law of the start, from the modes: list(mixture, groups: of its components, found [groups]: the number of searches
@@ -112,7 +121,7 @@ mode_groups <- function(density, mixture, log_density, threads) {
         line <- outer(seq(0.1, 0.9, 0.1), step) + rep(mixture$means[j, ], each = 9)
         values <- density_values(density, line, threads, FALSE)
         evaluations <- evaluations + values$evaluations
-        near <- min(values$log_density) > min(log_density[c(i, j)]) - 4
+        near <- min(values$log_density) > min(log_density[c(i, j)]) - 3
       }
       if (near) groups[groups == groups[i]] <- groups[j]
     }

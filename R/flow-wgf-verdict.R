@@ -5,14 +5,14 @@ wgf_limits <- list(
   shift = 0.1,       # of a mean, in posterior standard deviations, beyond two Monte Carlo errors
   ratio = 1.15,      # of standard deviations, beyond three errors
   direction = 1.25,  # the same along the worst direction
-  kernel = 0.25,     # effective number of draws of the kernel estimate, over their number
   weights = 0.1,     # effective number of independent draws of the fitted mixture, over their number
   compared = 0.15,   # of a mean from weighted draws of this mixture, beyond three errors
   acceptance = 0.3,  # share of accepted moves at the end
   stuck = 0.02,      # share of chains that never moved
-  kept = 0.8,        # correlation with where the chains stood before the moves
+  kept = 0.6,        # correlation with where the chains stood before the moves
   outside = 0.02,    # share of draws or proposals outside of the support
   bandwidth = 1 / 1.3, # over the likely one
+  masses = 0.15,     # sum of the differences between masses and weights of components
   rare = 0.02        # share of the searches that found a mode
 )
 
@@ -26,6 +26,7 @@ wgf_quality <- function(run, found, bandwidth, likely) {
     directions = found$stein$directions,
     log_r_share = weight_share(found$kernel_log_r), weight_share = found$comparison$size,
     compared_shift = found$comparison$shift, compared_error = found$comparison$shift_error,
+    compared_ratio = found$comparison$ratio, compared_ratio_error = found$comparison$ratio_error,
     acceptance = moves$acceptance, stuck = if (count) found$stuck else NA_real_,
     kept = if (count) found$kept else NA_real_, outside = max(found$outside, if (count) moves$outside else 0),
     bandwidth_over_likely = if (is.null(likely)) 1 else bandwidth / likely, searches = run$searches
@@ -38,9 +39,9 @@ stein_frame <- function(rows, d) {
 }
 
 # "no sign against it", or "not to be trusted, because ..."
-wgf_verdict <- function(run, quality) {
+wgf_verdict <- function(run, quality, masses) {
   reasons <- c(stein_reasons(quality), compared_reasons(quality), move_reasons(quality),
-               search_reasons(quality$searches))
+               search_reasons(quality$searches), mass_reasons(run, masses))
   low <- quality$bandwidth_over_likely < wgf_limits$bandwidth
   if (low) reasons <- c(reasons, sprintf("the bandwidth is %.2f times the likely one", quality$bandwidth_over_likely))
   doubt_words(reasons)
@@ -77,14 +78,15 @@ beyond_one <- function(ratio, error) abs(log(ratio)) - 3 * error / ratio
 compared_reasons <- function(quality) {
   if (is.null(quality$weight_share)) return("the draws lie in a subspace")
   off <- abs(quality$compared_shift) - 3 * quality$compared_error
-  c(if (quality$log_r_share < wgf_limits$kernel) {
-    sprintf("the kernel estimate is far from the density (effective share of its weighted draws %.2f)",
-            quality$log_r_share)
-  }, if (quality$weight_share < wgf_limits$weights) {
+  wide <- beyond_one(quality$compared_ratio, quality$compared_ratio_error)
+  c(if (quality$weight_share < wgf_limits$weights) {
     sprintf("weights of independent draws are uneven (effective share %.2f)", quality$weight_share)
   }, if (any(off > wgf_limits$compared)) {
     sprintf("a mean differs by %.2f standard deviations from that of weighted independent draws",
             abs(quality$compared_shift)[which.max(off)])
+  }, if (any(wide > log(wgf_limits$ratio))) {
+    sprintf("a standard deviation is %.2f times that of weighted independent draws",
+            quality$compared_ratio[which.max(wide)])
   })
 }
 
@@ -98,6 +100,18 @@ move_reasons <- function(quality) {
   }, if (quality$outside > wgf_limits$outside) {
     sprintf("%.0f per cent of the draws or moves ended outside of the support", 100 * quality$outside)
   })
+}
+
+# The masses of the components of a target against their weights, beyond three errors.
+mass_reasons <- function(run, masses) {
+  weights <- run$modes$target$weights
+  if (is.null(weights)) return(NULL)
+  n <- nrow(run$state$points)
+  masses <- masses[seq_along(weights)]
+  off <- abs(masses - weights) - 3 * sqrt(weights * (1 - weights) / n)
+  worst <- which.max(off)
+  if (off[worst] <= 0.1 * weights[worst] || sum(abs(masses - weights)) < wgf_limits$masses) return(NULL)
+  sprintf("mode %d holds %.3f of the mass instead of %.3f", worst, masses[worst], weights[worst])
 }
 
 search_reasons <- function(searches) {

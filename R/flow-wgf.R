@@ -25,8 +25,11 @@ wgf_control <- function(divergence, alpha, kernel, bandwidth, step, n_steps, cap
 
 wgf_methods <- c("whitened", "plain")
 
+# Modes of a target are counted up to this number.
+most_modes <- 100L
+
 # Steps if the user gives none.
-wgf_steps <- list(whitened = 150L, plain = 500L)
+wgf_steps <- list(whitened = 100L, plain = 500L)
 
 check_bandwidths <- function(bandwidth) {
   good <- is.numeric(bandwidth) && length(bandwidth) %in% 1:2 && all(is.finite(bandwidth)) && all(bandwidth > 0)
@@ -76,8 +79,6 @@ start_points <- function(start, rule, n) {
 }
 
 # ---- modes -----------------------------------------------------------------------------------------------
-
-most_modes <- 100L
 
 # How mass is counted: list(centres [m, d]) by the nearest centre, list(target) by components, or NULL: not at all.
 wgf_modes <- function(modes, rule) {
@@ -349,10 +350,10 @@ wgf_drawn <- function(run, seen, bandwidth) {
   likely <- if (length(run$control$bandwidth)) likely_bandwidth(seen$points, run$rule$kernel, run$threads)
   quality <- wgf_quality(run, found, bandwidth, likely)
   if (quality$bandwidth_over_likely < wgf_limits$bandwidth) {
-    warning(sprintf(paste("The bandwidth %s is %.2f times the likely one at the end: particles then drive each other too",
-                          "far out."), format(bandwidth, digits = 3), quality$bandwidth_over_likely), call. = FALSE)
+    warning(sprintf(paste("The bandwidth %s is %.2f times the likely one at the end: particles then drive each other",
+                          "too far out."), format(bandwidth, digits = 3), quality$bandwidth_over_likely), call. = FALSE)
   }
-  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality),
+  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality, seen$masses),
        log_z = c(found$comparison$log_z, found$comparison$log_z_error),
        polish = list(density = found$density, size = found$moves$size), evaluations = found$evaluations)
 }

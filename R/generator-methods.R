@@ -52,9 +52,6 @@
 #' @name generator
 NULL
 
-# This many rows have streams of random numbers of their own.
-generator_block <- 8192L
-
 #' @rdname generator
 #' @export
 simulate.generator <- function(object, nsim = 1, seed = NULL, weights = FALSE, to = NULL,
@@ -68,18 +65,11 @@ simulate.generator <- function(object, nsim = 1, seed = NULL, weights = FALSE, t
   if (!is.null(files)) return(write_parts(files, object, nsim, seed, settings = list(weights = weights)))
   state <- stream_within(seed)
   key <- draw_key()
-  out <- generated_draws(nsim, object$network, object$frame, key, generator_block)
+  out <- generated_draws(nsim, object$network, object$frame, key)
   if (!is.null(object$noise)) out <- add_noise(out, object$noise, key)
   rows <- write_points(object, out)
   if (weights) attr(rows, "log_weight") <- generated_log_weights(object, out, key)
   mark_seed(rows, state)
-}
-
-# lapply() over the blocks of n rows: f(rows, block).
-generator_blocks <- function(n, f) {
-  lapply(seq_len(ceiling(n / generator_block)), function(block) {
-    f(seq((block - 1) * generator_block + 1, min(n, block * generator_block)), block)
-  })
 }
 
 add_noise <- function(points, noise, key) {

@@ -17,21 +17,19 @@ generated_points <- function(z, network, frame) {
         core_frame(network$parameters, network, frame, frame$centre, frame$spread), z, thread_count())
 }
 
-# n draws in the units of the user. Each `rows` of them have a stream of random numbers, of which the first is 3.
-generated_draws <- function(n, network, frame, key, rows) {
-  if (!is.null(frame$base)) return(generated_from_mixture(n, network, frame, key, rows))
+# n draws in the units of the user. Each generator_block of them have a stream of random numbers; the first one is 3.
+generated_draws <- function(n, network, frame, key) {
+  if (!is.null(frame$base)) return(generated_from_mixture(n, network, frame, key))
   .Call(C_pf_generator_draws, network$parameters, network$widths, network$smoothing,
         core_frame(network$parameters, network, frame, frame$centre, frame$spread), n, key,
-        list(first = 3L, step = 3L, rows = rows), thread_count())
+        list(first = 3L, step = 3L, rows = generator_block), thread_count())
 }
 
-generated_from_mixture <- function(n, network, frame, key, rows) {
-  out <- matrix(0, n, length(frame$centre))
-  for (block in seq_len(ceiling(n / rows))) {
-    at <- seq((block - 1) * rows + 1, min(n, block * rows))
-    out[at, ] <- generated_points(base_draws(length(at), network, frame, key, 3L * block), network, frame)
-  }
-  out
+generated_from_mixture <- function(n, network, frame, key) {
+  drawn <- generator_blocks(n, function(rows, block) {
+    generated_points(base_draws(length(rows), network, frame, key, 3L * block), network, frame)
+  })
+  if (n > 0) do.call(rbind, drawn) else matrix(0, 0, length(frame$centre))
 }
 
 # The frame as the core reads it. What there is not has no numbers.
@@ -79,3 +77,13 @@ base_label <- 5L
 
 # Streams of the random numbers: 0 for the start of the network, 1 for the scores, then three for each step.
 step_stream <- function(run, which) 3L * run$state$step + 1L + which
+
+# This many rows have streams of random numbers of their own.
+generator_block <- 8192L
+
+# lapply() over the blocks of n rows: f(rows, block).
+generator_blocks <- function(n, f) {
+  lapply(seq_len(ceiling(n / generator_block)), function(block) {
+    f(seq((block - 1) * generator_block + 1, min(n, block * generator_block)), block)
+  })
+}

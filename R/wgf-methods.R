@@ -10,7 +10,9 @@
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.wgf` with `call`, `diagnostics`, `control`, `masses` (the share of the
 #'   particles in each mode at the end, or `NULL`), `weights` (those of a mixture, or `NULL`), `progress` (a data frame:
-#'   the diagnostics at five steps), `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
+#'   the diagnostics at five steps), `parameters` (a data frame with one row per parameter: `mean`, `sd`, `q5`, `q50`
+#'   and `q95` of the draws, and `error`, the Monte Carlo error of the mean), `quality`, `verdict`,
+#'   `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
 #'   frames. [wgf()] lists the columns of `tidy()`.
 #' @examples
 #' set.seed(1)
@@ -123,7 +125,8 @@ parameter_table <- function(draws) {
   names <- colnames(draws)
   sd <- column_deviations(unname(draws))
   data.frame(mean = colMeans(unname(draws)), sd = sd, q5 = points[, 1], q50 = points[, 2], q95 = points[, 3],
-             error = sd / sqrt(nrow(draws)), row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
+             error = sd / sqrt(nrow(draws)),
+             row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
 }
 
 #' @rdname summary.wgf

@@ -62,6 +62,29 @@
 #'
 #' Kernel estimates need many particles in many dimensions. The benchmark of the package shows how far they reach.
 #'
+#' @section Whitening and start:
+#' With `method = "whitened"` the particles move in units in which the density is about as wide in each direction. The
+#' modes of the density are found by 100 searches from `start`, or from points of many widths about 0. If there is one
+#' mode, weighted draws of t laws about it correct its mean and its covariance. The particles start from a t law with
+#' these, or from a mixture of t laws about several modes. Components of a target are not searched. A mode that no
+#' search finds stays empty, and birth and death can empty a mode that nobody named: both look like a perfect run.
+#'
+#' With `method = "plain"` there is none of this: the particles start at `start` and move in the units of the points, as
+#' the text has it. Values that are not finite are then an error. With `"whitened"`, `-Inf` and `NaN` mean that a point
+#' lies outside of the support, and a particle that would go there stays where it is.
+#'
+#' @section Draws and verdict:
+#' After the last step, four draws per particle are taken from the kernel estimate. They make `polish`
+#' Metropolis-adjusted Langevin moves, which leave `p` as it is and remove what the kernel has blurred. These are the
+#' `draws`; [simulate()][simulate.wgf] does the same anew.
+#'
+#' `verdict` is `"no sign against it"`, or `"not to be trusted, because ..."`. It looks at Stein's identities over the
+#' draws (\eqn{E s = 0}{E s = 0} and \eqn{-E (x - E x) s' = I}{-E (x - E x) s' = I} for the score \eqn{s} of `p`), at
+#' weighted independent draws of t laws that were fitted to the draws, at accepted moves and at how much of the start is
+#' left after them, at moves outside of the support, at the bandwidth, and at the share of searches that found each
+#' mode. The identities are weak for heavy tails and funnels, and do not hold at an edge that only `-Inf` tells: give
+#' `lower` and `upper` instead. No sign is no proof: a mode that no search found leaves none.
+#'
 #' @section Bandwidth:
 #' One number is a fixed bandwidth. Two numbers are annealed geometrically, from the first to the second over the first
 #' half of the steps. With `NULL` the bandwidth is chosen at the start and adapted every five steps, so that each
@@ -82,14 +105,17 @@
 #' @param gradient Function of the same matrix that returns a matrix of the same size: the gradient of the log-density
 #'   at each row. At the start it is compared with differences at up to five points, and a disagreement is an error.
 #'   `NULL`: central differences, which evaluate `log_density` twice per column.
-#' @param dim Number of columns, at least 1. Not needed if `log_density` is a target or `start` is a matrix.
+#' @param dim Number of columns, at least 1, or the names of the parameters. Not needed if `log_density` is a target or
+#'   `start` is a matrix. With names, or with names of the columns of `start`, `log_density` gets a matrix with these
+#'   column names.
 #' @param n Number of particles, at least 2.
 #' @param divergence See the table in the section Divergences.
 #' @param alpha Order of `"alpha"`, neither 0 nor 1.
 #' @param kernel `"gaussian"` or `"laplace"`.
 #' @param bandwidth Bandwidth of the kernel: one or two positive numbers between 1e-150 and 1e150, in the unit of the
 #'   points, or `NULL`. See the section Bandwidth.
-#' @param start Where the particles start. A matrix with one row per particle and at least two rows (`n` is then not
+#' @param start Where the particles start; for `"whitened"`, where the searches for modes start, unless the density is a
+#'   mixture target or `scale` is given. A matrix with one row per particle and at least two rows (`n` is then not
 #'   used); a function of `n` that returns such a matrix; or one positive number, the standard deviation of a normal law
 #'   with mean 0. `NULL`: a standard normal law; for a target, a normal law with the means and the standard deviations
 #'   of its columns. It is an error if all particles start at one point, because they would stay together.
@@ -98,7 +124,7 @@
 #'   point over the particles). Let \eqn{W} be the weight that a tenth of the particles exceed; their weights are
 #'   lowered to it. The time step is \eqn{\min(v, 1/c) / (2 W)}{min(v, 1/c) / (2 W)}. It is shortened so that no
 #'   particle moves further than the root-mean-square length of the noise of the kernel.
-#' @param n_steps Number of steps, at least 0.
+#' @param n_steps Number of steps, at least 0. `NULL`: 100, or 500 with `method = "plain"`.
 #' @param cap Bound of the weights, at least 1. `Inf` sets no bound. See the section Divergences.
 #' @param floor A flat part is added to `q`, at least 0. It is what a particle adds to the estimate at its own place,
 #'   but at most `floor` times the median of `q` over the particles. Without it (`floor = 0`) an isolated particle moves
@@ -114,6 +140,16 @@
 #' @param every The particles are kept every `every` steps for plots, at least 1. `NULL`: about 100 frames.
 #' @param checkpoint As in [efs_forward()]. `log_density` and `gradient` are saved with the run.
 #' @param threads As in [efs_forward()]. The result does not depend on it.
+#' @param method `"whitened"` or `"plain"`, see the section Whitening and start.
+#' @param lower,upper Bounds of parameters: one number, one per parameter, or numbers with the names of parameters (the
+#'   others are then unbounded). With constraints the flow moves free coordinates: the logarithm of the distance to one
+#'   bound, or the logit between two. The Jacobian is accounted for.
+#' @param simplex,ordered,correlation Names of parameters that are positive with sum 1, or increase, or are the lower
+#'   triangle by columns of a correlation matrix; or a list of such vectors. A simplex is a density of all but one of
+#'   its parameters; `log_density` gets all of them.
+#' @param scale How wide the density is in each free coordinate, instead of what is found: one standard deviation, one
+#'   per coordinate, or a covariance matrix. `NULL`: found.
+#' @param polish Number of Langevin moves of the draws, at least 0.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session. In
 #'   a script it prints one message that foretells the time if more than a minute is left.
 #' @return An object of class `c("wgf", "particle_flow")`, a list with
@@ -124,12 +160,16 @@
 #'   `kinetic_energy` (mean squared speed), `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of the
 #'   normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that `cap` changed) and `births`
 #'   (share of particles that died and were born again elsewhere after the step);
+#' * `draws`: a matrix with four rows per particle and one column per parameter (not for `"plain"`, as the next two);
+#' * `quality`: a list of what the verdict looks at;
+#' * `verdict`: see the section Draws and verdict;
 #' * `masses`: a matrix with one row per step and one for the end, and with one column per mode and a last column
 #'   `outside`; or `NULL`;
 #' * `latent`: `NULL`;
 #' * `control`: the settings;
 #' * `diagnostics`: a data frame of one row with `n`, `dim`, `steps`, `time`, `status` and, at the end, `divergence`,
-#'   `kinetic_energy`, `bandwidth` and `log_z`;
+#'   `kinetic_energy`, `bandwidth` (in whitened units), `log_z`, its standard error `log_z_error` and the number of
+#'   `evaluations` of the density and its gradient;
 #' * `elapsed`: seconds;
 #' * what [resume()] and [predict()][predict.wgf] need.
 #'

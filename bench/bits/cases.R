@@ -397,7 +397,7 @@ cases$large_laws <- function() {
 }
 
 cases$large_wgf <- function() {
-  fit <- wgf(target_ring(dim = 3), n = 4500, n_steps = 6)
+  fit <- wgf(target_ring(dim = 3), n = 4500, n_steps = 6, method = "plain")
   c(wgf_parts(fit), list(velocity = predict(fit, cloud(4000, 3), type = "velocity")))
 }
 
@@ -440,7 +440,7 @@ cases$scalar_backend <- function() {
     frames = traj$frames, back = efs_backward(traj, cloud(12, 3, 2) / 3),
     augment = efs_augment(traj, 10, "student", components = 2),
     log_density = predict(fit, cloud(6, 3, 2), type = "log_density"),
-    particles = wgf(target_ring(), n = 40, n_steps = 4)$particles, w2 = wasserstein2(x, y),
+    particles = wgf(target_ring(), n = 40, n_steps = 4, method = "plain")$particles, w2 = wasserstein2(x, y),
     energy = energy_distance(x, y)
   )
 }
@@ -517,7 +517,7 @@ cases$gpa_resume <- function() {
 # ---- wgf() ---------------------------------------------------------------------
 
 small_wgf <- function(..., target = target_ring(modes = 4, radius = 3), n = 60, n_steps = 15) {
-  wgf(target, n = n, n_steps = n_steps, ...)
+  wgf(target, n = n, n_steps = n_steps, method = "plain", ...)
 }
 
 for (divergence in c("kl", "reverse_kl", "jeffreys", "js", "pearson", "neyman", "hellinger", "alpha", "log_variance_q",
@@ -553,7 +553,7 @@ cases$wgf_own_density <- function() {
     cbind(-3 * x[, 1] * abs(x[, 1]) + off * x[, 1], -2 * off)
   }
   start <- cloud(50, 2)
-  own <- function(gradient, ...) wgf_parts(wgf(log_density, gradient, dim = 2, n = 50, n_steps = 10, ...))
+  own <- function(gradient, ...) wgf_parts(wgf(log_density, gradient, dim = 2, n = 50, n_steps = 10, method = "plain", ...))
   join_parts(
     differences = own(NULL), gradient = own(gradient, start = start),
     births = own(gradient, start = 2, birth_death = 1), modes = own(gradient, modes = rbind(c(-1, 0), c(1, 0))),
@@ -588,7 +588,7 @@ cases$wgf_failed <- function() {
     if (calls == 40) stop("not now")
     -rowSums(x^2) / 2
   }
-  run <- function() wgf(log_density, function(x) -x, dim = 2, n = 40, n_steps = 60)
+  run <- function() wgf(log_density, function(x) -x, dim = 2, n = 40, n_steps = 60, method = "plain")
   failed <- tryCatch(run(), error = function(e) e)
   list(failed = inherits(failed, "error"), particles = resume()$particles)
 }

@@ -32,7 +32,7 @@ run_modes <- function(n = 1000, steps = 300, seeds = 1:2) {
     target <- targets[[name]]
     weights <- target$weights
     set.seed(seed)
-    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps, divergence = divergence,
+    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps, method = "plain", divergence = divergence,
                                                    start = starts[[name]], birth_death = birth_death)))
     mass <- fit$masses[nrow(fit$masses), ]
     y <- simulate(target, n, seed = 100 + seed)
@@ -63,7 +63,7 @@ run_generator <- function(n = 2000) {
     y <- simulate(target, n, seed = 101)
     exact <- mean(vapply(1:10, function(i) energy_distance(simulate(target, n, seed = 200 + i), y), 0))
     set.seed(1)
-    fit <- wgf(target, n = n, n_steps = 300)
+    fit <- wgf(target, n = n, n_steps = 300, method = "plain")
     for (field in c("energy", "sliced", "rule")) {
       set.seed(1)
       cpu <- system.time(gen <- distill(fit, field, batch = if (field == "rule") 1000 else 512))
@@ -84,7 +84,7 @@ run_speed <- function() {
   unlink(file.path(here, "speed.csv"))
   for (threads in 1:2) for (dim in c(2, 16)) for (bandwidth in list(NULL, 0.3)) {
     set.seed(1)
-    cpu <- system.time(wgf(target_ring(dim = dim), n = 2000, n_steps = 500, bandwidth = bandwidth, threads = threads))
+    cpu <- system.time(wgf(target_ring(dim = dim), n = 2000, n_steps = 500, method = "plain", bandwidth = bandwidth, threads = threads))
     append_row("speed.csv", data.frame(n = 2000, steps = 500, dim = dim,
                                        bandwidth = if (is.null(bandwidth)) "by likelihood" else "fixed",
                                        threads = threads, cpu = cpu[[1]] + cpu[[2]], elapsed = cpu[[3]],
@@ -96,7 +96,7 @@ run_speed <- function() {
 run_fokker_planck <- function() {
   out <- do.call(rbind, lapply(c(0.1, 0.2, 0.4), function(h) {
     goal <- 0.7
-    fit <- wgf(function(x) -x[, 1]^2 / (2 * goal^2), function(x) -x / goal^2,
+    fit <- wgf(method = "plain", function(x) -x[, 1]^2 / (2 * goal^2), function(x) -x / goal^2,
                start = matrix(2 + 1.2 * qnorm(ppoints(2000))), bandwidth = h, step = 0.005, n_steps = 400, every = 20)
     mean <- 2
     variance <- plain <- 1.44

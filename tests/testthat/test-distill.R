@@ -59,7 +59,7 @@ test_that("pairs along random lines lead a sample onto another", {
 test_that("a generator makes the law of a flow in one pass, and survives saving", {
   set.seed(1)
   ring <- target_ring(4, radius = 3)
-  fit <- wgf(ring, n = 500, n_steps = 200)
+  fit <- wgf(ring, n = 500, n_steps = 200, method = "plain")
   y <- simulate(ring, 1000, seed = 5)
   start <- energy_distance(simulate(distill(fit, base_dim = 2, n_steps = 0), 1000, seed = 6), y)
   for (field in c("energy", "sliced", "rule")) {

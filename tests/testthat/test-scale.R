@@ -1,3 +1,6 @@
+# as the text has it, in the units of the user
+wgf <- function(...) particleflow::wgf(..., method = "plain")
+
 # Numbers near the ends of the range of doubles: right, or one true sentence.
 
 test_that("runs in standardised units do not know the unit of the columns", {

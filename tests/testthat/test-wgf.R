@@ -1,3 +1,6 @@
+# as the text has it, in the units of the user
+wgf <- function(...) particleflow::wgf(..., method = "plain")
+
 estimate <- function(...) particleflow:::kernel_estimate(...)
 
 test_that("the kernel estimate and its score are those of the kernel mixture, on every instruction set", {
