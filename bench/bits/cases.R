@@ -553,7 +553,9 @@ cases$wgf_own_density <- function() {
     cbind(-3 * x[, 1] * abs(x[, 1]) + off * x[, 1], -2 * off)
   }
   start <- cloud(50, 2)
-  own <- function(gradient, ...) wgf_parts(wgf(log_density, gradient, dim = 2, n = 50, n_steps = 10, method = "plain", ...))
+  own <- function(gradient, ...) {
+    wgf_parts(wgf(log_density, gradient, dim = 2, n = 50, n_steps = 10, method = "plain", ...))
+  }
   join_parts(
     differences = own(NULL), gradient = own(gradient, start = start),
     births = own(gradient, start = 2, birth_death = 1), modes = own(gradient, modes = rbind(c(-1, 0), c(1, 0))),

@@ -32,7 +32,8 @@ run_modes <- function(n = 1000, steps = 300, seeds = 1:2) {
     target <- targets[[name]]
     weights <- target$weights
     set.seed(seed)
-    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps, method = "plain", divergence = divergence,
+    cpu <- system.time(fit <- suppressWarnings(wgf(target, n = n, n_steps = steps,
+                                                      method = "plain", divergence = divergence,
                                                    start = starts[[name]], birth_death = birth_death)))
     mass <- fit$masses[nrow(fit$masses), ]
     y <- simulate(target, n, seed = 100 + seed)
@@ -84,7 +85,8 @@ run_speed <- function() {
   unlink(file.path(here, "speed.csv"))
   for (threads in 1:2) for (dim in c(2, 16)) for (bandwidth in list(NULL, 0.3)) {
     set.seed(1)
-    cpu <- system.time(wgf(target_ring(dim = dim), n = 2000, n_steps = 500, method = "plain", bandwidth = bandwidth, threads = threads))
+    cpu <- system.time(wgf(target_ring(dim = dim), n = 2000, n_steps = 500, method = "plain",
+                           bandwidth = bandwidth, threads = threads))
     append_row("speed.csv", data.frame(n = 2000, steps = 500, dim = dim,
                                        bandwidth = if (is.null(bandwidth)) "by likelihood" else "fixed",
                                        threads = threads, cpu = cpu[[1]] + cpu[[2]], elapsed = cpu[[3]],
