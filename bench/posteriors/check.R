@@ -1,12 +1,14 @@
-# Rscript bench/posteriors/check.R: are the densities right? For each posterior: the gradient against central
+# Rscript bench/posteriors/check.R: are the densities right? For each entry: the gradient against central
 # differences at 20 draws of the reference; a point by itself against the same point among others; and Stein's identities
 # E s = 0, E (z - m) s' = -I over the reference draws on the free scale (s the gradient there), as the largest deviation
 # in standard errors. A density that is not that of the reference draws fails the last.
 here <- "bench/posteriors"
-for (file in c("free.R", "posteriors.R")) source(file.path(here, file))
+for (file in c("free.R", "posteriors.R", "cases.R")) source(file.path(here, file))
 
-for (name in posterior_names) {
-  entry <- posterior(name)
+# With edges inside (exponential, steps, garch11_edge), and in the second identity with heavy tails, the identities do
+# not hold.
+for (name in c(posterior_names, case_names)) {
+  entry <- if (name %in% posterior_names) posterior(name) else hard_case(name)
   free <- on_free_scale(entry)
   z <- to_free_scale(entry, entry$draws)
   spread <- apply(z, 2, sd)

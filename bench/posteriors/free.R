@@ -71,6 +71,7 @@ from_free_scale <- function(entry, z) {
 
 # Gradient on the free scale from the gradient g on the user's scale, with the Jacobian's part.
 free_gradient <- function(entry, x, g) {
+  colnames(g) <- entry$parameters
   for (name in free_names(entry)) {
     a <- entry$lower[[name]]
     b <- entry$upper[[name]]
