@@ -8,6 +8,7 @@
 #   gradient: function of the same x, [n, parameters];
 #   lower, upper: named numbers, -Inf and Inf where there is no bound;
 #   ordered, simplex: names of parameters that are ordered, or that sum to 1; or a list of such vectors; or NULL;
+#   log_z: logarithm of the integral of the density, where it is known: for regressions, Gaussian in the coefficients;
 #   draws: reference draws [10000, parameters] on the user's scale.
 
 posterior_names <- c("kidscore_momiq", "kilpisjarvi", "logearn_interaction", "logmesquite", "mesquite", "blr", "arK",
@@ -76,8 +77,20 @@ regression <- function(X, y, parameters, prior_mean = 0, prior_sd = Inf, sigma_p
     colnames(g) <- parameters
     g
   }
+  # Given sigma the integral over b is Gaussian; the one over log sigma is taken by quadrature. off = b - b0.
+  given_sigma <- function(log_sigma) {
+    s <- exp(log_sigma)
+    A <- XtX / s^2 + diag(prior_precision, k)
+    pull <- prior_precision * (prior_mean - b0)
+    sigma_prior(s)$value - (n - 1) * log_sigma + k / 2 * log(2 * pi) - determinant(A)$modulus / 2 -
+      (rss / s^2 + sum(prior_precision * (prior_mean - b0)^2) - sum(pull * solve(A, pull, tol = 0))) / 2
+  }
+  curve <- function(l) vapply(l, given_sigma, 0)
+  top <- stats::optimize(curve, log(sqrt(rss / n)) + c(-3, 3), maximum = TRUE)
+  area <- stats::integrate(function(l) exp(curve(l) - top$objective), top$maximum - 3, top$maximum + 3,
+                           subdivisions = 1000, rel.tol = 1e-8)
   list(parameters = parameters, log_density = log_density, gradient = gradient,
-       lower = stats::setNames(0, parameters[k + 1]))
+       lower = stats::setNames(0, parameters[k + 1]), log_z = top$objective + log(area$value))
 }
 
 flat <- function() function(s) list(value = 0, slope = 0)
