@@ -5,7 +5,8 @@
 # All normalised densities have log_z 0.
 
 case_names <- c("bounds", "far", "scales", "correlated", "gauss_3", "gauss_12", "t2", "two_modes", "banana",
-                "exponential", "plateau", "steps", "spike", "dirichlet", "ordered", "correlation", "garch11_edge", "funnel")
+                "exponential", "plateau", "steps", "spike", "dirichlet", "ordered", "correlation", "garch11_edge",
+                "funnel")
 
 hard_case <- function(name, n = 1e4, folder = "bench/posteriors/data") {
   if (name == "garch11_edge") return(garch11_edge(folder))
@@ -50,8 +51,9 @@ case_gauss_12 <- function(n) gaussian_case(n, rep(-2, 12), wishart(12), -20)
 
 # exponential(1); beta(2, 5); gamma(0.5, 1), infinite at its edge; N(3, 1) below 2.5
 case_bounds <- function(n) {
+  inside <- function(x) rowSums(x[, 1:3, drop = FALSE] <= 0) == 0 & x[, 2] < 1 & x[, 4] < 2.5
   list(parameters = c("a", "b", "c", "d"), log_z = 0, lower = c(a = 0, b = 0, c = 0), upper = c(b = 1, d = 2.5),
-       log_density = inside_only(function(x) x[, 1] > 0 & x[, 2] > 0 & x[, 2] < 1 & x[, 3] > 0 & x[, 4] < 2.5, function(x) {
+       log_density = inside_only(inside, function(x) {
          -x[, 1] + stats::dbeta(x[, 2], 2, 5, log = TRUE) + stats::dgamma(x[, 3], 0.5, log = TRUE) +
            stats::dnorm(x[, 4], 3, log = TRUE) - stats::pnorm(2.5, 3, log.p = TRUE)
        }),

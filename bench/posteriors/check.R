@@ -1,7 +1,7 @@
-# Rscript bench/posteriors/check.R: are the densities right? For each entry: the gradient against central
-# differences at 20 draws of the reference; a point by itself against the same point among others; and Stein's identities
-# E s = 0, E (z - m) s' = -I over the reference draws on the free scale (s the gradient there), as the largest deviation
-# in standard errors. A density that is not that of the reference draws fails the last.
+# Rscript bench/posteriors/check.R: are the densities right? For each entry: the gradient against central differences at
+# 20 draws of the reference (on the user's scale and on the free one); a point by itself against the same point among
+# others; and Stein's identities E s = 0, E (z - m) s' = -I over the reference draws on the free scale (s the gradient
+# there), as the largest deviation in standard errors. A density that is not that of the draws fails the last.
 here <- "bench/posteriors"
 for (file in c("free.R", "posteriors.R", "cases.R")) source(file.path(here, file))
 
@@ -42,6 +42,6 @@ for (name in c(posterior_names, case_names)) {
   second <- max(vapply(seq_len(free$dim), function(j) max(vapply(seq_len(free$dim), function(k)
     error(u[, j] * s[, k] + (j == k)), 0)), 0))
   seconds <- system.time(for (i in 1:5) { free$value(z[1:1000, ]); free$slope(z[1:1000, ]) })[["user.self"]]
-  cat(sprintf("%-20s d %2d  gradient %.1e %.1e  rows %.1e  back %.1e  Stein %.1f %.1f (of %d)  ms per 1000: %.1f\n", name,
-              free$dim, user_off, free_off, rows_off, back, first, second, free$dim^2, seconds * 200))
+  line <- "%-20s d %2d  gradient %.1e %.1e  rows %.1e  back %.1e  Stein %.1f %.1f (of %d)  ms per 1000: %.1f\n"
+  cat(sprintf(line, name, free$dim, user_off, free_off, rows_off, back, first, second, free$dim^2, seconds * 200))
 }

@@ -8,13 +8,15 @@ source(file.path(here, "posteriors.R"))
 
 # name here = c(posteriordb's data, posteriordb's draws)
 sources <- list(
-  kidscore_momiq = c("kidiq", "kidiq-kidscore_momiq"), kilpisjarvi = c("kilpisjarvi_mod", "kilpisjarvi_mod-kilpisjarvi"),
+  kidscore_momiq = c("kidiq", "kidiq-kidscore_momiq"),
+  kilpisjarvi = c("kilpisjarvi_mod", "kilpisjarvi_mod-kilpisjarvi"),
   logearn_interaction = c("earnings", "earnings-logearn_interaction"),
   logmesquite = c("mesquite", "mesquite-logmesquite_logvash"), mesquite = c("mesquite", "mesquite-mesquite"),
   blr = c("sblri", "sblri-blr"), arK = c("arK", "arK-arK"), nes2000 = c("nes2000", "nes2000-nes"),
   garch11 = c("garch", "garch-garch11"), arma11 = c("arma", "arma-arma11"),
   gp_regr = c("gp_pois_regr", "gp_pois_regr-gp_regr"),
-  gauss_mix = c("low_dim_gauss_mix", "low_dim_gauss_mix-low_dim_gauss_mix"), hmm = c("hmm_example", "hmm_example-hmm_example"),
+  gauss_mix = c("low_dim_gauss_mix", "low_dim_gauss_mix-low_dim_gauss_mix"),
+  hmm = c("hmm_example", "hmm_example-hmm_example"),
   schools_noncentred = c("eight_schools", "eight_schools-eight_schools_noncentered")
 )
 
@@ -24,7 +26,8 @@ read_zip <- function(path) {
 
 for (name in names(sources)) {
   data <- read_zip(file.path(folder, "data", "data", paste0(sources[[name]][1], ".json.zip")))
-  chains <- read_zip(file.path(folder, "reference_posteriors", "draws", "draws", paste0(sources[[name]][2], ".json.zip")))
+  kept <- file.path(folder, "reference_posteriors", "draws", "draws", paste0(sources[[name]][2], ".json.zip"))
+  chains <- read_zip(kept)
   draws <- sapply(chains, function(column) unlist(column))
   entry <- new_entry(name, get(paste0("model_", name))(data))
   if (name == "schools_noncentred") {                # posteriordb keeps theta = mu + tau theta_trans

@@ -1,9 +1,9 @@
 # judge_of(entry) prepares the comparison of draws with the reference; judge(draws) then gives one row:
 #   mean_off   largest distance of a mean from the reference's, in posterior standard deviations;
 #   sd_least, sd_most   least and largest ratio of standard deviations;
-#   energy     energy distance of 1000 draws from 1000 of the reference, over that between disjoint samples of 1000 of the
-#              reference; means over 5 splits. It is taken on the free scale in the metric of the reference's covariance,
-#              so that neither units nor correlations matter. About 1 for exact draws.
+#   energy     energy distance of 1000 draws from 1000 of the reference, over that between disjoint samples of 1000 of
+#              the reference; means over 5 splits. It is taken on the free scale in the metric of the reference's
+#              covariance, so that neither units nor correlations matter. About 1 for exact draws.
 # With `heavy` (no variance): medians for means, half the distance of the 16 and 84 per cent points for deviations.
 
 judge_of <- function(entry, size = 1000, splits = 5) {
@@ -19,7 +19,8 @@ judge_of <- function(entry, size = 1000, splits = 5) {
   parts <- lapply(seq_len(splits), function(i) sample(nrow(z), 2 * size))
   other <- lapply(parts, function(rows) z[rows[-seq_len(size)], , drop = FALSE])
   distance <- function(a, b) particleflow::energy_distance(a, b, method = "exact", threads = 1)
-  between <- mean(vapply(seq_len(splits), function(i) distance(z[parts[[i]][seq_len(size)], , drop = FALSE], other[[i]]), 0))
+  within <- function(i) distance(z[parts[[i]][seq_len(size)], , drop = FALSE], other[[i]])
+  between <- mean(vapply(seq_len(splits), within, 0))
   reference <- list(centre = centre(entry$draws), spread = spread(entry$draws))
   function(draws) {
     draws <- draws[, entry$parameters, drop = FALSE]

@@ -5,8 +5,8 @@ for (file in c("free.R", "posteriors.R", "cases.R", "judge.R")) source(file.path
 rows <- utils::read.csv(file.path(here, "results", "results.csv"))
 rows$trusted <- as.logical(rows$trusted)
 rows$verdict <- verdict_word(rows)
-methods <- intersect(c("reference", "temper", "wgf", "laplace_mala", "laplace", "metropolis", "adaptMCMC", "svgd_whitened",
-                       "svgd"), rows$method)
+methods <- intersect(c("reference", "temper", "wgf", "laplace_mala", "laplace", "metropolis", "adaptMCMC",
+                       "svgd_whitened", "svgd"), rows$method)
 entries <- c(posterior_names, case_names)
 colours <- grDevices::hcl.colors(length(methods), "Dark 3")
 
@@ -55,17 +55,20 @@ cell <- function(entry, method) {
 }
 for (names in list(posterior_names, case_names)) {
   cat("| |", paste(methods, collapse = " | "), "|\n|", strrep("---|", length(methods) + 1), "\n", sep = "")
-  for (name in names) cat("| ", name, " | ", paste(vapply(methods, cell, "", entry = name), collapse = " | "), " |\n", sep = "")
+  for (name in names) {
+    cat("| ", name, " | ", paste(vapply(methods, cell, "", entry = name), collapse = " | "), " |\n", sep = "")
+  }
   cat("\n")
 }
 for (names in list(posterior_names, case_names)) {
   some <- rows[rows$entry %in% names, ]
-  cat("Medians of evaluations and seconds; share of runs that are right; entries whose median energy is at most 1.5, 2; verdicts\n")
+  cat("Evaluations and seconds (medians), share of right runs, entries with median energy up to 1.5 and 2, verdicts\n")
   for (m in methods) {
     r <- some[some$method == m, ]
     energy <- tapply(r$energy, r$entry, stats::median)
     cat(sprintf("| %s | %d runs | %s | %.1f | %.2f | %d, %d of %d | %s |\n", m, nrow(r),
-                format(stats::median(r$evaluations, na.rm = TRUE)), stats::median(r$cpu), mean(!is.na(r$mean_off) & is_right(r)),
+                format(stats::median(r$evaluations, na.rm = TRUE)), stats::median(r$cpu),
+                mean(!is.na(r$mean_off) & is_right(r)),
                 sum(energy <= 1.5, na.rm = TRUE), sum(energy <= 2, na.rm = TRUE), length(energy),
                 paste(names(table(r$verdict)), table(r$verdict), collapse = ", ")))
   }

@@ -139,7 +139,7 @@ model_nes2000 <- function(data) {
 
 # ---- Time series --------------------------------------------------------------------------------------------------
 
-# s2[t] = alpha0 + alpha1 (y[t - 1] - mu)^2 + beta1 s2[t - 1], with alpha1 + beta1 < 1: the rest makes a simplex of three.
+# s2[t] = alpha0 + alpha1 (y[t - 1] - mu)^2 + beta1 s2[t - 1]; alpha1 + beta1 < 1: with the rest, a simplex of three.
 model_garch11 <- function(data) {
   y <- data$y
   names <- c("mu", "alpha0", "alpha1", "beta1", "rest")
@@ -375,7 +375,8 @@ model_schools_noncentred <- function(data) {
   gradient <- function(x) {
     pull <- sweep(residuals(x), 2, precision, "*")
     theta <- x[, 1:8, drop = FALSE]
-    g <- cbind(x[, 10] * pull - theta, rowSums(pull) - x[, 9] / 25, rowSums(pull * theta) - 2 * x[, 10] / (25 + x[, 10]^2))
+    g <- cbind(x[, 10] * pull - theta, rowSums(pull) - x[, 9] / 25,
+               rowSums(pull * theta) - 2 * x[, 10] / (25 + x[, 10]^2))
     colnames(g) <- names
     g
   }

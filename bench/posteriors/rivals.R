@@ -16,8 +16,12 @@ wide_start <- function(free, n) {
 laplace_fit <- function(free) {
   starts <- wide_start(free, 5)
   found <- lapply(1:5, function(i) {
-    tryCatch(stats::optim(starts[i, ], function(z) { v <- free$value(z); if (is.finite(v)) -v else 1e300 },
-                          function(z) -drop(free$slope(z)), method = "BFGS", control = list(maxit = 300, reltol = 1e-12)),
+    down <- function(z) {
+      v <- free$value(z)
+      if (is.finite(v)) -v else 1e300
+    }
+    tryCatch(stats::optim(starts[i, ], down, function(z) -drop(free$slope(z)), method = "BFGS",
+                          control = list(maxit = 300, reltol = 1e-12)),
              error = function(e) list(value = Inf))
   })
   values <- vapply(found, function(f) f$value, 0)

@@ -1,4 +1,4 @@
-# Rscript bench/posteriors/run.R METHODS ENTRIES SEEDS: comma-separated, "all" or "ours" or "rivals" for methods, "all",
+# Rscript bench/posteriors/run.R WHICH ENTRIES SEEDS: comma-separated, "all" or "ours" or "rivals" for methods, "all",
 # "posteriors" or "cases" for entries, such as 1:5 for seeds. Rows are appended to results/results.csv, in the place of
 # rows of the same method, entry and seed. One thread. Rivals get 1e5 evaluations; adaptMCMC calls the density with one
 # point at a time and runs only where 1e5 such calls take less than 20 seconds.
@@ -53,14 +53,16 @@ run_one <- function(method, entry, judge, seed) {
   set.seed(seed)
   time <- system.time(result <- tryCatch(suppressWarnings(
     if (method == "reference") {
-      list(draws = entry$draws[sample(nrow(entry$draws), 1000), , drop = FALSE], evaluations = 0, trusted = NA, log_z = NA,
-           log_z_error = NA, words = "")
+      list(draws = entry$draws[sample(nrow(entry$draws), 1000), , drop = FALSE], evaluations = 0, trusted = NA,
+           log_z = NA, log_z_error = NA, words = "")
     } else if (method %in% c("wgf", "temper")) ours(get(method), entry) else theirs(method, entry)),
     error = function(e) conditionMessage(e)))
   none <- data.frame(mean_off = NA, sd_least = NA, sd_most = NA, energy = NA)
   failed <- is.character(result)
   scored <- if (failed) none else tryCatch(judge(result$draws), error = function(e) none)
-  if (failed) result <- list(evaluations = NA, trusted = NA, log_z = NA, log_z_error = NA, words = paste("error:", result))
+  if (failed) {
+    result <- list(evaluations = NA, trusted = NA, log_z = NA, log_z_error = NA, words = paste("error:", result))
+  }
   known <- if (is.null(entry$log_z)) NA else entry$log_z
   data.frame(entry = entry$name, parameters = length(free_names(entry)), method = method, seed = seed,
              lapply(scored, signif, 4), evaluations = result$evaluations,
