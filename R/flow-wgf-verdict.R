@@ -120,7 +120,7 @@ search_reasons <- function(searches) {
   c(if (length(rare) > 1 && any(rare)) {
     sprintf("a mode was found by only %d of %d searches, so that others may be missed", min(searches$found[rare]),
             searches$tried)
-  }, if (searches$lost > searches$tried / 2) {
-    sprintf("%d of %d searches ended at none of the modes", searches$lost, searches$tried)
+  }, if (sum(searches$found) <= wgf_limits$rare * searches$tried) {
+    sprintf("%d of %d searches found a mode", sum(searches$found), searches$tried)
   })
 }
