@@ -171,7 +171,8 @@ case_correlation <- function(n) {
   valid <- function(x) rowSums(abs(x) >= 1) == 0 & determinant(x) > 0
   draws <- matrix(stats::runif(60 * n, -1, 1), ncol = 3)
   draws <- draws[valid(draws) & stats::runif(nrow(draws)) < determinant(draws), ][seq_len(n), ]
-  list(parameters = c("r21", "r31", "r32"), correlation = c("r21", "r31", "r32"), log_z = 2 * log(3 * pi / 8) + log(4 / 3),
+  list(parameters = c("r21", "r31", "r32"), correlation = c("r21", "r31", "r32"),
+       log_z = 2 * log(3 * pi / 8) + log(4 / 3),
        lower = c(r21 = -1, r31 = -1, r32 = -1), upper = c(r21 = 1, r31 = 1, r32 = 1),
        log_density = inside_only(valid, function(x) log(determinant(x))),
        gradient = inside_only(valid, function(x) 2 * (x[, c(2, 1, 1)] * x[, c(3, 3, 2)] - x) / determinant(x)),
