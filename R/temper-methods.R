@@ -209,14 +209,15 @@ predict.temper <- function(object, newdata, type = c("log_density", "log_target"
   if (type == "log_target") target - jacobian else target - own
 }
 
-#' Tempered particles as draws of package posterior
+#' Fits of densities as draws of package posterior
 #'
-#' Packages posterior, bayesplot and loo then read the fit. Its populations are the chains.
+#' Packages posterior, bayesplot and loo then read the fit. The populations of [temper()] are the chains. The draws of
+#' [wgf()] are one chain whose order has no meaning, so that measures of autocorrelation do not apply to them.
 #'
-#' @param x A fit from [temper()].
-#' @param from `"particles"`: the draws that were kept. All have the same weight. `"density"`: independent draws from
-#'   the mixture of t laws, in one chain, with weights proportional to the density of the target over that of the
-#'   mixture. The largest weights are smoothed (Pareto smoothed importance sampling).
+#' @param x A fit from [temper()], or from [wgf()] with `method = "whitened"`.
+#' @param from For [temper()]. `"particles"`: the draws that were kept. All have the same weight. `"density"`:
+#'   independent draws from the mixture of t laws, in one chain, with weights proportional to the density of the target
+#'   over that of the mixture. The largest weights are smoothed (Pareto smoothed importance sampling).
 #' @param ... Not used.
 #' @return An object of class `draws_df` of package posterior, with the variable `.log_weight`: the logarithms of
 #'   weights that sum to 1.
@@ -242,6 +243,24 @@ as_draws.temper <- function(x, from = c("particles", "density"), ...) {
     chain <- rep(1L, nrow(draws))
   }
   log_weight <- log_weight - log_mean(log_weight) - log(length(log_weight))
+  draws_frame(draws, chain, log_weight)
+}
+
+#' @rdname as_draws.temper
+#' @method as_draws wgf
+#' @rawNamespace S3method(posterior::as_draws, wgf)
+as_draws.wgf <- function(x, ...) {
+  check_fit(x, "x")
+  check_dots("as_draws()", ...)
+  if (is.null(x$draws)) {
+    fail("`x` is a fit with method = \"plain\", which holds no draws; give the rows of simulate() to posterior.")
+  }
+  draws <- x$draws
+  colnames(draws) <- parameter_columns(x$rule$density)
+  draws_frame(draws, rep(1L, nrow(draws)), rep(-log(nrow(draws)), nrow(draws)))
+}
+
+draws_frame <- function(draws, chain, log_weight) {
   rows <- order(chain)
   frame <- data.frame(draws[rows, , drop = FALSE], .log_weight = log_weight[rows], .chain = chain[rows],
                       .iteration = stats::ave(chain[rows], chain[rows], FUN = seq_along), .draw = seq_along(rows),

@@ -202,6 +202,12 @@ test_that("draws of package posterior have populations as chains and normalised 
     expect_equal(sum(exp(draws$.log_weight)), 1)
   }
   expect_equal(posterior::summarise_draws(posterior::as_draws(fit), "mean")$mean, unname(colMeans(fit$draws)))
+  law <- gaussian(c(1, -1), diag(2))
+  moved <- wgf(law$log_density, law$gradient, 2, n = 50, n_steps = 20)
+  expect_equal(unname(unclass(posterior::as_draws_matrix(posterior::as_draws(moved)))[, 1:2]), unname(moved$draws),
+               ignore_attr = TRUE)
+  plain <- wgf(law$log_density, law$gradient, 2, n = 50, n_steps = 1, method = "plain")
+  expect_error(posterior::as_draws(plain), "holds no draws", class = "particleflow_input")
 })
 
 test_that("modes: the normal law at a mode is exact for a normal density, and each search ends at its mode", {
