@@ -1,25 +1,17 @@
 # Mixtures of multivariate t laws beside a density: where particles start, and what they are compared with. A mixture is
-# a list(means [k, d], roots: upper triangular R with R'R = the scale matrix, weights [k], df [k]).
+# a list(means [k, d], roots: upper triangular R with R'R = the scale matrix, weights [k], df [k]), as student_density()
+# and student_draw() read it.
 
-# Draws [n, d] from the streams `stream` to stream + 2.
-draw_t_mixture <- function(mixture, n, key, stream) {
-  k <- length(mixture$weights)
-  from <- pick_weighted(draw_uniform(n, 1L, key, stream)[, 1], mixture$weights)
-  noise <- draw_normal(n, ncol(mixture$means), key, stream + 1L)
-  df <- mixture$df[from]
-  radius <- sqrt(stats::qchisq(draw_uniform(n, 1L, key, stream + 2L)[, 1], df) / df)
-  list(points = component_rows(noise / radius, from, mixture), from = from)
+mixture_log_values <- function(mixture, points, threads) student_density(mixture, points, threads)[, 1]
+
+# log (weight times density) [n, k] of the components at points [n, d]; lengths: their squared lengths there.
+mixture_parts <- function(mixture, points, threads,
+                          lengths = squared_lengths(points, mixture$means, mixture$roots, threads)) {
+  t_log_density(lengths, mixture$roots, mixture$df, ncol(points)) + rep(log(mixture$weights), each = nrow(points))
 }
 
-# Log-densities [n, k] of the components at points [n, d].
-t_mixture_parts <- function(mixture, points, threads) {
-  lengths <- squared_lengths(points, mixture$means, mixture$roots, threads)
-  t_log_density(lengths, mixture$roots, mixture$df, ncol(points))
-}
-
-t_mixture_log_density <- function(mixture, points, threads) {
-  log_mean_exp(t_mixture_parts(mixture, points, threads), mixture$weights)
-}
+# The component that is the most likely one at each point.
+likeliest_part <- function(mixture, points, threads) max.col(mixture_parts(mixture, points, threads), "first")
 
 # The covariance about the means of the components, or about their common mean.
 pooled_covariance <- function(mixture, between = FALSE) {
@@ -29,10 +21,10 @@ pooled_covariance <- function(mixture, between = FALSE) {
   total + crossprod(off * sqrt(mixture$weights))
 }
 
-# Effective number over number of weights exp(log_r).
-weight_share <- function(log_r) {
-  top <- max(log_r)
+# The number of independent draws that weights are worth: (sum w)^2 / sum w^2.
+weights_worth <- function(log_weights) {
+  top <- max(log_weights)
   if (!is.finite(top)) return(0)
-  r <- exp(log_r - top)
-  sum(r)^2 / sum(r^2) / length(r)
+  w <- exp(log_weights - top)
+  sum(w)^2 / sum(w^2)
 }

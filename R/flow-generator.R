@@ -100,11 +100,13 @@ cosine_decay <- function(t) 0.01 + 0.99 * 0.5 * (1 + cos(pi * min(t, 1)))
 
 check_points_count <- 2000L
 
-# The state after a score of the network, on the same draws each time. It keeps the best network so far.
+# The draws on which networks are scored, the same each time.
+scored_draws <- function(run) base_draws(check_points_count, run$network, run$frame, run$key, 1L, stratified = TRUE)
+
+# The state after a score of the network. It keeps the best network so far.
 score_generator <- function(run) {
   state <- run$state
-  z <- base_draws(check_points_count, run$network, run$frame, run$key, 1L, stratified = TRUE)
-  score <- field_score(run, generate(z, state$learner[, "parameters"], run$network, run$frame))
+  score <- field_score(run, generate(scored_draws(run), state$learner[, "parameters"], run$network, run$frame))
   if (is.na(score)) {
     stop_unsolved("The points of the network left the range of numbers at step %d: take a smaller `rate`.", state$step)
   }
@@ -131,7 +133,7 @@ finish.generator_run <- function(run) {
     list(
       call = run$call, what = run$what, network = c(run$network, list(parameters = state$best$parameters)),
       frame = run$frame,
-      noise = if (run$field$type == "rule") list(kernel = rule$kernel, bandwidth = state$bandwidth),
+      noise = if (run$field$type == "rule") list(kernel = rule$kernel, bandwidth = noise_width(run, state)),
       trace = trace, control = run$control, write = run$write,
       diagnostics = data.frame(
         dim = length(run$frame$centre), base_dim = run$network$widths[1], parameters = length(state$best$parameters),
@@ -142,6 +144,13 @@ finish.generator_run <- function(run) {
     ),
     class = c(run$what, "generator", "particle_flow")
   ))
+}
+
+# The bandwidth of the last step; before the first step that of the points of the network.
+noise_width <- function(run, state) {
+  if (!is.null(state$bandwidth)) return(state$bandwidth)
+  points <- generate(scored_draws(run), state$best$parameters, run$network, run$frame)
+  likely_bandwidth(from_frame(run$frame, points), run$field$rule$kernel, run$control$threads)
 }
 
 #' @export

@@ -38,9 +38,3 @@ fit_pareto <- function(x) {
   k <- mean(log1p(-b * x))
   list(k = (n * k + 10 * 0.5) / (n + 10), sigma = -k / b)
 }
-
-# The number of independent draws that weights are worth: (sum w)^2 / sum w^2.
-weights_worth <- function(log_weights) {
-  w <- exp(log_weights - max(log_weights))
-  sum(w)^2 / sum(w^2)
-}

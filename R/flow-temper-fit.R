@@ -6,7 +6,7 @@ finish.temper_run <- function(run) {
     fail("The run was stopped before the modes were searched: nothing was drawn yet.")
   }
   draws <- kept_draws(run)
-  law <- final_mixture(draws$free, run$threads)
+  law <- final_mixture(draws$free)
   integral <- log_integral(run)
   checks <- temper_checks(run, draws, integral)
   user <- to_user(run$density, draws$free)
@@ -60,7 +60,7 @@ kept_draws <- function(run) {
 # One mixture for all draws. At most this many of them are used, because a mixture of few components needs no more.
 most_mixture_rows <- 3000L
 
-final_mixture <- function(free, threads) {
+final_mixture <- function(free) {
   rows <- spaced_rows(nrow(free), most_mixture_rows)
   some <- free[rows, , drop = FALSE]
   choose_mixture(some, points_unit(some))

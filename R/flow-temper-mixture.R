@@ -1,14 +1,11 @@
 # Mixtures of t laws beside tempered particles: where they start, where they jump to, and the density at the end.
 
-# A mixture is list(weights [k], means [k, d], roots: upper R with R'R = the scale matrix, df [k]), as student_density()
-# and student_draw() read it.
-
 # list(log_density [n], gradient [n, d]). The gradient of component k is -(nu + d) / (nu + length) C^-1 (x - m), and
 # that of the mixture their mean with the probabilities of the components as weights.
 mixture_values <- function(law, points, threads) {
   d <- ncol(points)
   lengths <- squared_lengths(points, law$means, law$roots, threads)
-  each <- t_log_density(lengths, law$roots, law$df, d) + rep(log(law$weights), each = nrow(points))
+  each <- mixture_parts(law, points, threads, lengths)
   top <- each[cbind(seq_len(nrow(each)), max.col(each, "first"))]
   total <- top + log(rowSums(exp(each - top)))
   gradient <- matrix(0, nrow(points), d)
@@ -21,8 +18,6 @@ mixture_values <- function(law, points, threads) {
   }
   list(log_density = total, gradient = gradient)
 }
-
-mixture_log_values <- function(law, points, threads) student_density(law, points, threads)[, 1]
 
 # ---- where the particles start ---------------------------------------------------------------------------
 
@@ -72,10 +67,8 @@ choose_mixture <- function(points, unit) {
 
 # From the classes that a mixture of the same size gives the points.
 refit_mixture <- function(points, law, unit, threads) {
-  size <- length(law$weights)
-  each <- t_log_density(squared_lengths(points, law$means, law$roots, threads), law$roots, law$df, ncol(points))
-  classes <- max.col(each + rep(log(law$weights), each = nrow(points)), "first")
-  fit <- fit_mixture_t(into_unit(points, unit), classes, size, law$tail)
+  classes <- likeliest_part(law, points, threads)
+  fit <- fit_mixture_t(into_unit(points, unit), classes, length(law$weights), law$tail)
   if (is.null(fit)) plain_mixture(points) else out_of_unit(fit, unit)
 }
 
@@ -94,8 +87,7 @@ fit_mixture_t <- function(z, classes, size, tail) {
 
 # The mean covariance within the components, as a unit: the scale of the density where it has several modes.
 within_unit <- function(law) {
-  squares <- Map(function(root, weight) weight * crossprod(root), law$roots, law$weights)
-  list(centre = colSums(law$weights * law$means), root = definite_root(Reduce(`+`, squares)))
+  list(centre = colSums(law$weights * law$means), root = definite_root(pooled_covariance(law)))
 }
 
 # One t law with the mean and the covariance of the points.

@@ -11,14 +11,14 @@ temper_control <- function(n, populations, checkpoint) {
   list(n = as.integer(each * populations), populations = populations, checkpoint = check_path(checkpoint))
 }
 
-# Rounds: of the mode searches. Searches.
+# The rounds of the mode searches, and the number of searches.
 search_rounds <- 100L
 searches <- 100L
 
 # Stages are so long that the effective sample size falls to this share.
 stage_share <- 0.8
 
-# At most so many rounds of moves in one stage; rounds at t = 1 before draws are kept; passes; stages in a pass.
+# The most rounds of moves in one stage, rounds at t = 1 before draws are kept, passes, and stages in a pass.
 stage_rounds <- 6L
 most_settle_rounds <- 30L
 most_passes <- 3L
@@ -28,7 +28,8 @@ most_stages <- 80L
 stage_memory <- 0.5
 settled_memory <- 0.1
 
-# Rounds that are kept at the end: at least, and at most; the number of independent draws that ends them, per particle.
+# The least and the most rounds that are kept at the end. They end when the draws are worth so many independent ones per
+# particle.
 least_rounds <- 8L
 most_rounds <- 40L
 wanted_worth <- 4

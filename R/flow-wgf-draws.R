@@ -81,8 +81,7 @@ polished_draws <- function(run, bandwidth) {
 # The group of modes in which each draw began. Groups with few draws are no groups of their own.
 draw_groups <- function(run, points) {
   if (length(unique(run$groups)) < 2) return(rep(1L, nrow(points)))
-  each <- t_mixture_parts(run$mixture, points, run$threads) + rep(log(run$mixture$weights), each = nrow(points))
-  groups <- run$groups[max.col(each, "first")]
+  groups <- run$groups[likeliest_part(run$mixture, points, run$threads)]
   if (any(tabulate(groups) >= least_group(ncol(points)))) groups else rep(1L, nrow(points))
 }
 
@@ -103,9 +102,9 @@ compare_draws <- function(density, x, groups, run, threads) {
   mixture <- fitted_mixture(x, groups)
   if (is.null(mixture)) return(list(evaluations = 0, log_z = NA_real_, log_z_error = NA_real_))
   n <- nrow(x)
-  drawn <- draw_t_mixture(mixture, n, other_key(run$key, compare_label), 0L)$points
+  drawn <- student_draw(mixture, n, other_key(run$key, compare_label), threads)
   values <- density_values(density, drawn, threads, FALSE)
-  log_r <- values$log_density - t_mixture_log_density(mixture, drawn, threads)
+  log_r <- values$log_density - mixture_log_values(mixture, drawn, threads)
   top <- max(log_r)
   if (top == -Inf) return(list(evaluations = values$evaluations, log_z = NA_real_, log_z_error = NA_real_))
   r <- exp(log_r - top)
@@ -118,7 +117,7 @@ compare_draws <- function(density, x, groups, run, threads) {
   variance <- colSums(weight * off^2)
   variance_error <- sqrt(colSums(weight^2 * (off^2 - across(variance, off))^2) + 2 / nrow(x))
   list(log_z = top + log(mean(r)), log_z_error = sqrt(max(0, mean(r^2) / mean(r)^2 - 1) / n),
-       size = weight_share(log_r), shift = shift, shift_error = error,
+       size = weights_worth(log_r) / n, shift = shift, shift_error = error,
        ratio = 1 / sqrt(variance), ratio_error = variance_error / (2 * variance^1.5), evaluations = values$evaluations)
 }
 

@@ -133,6 +133,10 @@ mode_groups <- function(density, mixture, log_density, threads) {
 # until so many draws count.
 law_rounds <- 6L
 
+# The draws of these rounds, and those of the start, come from keys of their own.
+round_label <- 10L
+start_label <- 11L
+
 law_widths <- c(1, 2.5, 6)
 
 law_shares <- c(0.6, 0.25, 0.15)
@@ -147,10 +151,10 @@ weighted_law <- function(density, mixture, n, key, threads) {
   for (round in seq_len(law_rounds)) {
     wide <- list(means = matrix(law$mean, 3, d, byrow = TRUE), roots = lapply(law_widths, `*`, law$root),
                  weights = law_shares, df = rep(start_df, 3))
-    drawn <- draw_t_mixture(wide, n, key, 5L + 3L * round)$points
+    drawn <- student_draw(wide, n, other_key(key, round_label, round), threads)
     values <- density_values(density, drawn, threads, FALSE)
     law$evaluations <- law$evaluations + values$evaluations
-    log_r <- values$log_density - t_mixture_log_density(wide, drawn, threads)
+    log_r <- values$log_density - mixture_log_values(wide, drawn, threads)
     least <- max(5 * d, 0.1 * n)
     if (sum(log_r > -Inf) < least) break
     power <- even_power(log_r, least)
@@ -160,14 +164,14 @@ weighted_law <- function(density, mixture, n, key, threads) {
     root <- cholesky(crossprod((drawn - across(centre, drawn)) * sqrt(weight)))
     if (is.null(root)) break
     law[c("mean", "root")] <- list(centre, root)
-    if (power == 1 && weight_share(log_r) > 0.25) break
+    if (power == 1 && weights_worth(log_r) > 0.25 * n) break
   }
   law
 }
 
 # The largest power up to 1 at which weights exp(power log_r) have the effective number `least`.
 even_power <- function(log_r, least) {
-  share <- function(power) weight_share(ifelse(log_r == -Inf, -Inf, power * log_r)) * length(log_r)
+  share <- function(power) weights_worth(ifelse(log_r == -Inf, -Inf, power * log_r))
   if (share(1) >= least) return(1)
   low <- 0
   high <- 1
@@ -186,12 +190,11 @@ whiten_mixture <- function(density, mixture) {
   mixture
 }
 
-# Draws of the mixture; those outside of the support are drawn towards the mean of their component, or to another
-# particle.
+# Draws of the mixture; those outside of the support are drawn towards the mean of their likeliest component, or to
+# another particle.
 start_inside <- function(density, mixture, n, key, threads) {
-  drawn <- draw_t_mixture(mixture, n, key, 1L)
-  points <- drawn$points
-  centres <- mixture$means[drawn$from, , drop = FALSE]
+  points <- student_draw(mixture, n, other_key(key, start_label), threads)
+  centres <- mixture$means[likeliest_part(mixture, points, threads), , drop = FALSE]
   evaluations <- 0
   for (round in 1:6) {
     values <- density_values(density, points, threads, FALSE)

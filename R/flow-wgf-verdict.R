@@ -24,7 +24,7 @@ wgf_quality <- function(run, found, bandwidth, likely) {
     coordinates = cbind(coordinate = free_labels(run$rule$density),
                         stein_frame(found$stein$coordinates, ncol(found$free))),
     directions = found$stein$directions,
-    log_r_share = weight_share(found$kernel_log_r), weight_share = found$comparison$size,
+    log_r_share = weights_worth(found$kernel_log_r) / length(found$kernel_log_r), weight_share = found$comparison$size,
     compared_shift = found$comparison$shift, compared_error = found$comparison$shift_error,
     compared_ratio = found$comparison$ratio, compared_ratio_error = found$comparison$ratio_error,
     acceptance = moves$acceptance, stuck = if (count) found$stuck else NA_real_,

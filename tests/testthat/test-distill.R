@@ -74,6 +74,9 @@ test_that("a generator makes the law of a flow in one pass, and survives saving"
     expect_identical(simulate(gen, 10000, seed = 6)[1:1000, ], unclass(x)[1:1000, ])
   }
   expect_identical(is.null(gen$noise), FALSE) # the rule's draws carry the kernel
+  untrained <- distill(ring, n_steps = 0)
+  expect_gt(untrained$noise$bandwidth, 0)
+  expect_true(all(is.finite(simulate(untrained, 10, seed = 1))))
   from_target <- distill(ring, n_steps = 20)
   expect_identical(from_target$diagnostics$field, "rule")
 })

@@ -324,38 +324,6 @@ static int broyden_turn(const inverse_plan *plan, const block_workspace *w, bloc
   return 1;
 }
 
-static void solve_by_broyden(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now) {
-  const inverse_step *step = plan->step;
-  const size_t dim = step->dim;
-  const double scale = step->gamma / ((double)step->n - 1.0);
-  /* the tiles see the running points packed to the front of `residual`, which is free until F is made */
-  double *query = w->residual;
-  task->query = query;
-  for (int evaluation = 0; now->n_active > 0 && evaluation < plan->most_evaluations; evaluation++) {
-    for (size_t slot = 0; slot < now->n_active; slot++) {
-      memcpy(query + slot * dim, w->v + now->active[slot] * dim, dim * sizeof(double));
-    }
-    const pair_sums sums = {
-        .force = w->force,
-        .row_stride = dim,
-        .column_stride = 1,
-        .weight = w->weight,
-        .bound = evaluation == 0 ? w->bound : NULL,
-    };
-    block_sums(step, task, now->n_active, &sums, w->pairs);
-    size_t kept = 0;
-    for (size_t slot = 0; slot < now->n_active; slot++) {
-      const size_t p = now->active[slot];
-      double *F = query + slot * dim;
-      plan->evaluations[now->first + p]++;
-      residual_from_force(step, scale, w->v + p * dim, w->y + p * dim, w->force + slot * dim, F);
-      if (evaluation == 0) now->slope[p] = slope_at(step, w, slot);
-      if (broyden_turn(plan, w, now, p, F, evaluation)) now->active[kept++] = p;
-    }
-    now->n_active = kept;
-  }
-}
-
 /* --- engines with cheap Jacobians: Newton's method ------------------------------------------------------------- */
 
 /* log det (I - gamma J) from the sums in slot `slot`. */
@@ -386,18 +354,27 @@ static int newton_plain_turn(const inverse_plan *plan, const block_workspace *w,
   return 1;
 }
 
-static void solve_by_jacobians(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now) {
+/* The running points of a block, by Newton's method or by Broyden's. */
+static void solve_running(const inverse_plan *plan, pair_task *task, const block_workspace *w, block_state *now,
+                          int by_jacobians) {
   const inverse_step *step = plan->step;
   const size_t dim = step->dim;
   const double scale = step->gamma / ((double)step->n - 1.0);
-  const pair_sums sums = {.force = w->force, .row_stride = dim, .column_stride = 1, .weight = w->weight,
-                          .hessian = w->triangles};
-  double *query = w->residual; /* as in solve_by_broyden() */
+  /* the tiles see the running points packed to the front of `residual`, which is free until F is made */
+  double *query = w->residual;
   task->query = query;
   for (int evaluation = 0; now->n_active > 0 && evaluation < plan->most_evaluations; evaluation++) {
     for (size_t slot = 0; slot < now->n_active; slot++) {
       memcpy(query + slot * dim, w->v + now->active[slot] * dim, dim * sizeof(double));
     }
+    const pair_sums sums = {
+        .force = w->force,
+        .row_stride = dim,
+        .column_stride = 1,
+        .weight = w->weight,
+        .bound = !by_jacobians && evaluation == 0 ? w->bound : NULL,
+        .hessian = by_jacobians ? w->triangles : NULL,
+    };
     block_sums(step, task, now->n_active, &sums, w->pairs);
     size_t kept = 0;
     for (size_t slot = 0; slot < now->n_active; slot++) {
@@ -405,7 +382,10 @@ static void solve_by_jacobians(const inverse_plan *plan, pair_task *task, const 
       double *F = query + slot * dim;
       plan->evaluations[now->first + p]++;
       residual_from_force(step, scale, w->v + p * dim, w->y + p * dim, w->force + slot * dim, F);
-      if (newton_plain_turn(plan, w, now, p, slot, F, evaluation)) now->active[kept++] = p;
+      if (!by_jacobians && evaluation == 0) now->slope[p] = slope_at(step, w, slot);
+      const int goes_on = by_jacobians ? newton_plain_turn(plan, w, now, p, slot, F, evaluation)
+                                       : broyden_turn(plan, w, now, p, F, evaluation);
+      if (goes_on) now->active[kept++] = p;
     }
     now->n_active = kept;
   }
@@ -435,11 +415,7 @@ static void solve_block(const inverse_plan *plan, pair_task *task, size_t first,
   const sums_engine *engine = plan->step->engine;
   block_state now;
   block_start(plan, &w, &now, first, count);
-  if (engine && engine->cheap_jacobian && newton_dim(dim)) {
-    solve_by_jacobians(plan, task, &w, &now);
-  } else {
-    solve_by_broyden(plan, task, &w, &now);
-  }
+  solve_running(plan, task, &w, &now, engine && engine->cheap_jacobian && newton_dim(dim));
   size_t n_difficult = 0;
   for (size_t p = 0; p < count; p++) {
     if (!now.done[p]) now.active[n_difficult++] = p;
