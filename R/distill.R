@@ -33,7 +33,8 @@
 #'
 #' @param object A fit from [wgf()], [temper()], [efs()] (without groups), [gpa()] or [energy_flow()], or a target
 #'   such as [target_mixture()]. For a target with `field = "rule"` the divergence is the Kullback-Leibler divergence.
-#' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets.
+#' @param field `"energy"`, `"sliced"` or `"rule"`, see Details. `NULL`: `"energy"` for fits, `"rule"` for targets. Only
+#'   generators of the first two have weights ([simulate()][generator]).
 #' @param n_sample Number of rows that [simulate()] draws from `object`, at least 20. The network starts from
 #'   the means and the standard deviations of their columns. For `"energy"` and `"sliced"` these rows are also the
 #'   sample. A tenth of them, at least 10 and at most 2000 rows, is then kept for the scores.
@@ -128,7 +129,7 @@ most_base_rows <- 2000L
 base_mixture <- function(points, components) {
   if (is.null(components) && ncol(points) == 1) return(NULL)
   few <- points[spaced_rows(nrow(points), most_base_rows), , drop = FALSE]
-  counts <- if (is.null(components)) seq_len(most_base_components) else components
+  counts <- if (is.null(components)) seq_len(min(most_base_components, nrow(few))) else components
   own_shape <- is.null(components) & counts > most_components(nrow(few), ncol(few))
   tried <- data.frame(count = c(counts[!own_shape], counts),
                       model = rep(c("VVV", "VEE"), c(sum(!own_shape), length(counts))))

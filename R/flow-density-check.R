@@ -19,7 +19,7 @@ verify_density <- function(density, z, values, threads = thread_count()) {
   given <- values$gradient[rows, , drop = FALSE]
   if (is.null(density$gradient)) {
     warn_rounding(again, given)
-    warn_rough(given, difference_gradient(at, few, again, 8))
+    warn_rough(given, difference_gradient(at, few, again, 8, strict = FALSE))
     return(length(rows) * (1 + 2 * ncol(z)))
   }
   compare_gradients(density, few, again, given, rows)
@@ -35,7 +35,8 @@ warn_rounding <- function(values, by_differences) {
 
 warn_rough <- function(fine, coarse) {
   size <- sqrt(rowSums(coarse^2))
-  if (!any(sqrt(rowSums((fine - coarse)^2)) > 0.01 * size + 1e-4 * max(size) + 1e-8)) return(invisible())
+  far <- sqrt(rowSums((fine - coarse)^2)) > 0.01 * size + 1e-4 * max(size) + 1e-8
+  if (!isTRUE(any(far))) return(invisible())
   warning(paste("Differences of `log_density` depend on their step, so the gradient is not reliable: is it smooth?",
                 "Give `gradient`."), call. = FALSE)
 }
@@ -89,4 +90,14 @@ accuse <- function(density, settled, bad, given, by_differences, rows) {
   fail("`gradient` does not agree with differences of `log_density` for %s%s: at row %d it is %s, by differences %s.",
        free_labels(density)[column], also, rows[row], format(given[row, column], digits = 3),
        format(by_differences[row, column], digits = 3))
+}
+
+# Of a number this large, differences between points have few digits left.
+largest_log_density <- 1e13
+
+# NULL, or why the values of a log-density cannot tell points apart.
+lost_digits <- function(log_density) {
+  size <- max(abs(log_density[is.finite(log_density)]), 0)
+  if (size <= largest_log_density) return(NULL)
+  sprintf("`log_density` is as large as %.1e, so that its differences are lost in rounding: take a constant off", size)
 }

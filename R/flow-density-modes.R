@@ -22,7 +22,8 @@ most_backtracks <- 30L
 find_modes <- function(density, starts, budget, threads, check = FALSE) {
   search <- climb(density, starts, budget, threads, check)
   if (!any(search$log_density > -Inf)) {
-    fail("`log_density` is -Inf or NaN at all %d points from which modes are searched: give a `start`.", nrow(starts))
+    fail("`log_density` is -Inf or NaN at all %d points from which modes are searched: give a `start` in the support.",
+         nrow(starts))
   }
   modes <- distinct_modes(density, search, start_variances(starts), threads)
   modes$evaluations <- modes$evaluations + search$evaluations
@@ -101,11 +102,11 @@ climb_round <- function(density, state, rows, threads) {
   slope <- state$gradient[rows, , drop = FALSE]
   step <- times_rows(state$inverse[rows, , drop = FALSE], slope) * state$share[rows]
   trial <- state$points[rows, , drop = FALSE] + step
-  at <- at_rows(density, trial, threads)
+  at <- density_values(density, trial, threads)
   state$evaluations <- state$evaluations + at$evaluations
   rise <- rowSums(step * slope)
   gain <- at$log_density - state$log_density[rows]
-  good <- gain >= 1e-4 * rise & gain > -Inf
+  good <- (gain >= 1e-4 * rise & gain > -Inf) %in% TRUE # a step beyond the range of numbers is not good
   bad <- rows[!good]
   # the top of the parabola through both values and the slope, but between a tenth and a half of the step
   top <- rise[!good] / (2 * pmax(rise[!good] - gain[!good], 1e-300))
@@ -121,22 +122,13 @@ climb_round <- function(density, state, rows, threads) {
   state
 }
 
-# The values at one row or more. One row is given twice, because x[, 1:2] of a single row is no matrix in the function
-# of the user.
-at_rows <- function(density, points, threads) {
-  if (nrow(points) > 1) return(density_values(density, points, threads))
-  twice <- density_values(density, points[c(1, 1), , drop = FALSE], threads)
-  list(log_density = twice$log_density[1], gradient = twice$gradient[1, , drop = FALSE],
-       evaluations = twice$evaluations)
-}
-
 # The BFGS update of the inverse Hessians after steps s, along which minus the gradient grew by y:
 # H + (1 + y'Hy / s'y) ss' / s'y - (Hy s' + s y'H) / s'y. Where the log-density is not concave along s, the next step is
 # twice as long instead.
 learn_curvature <- function(state, rows, s, y) {
   d <- ncol(s)
   bend <- rowSums(s * y)
-  usable <- bend > 1e-10 * sqrt(rowSums(s^2) * rowSums(y^2)) & is.finite(bend)
+  usable <- (bend > 1e-10 * sqrt(rowSums(s^2) * rowSums(y^2)) & is.finite(bend)) %in% TRUE
   straight <- rows[!usable] # a first matrix that knows no curvature yet, or one that stays
   state$inverse[straight, ] <- state$inverse[straight, ] * 4 * pmin(state$share[straight], 1)
   state$share[rows] <- 1

@@ -35,6 +35,12 @@ new_density <- function(log_density, gradient = NULL, dim = NULL, start = NULL, 
   )
 }
 
+# Names that columns of the results have.
+refuse_names <- function(names) {
+  bad <- grepl("^[.]", names) | names %in% c("population", "log_density")
+  if (any(bad)) fail("A parameter cannot be named %s, because results have a column of this name.", quoted(names[bad]))
+}
+
 # list(size, names) of the parameters. dim: their number or their names; own: the number that a target has; start: what
 # the user gave.
 density_columns <- function(dim, own, start) {
@@ -44,10 +50,12 @@ density_columns <- function(dim, own, start) {
     if (!length(dim) || anyNA(dim) || any(!nzchar(dim)) || anyDuplicated(dim)) {
       fail("`dim` must be a number, or the names of the parameters, which must differ.")
     }
+    refuse_names(dim)
     if (!is.null(names) && !setequal(names, dim)) fail("`dim` and the columns of `start` name different parameters.")
     names <- dim
     dim <- length(dim)
   }
+  refuse_names(names)
   if (is.null(dim)) dim <- given
   if (is.null(dim)) fail("`dim` must give the number of columns of the points.")
   dim <- check_count(dim, "dim", 1L)
@@ -152,20 +160,38 @@ density_points <- function(density, z) {
     placed$log_jacobian <- placed$log_jacobian + volume
   }
   colnames(placed$x) <- density$names
-  c(placed, list(free = free))
+  c(if (density$strict) placed else parameters_in_range(placed), list(free = free))
+}
+
+# Rows whose parameters are not finite are outside of the support. The functions of the user get another row instead.
+parameters_in_range <- function(placed) {
+  inside <- rowSums(!is.finite(placed$x)) == 0
+  if (all(inside) || !any(inside)) return(placed)
+  placed$x[!inside, ] <- placed$x[rep(which(inside)[1], sum(!inside)), ]
+  placed$log_jacobian <- ifelse(inside, placed$log_jacobian, -Inf)
+  placed
 }
 
 # The log-density by the coordinates, from the user's function.
 value_at <- function(density, placed) {
-  value <- check_log_density(on_own_stream(density$log_density(placed$x)), nrow(placed$x), density, placed)
-  out <- value + placed$log_jacobian
+  value <- users_value(density$log_density, placed$x)
+  out <- check_log_density(value, nrow(placed$x), density, placed) + placed$log_jacobian
   out[is.na(out)] <- -Inf
   out
 }
 
+# One row is given twice, because x[, 1:2] of a single row is no matrix in the function of the user.
+users_value <- function(f, x) {
+  if (nrow(x) != 1) return(on_own_stream(f(x)))
+  value <- on_own_stream(f(x[c(1, 1), , drop = FALSE]))
+  if (is.matrix(value) && nrow(value) == 2) value[1, , drop = FALSE] else if (length(value) == 2) value[1] else value
+}
+
 check_log_density <- function(value, n, density, placed) {
   if (!is.numeric(value) && !(is.logical(value) && all(is.na(value))) || length(value) != n) {
-    fail("`log_density` must return one number for each of the %d rows, but it returned %s.", n, describe(value))
+    fail("`log_density` must return one number for each of the %d rows%s, but it returned %s.", n,
+         if (is.null(density$names)) "" else sprintf(" (write x[, \"%s\"] for a parameter)", density$names[1]),
+         describe(value))
   }
   value <- as.double(value)
   if (!density$strict) {
@@ -190,9 +216,9 @@ user_gradient <- function(density, z, placed, value) {
   n <- nrow(z)
   if (is.null(density$gradient)) {
     at <- function(z) value_at(density, density_points(density, z))
-    return(list(difference_gradient(at, z, value), n * (1 + 2 * ncol(z))))
+    return(list(difference_gradient(at, z, value, strict = density$strict), n * (1 + 2 * ncol(z))))
   }
-  gradient <- check_gradient(on_own_stream(density$gradient(placed$x)), placed$x, density$strict, value)
+  gradient <- check_gradient(users_value(density$gradient, placed$x), placed$x, density$strict, value)
   if (!is.null(density$shape)) gradient <- shape_pull(density$shape, placed$free, unname(placed$x), gradient)
   list(gradient, 2 * n)
 }
@@ -232,9 +258,9 @@ settle_outside <- function(density, values) {
 # ---- differences -----------------------------------------------------------------------------------------
 
 # The gradient [n, d] of f by central differences. Their step is `size` times eps^(1/3) max(1, |x|), which is best in
-# double precision for size = 1. Beside an edge, where one of the two values is not finite, they are one-sided. value:
-# f at the points, or NULL where f is finite everywhere.
-difference_gradient <- function(f, points, value, size = 1) {
+# double precision for size = 1. Beside an edge, where one of the two values is not finite, they are one-sided; between
+# two edges they are 0. value: f at the points. strict: a difference that is not finite is an error.
+difference_gradient <- function(f, points, value, size = 1, strict = TRUE) {
   out <- points
   for (column in seq_len(ncol(points))) {
     h <- difference_step(points[, column], size)
@@ -248,8 +274,10 @@ difference_gradient <- function(f, points, value, size = 1) {
     down <- lower == -Inf & higher > -Inf
     out[up, column] <- ((value - lower) / (points[, column] - below[, column]))[up]
     out[down, column] <- ((higher - value) / (above[, column] - points[, column]))[down]
+    out[higher == -Inf & lower == -Inf, column] <- 0
   }
   out[value == -Inf, ] <- 0
+  if (!strict) return(out)
   bad <- which(rowSums(!is.finite(out)) > 0)
   if (length(bad)) {
     stop_unsolved(paste("Differences of `log_density` leave the range of numbers at %d of %d rows (the first is row",

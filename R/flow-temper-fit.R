@@ -17,7 +17,8 @@ finish.temper_run <- function(run) {
   seal(structure(
     list(
       call = run$call, draws = user, log_density = draws$log_density, population = draws$population,
-      law = law, modes = mode_table(run, draws$free, columns), stages = stages, checks = checks,
+      verdict = verdict_words(checks), law = law, modes = mode_table(run, draws$free, columns), stages = stages,
+      checks = checks,
       control = run$control[c("n", "populations", "checkpoint")],
       diagnostics = data.frame(
         n = run$control$n, dim = run$density$dim, draws = nrow(user), worth = draws$worth, steps = run$state$step,

@@ -21,17 +21,28 @@ population_chance <- 1e-5
 # A data frame with one row per check: check, value, limit, failed, reason.
 temper_checks <- function(run, draws, integral) {
   ended <- run$state$phase == "sample" && draws$rounds >= 1
-  checks <- list(one_check("end", run$state$t, 1, !ended, "the run has not come to its end"))
+  checks <- list(one_check("end", run$state$t, 1, !ended, if (run$ended == "stages used up") {
+    sprintf("%d stages did not reach the density: perhaps its integral is infinite", most_stages)
+  } else {
+    "the run has not come to its end"
+  }), digits_check(draws))
   if (ended) {
     checks <- c(checks, list(memory_check(run), still_check(run), worth_check(run, draws), tail_check(run)),
                 stein_checks(run, draws), list(population_check(run, draws), integral_check(integral),
-                                               search_check(run, draws)))
+                                               search_check(run, draws), empty_check(run, draws)))
   }
   do.call(rbind, checks)
 }
 
+# reason: "" if the check has not failed.
 one_check <- function(check, value, limit, failed, reason) {
-  data.frame(check = check, value = value, limit = limit, failed = isTRUE(failed), reason = reason)
+  failed <- isTRUE(failed)
+  data.frame(check = check, value = value, limit = limit, failed = failed, reason = if (failed) reason else "")
+}
+
+digits_check <- function(draws) {
+  lost <- lost_digits(draws$log_density)
+  one_check("digits", max(abs(draws$log_density)), largest_log_density, !is.null(lost), lost)
 }
 
 memory_check <- function(run) {
@@ -110,6 +121,18 @@ search_check <- function(run, draws) {
   one_check("searches", sum(lonely), 0, any(lonely),
             sprintf(paste("%d of the modes that hold mass were found by only one of %d searches, so that others may be",
                           "missed"), sum(lonely), searches))
+}
+
+# A mode that several searches found and that has mass by its normal law, but next to no draws.
+least_mass <- 0.05
+
+empty_check <- function(run, draws) {
+  found <- mode_table(run, draws$free, parameter_columns(run$density))
+  if (is.null(found)) return(NULL)
+  empty <- found$searches > 1 & !found$edge & found$mass > least_mass & found$share < found$mass / 20
+  one_check("empty_modes", sum(empty), 0, any(empty),
+            sprintf("%d mode%s that searches found %s next to no draws", sum(empty), plural(sum(empty)),
+                    if (sum(empty) == 1) "holds" else "hold"))
 }
 
 verdict_words <- function(checks) {

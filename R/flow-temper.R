@@ -45,7 +45,7 @@ new_temper_run <- function(density, start, control, threads, call) {
   population <- rep(seq_len(control$populations), each = n / control$populations)
   half <- if (control$populations == 1) rep(1:2, length.out = n) else (population - 1L) %% 2L + 1L
   state <- list(step = 0L, time = 0, phase = "search", pass = 1L, t = 0, evaluations = 0, steps = c(1, 1), jump_use = 1)
-  new_run("temper", "Steps", c(control, time = 1), state, most_temper_steps, open_ended = TRUE, call = call,
+  new_run("temper", "Steps", c(control, time = 1), state, most_temper_steps, most = most_temper_steps, call = call,
           density = density, from = start, key = draw_key(), population = population, half = half, threads = threads)
 }
 

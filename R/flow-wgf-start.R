@@ -27,7 +27,7 @@ place_particles <- function(density, start, scale, n, key, threads) {
   }
   if (NROW(density$target$means) >= 2) return(place_by_target(density, start, scale, n, key, threads))
   starts <- if (is.null(start)) search_starts(density, key) else rows_of_start(start, wgf_searches)
-  modes <- find_modes(density, starts, wgf_rounds, threads)
+  modes <- find_modes(density, starts, wgf_rounds, threads, check = TRUE)
   law <- start_law(density, modes, n, nrow(starts), key, threads)
   root <- if (is.null(scale)) definite_root(pooled_covariance(law$mixture)) else scale
   density <- whiten_density(density, law$mixture$means[1, ], root)
@@ -75,6 +75,9 @@ start_law <- function(density, modes, n, tried, key, threads) {
     found$points <- rbind(found$points, modes$ridge$points)
     found$roots <- c(found$roots, modes$ridge$roots)
     found$log_density <- c(found$log_density, modes$ridge$log_density)
+  }
+  if (!length(found$roots)) {
+    fail("None of %d searches found a mode of `log_density`: give a `start` near one.", tried)
   }
   weights <- mode_log_mass(found)
   weights <- exp(weights - max(weights))

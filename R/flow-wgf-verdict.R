@@ -21,7 +21,8 @@ wgf_quality <- function(run, found, bandwidth, likely) {
   moves <- found$moves
   count <- length(moves$size)
   list(
-    coordinates = cbind(coordinate = free_labels(run$rule$density),
+    log_density = range(found$log_density[is.finite(found$log_density)], 0),
+    coordinates = cbind(coordinate = numbered(free_labels(run$rule$density)),
                         stein_frame(found$stein$coordinates, ncol(found$free))),
     directions = found$stein$directions,
     log_r_share = weights_worth(found$kernel_log_r) / length(found$kernel_log_r), weight_share = found$comparison$size,
@@ -33,6 +34,13 @@ wgf_quality <- function(run, found, bandwidth, likely) {
   )
 }
 
+# Equal labels, those of the coordinates of one block, get numbers.
+numbered <- function(labels) {
+  equal <- labels %in% labels[duplicated(labels)]
+  count <- stats::ave(seq_along(labels), labels, FUN = seq_along)
+  ifelse(equal, sprintf("%s (coordinate %d)", labels, as.integer(count)), labels)
+}
+
 stein_frame <- function(rows, d) {
   if (!is.null(rows)) return(rows)
   data.frame(shift = rep(NA_real_, d), shift_error = NA_real_, ratio = NA_real_, ratio_error = NA_real_)
@@ -40,8 +48,8 @@ stein_frame <- function(rows, d) {
 
 # "no sign against it", or "not to be trusted, because ..."
 wgf_verdict <- function(run, quality, masses) {
-  reasons <- c(stein_reasons(quality), compared_reasons(quality), move_reasons(quality),
-               search_reasons(quality$searches), mass_reasons(run, masses))
+  reasons <- c(lost_digits(quality$log_density), stein_reasons(quality), compared_reasons(quality),
+               move_reasons(quality), search_reasons(quality$searches), mass_reasons(run, masses))
   low <- quality$bandwidth_over_likely < wgf_limits$bandwidth
   if (low) reasons <- c(reasons, sprintf("the bandwidth is %.2f times the likely one", quality$bandwidth_over_likely))
   doubt_words(reasons)

@@ -174,7 +174,9 @@ values_here <- function(run) {
   values <- density_values(run$rule$density, state$points, run$threads)
   evaluations <- values$evaluations
   if (state$step == 0L) {
-    evaluations <- evaluations + verify_density(run$rule$density, state$points, values, run$threads)
+    if (is.null(run$searches)) { # the searches have looked already
+      evaluations <- evaluations + verify_density(run$rule$density, state$points, values, run$threads)
+    }
     if (is.null(run$control$step)) evaluations <- evaluations + values$evaluations # first_stiffness() looks once more
   }
   inside <- if (run$rule$density$strict) list(points = state$points, values = values) else stay_inside(state, values)
@@ -319,7 +321,9 @@ finish.wgf_run <- function(run) {
   particles <- to_user(run$rule$density, points)
   colnames(particles) <- run$columns
   bandwidth <- if (is.null(seen)) run$state$bandwidth else seen$bandwidth
-  drawn <- if (!plain && !is.null(seen) && run$ended == "") wgf_drawn(run, seen, bandwidth)
+  drawn <- if (!plain && !is.null(seen) && run$ended == "") {
+    tryCatch(wgf_drawn(run, seen, bandwidth), error = function(e) stop(wgf_error(run, e)))
+  }
   evaluations <- run$state$evaluations + sum(seen$evaluations) + sum(drawn$evaluations)
   log_z <- if (is.null(drawn)) c(end$log_z, NA) else drawn$log_z
   seal(structure(

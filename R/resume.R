@@ -44,7 +44,11 @@ resume <- function(object, n_steps = NULL, progress = NULL) {
   }
   planned <- run$planned
   if (nzchar(run$ended)) run <- reopen(run)
-  if (!is.null(n_steps)) run <- plan_steps(run, more_steps(run, n_steps))
+  if (!is.null(n_steps)) {
+    run <- plan_steps(run, more_steps(run, n_steps))
+  } else if (!is.null(run$most) && is.null(run$state$further)) {
+    run <- plan_steps(run, run$most)
+  }
   run <- go_on(run, progress)
   fit <- finish_or_remember(run)
   if (missing(object)) {

@@ -6,7 +6,8 @@
 #   control  the settings; `checkpoint` is the path of a file, or NULL
 #   state    everything that steps change and that the next step depends on; `step` is the number of steps done
 #   history  a list with one entry per block of steps: the records of these steps
-#   planned  the number of steps that are planned in all; if open_ended is TRUE, the largest possible one
+#   planned  the number of steps that are planned in all
+#   most     NULL; or, for a run that ends by itself, the largest number of steps
 #   ended    why the run ended; "" if it has not ended
 #   elapsed  seconds
 #   version  of the package
@@ -134,7 +135,7 @@ check_room <- function(run) {
 longest_run <- 365 * 86400
 
 time_teller <- function(progress, run) {
-  if (isTRUE(run$open_ended)) return(function(run) invisible()) # nobody knows how many steps are left
+  if (!is.null(run$most)) return(function(run) invisible()) # nobody knows how many steps are left
   silent <- shows_progress(progress) || isFALSE(progress)
   began <- seconds_now()
   first <- run$state$step

@@ -14,7 +14,7 @@
 #'   `parameter`, `mean`, `sd`, the quantiles `q5`, `q50` and `q95`, `mc_error` (the Monte Carlo standard error of the
 #'   mean) and `worth` (the number of independent draws that the draws are worth for this mean). `tidy()` returns this
 #'   data frame. `glance()`: the diagnostics of [temper()], with `elapsed`. `as.data.frame()`: one row per draw, the
-#'   parameters, and `population` and `log_density`.
+#'   parameters, and `population` and `log_density` (on the free scale, see [temper()]).
 #' @examples
 #' set.seed(1)
 #' fit <- temper(target_banana(), n = 200)
@@ -29,13 +29,17 @@ NULL
 format.temper <- function(x, ...) {
   check_dots("format()", ...)
   run <- x$diagnostics
-  number <- function(value) format(value, digits = 4)
   c(sprintf("<temper> %d draws of %d parameter%s, worth %s independent ones", run$draws, ncol(x$draws),
             plural(ncol(x$draws)), if (is.na(run$worth)) "an unknown number of" else format(round(run$worth))),
     sprintf("%s: %d steps in %d pass%s, %s evaluations, %.1f seconds", run$status, run$steps, run$passes,
             if (run$passes == 1) "" else "es", format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed),
-    sprintf("log of the integral of p: %s (standard error %.2g)", number(run$log_z), run$log_z_error),
+    integral_sentence(run, x$checks),
     mode_sentence(x$modes), trust_lines(x$checks))
+}
+
+integral_sentence <- function(run, checks) {
+  if (checks$failed[checks$check == "end"]) return("log of the integral of p: not known yet")
+  sprintf("log of the integral of p: %s", with_error(run$log_z, run$log_z_error))
 }
 
 # The modes that hold at least one draw in a hundred, the heaviest first.
@@ -107,8 +111,7 @@ print.summary.temper <- function(x, ...) {
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   print(x$parameters, digits = 3, row.names = FALSE)
   run <- x$diagnostics
-  cat(sprintf("log of the integral of p: %.3f, standard error %.3f\n", run$log_z, run$log_z_error))
-  cat(mode_sentence(x$modes), trust_lines(x$checks), sep = "\n")
+  cat(integral_sentence(run, x$checks), mode_sentence(x$modes), trust_lines(x$checks), sep = "\n")
   cat(sprintf("%d draws, %s evaluations, %.2f seconds, particleflow %s\n", run$draws,
               format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed, x$version))
   invisible(x)
@@ -157,6 +160,7 @@ as.data.frame.temper <- function(x, row.names = NULL, optional = FALSE, ...) {
 simulate.temper <- function(object, nsim = 1, seed = NULL, from = c("particles", "density"), to = NULL,
                             format = c("rds", "csv", "parquet"), rows_per_file = NULL, ...) {
   check_fit(object)
+  warn_unfinished(object)
   check_dots("simulate()", ...)
   from <- check_choice(from, c("particles", "density"), "from")
   nsim <- check_count(nsim, "nsim")
@@ -209,10 +213,17 @@ predict.temper <- function(object, newdata, type = c("log_density", "log_target"
   if (type == "log_target") target - jacobian else target - own
 }
 
+warn_unfinished <- function(fit) {
+  if (!fit$checks$failed[fit$checks$check == "end"]) return(invisible())
+  warning("The run has not come to its end: its draws are not those of the density. resume() goes on.", call. = FALSE)
+}
+
 #' Fits of densities as draws of package posterior
 #'
 #' Packages posterior, bayesplot and loo then read the fit. The populations of [temper()] are the chains. The draws of
-#' [wgf()] are one chain whose order has no meaning, so that measures of autocorrelation do not apply to them.
+#' [wgf()] are one chain. The order of the draws is not that of one moving particle, in neither case. Measures that rest
+#' on autocorrelation, such as `ess_bulk` and `mcse_mean`, are therefore too good for [temper()], where a particle is
+#' like itself in the round before. [summary()][summary.temper] gives the number of independent draws.
 #'
 #' @param x A fit from [temper()], or from [wgf()] with `method = "whitened"`.
 #' @param from For [temper()]. `"particles"`: the draws that were kept. All have the same weight. `"density"`:
@@ -230,6 +241,7 @@ predict.temper <- function(object, newdata, type = c("log_density", "log_target"
 #' @rawNamespace S3method(posterior::as_draws, temper)
 as_draws.temper <- function(x, from = c("particles", "density"), ...) {
   check_fit(x, "x")
+  warn_unfinished(x)
   check_dots("as_draws()", ...)
   from <- check_choice(from, c("particles", "density"), "from")
   if (from == "particles") {
@@ -252,6 +264,7 @@ as_draws.temper <- function(x, from = c("particles", "density"), ...) {
 as_draws.wgf <- function(x, ...) {
   check_fit(x, "x")
   check_dots("as_draws()", ...)
+  if (is.null(x$draws) && x$control$method != "plain") fail("`x` is a fit of a run that has not come to its draws.")
   if (is.null(x$draws)) {
     fail("`x` is a fit with method = \"plain\", which holds no draws; give the rows of simulate() to posterior.")
   }

@@ -7,8 +7,8 @@
 #'   panel per parameter. Curves that drift or stay apart are a bad sign. `"pairs"`: the draws of each pair of
 #'   parameters. `"stages"`: over the steps, the exponent of the density, the mean log-density of the particles and the
 #'   share of accepted moves.
-#' @param parameters For `"trace"` and `"pairs"`, names or numbers of parameters. `NULL`: the first six, and the first
-#'   four.
+#' @param parameters For `"trace"` and `"pairs"`, names or numbers of parameters. `NULL`: the first four, and the first
+#'   three.
 #' @param rows For `"pairs"`, the number of draws that are shown, at least 1.
 #' @param col Colours. `NULL`: a palette that colour-blind people can tell apart.
 #' @param ... As in [plot.particle_trajectory()].
@@ -33,8 +33,8 @@ temper_picture <- function(fit, type, parameters, rows, col) {
   type <- check_choice(type, c("pairs", "trace", "stages"), "type")
   check_belongs(type, c("pairs", "trace"), parameters = parameters)
   rows <- check_count(rows, "rows", 1L)
-  switch(type, pairs = pairs_of_draws(fit, chosen_parameters(fit, parameters, 4L), rows, col),
-         trace = trace_picture(fit, chosen_parameters(fit, parameters, 6L), col), stages = stages_picture(fit, col))
+  switch(type, pairs = pairs_of_draws(fit, chosen_parameters(fit, parameters, 3L), rows, col),
+         trace = trace_picture(fit, chosen_parameters(fit, parameters, 4L), col), stages = stages_picture(fit, col))
 }
 
 chosen_parameters <- function(fit, parameters, most) {

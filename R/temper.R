@@ -20,8 +20,8 @@
 #'    \deqn{x' = x + \frac{e^2}{2} C \nabla \log \pi_t(x) + e\, C^{1/2} z,}{x' = x + (e^2 / 2) C grad log pi_t(x) + e
 #'    C^(1/2) z,}
 #'    with \eqn{z} normal and \eqn{C} the covariance of the other half of the particles. The length \eqn{e} is adapted.
-#'    It is shorter where the slope is steep. The other kind is a jump to a draw from a mixture of t laws that was
-#'    fitted to the other half of the particles.
+#'    A particle where \eqn{\log \pi_t}{log pi_t} is steep makes a shorter move. The other kind is a jump to a draw from
+#'    a mixture of t laws that was fitted to the other half of the particles.
 #' 4. **Passes.** At \eqn{t = 1} a mixture \eqn{q} is fitted to the particles. If the weights \eqn{p / q} at its draws
 #'    have a heavy tail (the shape \eqn{k} of the generalised Pareto law of Vehtari et al. is 0.5 or more), then
 #'    \eqn{q} starts a next pass. There are at most three.
@@ -36,27 +36,32 @@
 #'   \item{end, forgetting, worth}{The run came to its end, the particles forgot where they stood at the first stage
 #'     with
 #'     \eqn{t = 1}, and the draws are worth at least 200 independent ones.}
-#'   \item{still}{At most 0.5 % of the particles did not move in 16 rounds. Particles that stand still are the sign of
+#'   \item{digits}{The values of `log_density` are small enough that differences between points have digits left.}
+#'   \item{still}{No more than 0.5 % of the particles stood still for 16 rounds. Such particles are the sign of
 #'     a density whose scale changes from place to place, such as a funnel. Write the model in other parameters.}
-#'   \item{pareto_k}{The weights of the mixture have a light tail.}
+#'   \item{pareto_k}{The weights of the mixture have a light tail: \eqn{k} is below 0.7.}
 #'   \item{stein_shift, stein_ratio}{Stein's identities hold: for draws \eqn{x} of \eqn{p} with mean \eqn{m} and the
 #'     score
 #'     \eqn{s = \nabla \log p(x)}{s = grad log p(x)}, \eqn{E s = 0} and \eqn{-E (x - m) s^T = I}{-E (x - m) s' = I}.
 #'     They are not used for a density with edges or steps.}
 #'   \item{populations, log_z}{The populations agree. So do two estimates of the integral.}
-#'   \item{searches}{No mode that holds mass was found by one search alone.}
+#'   \item{searches, empty_modes}{No mode that holds mass was found by one search alone. Each mode that several searches
+#'     found, and that has more than 5 % of the mass if all modes are normal, holds draws.}
 #' }
 #' No check can see a mode that no search came near.
 #'
 #' @section Constraints:
 #' Parameters with bounds, shares that sum to 1 (`simplex`), ordered parameters and correlations move on a free scale.
-#' Their densities get the Jacobians of the maps. `log_density` and all results are on the user's scale. A simplex of K
-#' shares has the volume of its first K - 1 shares. Name the parameters by `dim`.
+#' Their densities get the Jacobians of the maps. The free scale is the scale of these maps: logarithms for one bound,
+#' logits for two, real numbers without constraints. The argument `log_density` and the draws are on the user's scale.
+#' What is called `log_density` in the fit is that of the free scale. For a simplex of K shares, `log_density` is a
+#' density of the first K - 1 shares, and the integral of `p` is taken over them. Name the parameters by `dim`.
 #'
 #' @section Edges and errors:
 #' `-Inf` and `NaN` mean that a point is outside of the support. `Inf` is an error. If `log_density` or `gradient`
 #' throws an error, the run ends in an error of class `temper_error`. After this or after Ctrl-C, [resume()] without
-#' arguments continues the run.
+#' arguments continues the run, if at least one block of steps was done; the last steps, up to one block, are then taken
+#' again.
 #'
 #' @param log_density Function that takes a numeric matrix with one row per point and returns the log-density of each
 #'   row, up to a constant. It must treat each row by itself. Its matrix has the names of the parameters as column
@@ -72,29 +77,32 @@
 #'   not name have no bound. `NULL`: no bounds.
 #' @param simplex,ordered,correlation Names of parameters that are shares with the sum 1; that are in increasing order;
 #'   that are the lower triangle of a correlation matrix by columns. A character vector or a list of such vectors.
-#' @param start `NULL`: the wide law is normal with standard deviation 3 around 0 on the free scale. Or a matrix with
-#'   one row per point, on the user's scale: the wide law is a t law around its rows, with twice their standard
-#'   deviations; around one row with the standard deviation 3 on the free scale. Searches start from these rows too.
+#' @param start Where the searches begin, and the centre of the wide law of step 1. `NULL`: the wide law is normal with
+#'   mean 0 and standard deviation 3 in each free coordinate. A matrix or data frame with one row per point, on the
+#'   user's scale: searches begin at its rows, too. With several rows the wide law is a t law with their mean and twice
+#'   their standard deviations. With one row it is normal around this row with standard deviation 3.
 #' @param threads As in [efs_forward()]. The result does not depend on it.
 #' @param checkpoint As in [efs_forward()]. `log_density` and `gradient` are saved with the run.
 #' @param progress `TRUE` shows a progress bar, `FALSE` shows nothing. `NULL` shows a bar in an interactive session.
 #' @return An object of class `c("temper", "particle_flow")`, a list with
 #' * `call`;
-#' * `draws`: a matrix with one row per draw and one column per parameter, and `log_density` and `population`, which
-#'   have one entry per draw. The density is that of the free scale;
+#' * `draws`: a matrix with one row per draw and one column per parameter, and `log_density` (on the free scale) and
+#'   `population`, which have one entry per draw;
+#' * `verdict`: one string, as `print()` says it;
 #' * `modes`: a data frame with one row per mode: `log_density` on the free scale, `searches` (how many found it),
-#'   `edge` (whether it has no smooth top inside of the support), `share` (of the draws near it) and the parameters;
+#'   `edge` (whether the highest point lies at the border of the support), `share` (of the draws near it), `mass` (the
+#'   share of the mass if all modes were normal) and the parameters;
 #' * `stages`: a data frame with one row per step: `phase` (`"search"`, `"temper"`, `"settle"` or `"sample"`), `pass`,
 #'   `exponent` \eqn{t}, `worth` (effective sample size of the stage; of sampling, independent draws per particle),
-#'   `rounds` of moves, `walked` and `jumped` (mean acceptance of Langevin moves and jumps), `memory` (largest
-#'   correlation with the places at the start of the step), `log_z` (log of the mean weight), `log_density` (mean over
-#'   the particles) and `evaluations` (so far);
-#' * `checks`: a data frame with `check`, `value`, `limit`, `failed` and `reason`;
+#'   `rounds` of moves, `walked` and `jumped` (mean acceptance of Langevin moves and jumps), `memory` (the largest
+#'   correlation of coordinates, or of their squares, with those before the moves), `log_z` (log of the mean weight),
+#'   `log_density` (mean over the particles) and `evaluations` (so far);
+#' * `checks`: a data frame with `check`, `value`, `limit`, `failed` and `reason` (empty if the check has not failed);
 #' * `law`: the mixture on the free scale;
 #' * `diagnostics`: a data frame of one row with `n`, `dim`, `draws`, `worth` (how many independent draws they are
-#'   worth), `steps`, `passes`, `status`, `log_z` and `log_z_error` (log of the integral of `p`, and its standard
-#'   error), `pareto_k`, `evaluations` (each value and each gradient counts one; differences count two per parameter)
-#'   and `trusted`;
+#'   worth for the coordinate that mixes worst), `steps`, `passes`, `status`, `log_z` and `log_z_error` (log of the
+#'   integral of `p`, and its standard error), `pareto_k`, `evaluations` (each value and each gradient counts one;
+#'   differences count two per parameter) and `trusted`;
 #' * `control`, `elapsed` (seconds) and what the methods need.
 #'
 #' Methods: [simulate()][simulate.temper], [sample()][sample], [predict()][predict.temper], [plot()][plot.temper],
@@ -132,7 +140,7 @@ temper <- function(log_density, gradient = NULL, dim = NULL, n = 1000, populatio
   check_progress(progress)
   control <- temper_control(n, populations, checkpoint)
   threads <- thread_count(threads)
-  if (!is.null(start)) start <- check_points(if (is.matrix(start)) start else t(start), "start")
+  if (!is.null(start)) start <- check_points(if (length(dim(start)) == 2) as.matrix(start) else t(start), "start")
   density <- new_density(log_density, gradient, dim, start, lower, upper, simplex, ordered, correlation)
   from <- if (!is.null(start)) to_free(density, start)
   check_table_memory(2 * most_rounds * control$n, "n", density$dim)

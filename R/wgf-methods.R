@@ -37,12 +37,18 @@ format.wgf <- function(x, ...) {
     sprintf("%s; %s kernel, bandwidth %s (%s%s)%s", describe_wgf(x$control), x$control$kernel, number(run$bandwidth),
             c("by likelihood", "fixed", "annealed")[length(x$control$bandwidth) + 1],
             if (x$control$method == "plain") "" else ", in whitened units", births),
-    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s%s", run$status, run$steps,
-            number(run$time), number(run$divergence), number(run$log_z),
-            if (is.na(run$log_z_error)) "" else sprintf(" (standard error %s)", number(run$log_z_error)))
+    sprintf("%s: %d steps to time %s, divergence %s, log of the integral of p %s", run$status, run$steps,
+            number(run$time), number(run$divergence), with_error(run$log_z, run$log_z_error))
   )
   if (!is.null(x$masses)) lines <- c(lines, mass_sentence(x))
   c(lines, if (!is.null(x$verdict)) verdict_lines(x))
+}
+
+# A value with as many digits as its standard error allows.
+with_error <- function(value, error) {
+  if (!isTRUE(is.finite(error) && error > 0)) return(format(value, digits = 3))
+  digits <- min(max(1 - floor(log10(error)), 0), 10)
+  sprintf("%s (standard error %s)", formatC(value, digits = digits, format = "f"), format(error, digits = 2))
 }
 
 # One line for the draws and one for the verdict, or no line for a plain run.
@@ -101,8 +107,10 @@ print.summary.wgf <- function(x, ...) {
   run <- x$diagnostics
   cat(sprintf("%s, %s kernel; %d particles, %d dimensions; %s after %d steps.\n", describe_wgf(x$control),
               x$control$kernel, run$n, run$dim, run$status, run$steps))
-  shown <- c("step", "time", "bandwidth", "divergence", "log_z", "kinetic_energy", "log_r_5", "log_r_95", "capped")
+  shown <- c("step", "time", "bandwidth", "divergence", if (is.null(x$verdict)) "log_z", "kinetic_energy", "log_r_5",
+             "log_r_95", "capped")
   print(x$progress[shown], digits = 3, row.names = FALSE)
+  if (!is.null(x$verdict)) cat("log of the integral of p: ", with_error(run$log_z, run$log_z_error), "\n", sep = "")
   if (!is.null(x$masses) && length(x$masses) <= 13) {
     cat("Mass of each mode:\n")
     weights <- if (length(x$weights) == length(x$masses) - 1) c(x$weights, 0)

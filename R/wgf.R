@@ -70,8 +70,8 @@
 #' search finds stays empty, and birth and death can empty a mode that nobody named: both look like a perfect run.
 #'
 #' With `method = "plain"` there is none of this: the particles start at `start` and move in the units of the points, as
-#' the text has it. Values that are not finite are then an error. With `"whitened"`, `-Inf` and `NaN` mean that a point
-#' lies outside of the support, and a particle that would go there stays where it is.
+#' the article in the references has it. Values that are not finite are then an error. With `"whitened"`, `-Inf` and
+#' `NaN` mean that a point lies outside of the support, and a particle that would go there stays where it is.
 #'
 #' @section Draws and verdict:
 #' After the last step, four draws per particle are taken from the kernel estimate. They make `polish`
@@ -98,7 +98,8 @@
 #' `log_density` or `gradient` may throw an error, or return values that are missing, infinite or of the wrong length.
 #' The run then ends in one error of class `wgf_error`. The field `fit` of this condition is the fit of all steps that
 #' were done. [resume()] without arguments continues the run; the last steps, up to one block, are then taken again.
-#' After Ctrl-C there is no such condition, but [resume()] continues the run in the same way.
+#' After Ctrl-C there is no such condition, but [resume()] continues the run in the same way. Errors during the searches
+#' for modes come before the first step, so that there is no fit yet, and keep their own class.
 #'
 #' @param log_density Function that takes a numeric matrix with one row per point and returns the log-density of each
 #'   row, up to a constant. It must treat each row by itself. Or a target such as [target_mixture()].
@@ -114,11 +115,12 @@
 #' @param kernel `"gaussian"` or `"laplace"`.
 #' @param bandwidth Bandwidth of the kernel: one or two positive numbers between 1e-150 and 1e150, in the unit of the
 #'   points, or `NULL`. See the section Bandwidth.
-#' @param start Where the particles start; for `"whitened"`, where the searches for modes start, unless the density is a
-#'   mixture target or `scale` is given. A matrix with one row per particle and at least two rows (`n` is then not
-#'   used); a function of `n` that returns such a matrix; or one positive number, the standard deviation of a normal law
-#'   with mean 0. `NULL`: a standard normal law; for a target, a normal law with the means and the standard deviations
-#'   of its columns. It is an error if all particles start at one point, because they would stay together.
+#' @param start A matrix or data frame with at least two rows that differ; a function of `n` that returns such a matrix;
+#'   or one positive number, the standard deviation of a normal law with mean 0. With `method = "whitened"` the searches
+#'   for modes begin at these points, and `NULL` means points of many widths about 0; if the density is a mixture target
+#'   or `scale` is given, the particles start there. With `method = "plain"` the particles start there (`n` is not used
+#'   if there is a matrix), and `NULL` means a standard normal law, or for a target a normal law with the means and the
+#'   standard deviations of its columns.
 #' @param step Time step, above 0. `NULL`: chosen in each step. Let \eqn{v} be the variance of the kernel in each
 #'   direction, and \eqn{c} the rate at which the score of the target changed along the last step (the 75 per cent
 #'   point over the particles). Let \eqn{W} be the weight that a tenth of the particles exceed; their weights are
@@ -156,7 +158,8 @@
 #' * `call`;
 #' * `particles`: a matrix `[n, dim]`;
 #' * `trajectory`: a [particle_trajectory] with `diagnostics`, a data frame with one row per step and one for the end:
-#'   `step`, `time`, `gamma` (the time step), `bandwidth`, `divergence`, `log_z` (log of the integral of `p`),
+#'   `step`, `time`, `gamma` (the time step), `bandwidth`, `divergence`, `log_z` (log of the integral of `p` by the
+#'   kernel estimate, which is rough; that of `diagnostics` is better),
 #'   `kinetic_energy` (mean squared speed), `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of the
 #'   normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that `cap` changed) and `births`
 #'   (share of particles that died and were born again elsewhere after the step);
@@ -174,7 +177,8 @@
 #' * what [resume()] and [predict()][predict.wgf] need.
 #'
 #' Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf], [plot()][plot.wgf],
-#' [summary()][summary.wgf], `as.data.frame()`, `tidy()`, `glance()`, [resume()], [distill()].
+#' [summary()][summary.wgf] (its `parameters` has one row per parameter), `tidy()` (one row per step), `as.data.frame()`
+#' (the particles over the steps), `glance()`, [as_draws()][as_draws.temper], [resume()], [distill()].
 #' @references
 #' Lu Y, Lu J, Nolen J (2019). Accelerating Langevin sampling with birth-death. arXiv 1905.09863.
 #'
@@ -206,6 +210,7 @@ wgf <- function(log_density, gradient = NULL, dim = NULL, n = 1000,
   threads <- thread_count(threads)
   shape <- list(lower = lower, upper = upper, simplex = simplex, ordered = ordered, correlation = correlation)
   if (plain) refuse_plain(c(shape, list(scale = scale)))
+  if (is.data.frame(start)) start <- as.matrix(start)
   density <- do.call(new_density, c(list(log_density, gradient, dim, start), shape, list(strict = plain)))
   rule <- wgf_rule(density, control)
   modes <- wgf_modes(modes, rule)

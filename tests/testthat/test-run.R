@@ -164,7 +164,7 @@ test_that("a resumed fit is the whole fit in all parts but its call and its time
   expect_identical(resume(n_steps = 2)$control$n_steps, inside("interrupted")$run$state$step)
   expect_identical(resume()$control, flows$gpa()$control)
   # what runs over the steps that were planned first does not change: a bandwidth that has come to its end stays there
-  fit <- resume(flows$wgf(10, bandwidth = c(1, 0.5)), 4)
+  fit <- resume(flows$wgf(10, bandwidth = c(1, 0.5), method = "plain"), 4)
   expect_equal(fit$trajectory$diagnostics$bandwidth, c(2^-pmin(1, 0:14 / 5)))
 })
 

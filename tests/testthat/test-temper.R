@@ -232,3 +232,88 @@ test_that("the shape of Pareto weights is found", {
   }
   expect_identical(particleflow:::smooth_weights(numeric(100))$k, -Inf)
 })
+
+test_that("a mode that was found and lost its particles is a reason for doubt", {
+  far <- function(x) {
+    a <- -rowSums((x - 1e4)^2) / 2
+    b <- log(3) - rowSums((x + 1e4)^2) / 2
+    pmax(a, b) + log1p(exp(-abs(a - b)))
+  }
+  set.seed(1)
+  fit <- temper(far, start = rbind(c(1e4, 1e4), c(-1e4, -1e4)), n = 80)
+  expect_equal(sort(fit$modes$mass), c(0.25, 0.75), tolerance = 0.05)
+  if (min(fit$modes$share) < 0.01) expect_match(fit$verdict, "1 mode that searches found holds next to no draws")
+  # the check itself, whatever the particles did
+  draws <- list(free = matrix(1e4, 50, 2))
+  run <- particleflow:::as_run(fit)
+  expect_true(particleflow:::empty_check(run, draws)$failed)
+  expect_false(particleflow:::empty_check(run, list(free = rbind(draws$free, -draws$free)))$failed)
+})
+
+test_that("densities with edges between which there is no room for differences run", {
+  names <- c("r21", "r31", "r32")
+  flat <- function(x) {
+    ifelse(1 + 2 * x[, 1] * x[, 2] * x[, 3] - rowSums(x[, 1:3, drop = FALSE]^2) > 0, 0, -Inf)
+  }
+  set.seed(1)
+  fit <- temper(flat, dim = names, correlation = names, n = 200)
+  expect_lt(max(abs(colMeans(fit$draws))), 0.1) # symmetric
+  # the volume of correlation matrices of order 3 is pi^2 / 2
+  expect_lt(abs(fit$diagnostics$log_z - log(pi^2 / 2)), 0.1)
+})
+
+test_that("what cannot be right is doubted, and the integral is not told before the end", {
+  set.seed(1)
+  hidden <- suppressWarnings(temper(function(x) -1e300 - rowSums(x^2) / 2, dim = 2, n = 80))
+  expect_match(hidden$verdict, "as large as 1.0e\\+300, so that its differences are lost")
+  improper <- temper(function(x) rep(0, nrow(x)), dim = c("a", "b"), lower = c(a = 0), n = 200)
+  expect_match(improper$verdict, "perhaps its integral is infinite")
+  expect_output(print(improper), "log of the integral of p: not known yet")
+  expect_warning(simulate(improper, 2), "has not come to its end")
+  expect_true(all(improper$checks$reason[!improper$checks$failed] == ""))
+})
+
+test_that("functions of the user get at least two rows and finite parameters", {
+  h <- function(x) {
+    stopifnot(all(is.finite(x)))
+    rowSums(-x[, 1:2]^2) / 2 + x[, 3] - exp(x[, 3])
+  }
+  set.seed(1)
+  fit <- temper(h, dim = 3, n = 80)
+  expect_length(predict(fit, cbind(0, 0, 0), "log_target"), 1)
+  expect_length(attr(simulate(distill(fit, n_steps = 2, n_sample = 500), 1, weights = TRUE), "log_weight"), 1)
+  moved <- wgf(h, dim = 3, n = 50, n_steps = 5)
+  expect_identical(nrow(simulate(moved, 1)), 1L)
+  expect_length(predict(moved, cbind(0, 0, 0), "log_ratio"), 1)
+})
+
+test_that("starts may be data frames, names that results need are refused, and small samples are distilled", {
+  normal <- function(x) -rowSums(x^2) / 2
+  set.seed(1)
+  fit <- temper(normal, start = data.frame(a = 1:3, b = 2:4), n = 80)
+  expect_identical(colnames(fit$draws), c("a", "b"))
+  expect_identical(ncol(temper(normal, start = data.frame(a = 1, b = 2), n = 80)$draws), 2L)
+  expect_identical(colnames(wgf(normal, start = data.frame(a = 1:3, b = 2:4), n = 50, n_steps = 2)$draws), c("a", "b"))
+  for (name in c(".chain", "population")) {
+    expect_error(temper(normal, dim = c("a", name)), "cannot be named", class = "particleflow_input")
+  }
+  expect_error(temper(function(x) sum(x), dim = c("m", "s")), 'write x[, "m"] for a parameter', fixed = TRUE)
+  expect_identical(distill(fit, n_sample = 20, n_steps = 2)$diagnostics$steps, 2L)
+})
+
+test_that("a run that was looked at in the middle goes on to its end", {
+  normal <- function(x) -rowSums(x^2) / 2
+  set.seed(1)
+  whole <- temper(normal, dim = 2, n = 80)
+  path <- tempfile()
+  set.seed(1)
+  calls <- 0
+  expect_error(temper(function(x) {
+    calls <<- calls + 1
+    if (calls == 60) stop("once")
+    normal(x)
+  }, dim = 2, n = 80, checkpoint = path), "once", class = "temper_error")
+  part <- suppressMessages(resume(n_steps = 0))
+  expect_false(part$diagnostics$trusted)
+  expect_equal(resume(part)$draws, whole$draws)
+})

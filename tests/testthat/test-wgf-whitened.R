@@ -93,3 +93,16 @@ test_that("threads and parts do not change a whitened run", {
   expect_identical(again$trajectory$frames[, , 13], whole$trajectory$frames[, , 13])
   expect_identical(again$diagnostics$evaluations, whole$diagnostics$evaluations)
 })
+
+test_that("densities without a mode that can be found, and errors at the end, are told", {
+  expect_error(wgf(function(x) -rowSums((x / 1e-12)^2) / 2, dim = 2, n = 50), "give a `start`",
+               class = "particleflow_error")
+  expect_error(wgf(function(x) 100 * rowSums(abs(x)), dim = 2, n = 50), class = "particleflow_error")
+  normal <- function(x) -rowSums(x^2) / 2
+  expect_error(wgf(function(x) normal(x) - mean(normal(x)), dim = 2, n = 50), "treat each row by itself")
+  fails <- function(x) if (nrow(x) == 4 * 60) stop("boom") else normal(x)
+  set.seed(1)
+  e <- tryCatch(wgf(fails, dim = 2, n = 60, n_steps = 5), error = identity)
+  expect_s3_class(e, "wgf_error")
+  expect_identical(e$fit$diagnostics$steps, 5L)
+})
