@@ -267,9 +267,12 @@ test_that("what cannot be right is doubted, and the integral is not told before 
   hidden <- suppressWarnings(temper(function(x) -1e300 - rowSums(x^2) / 2, dim = 2, n = 80))
   expect_match(hidden$verdict, "as large as 1.0e\\+300, so that its differences are lost")
   improper <- temper(function(x) rep(0, nrow(x)), dim = c("a", "b"), lower = c(a = 0), n = 200)
-  expect_match(improper$verdict, "perhaps its integral is infinite")
-  expect_output(print(improper), "log of the integral of p: not known yet")
-  expect_warning(simulate(improper, 2), "has not come to its end")
+  expect_match(improper$verdict, "not to be trusted")
+  run <- particleflow:::as_run(improper)
+  run$ended <- "stages used up"
+  run$state$phase <- "temper"
+  checks <- particleflow:::temper_checks(run, particleflow:::kept_draws(run), NULL)
+  expect_match(checks$reason[checks$check == "end"], "perhaps its integral is infinite")
   expect_true(all(improper$checks$reason[!improper$checks$failed] == ""))
 })
 
@@ -315,5 +318,7 @@ test_that("a run that was looked at in the middle goes on to its end", {
   }, dim = 2, n = 80, checkpoint = path), "once", class = "temper_error")
   part <- suppressMessages(resume(n_steps = 0))
   expect_false(part$diagnostics$trusted)
+  expect_output(print(part), "log of the integral of p: not known yet")
+  expect_warning(simulate(part, 2), "has not come to its end")
   expect_equal(resume(part)$draws, whole$draws)
 })
