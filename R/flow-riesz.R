@@ -124,11 +124,9 @@ finish.riesz_run <- function(run) {
   traj
 }
 
-# A trajectory of no step is the particles alone. Of many of them, the exact field would take all of the time, and tell
-# nothing about a step.
-is_large_and_still <- function(run) {
-  run$state$step == 0 && nrow(run$state$points) > most_exact_particles && run$field$kind == "exact"
-}
+# A trajectory of no step is the particles alone. Of many of them, the field would take much of the time of a fit, and
+# tell nothing about a step.
+is_large_and_still <- function(run) run$state$step == 0 && nrow(run$state$points) > most_exact_particles
 
 unseen_riesz <- function(points) {
   list(gradient = points * NA, curvature = NA_real_, repulsion = NA_real_, nearest = NA_real_, steepest = NA_real_)

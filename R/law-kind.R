@@ -318,9 +318,14 @@ variables_of <- function(f) {
 # again.
 new_candidate <- function(kind, settings, sweep = NULL) {
   kind$settings <- settings
-  values <- vapply(settings, function(one) toString(law_name(one)), "")
-  key <- paste(kind$name, paste(names(settings), values, collapse = " "))
+  key <- paste(kind$name, paste(names(settings), vapply(settings, setting_key, ""), collapse = " "))
   list(kind = kind, law = kind$name, settings = settings, sweep = sweep, key = key)
+}
+
+# Long values, such as the cells of a large table, would take a minute to write out.
+setting_key <- function(value) {
+  value <- law_name(value)
+  if (is.list(value) || length(value) > 20) fingerprint(value) else toString(value)
 }
 
 # The candidates of one kind, if its settings are left open.

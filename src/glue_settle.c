@@ -54,7 +54,7 @@ static void sweep_column(gibbs_column *of, const sweep_plan *plan, int threads) 
   if (count > 0) {
     settle_rows(of, held, count, threads);
     const int *known = read_rows(VECTOR_ELT(plan->known, j), of->n, &count);
-    rank_rows(of, known, count, (ranked *)scratch(count, 2));
+    rank_rows(of, known, count, (placed_number *)scratch(count, 4), threads);
   }
   const int *gone = read_rows(VECTOR_ELT(plan->gone, j), of->n, &count);
   of->precision = plan->missing + of->column * of->dim;

@@ -78,12 +78,40 @@ static void test_ranks(void) {
   const double low[5] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY, 2.0};
   const double high[5] = {INFINITY, INFINITY, INFINITY, INFINITY, 3.0};
   const int rows[5] = {0, 1, 2, 3, 4};
-  ranked room[5];
+  placed_number room[10];
   const gibbs_column of = {z, 5, 1, 0, low, high, u, &mean, &precision};
-  rank_rows(&of, rows, 5, room);
+  rank_rows(&of, rows, 5, room, 1);
   const double wanted[5] = {normal_quantile(0.6), normal_quantile(0.1), normal_quantile(0.6), normal_quantile(0.3),
                             2.0 + 1e-4};
   for (size_t i = 0; i < 5; i++) CHECK_NEAR(z[i], wanted[i], TOLERANCE_ROUNDING);
+}
+
+/* Many values, of which every third is equal to others, against counts; and the same on two threads. */
+static void test_many_ranks(void) {
+  enum { MANY = 20000, LOOKED = 40 };
+  double *z = new_doubles(MANY), *old = new_doubles(MANY), *twin = new_doubles(MANY), *low = new_doubles(MANY);
+  double *high = new_doubles(MANY), u = 0.5, mean = 0.0, precision = 1.0;
+  int *rows = malloc(MANY * sizeof *rows);
+  placed_number *room = malloc(2 * MANY * sizeof *room);
+  if (!rows || !room) exit(2);
+  normals(old, MANY, 96u);
+  for (size_t i = 0; i < MANY; i++) {
+    if (i % 3 == 0) old[i] = floor(2.0 * old[i]);
+    low[i] = -INFINITY, high[i] = INFINITY, rows[i] = (int)i;
+  }
+  memcpy(z, old, MANY * sizeof(double));
+  memcpy(twin, old, MANY * sizeof(double));
+  gibbs_column of = {z, MANY, 1, 0, low, high, &u, &mean, &precision};
+  rank_rows(&of, rows, MANY, room, 1);
+  of.z = twin;
+  rank_rows(&of, rows, MANY, room, 2);
+  CHECK(!memcmp(z, twin, MANY * sizeof(double)), "ranks depend on the threads");
+  for (size_t i = 0; i < LOOKED; i++) {
+    double rank = 0.5;
+    for (size_t a = 0; a < MANY; a++) rank += old[a] < old[i] ? 1.0 : old[a] == old[i] ? 0.5 : 0.0;
+    CHECK_NEAR(z[i], normal_quantile((rank - 0.5) / MANY), TOLERANCE_ROUNDING);
+  }
+  free(z), free(old), free(twin), free(low), free(high), free(rows), free(room);
 }
 
 /* A NaN has a rank of its own, and the ranks come to an end. */
@@ -91,9 +119,9 @@ static void test_ranks_of_nan(void) {
   double z[3] = {NAN, 1.0, NAN}, u[3] = {0.0}, mean = 0.0, precision = 1.0;
   const double low[3] = {-INFINITY, -INFINITY, -INFINITY}, high[3] = {INFINITY, INFINITY, INFINITY};
   const int rows[3] = {0, 1, 2};
-  ranked room[3];
+  placed_number room[6];
   const gibbs_column of = {z, 3, 1, 0, low, high, u, &mean, &precision};
-  rank_rows(&of, rows, 3, room);
+  rank_rows(&of, rows, 3, room, 1);
   double sum = 0.0;
   for (size_t i = 0; i < 3; i++) sum += z[i];
   CHECK_NEAR(sum, 0.0, TOLERANCE_ROUNDING);
@@ -104,5 +132,6 @@ void test_settle(void) {
   test_intervals();
   test_gibbs();
   test_ranks();
+  test_many_ranks();
   test_ranks_of_nan();
 }

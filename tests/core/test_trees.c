@@ -248,6 +248,34 @@ static void test_leaf_shares(void) {
   CHECK_NEAR(out[0], 0.5, TOLERANCE_ROUNDING); /* all trees have drawn it */
 }
 
+/* More points than go down a tree together, from the middle on: three leaves in paths of two lengths, in two features,
+ * beside the leaves that plain comparisons name. */
+static void test_many_shares(void) {
+  enum { MANY = 1001, FROM = 3 };
+  const int two_roots[] = {0, 5}, leaf_node[] = {0, 1, -1, 0, 1, 3, -1, 1, -1, 2, -1, 1};
+  const double cuts[] = {0.3, 0.0, 0.6, 0.0, 0.0, 0.0}, ratio[] = {2.0, 1.0, 0.5, 1.0, 1.0, 3.0};
+  double *points = new_doubles(2 * MANY), *base = new_doubles(2 * MANY), *out = new_doubles(2 * MANY);
+  class_forest of = {.trees = {.trees = 2, .nodes = 6, .root = two_roots, .node = leaf_node, .cut = cuts},
+                     .points = points, .base = base, .ratio = ratio, .n = MANY, .classes = 2};
+  for (size_t i = 0; i < MANY; i++) {
+    points[i] = (double)(i % 10) / 10.0, points[i + MANY] = (double)(i % 7) / 7.0;
+    base[i] = (double)(1 + i % 3) / 4.0, base[i + MANY] = 1.0 - base[i];
+  }
+  forest_shares(&of, FROM, MANY - FROM, out, 2);
+  for (size_t i = FROM; i < MANY; i++) {
+    const size_t leaf = points[i] <= 0.3 ? 0 : points[i + MANY] <= 0.6 ? 1 : 2;
+    double wanted = 0.0;
+    for (size_t t = 0; t < 2; t++) {
+      const double *of_leaf = ratio + 2 * (t == 0 ? leaf : 1), own = base[i] * of_leaf[0];
+      wanted += 0.5 * own / (own + base[i + MANY] * of_leaf[1]);
+    }
+    CHECK_NEAR(out[i - FROM], wanted, TOLERANCE_ROUNDING);
+  }
+  free(points);
+  free(base);
+  free(out);
+}
+
 static void test_sound(void) {
   const double points[] = {0.0};
   forest of = make_forest(points, 1).trees;
@@ -271,5 +299,6 @@ void test_trees(void) {
   test_density();
   test_pick();
   test_leaf_shares();
+  test_many_shares();
   test_sound();
 }

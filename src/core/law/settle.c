@@ -1,7 +1,6 @@
 #include "core/law/settle.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "core/base/parallel.h"
 #include "core/law/interval.h"
@@ -117,24 +116,40 @@ void settle_rows(const gibbs_column *of, const int *rows, size_t count, int thre
   parallel_ranges(count, threads_worth((double)count * (DRAW_WORK + (double)of->dim), threads), settle_range, &some);
 }
 
-static int by_value(const void *a, const void *b) {
-  const double x = ((const ranked *)a)->value, y = ((const ranked *)b)->value;
-  return (x > y) - (x < y);
-}
+typedef struct {
+  const gibbs_column *of;
+  const placed_number *sorted;
+  size_t count;
+} ranked_rows;
 
-void rank_rows(const gibbs_column *of, const int *rows, size_t count, ranked *room) {
+/* Places [first, end) of the order. Ranks count from 1, and equal values have their mean. */
+static void rank_range(size_t first, size_t end, size_t part, void *context) {
+  const ranked_rows *some = context;
+  const placed_number *sorted = some->sorted;
+  const gibbs_column *of = some->of;
   double *z = of->z + of->column * of->n;
-  for (size_t k = 0; k < count; k++) room[k] = (ranked){.value = z[rows[k]], .at = (size_t)rows[k]};
-  qsort(room, count, sizeof(ranked), by_value);
-  for (size_t first = 0, end; first < count; first = end) {
-    end = first + 1; /* NaN is not equal to itself */
-    while (end < count && room[end].value == room[first].value) end++;
-    /* ranks from 1, of equal values their mean */
-    const double rank = 0.5 * ((double)first + 1.0 + (double)end);
-    const double score = normal_quantile((rank - 0.5) / (double)count);
-    for (size_t k = first; k < end; k++) {
-      const double low = of->low[room[k].at], high = of->high[room[k].at], margin = 1e-4 * fmin(high - low, 1.0);
-      z[room[k].at] = fmin(fmax(score, low + margin), high - margin);
+  (void)part;
+  for (size_t k = first, from, to; k < end; k = to) {
+    from = k, to = k + 1; /* NaN is not equal to itself */
+    while (from > 0 && k == first && sorted[from - 1].value == sorted[k].value) from--;
+    while (to < some->count && sorted[to].value == sorted[k].value) to++;
+    const double rank = 0.5 * ((double)from + 1.0 + (double)to);
+    const double score = normal_quantile((rank - 0.5) / (double)some->count);
+    for (size_t e = k; e < to && e < end; e++) {
+      const size_t at = sorted[e].place;
+      const double low = of->low[at], high = of->high[at], margin = 1e-4 * fmin(high - low, 1.0);
+      z[at] = fmin(fmax(score, low + margin), high - margin);
     }
   }
+}
+
+/* A quantile takes as long as some 10 coordinates of pairs. */
+#define QUANTILE_WORK 10.0
+
+void rank_rows(const gibbs_column *of, const int *rows, size_t count, placed_number *room, int threads) {
+  const double *z = of->z + of->column * of->n;
+  for (size_t k = 0; k < count; k++) room[k] = (placed_number){.value = z[rows[k]], .place = (size_t)rows[k]};
+  sort_placed(room, count, room + count);
+  ranked_rows some = {.of = of, .sorted = room, .count = count};
+  parallel_ranges(count, threads_worth((double)count * QUANTILE_WORK, threads), rank_range, &some);
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "core/base/sorting.h"
+
 /* The standard normal quantile, 0 < p < 1, right to 1e-15 (Wichura 1988, AS 241). */
 double normal_quantile(double p);
 
@@ -28,11 +30,7 @@ typedef struct {
 void settle_rows(const gibbs_column *of, const int *rows, size_t count, int threads);
 
 /* The scores of `rows` get the normal quantiles in their order, (rank - 1/2) / count, but stay within their cells, off
- * the ends by 1e-4 of the width, at most 1e-4. room: count pairs. */
-typedef struct {
-  double value;
-  size_t at;
-} ranked;
-void rank_rows(const gibbs_column *of, const int *rows, size_t count, ranked *room);
+ * the ends by 1e-4 of the width, at most 1e-4. room: [2 count]. The bits do not depend on `threads`. */
+void rank_rows(const gibbs_column *of, const int *rows, size_t count, placed_number *room, int threads);
 
 #endif
