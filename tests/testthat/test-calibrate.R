@@ -115,7 +115,7 @@ test_that("tables of few different rows fall back to the rule", {
   fit <- efs(matrix(rnorm(4), 2)[rep(1:2, 15), ], latent = latent_standardise(), particles = 0)
   expect_true(is.na(fit$diagnostics$log_density))
   expect_match(fit$diagnostics$law, "^local")
-  expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))), latent = "none")$diagnostics$log_density))
+  expect_true(is.na(efs(matrix(rep(0:1, c(1, 30))), latent = "none", particles = 200)$diagnostics$log_density))
 })
 
 test_that("rules that efs() and efs_tune() share", {

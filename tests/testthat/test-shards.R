@@ -18,7 +18,7 @@ test_that("groups fitted by one or two daemons have the bits of those fitted her
   class <- rep(c("a", "b", "c"), each = 15)
   fits <- function() {
     set.seed(2)
-    list(efs(iris[c(1:30, 51:80, 101:130), 2:5], group = "Species", particles = 500),
+    list(efs(iris[c(1:30, 51:80, 101:130), 2:5], group = "Species", particles = 200),
          synthesise(gaps, group = "Species", law = "student", flow = FALSE, quiet = TRUE),
          synthesise(genes, group = class, quiet = TRUE),
          synthesise(counts, group = class, batch = rep(1:3, 15), quiet = TRUE))
