@@ -39,7 +39,9 @@ find_modes <- function(density, starts, budget, threads, check = FALSE) {
 # All searches: list(points, log_density, gradient, inverse [k, dim * dim], settled [k], evaluations, rounds).
 climb <- function(density, starts, budget, threads, check) {
   at <- density_values(density, starts, threads)
-  if (check) at$evaluations <- at$evaluations + verify_density(density, starts, at, threads)
+  if (check) {
+    at$evaluations <- at$evaluations + count_evaluations(verify_density(density, starts, at, threads))
+  }
   none <- rep(FALSE, nrow(starts))
   state <- list(points = starts, log_density = at$log_density, gradient = at$gradient, settled = none, learnt = none,
                 share = rep(1, nrow(starts)), failed = integer(nrow(starts)), evaluations = at$evaluations, rounds = 0L)

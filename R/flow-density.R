@@ -8,8 +8,27 @@
 #   whitening    list(centre [dim], root [dim, dim], log_volume), or NULL: coordinates are w with z = centre + w root
 #   strict       TRUE: a value that is not finite is an error. FALSE: -Inf and NaN mean that the point lies outside of
 #                the support.
-# Each value is counted as one evaluation, and so is each gradient that the user gives. Differences count two
-# evaluations per column.
+# Evaluations are counted in three numbers: `all`, in which each value counts one, each gradient that the user gives
+# one, and differences two per column; `points`, where the value was asked for; `nan`, those of them where it was NaN.
+
+no_evaluations <- c(all = 0, points = 0, nan = 0)
+
+count_evaluations <- function(all, points = 0, nan = 0) c(all = all, points = points, nan = nan)
+
+# The sum of counts, of which some may be NULL.
+sum_evaluations <- function(...) Reduce(`+`, Filter(Negate(is.null), list(...)), no_evaluations)
+
+# Where the value is NaN a point counts as outside of the support; at most points it is rather a fault of the function.
+nan_words <- function(nan, points) {
+  if (nan == 0) return(NULL)
+  sprintf("`log_density` was NaN at %s of %s points, which count as outside of the support",
+          format(nan, big.mark = ",", scientific = FALSE), format(points, big.mark = ",", scientific = FALSE))
+}
+
+warn_nan <- function(evaluations) {
+  if (2 * evaluations[["nan"]] <= evaluations[["points"]]) return(invisible())
+  warning(nan_words(evaluations[["nan"]], evaluations[["points"]]), ": is this meant?", call. = FALSE)
+}
 
 new_density <- function(log_density, gradient = NULL, dim = NULL, start = NULL, lower = NULL, upper = NULL,
                         simplex = NULL, ordered = NULL, correlation = NULL, strict = FALSE) {
@@ -136,11 +155,14 @@ density_values <- function(density, z, threads = thread_count(), gradient = TRUE
   placed <- density_points(density, z)
   if (!is.null(density$target)) {
     out <- values_of_target(density, placed$x, threads)
-    out$evaluations <- nrow(z) * (1 + gradient)
+    out$evaluations <- count_evaluations(nrow(z) * (1 + gradient), nrow(z), sum(is.na(out$log_density)))
   } else {
-    value <- value_at(density, placed)
-    out <- list(log_density = value, gradient = NULL, evaluations = length(value))
-    if (gradient) out[c("gradient", "evaluations")] <- user_gradient(density, z, placed, value)
+    given <- given_value(density, placed)
+    value <- value_outside(density, given, placed)
+    out <- list(log_density = value, gradient = NULL)
+    slope <- if (gradient) user_gradient(density, z, placed, value)
+    out$gradient <- slope$gradient
+    out$evaluations <- count_evaluations(length(value) + sum(slope$evaluations), length(value), sum(is.na(given)))
   }
   if (!gradient) return(out[c("log_density", "evaluations")])
   if (!is.null(density$whitening) && (!is.null(density$target) || !is.null(density$gradient))) {
@@ -173,10 +195,16 @@ parameters_in_range <- function(placed) {
 }
 
 # The log-density by the coordinates, from the user's function.
-value_at <- function(density, placed) {
-  value <- users_value(density$log_density, placed$x)
-  out <- check_log_density(value, nrow(placed$x), density, placed) + placed$log_jacobian
-  out[is.na(out)] <- -Inf
+value_at <- function(density, placed) value_outside(density, given_value(density, placed), placed)
+
+# What the user's function returns, and the log-density by the coordinates, where NaN means outside.
+given_value <- function(density, placed) {
+  check_log_density(users_value(density$log_density, placed$x), nrow(placed$x), density, placed)
+}
+
+value_outside <- function(density, given, placed) {
+  out <- given + placed$log_jacobian
+  if (!density$strict) out[is.na(out)] <- -Inf
   out
 }
 
@@ -195,11 +223,10 @@ check_log_density <- function(value, n, density, placed) {
   }
   value <- as.double(value)
   if (!density$strict) {
-    value[is.na(value)] <- -Inf
     # where a constraint has no digits left, the point stands on its edge
-    value[value == Inf & !(placed$log_jacobian > smallest_log_jacobian)] <- -Inf
+    value[value %in% Inf & !(placed$log_jacobian > smallest_log_jacobian)] <- -Inf
   }
-  bad <- if (density$strict) !is.finite(value) else value == Inf
+  bad <- if (density$strict) !is.finite(value) else value %in% Inf
   if (any(bad)) {
     fail("`log_density` must return %s numbers, but it returned %s for %d of %d rows (the first is row %d).",
          if (density$strict) "finite" else "finite or -Inf", format(value[bad][1]), sum(bad), n, which(bad)[1])
@@ -210,17 +237,17 @@ check_log_density <- function(value, n, density, placed) {
 # Below it a point stands on the edge of its constraint in double precision.
 smallest_log_jacobian <- -36
 
-# list(gradient [n, dim], evaluations). By differences the gradient is that of the coordinates; the user's own is that
-# of the free coordinates.
+# list(gradient [n, dim], evaluations: a number). By differences the gradient is that of the coordinates; the user's own
+# is that of the free coordinates.
 user_gradient <- function(density, z, placed, value) {
   n <- nrow(z)
   if (is.null(density$gradient)) {
     at <- function(z) value_at(density, density_points(density, z))
-    return(list(difference_gradient(at, z, value, strict = density$strict), n * (1 + 2 * ncol(z))))
+    return(list(gradient = difference_gradient(at, z, value, strict = density$strict), evaluations = n * 2 * ncol(z)))
   }
   gradient <- check_gradient(users_value(density$gradient, placed$x), placed$x, density$strict, value)
   if (!is.null(density$shape)) gradient <- shape_pull(density$shape, placed$free, unname(placed$x), gradient)
-  list(gradient, 2 * n)
+  list(gradient = gradient, evaluations = n)
 }
 
 check_gradient <- function(value, points, strict, log_density) {

@@ -13,6 +13,8 @@ finish.temper_run <- function(run) {
   columns <- parameter_columns(run$density)
   colnames(user) <- columns
   stages <- temper_stages(run)
+  counted <- run$state$evaluations
+  warn_nan(counted)
   tail <- run$tails[length(run$tails)]
   seal(structure(
     list(
@@ -23,8 +25,8 @@ finish.temper_run <- function(run) {
       diagnostics = data.frame(
         n = run$control$n, dim = run$density$dim, draws = nrow(user), worth = draws$worth, steps = run$state$step,
         passes = run$state$pass, status = run_status(run), log_z = integral$log_z, log_z_error = integral$error,
-        pareto_k = if (length(tail)) tail else NA_real_, evaluations = run$state$evaluations,
-        trusted = !any(checks$failed)
+        pareto_k = if (length(tail)) tail else NA_real_, evaluations = counted[["all"]], points = counted[["points"]],
+        nan_points = counted[["nan"]], trusted = !any(checks$failed)
       ),
       latent = NULL, elapsed = run$elapsed, density = run$density, free = draws$free,
       run = run[setdiff(names(run), temper_in_fit)], version = run$version
@@ -86,13 +88,8 @@ log_integral <- function(run) {
   if (NROW(ratios) == 0 || run$state$t < 1) {
     return(c(list(log_z = by_stages$stages, error = by_stages$stages_error), by_stages))
   }
-  # the tails that matter here mix more slowly than the means
-  whole <- bridge(ratios[, 2], ratios[, 3], run$state$worth / max(run$state$rounds, 1) / 3)
-  each <- vapply(split(seq_len(nrow(ratios)), ratios[, 1]), function(rows) {
-    bridge(ratios[rows, 2], ratios[rows, 3], 1)$log_z
-  }, 0)
-  between <- if (length(each) > 1) stats::sd(each) / sqrt(length(each)) else 0
-  c(list(log_z = whole$log_z, error = sqrt(whole$error^2 + between^2)), by_stages)
+  found <- bridge(ratios[, 2], ratios[, 3])
+  c(list(log_z = found$log_z, error = bridge_error(found, ratios[, 1], run$control$n)), by_stages)
 }
 
 stages_integral <- function(run) {
@@ -107,8 +104,9 @@ stages_integral <- function(run) {
 }
 
 # Bridge sampling (Meng and Wong 1996): proposed, held: log(p / q) at draws of q and of p. The estimate r solves
-# r = mean_q(l / (l + r)) / mean_p(1 / (l + r)) with l = p / q. independent: the share of the draws of p that are.
-bridge <- function(proposed, held, independent) {
+# r = mean_q(l / (l + r)) / mean_p(1 / (l + r)) with l = p / q. list(log_z, share: what each pair of draws adds to the
+# error of log r, by the first-order change of both means).
+bridge <- function(proposed, held) {
   centre <- stats::median(held)
   a <- exp(pmin(proposed - centre, 600))
   b <- exp(pmin(held - centre, 600))
@@ -116,11 +114,22 @@ bridge <- function(proposed, held, independent) {
   for (i in seq_len(200)) {
     before <- r
     r <- mean(a / (a + r)) / mean(1 / (b + r))
-    if (!is.finite(r) || r <= 0) return(list(log_z = NA_real_, error = NA_real_))
+    if (!is.finite(r) || r <= 0) return(list(log_z = NA_real_, share = rep(NA_real_, length(held))))
     if (abs(log(r / before)) < 1e-10) break
   }
   f <- a / (a + r)
   g <- 1 / (b + r)
-  variance <- stats::var(f) / mean(f)^2 / length(f) + stats::var(g) / mean(g)^2 / (length(g) * max(independent, 1e-3))
-  list(log_z = centre + log(r), error = sqrt(variance))
+  list(log_z = centre + log(r), share = f / mean(f) - g / mean(g))
+}
+
+# The standard error of log_z. The rows are those of n particles, round after round. What one particle adds over the
+# rounds is one number, which holds its autocorrelation and the covariance of both means; these numbers vary about 0
+# from particle to particle. Particles of one population may have become alike, and then the means of populations vary
+# more than this. The error is the larger one of both.
+bridge_error <- function(found, population, n) {
+  each <- rowMeans(matrix(found$share, n))
+  of_particles <- stats::sd(each) / sqrt(n)
+  means <- tapply(each, population[seq_len(n)], mean)
+  if (length(means) == 1) return(of_particles)
+  max(of_particles, stats::sd(means) / sqrt(length(means)))
 }

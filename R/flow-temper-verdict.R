@@ -52,10 +52,23 @@ memory_check <- function(run) {
 }
 
 still_check <- function(run) {
-  share <- mean(run$state$still >= still_rounds)
+  still <- run$state$still >= still_rounds
+  share <- mean(still)
   one_check("still", share, most_still, share > most_still,
-            sprintf(paste("%.1f %% of the particles did not move in %d rounds: the scale of the density changes",
-                          "from place to place"), 100 * share, still_rounds))
+            sprintf(paste("%.1f %% of the particles did not move in %d rounds%s: they stand in a narrow region that is",
+                          "hardly left or entered, so that its share of the mass is not known well"), 100 * share,
+                    still_rounds, still_place(run, still)))
+}
+
+# The free coordinate in which the particles that stand still differ most from all, if by an sd or more.
+still_place <- function(run, still) {
+  points <- run$state$cloud$points
+  if (!any(still)) return("")
+  off <- (colMeans(points[still, , drop = FALSE]) - colMeans(points)) / column_spread(points)
+  worst <- which.max(abs(off))
+  if (abs(off[worst]) < 1) return("")
+  sprintf(", most of them where %s is %s (%.1f sd from its mean)", free_labels(run$density)[worst],
+          if (off[worst] < 0) "small" else "large", abs(off[worst]))
 }
 
 worth_check <- function(run, draws) {

@@ -44,7 +44,8 @@ new_temper_run <- function(density, start, control, threads, call) {
   n <- control$n
   population <- rep(seq_len(control$populations), each = n / control$populations)
   half <- if (control$populations == 1) rep(1:2, length.out = n) else (population - 1L) %% 2L + 1L
-  state <- list(step = 0L, time = 0, phase = "search", pass = 1L, t = 0, evaluations = 0, steps = c(1, 1), jump_use = 1)
+  state <- list(step = 0L, time = 0, phase = "search", pass = 1L, t = 0, evaluations = no_evaluations, steps = c(1, 1),
+                jump_use = 1)
   new_run("temper", "Steps", c(control, time = 1), state, most_temper_steps, most = most_temper_steps, call = call,
           density = density, from = start, key = draw_key(), population = population, half = half, threads = threads)
 }
@@ -93,7 +94,7 @@ temper_entry <- function(run, phase, ..., log_z = NULL) {
   state <- run$state
   record <- stats::setNames(rep(NA_real_, length(temper_columns)), temper_columns)
   known <- c(phase = match(phase, temper_phases), pass = state$pass, exponent = state$t,
-             log_density = mean(state$cloud$log_density), evaluations = state$evaluations, ...)
+             log_density = mean(state$cloud$log_density), evaluations = state$evaluations[["all"]], ...)
   record[names(known)] <- known
   list(record = record, log_z = if (is.null(log_z)) numeric(run$control$populations) else log_z)
 }

@@ -113,7 +113,7 @@ new_wgf_run <- function(points, rule, control, modes, threads, call, key = draw_
   every <- if (is.null(control$every)) max(1L, ceiling(control$n_steps / 100)) else control$every
   columns <- if (is.null(rule$density$names)) colnames(points) else rule$density$names
   points <- unname(points)
-  state <- list(step = 0L, points = points, time = 0, evaluations = sum(placed$evaluations))
+  state <- list(step = 0L, points = points, time = 0, evaluations = sum_evaluations(placed$evaluations))
   new_run("wgf", "Particles", control, state, control$n_steps, call = call, rule = rule, modes = modes, key = key,
           columns = columns, start = points, every = every, threads = threads,
           annealed = if (length(control$bandwidth) == 2) control$n_steps / 2, searches = placed$searches,
@@ -175,7 +175,8 @@ values_here <- function(run) {
   evaluations <- values$evaluations
   if (state$step == 0L) {
     if (is.null(run$searches)) { # the searches have looked already
-      evaluations <- evaluations + verify_density(run$rule$density, state$points, values, run$threads)
+      verified <- verify_density(run$rule$density, state$points, values, run$threads)
+      evaluations <- evaluations + count_evaluations(verified)
     }
     if (is.null(run$control$step)) evaluations <- evaluations + values$evaluations # first_stiffness() looks once more
   }
@@ -324,7 +325,8 @@ finish.wgf_run <- function(run) {
   drawn <- if (!plain && !is.null(seen) && run$ended == "") {
     tryCatch(wgf_drawn(run, seen, bandwidth), error = function(e) stop(wgf_error(run, e)))
   }
-  evaluations <- run$state$evaluations + sum(seen$evaluations) + sum(drawn$evaluations)
+  evaluations <- sum_evaluations(run$state$evaluations, seen$evaluations, drawn$evaluations)
+  if (run$ended == "") warn_nan(evaluations)
   log_z <- if (is.null(drawn)) c(end$log_z, NA) else drawn$log_z
   seal(structure(
     c(list(
@@ -334,13 +336,13 @@ finish.wgf_run <- function(run) {
         n = nrow(particles), dim = run$rule$dim, steps = k, time = end$time, status = run_status(run),
         divergence = end$divergence, kinetic_energy = end$kinetic_energy,
         bandwidth = if (is.null(bandwidth)) NA_real_ else bandwidth, log_z = log_z[1], log_z_error = log_z[2],
-        evaluations = evaluations
+        evaluations = evaluations[["all"]], points = evaluations[["points"]], nan_points = evaluations[["nan"]]
       ),
       elapsed = run$elapsed, rule = run$rule, modes = run$modes,
       run = c(run[setdiff(names(run), c("history", wgf_in_fit))],
               if (!plain) list(points = points, kept_frames = join_history(run, "frames"))),
       version = run$version
-    ), drawn[c("draws", "quality", "verdict", "polish")]),
+    ), drawn[c("draws", "log_density", "quality", "verdict", "polish")]),
     class = c("wgf", "particle_flow")
   ))
 }
@@ -357,7 +359,8 @@ wgf_drawn <- function(run, seen, bandwidth) {
     warning(sprintf(paste("The bandwidth %s is %.2f times the likely one at the end: particles then drive each other",
                           "too far out."), format(bandwidth, digits = 3), quality$bandwidth_over_likely), call. = FALSE)
   }
-  list(draws = draws, quality = quality, verdict = wgf_verdict(run, quality, seen$masses),
+  list(draws = draws, log_density = found$log_density, quality = quality,
+       verdict = wgf_verdict(run, quality, seen$masses),
        log_z = c(found$comparison$log_z, found$comparison$log_z_error),
        polish = list(density = found$density, size = found$moves$size), evaluations = found$evaluations)
 }

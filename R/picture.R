@@ -206,16 +206,17 @@ tol_muted <- c("#332288", "#CC6677", "#117733", "#88CCEE", "#882255", "#DDCC77",
 # Colours that no class has.
 star_colours <- c(new = "#000000", path = "grey45")
 
-# Many points are smaller and more transparent. Rows are fainter if there are stars.
+# Many points are smaller and, beyond a thousand, more transparent: a single point of them stays visible, and crowds do
+# not become one blot. Rows are fainter if there are stars.
 point_alpha <- function(points) {
-  alpha <- min(0.8, max(0.15, 14 / sqrt(max(table(points$panel[points$kind == "rows"])))))
+  alpha <- min(0.8, max(0.25, 25 / sqrt(max(table(points$panel[points$kind == "rows"])))))
   if (any(points$kind != "rows")) alpha / 2 else alpha
 }
 
 # Size of points relative to a usual symbol, the same for all panels.
 point_size <- function(points) {
-  size <- min(1, max(0.45, 14 / sqrt(max(table(points$panel)))))
-  if (nlevels(points$panel) > 2) 0.8 * size else size
+  size <- min(1, 14 / sqrt(max(table(points$panel))))
+  max(0.45, if (nlevels(points$panel) > 2) 0.8 * size else size)
 }
 
 # values [n, lines]: one column per line

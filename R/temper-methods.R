@@ -2,19 +2,23 @@
 #'
 #' * `print()` says how the run went and whether its draws can be trusted.
 #' * `summary()` gives one row per parameter.
-#' * `tidy()` gives the same as a data frame.
+#' * `tidy()` gives the same as a data frame, or one row per step.
 #' * `glance()` gives one row for the fit.
 #' * `as.data.frame()` gives the draws.
 #'
+#' `tidy()` and `as.data.frame()` of a fit from [wgf()] with draws have the same columns.
+#'
 #' @param object,x A fit from [temper()].
+#' @param type `"parameters"`: one row per parameter. `"steps"`: the stages of [temper()], one row per step.
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.temper` with `call`, `parameters`, `modes`, `checks`, `verdict`,
 #'   `diagnostics`, `elapsed` (seconds) and `version`. `parameters` is a data frame with one row per parameter:
 #'   `parameter`, `mean`, `sd`, the quantiles `q5`, `q50` and `q95`, `mc_error` (the Monte Carlo standard error of the
 #'   mean) and `worth` (the number of independent draws that the draws are worth for this mean). `tidy()` returns this
-#'   data frame. `glance()`: the diagnostics of [temper()], with `elapsed`. `as.data.frame()`: one row per draw, the
-#'   parameters, and `population` and `log_density` (on the free scale, see [temper()]).
+#'   data frame, or with `type = "steps"` the data frame `stages` of the fit. `glance()`: the diagnostics of [temper()],
+#'   with `elapsed`. `as.data.frame()`: one row per draw, the parameters, and `population` and `log_density` (on the
+#'   free scale, see [temper()]).
 #' @examples
 #' set.seed(1)
 #' fit <- temper(target_banana(), n = 200)
@@ -33,7 +37,7 @@ format.temper <- function(x, ...) {
             plural(ncol(x$draws)), if (is.na(run$worth)) "an unknown number of" else format(round(run$worth))),
     sprintf("%s: %d steps in %d pass%s, %s evaluations, %.1f seconds", run$status, run$steps, run$passes,
             if (run$passes == 1) "" else "es", format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed),
-    integral_sentence(run, x$checks),
+    nan_words(run$nan_points, run$points), integral_sentence(run, x$checks),
     mode_sentence(x$modes), trust_lines(x$checks))
 }
 
@@ -72,20 +76,17 @@ summary.temper <- function(object, ...) {
   check_dots("summary()", ...)
   check_fit(object)
   structure(
-    list(call = object$call, parameters = temper_table(object), modes = object$modes, checks = object$checks,
+    list(call = object$call, parameters = draws_table(object), modes = object$modes, checks = object$checks,
          verdict = verdict_words(object$checks), diagnostics = object$diagnostics, elapsed = object$elapsed,
          version = object$version),
     class = "summary.temper"
   )
 }
 
-temper_table <- function(fit) {
+draws_table <- function(fit) {
   draws <- fit$draws
-  q <- apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   worth <- vapply(seq_len(ncol(draws)), function(j) draws_worth(draws[, j], fit$diagnostics$n), 0)
-  spread <- column_deviations(draws)
-  data.frame(parameter = colnames(draws), mean = colMeans(draws), sd = spread, q5 = q[1, ], q50 = q[2, ], q95 = q[3, ],
-             mc_error = spread / sqrt(worth), worth = worth, row.names = NULL)
+  parameter_table(draws, colnames(draws), worth)
 }
 
 # The number of independent draws that draws of n particles in rounds are worth for their mean: their number over
@@ -111,7 +112,8 @@ print.summary.temper <- function(x, ...) {
   cat("Call: ", paste(deparse(x$call), collapse = " "), "\n", sep = "")
   print(x$parameters, digits = 3, row.names = FALSE)
   run <- x$diagnostics
-  cat(integral_sentence(run, x$checks), mode_sentence(x$modes), trust_lines(x$checks), sep = "\n")
+  cat(nan_words(run$nan_points, run$points), integral_sentence(run, x$checks), mode_sentence(x$modes),
+      trust_lines(x$checks), sep = "\n")
   cat(sprintf("%d draws, %s evaluations, %.2f seconds, particleflow %s\n", run$draws,
               format(run$evaluations, big.mark = ",", scientific = FALSE), x$elapsed, x$version))
   invisible(x)
@@ -119,10 +121,11 @@ print.summary.temper <- function(x, ...) {
 
 #' @rdname summary.temper
 #' @export
-tidy.temper <- function(x, ...) {
+tidy.temper <- function(x, type = c("parameters", "steps"), ...) {
   check_dots("tidy()", ...)
   check_fit(x, "x")
-  temper_table(x)
+  if (check_choice(type, c("parameters", "steps"), "type") == "steps") return(x$stages)
+  draws_table(x)
 }
 
 #' @rdname summary.temper

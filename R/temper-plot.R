@@ -33,12 +33,12 @@ temper_picture <- function(fit, type, parameters, rows, col) {
   type <- check_choice(type, c("pairs", "trace", "stages"), "type")
   check_belongs(type, c("pairs", "trace"), parameters = parameters)
   rows <- check_count(rows, "rows", 1L)
-  switch(type, pairs = pairs_of_draws(fit, chosen_parameters(fit, parameters, 3L), rows, col),
-         trace = trace_picture(fit, chosen_parameters(fit, parameters, 4L), col), stages = stages_picture(fit, col))
+  names <- colnames(fit$draws)
+  switch(type, pairs = pairs_of_draws(fit$draws, names, chosen_parameters(names, parameters, 3L), rows, col),
+         trace = trace_picture(fit, chosen_parameters(names, parameters, 4L), col), stages = stages_picture(fit, col))
 }
 
-chosen_parameters <- function(fit, parameters, most) {
-  names <- colnames(fit$draws)
+chosen_parameters <- function(names, parameters, most) {
   if (is.null(parameters)) return(seq_len(min(most, length(names))))
   found <- if (is.character(parameters)) match(parameters, names) else if (is.numeric(parameters))
     match(parameters, seq_along(names))
@@ -49,9 +49,8 @@ chosen_parameters <- function(fit, parameters, most) {
 }
 
 # One panel per pair of parameters, or one strip for a single parameter.
-pairs_of_draws <- function(fit, chosen, rows, col) {
-  shown <- fit$draws[spaced_rows(nrow(fit$draws), rows), , drop = FALSE]
-  names <- colnames(fit$draws)
+pairs_of_draws <- function(draws, names, chosen, rows, col) {
+  shown <- draws[spaced_rows(nrow(draws), rows), , drop = FALSE]
   pairs <- if (length(chosen) == 1) matrix(chosen) else utils::combn(chosen, 2)
   titles <- apply(pairs, 2, function(pair) paste(rev(names[pair]), collapse = " by "))
   views <- lapply(seq_len(ncol(pairs)), function(j) {

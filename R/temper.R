@@ -29,6 +29,8 @@
 #'    `n` independent ones.
 #'
 #' The integral of `p` is estimated by bridge sampling (Meng and Wong 1996) between `p` and the mixtures of the jumps.
+#' Its standard error comes from how much the particles differ, each with all its rounds, or from how much the
+#' populations differ, if that is more.
 #'
 #' @section Can the draws be trusted?:
 #' `print()` says "no sign against it" or "not to be trusted, because ...". The checks are in the data frame `checks`.
@@ -38,7 +40,9 @@
 #'     \eqn{t = 1}, and the draws are worth at least 200 independent ones.}
 #'   \item{digits}{The values of `log_density` are small enough that differences between points have digits left.}
 #'   \item{still}{No more than 0.5 % of the particles stood still for 16 rounds. Such particles are the sign of
-#'     a density whose scale changes from place to place, such as a funnel. Write the model in other parameters.}
+#'     a density whose scale changes from place to place, such as a funnel. They stand in a narrow region that is hardly
+#'     left or entered, so that its share of the mass is not known well. The reason says where it lies. Write the model
+#'     in other parameters.}
 #'   \item{pareto_k}{The weights of the mixture have a light tail: \eqn{k} is below 0.7.}
 #'   \item{stein_shift, stein_ratio}{Stein's identities hold: for draws \eqn{x} of \eqn{p} with mean \eqn{m} and the
 #'     score
@@ -58,7 +62,8 @@
 #' density of the first K - 1 shares, and the integral of `p` is taken over them. Name the parameters by `dim`.
 #'
 #' @section Edges and errors:
-#' `-Inf` and `NaN` mean that a point is outside of the support. `Inf` is an error. If `log_density` or `gradient`
+#' `-Inf` and `NaN` mean that a point is outside of the support. `print()` says at how many points the value was `NaN`,
+#' and a warning tells if these are most of them. `Inf` is an error. If `log_density` or `gradient`
 #' throws an error, the run ends in an error of class `temper_error`. After this or after Ctrl-C, [resume()] without
 #' arguments continues the run, if at least one block of steps was done; the last steps, up to one block, are then taken
 #' again.
@@ -102,7 +107,8 @@
 #' * `diagnostics`: a data frame of one row with `n`, `dim`, `draws`, `worth` (how many independent draws they are
 #'   worth for the coordinate that mixes worst), `steps`, `passes`, `status`, `log_z` and `log_z_error` (log of the
 #'   integral of `p`, and its standard error), `pareto_k`, `evaluations` (each value and each gradient counts one;
-#'   differences count two per parameter) and `trusted`;
+#'   differences count two per parameter), `points` (where the value was asked for), `nan_points` (at how many of them
+#'   it was `NaN`) and `trusted`;
 #' * `control`, `elapsed` (seconds) and what the methods need.
 #'
 #' Methods: [simulate()][simulate.temper], [sample()][sample], [predict()][predict.temper], [plot()][plot.temper],

@@ -1,25 +1,33 @@
 #' Summaries of a flow towards a density
 #'
 #' * `summary()` gives the settings and the state at the end of the run.
-#' * `tidy()` gives one row per step and one for the end.
+#' * `tidy()` gives one row per parameter, or one row per step and one for the end.
 #' * `glance()` gives one row for the fit.
-#' * `as.data.frame()` gives the kept particles over time.
+#' * `as.data.frame()` gives the draws, or the kept particles over time.
+#'
+#' A fit with `method = "plain"` and a run that has not come to its end have no draws. `tidy()` and `as.data.frame()`
+#' then give the steps and the particles. Where there are draws, their columns are those of a fit from [temper()].
 #'
 #' @param object,x A fit from [wgf()].
+#' @param type For `tidy()`, `"parameters"` or `"steps"`; for `as.data.frame()`, `"draws"` or `"particles"`. `NULL`: the
+#'   first if the fit has draws, otherwise the second.
 #' @param row.names,optional Ignored.
 #' @param ... Not used.
 #' @return `summary()`: a list of class `summary.wgf` with `call`, `diagnostics`, `control`, `masses` (the share of the
 #'   particles in each mode at the end, or `NULL`), `weights` (those of a mixture, or `NULL`), `progress` (a data frame:
-#'   the diagnostics at five steps), `parameters` (a data frame with one row per parameter: `mean`, `sd`, `q5`, `q50`
-#'   and `q95` of the draws, and `error`, the Monte Carlo error of the mean), `quality`, `verdict`,
-#'   `elapsed` (seconds) and `version`. `tidy()`, `glance()` and `as.data.frame()`: data
-#'   frames. [wgf()] lists the columns of `tidy()`.
+#'   the diagnostics at five steps), `parameters` (a data frame with one row per parameter: `parameter`, `mean`, `sd`,
+#'   `q5`, `q50` and `q95` of the draws, `mc_error`, the Monte Carlo error of the mean, and `worth`, the number of
+#'   draws, which count as independent), `quality`, `verdict`, `elapsed` (seconds) and `version`. `tidy()`: the data
+#'   frame `parameters`, or the diagnostics of the trajectory, whose columns [wgf()] lists. `glance()`: a data frame of
+#'   one row. `as.data.frame()`: one row per draw, the parameters, `population` (always 1) and `log_density` (on the
+#'   free scale, see [temper()]); or one row per particle and kept step, as in [particle_trajectory].
 #' @examples
 #' set.seed(1)
 #' fit <- wgf(target_ring(), n = 200, n_steps = 50)
 #' summary(fit)
 #' glance(fit)
-#' tail(tidy(fit), 3)
+#' tail(tidy(fit, type = "steps"), 3)
+#' head(as.data.frame(fit), 3)
 #' @name summary.wgf
 NULL
 
@@ -41,7 +49,7 @@ format.wgf <- function(x, ...) {
             number(run$time), number(run$divergence), with_error(run$log_z, run$log_z_error))
   )
   if (!is.null(x$masses)) lines <- c(lines, mass_sentence(x))
-  c(lines, if (!is.null(x$verdict)) verdict_lines(x))
+  c(lines, nan_words(run$nan_points, run$points), if (!is.null(x$verdict)) verdict_lines(x))
 }
 
 # A value with as many digits as its standard error allows.
@@ -93,7 +101,7 @@ summary.wgf <- function(object, ...) {
     list(call = object$call, diagnostics = object$diagnostics, control = object$control,
          masses = if (!is.null(object$masses)) object$masses[nrow(object$masses), ],
          weights = object$rule$density$target$weights, progress = steps[at, ],
-         parameters = if (!is.null(object$draws)) parameter_table(object$draws), quality = object$quality,
+         parameters = if (!is.null(object$draws)) wgf_table(object), quality = object$quality,
          verdict = object$verdict, elapsed = object$elapsed, version = object$version),
     class = "summary.wgf"
   )
@@ -118,7 +126,7 @@ print.summary.wgf <- function(x, ...) {
   }
   if (!is.null(x$verdict)) {
     cat("Parameters over the draws:\n")
-    print(x$parameters, digits = 3)
+    print(x$parameters, digits = 3, row.names = FALSE)
     cat("Stein's identities over the draws (mean off, in standard deviations; sd over the right one):\n")
     print(x$quality$coordinates, digits = 2, row.names = FALSE)
     cat(strwrap(paste0("Verdict: ", x$verdict, "."), width = 100, exdent = 2), sep = "\n")
@@ -127,21 +135,36 @@ print.summary.wgf <- function(x, ...) {
   invisible(x)
 }
 
-# Data frame with one row per parameter: mean, sd, quantiles and the Monte Carlo error of the mean.
-parameter_table <- function(draws) {
-  points <- t(apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE))
-  names <- colnames(draws)
-  sd <- column_deviations(unname(draws))
-  data.frame(mean = colMeans(unname(draws)), sd = sd, q5 = points[, 1], q50 = points[, 2], q95 = points[, 3],
-             error = sd / sqrt(nrow(draws)),
-             row.names = if (is.null(names)) paste("parameter", seq_len(ncol(draws))) else names)
+# Data frame with one row per parameter. worth: the number of independent draws that the draws are worth.
+parameter_table <- function(draws, names, worth) {
+  draws <- unname(draws)
+  q <- apply(draws, 2, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
+  spread <- column_deviations(draws)
+  data.frame(parameter = names, mean = colMeans(draws), sd = spread, q5 = q[1, ], q50 = q[2, ], q95 = q[3, ],
+             mc_error = spread / sqrt(worth), worth = worth)
+}
+
+wgf_table <- function(fit) {
+  parameter_table(fit$draws, parameter_columns(fit$rule$density), as.numeric(nrow(fit$draws)))
+}
+
+# Which of two tables the user wants: that of the draws, if there are any, or the other one.
+chosen_table <- function(fit, type, types) {
+  if (is.null(type)) return(types[1 + is.null(fit$draws)])
+  type <- check_choice(type, types, "type")
+  if (type == types[1] && is.null(fit$draws)) {
+    fail("`type` = \"%s\" needs draws, which a fit with method = \"plain\" or a run before its end does not have.",
+         type)
+  }
+  type
 }
 
 #' @rdname summary.wgf
 #' @export
-tidy.wgf <- function(x, ...) {
+tidy.wgf <- function(x, type = NULL, ...) {
   check_dots("tidy()", ...)
-  x$trajectory$diagnostics
+  if (chosen_table(x, type, c("parameters", "steps")) == "steps") return(x$trajectory$diagnostics)
+  wgf_table(x)
 }
 
 #' @rdname summary.wgf
@@ -153,9 +176,12 @@ glance.wgf <- function(x, ...) {
 
 #' @rdname summary.wgf
 #' @export
-as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, ...) {
+as.data.frame.wgf <- function(x, row.names = NULL, optional = FALSE, type = NULL, ...) {
   check_dots("as.data.frame()", ..., allowed = frame_settings)
-  as.data.frame(x$trajectory)
+  if (chosen_table(x, type, c("draws", "particles")) == "particles") return(as.data.frame(x$trajectory))
+  draws <- x$draws
+  colnames(draws) <- parameter_columns(x$rule$density)
+  data.frame(draws, population = 1L, log_density = x$log_density, check.names = FALSE)
 }
 
 #' Draws from a flow towards a density

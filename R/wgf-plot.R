@@ -8,12 +8,17 @@
 #' same modes under different divergences.
 #'
 #' @param x,object A fit from [wgf()].
-#' @param type `"frames"`: the particles at chosen times. `"trace"`: divergence and kinetic energy over time.
-#'   `"masses"`: the mass of each mode over the steps, if modes were counted; it shows how a mode that starts with too
-#'   few particles is repaired. `"ratio"`: the 5, 50 and 95 per cent points of \eqn{\log r}{log r} over the particles,
-#'   over the steps.
+#' @param type `"frames"`: the particles at chosen times. Of a target such as [target_mixture()] with more than two
+#'   columns the first two principal components are shown, of other densities two parameters on their own scales.
+#'   `"trace"`: divergence and kinetic energy over time. `"masses"`: the mass of each mode over the steps, if modes were
+#'   counted; it shows how a mode that starts with too few particles is repaired. `"ratio"`: the 5, 50 and 95 per cent
+#'   points of \eqn{\log r}{log r} over the particles, over the steps. `"pairs"`: the draws of each pair of parameters
+#'   (not with `method = "plain"`).
 #' @param times For `"frames"`, flow times; the nearest kept frames are shown. `NULL`: five kept frames evenly spread
 #'   over the steps.
+#' @param parameters For `"frames"` and `"pairs"`, names or numbers of parameters, for `"frames"` one or two. `NULL`:
+#'   the first two for `"frames"`, or all columns of a target; the first three for `"pairs"`.
+#' @param rows For `"pairs"`, the number of draws that are shown, at least 1.
 #' @param others For `"masses"`, a named list of further fits with the same modes. The names are the titles of their
 #'   panels. The title of the first panel is the divergence of `x`.
 #' @param target For `"frames"`, the number of exact draws that are shown in grey below the particles, at least 0. It is
@@ -34,25 +39,47 @@
 #' ggplot2::autoplot(fit, type = "masses", others = list("with birth and death" = other))
 #' @order 1
 #' @export
-plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL, target = 500,
-                     col = NULL, ...) {
-  draw_base(wgf_picture(x, type, times, others, target, col), ...)
+plot.wgf <- function(x, type = c("frames", "trace", "masses", "ratio", "pairs"), times = NULL, others = NULL,
+                     target = 500, col = NULL, parameters = NULL, rows = 1000, ...) {
+  draw_base(wgf_picture(x, type, times, others, target, col, parameters, rows), ...)
   invisible(x)
 }
 
-wgf_picture <- function(fit, type, times, others, target, col) {
+wgf_picture <- function(fit, type, times, others, target, col, parameters, rows) {
   check_fit(fit, "x")
-  type <- check_choice(type, c("frames", "trace", "masses", "ratio"), "type")
+  type <- check_choice(type, c("frames", "trace", "masses", "ratio", "pairs"), "type")
+  check_belongs(type, c("frames", "pairs"), parameters = parameters)
+  rows <- check_count(rows, "rows", 1L)
   check_belongs(type, "frames", times = times)
   check_belongs(type, "masses", others = others)
   traj <- fit$trajectory
   d <- dim(traj$frames)[2]
   flow <- list(trajectory = traj, centre = rep(0, d), scale = rep(1, d), rows = seq_len(dim(traj$frames)[1]))
   switch(type, trace = curves_picture(list(flow), col), masses = masses_picture(fit, others, col),
-         ratio = ratio_picture(fit, col), frames = wgf_frames_picture(fit, times, target, col))
+         ratio = ratio_picture(fit, col), frames = wgf_frames_picture(fit, times, target, col, parameters),
+         pairs = wgf_pairs_picture(fit, parameters, rows, col))
 }
 
-wgf_frames_picture <- function(fit, times, target, col) {
+wgf_pairs_picture <- function(fit, parameters, rows, col) {
+  if (is.null(fit$draws)) fail("`type` = \"pairs\" shows draws, which this fit does not have.")
+  names <- parameter_columns(fit$rule$density)
+  pairs_of_draws(fit$draws, names, chosen_parameters(names, parameters, 3L), rows, col)
+}
+
+# How points of a fit are seen. Parameters of a density of the user have units of their own: two of them are shown, each
+# on its axis. list(view, pick: of the columns).
+wgf_view <- function(fit, points, parameters) {
+  names <- parameter_columns(fit$rule$density)
+  if (is.null(parameters) && !is.null(fit$rule$density$target)) {
+    return(list(view = projection(points, names), pick = seq_along(names)))
+  }
+  chosen <- chosen_parameters(names, parameters, 2L)
+  if (length(chosen) > 2) fail("`parameters` must be one or two for type = \"frames\", not %d.", length(chosen))
+  list(view = projection(points[, chosen, drop = FALSE], names[chosen], square = !is.null(fit$rule$density$target)),
+       pick = chosen)
+}
+
+wgf_frames_picture <- function(fit, times, target, col, parameters) {
   traj <- fit$trajectory
   clock <- traj$times[traj$kept + 1L]
   slots <- if (is.null(times)) {
@@ -70,12 +97,12 @@ wgf_frames_picture <- function(fit, times, target, col) {
   kinds <- c("target", "particles")[c(!is.null(goal), TRUE)]
   group <- factor(rep(kinds, c(NROW(goal), nrow(fit$particles))[c(!is.null(goal), TRUE)]), levels = kinds)
   if (is.null(col)) col <- c("grey65", class_colours(1))[c(!is.null(goal), TRUE)]
-  columns <- colnames(fit$particles)
-  if (is.null(columns)) columns <- paste0("x", seq_len(fit$rule$dim))
-  view <- projection(rbind(goal, unname(fit$particles)), columns)
+  seen <- wgf_view(fit, rbind(goal, unname(fit$particles)), parameters)
+  view <- seen$view
   titles <- paste("time", distinct_format(clock[slots]))
   layers <- lapply(seq_along(slots), function(j) {
-    new_layer(titles[j], view$see(rbind(goal, matrix(traj$frames[, , slots[j]], ncol = fit$rule$dim))), "rows", group)
+    points <- rbind(goal, matrix(traj$frames[, , slots[j]], ncol = ncol(fit$particles)))
+    new_layer(titles[j], view$see(points[, seen$pick, drop = FALSE]), "rows", group)
   })
   panels_picture(layers, rep(list(view), length(slots)), group, col, shared = TRUE)
 }
@@ -120,7 +147,7 @@ ratio_picture <- function(fit, col) {
 #' @method autoplot wgf
 #' @order 2
 #' @rawNamespace S3method(ggplot2::autoplot, wgf)
-autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio"), times = NULL, others = NULL,
-                         target = 500, col = NULL, ...) {
-  draw_ggplot(wgf_picture(object, type, times, others, target, col), ...)
+autoplot.wgf <- function(object, type = c("frames", "trace", "masses", "ratio", "pairs"), times = NULL, others = NULL,
+                         target = 500, col = NULL, parameters = NULL, rows = 1000, ...) {
+  draw_ggplot(wgf_picture(object, type, times, others, target, col, parameters, rows), ...)
 }

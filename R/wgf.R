@@ -71,7 +71,8 @@
 #'
 #' With `method = "plain"` there is none of this: the particles start at `start` and move in the units of the points, as
 #' the article in the references has it. Values that are not finite are then an error. With `"whitened"`, `-Inf` and
-#' `NaN` mean that a point lies outside of the support, and a particle that would go there stays where it is.
+#' `NaN` mean that a point lies outside of the support, and a particle that would go there stays where it is. `print()`
+#' says at how many points the value was `NaN`, and a warning tells of most of them.
 #'
 #' @section Draws and verdict:
 #' After the last step, four draws per particle are taken from the kernel estimate. They make `polish`
@@ -163,7 +164,8 @@
 #'   `kinetic_energy` (mean squared speed), `largest_move`, `log_r_5`, `log_r_50`, `log_r_95` (percentiles of the
 #'   normalised \eqn{\log r}{log r} over the particles), `capped` (share of weights that `cap` changed) and `births`
 #'   (share of particles that died and were born again elsewhere after the step);
-#' * `draws`: a matrix with four rows per particle and one column per parameter (not for `"plain"`, as the next two);
+#' * `draws`: a matrix with four rows per particle and one column per parameter (not for `"plain"`, as the next three);
+#' * `log_density`: that of each draw, on the free scale;
 #' * `quality`: a list of what the verdict looks at;
 #' * `verdict`: see the section Draws and verdict;
 #' * `masses`: a matrix with one row per step and one for the end, and with one column per mode and a last column
@@ -171,14 +173,15 @@
 #' * `latent`: `NULL`;
 #' * `control`: the settings;
 #' * `diagnostics`: a data frame of one row with `n`, `dim`, `steps`, `time`, `status` and, at the end, `divergence`,
-#'   `kinetic_energy`, `bandwidth` (in whitened units), `log_z`, its standard error `log_z_error` and the number of
-#'   `evaluations` of the density and its gradient;
+#'   `kinetic_energy`, `bandwidth` (in whitened units), `log_z`, its standard error `log_z_error`, the number of
+#'   `evaluations` of the density and its gradient, the number of `points` where the density was asked for, and
+#'   `nan_points`, at how many of them it was `NaN`;
 #' * `elapsed`: seconds;
 #' * what [resume()] and [predict()][predict.wgf] need.
 #'
 #' Methods: [simulate()][simulate.wgf], [sample()][sample], [predict()][predict.wgf], [plot()][plot.wgf],
-#' [summary()][summary.wgf] (its `parameters` has one row per parameter), `tidy()` (one row per step), `as.data.frame()`
-#' (the particles over the steps), `glance()`, [as_draws()][as_draws.temper], [resume()], [distill()].
+#' [summary()][summary.wgf], `tidy()` (one row per parameter, or per step), `as.data.frame()` (the draws, or the
+#' particles over the steps), `glance()`, [as_draws()][as_draws.temper], [resume()], [distill()].
 #' @references
 #' Lu Y, Lu J, Nolen J (2019). Accelerating Langevin sampling with birth-death. arXiv 1905.09863.
 #'

@@ -54,7 +54,7 @@ cell <- function(entry, method) {
   text
 }
 for (names in list(posterior_names, case_names)) {
-  cat("| |", paste(methods, collapse = " | "), "|\n|", strrep("---|", length(methods) + 1), "\n", sep = "")
+  cat("| | ", paste(methods, collapse = " | "), "|\n|", strrep("---|", length(methods) + 1), "\n", sep = "")
   for (name in names) {
     cat("| ", name, " | ", paste(vapply(methods, cell, "", entry = name), collapse = " | "), " |\n", sep = "")
   }
@@ -65,6 +65,7 @@ for (names in list(posterior_names, case_names)) {
   cat("Evaluations and seconds (medians), share of right runs, entries with median energy up to 1.5 and 2, verdicts\n")
   for (m in methods) {
     r <- some[some$method == m, ]
+    if (!nrow(r)) next
     energy <- tapply(r$energy, r$entry, stats::median)
     cat(sprintf("| %s | %d runs | %s | %.1f | %.2f | %d, %d of %d | %s |\n", m, nrow(r),
                 format(stats::median(r$evaluations, na.rm = TRUE)), stats::median(r$cpu),

@@ -78,7 +78,7 @@ test_that("gradients follow the chain rule", {
       differences <- particleflow:::density_values(counted, z, 1L)
       expect_equal(exact$gradient, differences$gradient, tolerance = tolerance$difference)
       expect_equal(exact$log_density, differences$log_density, tolerance = tolerance$closed_form)
-      expect_equal(c(exact$evaluations, differences$evaluations), c(8, 4 * (1 + 2 * given$dim)))
+      expect_equal(c(exact$evaluations[["all"]], differences$evaluations[["all"]]), c(8, 4 * (1 + 2 * given$dim)))
       expect_silent(particleflow:::verify_density(given, z, exact))
     }
   }
@@ -116,6 +116,7 @@ test_that("-Inf and NaN are outside, +Inf is an error, and differences beside an
   found <- particleflow:::density_values(exponential, cbind(c(1, -1, 1e-7)), 1L)
   expect_equal(found$log_density, c(-3, -Inf, -3e-7))
   expect_equal(found$gradient[, 1], c(-3, 0, -3), tolerance = 1e-4)
+  expect_equal(found$evaluations, c(all = 9, points = 3, nan = 1))
   broken <- density_of(function(x) -x[, 1]^2, function(x) replace(-2 * x, 2, NaN), dim = 1)
   expect_identical(particleflow:::density_values(broken, cbind(c(1, 2)), 1L)$log_density, c(-1, -Inf))
   infinite <- density_of(function(x) rep(Inf, nrow(x)), dim = 1)

@@ -211,6 +211,69 @@ test_that("draws of package posterior have populations as chains and normalised 
   expect_error(posterior::as_draws(plain), "holds no draws", class = "particleflow_input")
 })
 
+# Draws as temper() has them: n chains of p = N(0, 1) over rounds, whose values have the correlation `stay` from one
+# round to the next, and draws of q = t with 4 degrees of freedom, scale 1.3. The integral of exp(log p) is known.
+# alike: the correlation of the particles of a population.
+bridge_of_chains <- function(n, rounds, stay, alike) {
+  population <- rep(1:4, each = n / 4)
+  fresh <- function() sqrt(alike) * rnorm(4)[population] + sqrt(1 - alike) * rnorm(n)
+  x <- matrix(0, n, rounds)
+  x[, 1] <- fresh()
+  for (i in seq_len(rounds)[-1]) x[, i] <- stay * x[, i - 1] + sqrt(1 - stay^2) * fresh()
+  log_ratio <- function(x) dnorm(x, log = TRUE) + 5 - dt(x / 1.3, 4, log = TRUE) + log(1.3)
+  found <- particleflow:::bridge(log_ratio(1.3 * rt(n * rounds, 4)), log_ratio(c(x)))
+  c(off = found$log_z - 5, error = particleflow:::bridge_error(found, rep(population, rounds), n))
+}
+
+test_that("the standard error of log Z is that of the draws, whatever their correlation", {
+  set.seed(1)
+  # 400 runs: the sd of the ratio is 4 %, that of the coverage 1 to 1.5 %; limits are 4 of these sds away from 1.1 and
+  # .96. Dependence within populations is known from four numbers: there the coverage is that of a t law, .86 or more.
+  for (case in list(c(80, 8, 0, 0), c(200, 10, 0.8, 0), c(200, 10, 0.97, 0), c(200, 10, 0.9, 0.3))) {
+    runs <- replicate(400, bridge_of_chains(case[1], case[2], case[3], case[4]))
+    ratio <- sqrt(mean(runs["error", ]^2) / mean(runs["off", ]^2))
+    covered <- mean(abs(runs["off", ]) <= 2 * runs["error", ])
+    expect_gt(ratio, 0.85)
+    expect_lt(ratio, 1.35)
+    expect_gt(covered, if (case[4] > 0) 0.8 else 0.9)
+    expect_lte(covered, 0.995)
+  }
+})
+
+test_that("points where the log-density is NaN are counted and told", {
+  half <- function(x) {
+    value <- -rowSums(x^2) / 2
+    value[x[, 1] < 0] <- NaN
+    value
+  }
+  set.seed(1)
+  fit <- expect_no_warning(temper(half, dim = 2, n = 80))
+  expect_gt(fit$diagnostics$nan_points, 0)
+  expect_lt(fit$diagnostics$nan_points, fit$diagnostics$points / 2)
+  expect_output(print(fit), "`log_density` was NaN at [0-9,]+ of [0-9,]+ points, which count as outside")
+  law <- gaussian(c(0, 0), diag(2))
+  expect_identical(temper_of(law, n = 80)$diagnostics$nan_points, 0)
+  expect_warning(particleflow:::warn_nan(c(all = 20, points = 10, nan = 6)), "NaN at 6 of 10 points.*is this meant")
+  expect_no_warning(particleflow:::warn_nan(c(all = 20, points = 10, nan = 5)))
+  moved <- wgf(half, dim = 2, n = 50, n_steps = 5)
+  expect_gt(moved$diagnostics$nan_points, 0)
+  expect_output(print(moved), "`log_density` was NaN at")
+})
+
+test_that("a doubt about particles that stand still says where they stand", {
+  density <- particleflow:::new_density(function(x) -rowSums(x^2) / 2, dim = c("mu", "tau"))
+  set.seed(1)
+  points <- matrix(rnorm(2000), 1000)
+  far <- order(points[, 2])[1:10]
+  run <- list(density = density, state = list(cloud = list(points = points), still = replace(integer(1000), far, 20L)))
+  found <- particleflow:::still_check(run)
+  expect_match(found$reason, "1.0 % of the particles did not move in 16 rounds, most of them where", fixed = TRUE)
+  expect_match(found$reason, "\"tau\" is small (", fixed = TRUE)
+  expect_match(found$reason, "its share of the mass is not known well")
+  run$state$still[] <- 0L
+  expect_false(particleflow:::still_check(run)$failed)
+})
+
 test_that("modes: the normal law at a mode is exact for a normal density, and each search ends at its mode", {
   covariance <- crossprod(matrix(c(1, 0, 0, 0.5, 2, 0, 0, 1, 0.1), 3))
   law <- gaussian(c(2, -1, 0), covariance)

@@ -317,7 +317,7 @@ test_that("masses by centres, methods and plots", {
   for (type in c("frames", "trace", "masses", "ratio")) expect_identical(plot(fit, type = type), fit)
   other <- wgf(two, n = 100, n_steps = 20, divergence = "neyman", modes = centres)
   expect_no_error(plot(fit, type = "masses", others = list(neyman = other)))
-  picture <- particleflow:::wgf_picture(fit, "masses", NULL, list(neyman = other), 0, NULL)
+  picture <- particleflow:::wgf_picture(fit, "masses", NULL, list(neyman = other), 0, NULL, NULL, 1)
   expect_identical(levels(picture$curves$panel), c("kl", "neyman"))
   expect_error(plot(fit, type = "trace", others = list(a = other)), "`others` belongs to type = \"masses\"")
   skip_if_not_installed("ggplot2")
