@@ -80,15 +80,19 @@ with_particles <- function(flow, z, count, control, by_column, threads, progress
   moved <- particle_flow(particles(count, particle_keys$particles), s, control,
                          if (regular) c(lattice_softening[d], lattice_time[d]) else c(draws_softening, draws_time),
                          threads, progress)
-  judged <- judge_particles(moved, particles(judging_points, particle_keys$judges),
-                            draw(judging_draws, particle_keys$draws), density, threads)
+  judges <- particles(judging_points, particle_keys$judges)
+  # in one pass, because each opens the field of all steps
+  ends <- push_forward(moved, rbind(judges, to_flow(z, placed)), threads)
+  own <- judging_points + seq_len(nrow(z))
+  judged <- judge_particles(moved, judges, ends[-own, , drop = FALSE], draw(judging_draws, particle_keys$draws),
+                            density, threads)
   flow[names(placed)] <- placed
   flow["turn"] <- list(placed$turn)
   flow$trajectory <- moved
   flow$law <- judged$law
   flow$kind <- list(law = "radial", settings = list())
   flow$own <- z
-  flow$ends <- push_forward(moved, to_flow(z, placed), threads)
+  flow$ends <- ends[own, , drop = FALSE]
   flow$source <- source
   flow$cost <- judged[c("cost", "se", "bent")]
   flow
@@ -106,11 +110,10 @@ particle_flow <- function(points, s, control, usual, threads, progress) {
   do.call(forward_flow, c(list(quote(points)), arguments))
 }
 
-# judges: points that follow the law of the rows. law: that of their radii at the end. draws: independent draws of the
-# law of the rows. cost, se: the mean of log q - log p over the draws and its standard error, where q is the density of
-# the law of the rows and p that of the flow. bent: see bent_share().
-judge_particles <- function(traj, judges, draws, density, threads) {
-  ends <- push_forward(traj, judges, threads)
+# judges, ends: points that follow the law of the rows, and where the flow takes them. law: that of the radii of `ends`.
+# draws: independent draws of the law of the rows. cost, se: the mean of log q - log p over the draws and its standard
+# error, where q is the density of the law of the rows and p that of the flow. bent: see bent_share().
+judge_particles <- function(traj, judges, ends, draws, density, threads) {
   law <- fit_law(law_radial(centre = colMeans(last_frame(traj))), ends, traj$s)
   each <- NA_real_
   if (!is.null(density)) {
@@ -187,16 +190,15 @@ lattice_maker <- function(count, draw, density, d, s, threads) {
   coarse <- suppressWarnings(forward_flow(draw(count, particle_keys$coarse), s, epsilon, 0.1, time = coarse_time[d],
                                           threads = threads, progress = FALSE))
   radial <- fit_law(law_radial(), push_forward(coarse, draw(judging_points, particle_keys$judges), threads), s)
-  pull <- function(cube) {
-    ball <- ball_of_cube(cube, radial)
-    back <- run_backward(coarse, ball, efs_control(tolerance = 1e-6), threads, FALSE, log_det = TRUE)
-    back$log_density <- law_density(radial, ball, threads)[, 1] + back$log_det
-    back
+  pull <- function(ball, log_det = FALSE) {
+    run_backward(coarse, ball, efs_control(tolerance = 1e-6), threads, FALSE, log_det)
   }
   cells <- cube_cells[d]
-  back <- pull(as.matrix(expand.grid(rep(list((seq_len(cells) - 0.5) / cells), d))))
-  weights <- array(exp(pmin(density(back$points) - back$log_density, most_weight)), rep(cells, d))
-  function(n, key) pull(bend_cube(lattice_cube(n, d), weights))$points
+  ball <- ball_of_cube(as.matrix(expand.grid(rep(list((seq_len(cells) - 0.5) / cells), d))), radial)
+  back <- pull(ball, log_det = TRUE)
+  log_density <- law_density(radial, ball, threads)[, 1] + back$log_det
+  weights <- array(exp(pmin(density(back$points) - log_density, most_weight)), rep(cells, d))
+  function(n, key) pull(ball_of_cube(bend_cube(lattice_cube(n, d), weights), radial))$points
 }
 
 # The logarithm of the largest ratio of densities that is believed.

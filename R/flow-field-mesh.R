@@ -146,10 +146,16 @@ mesh_try <- function(box, side, reach, epsilon) {
 visited_volume <- c(2.5, 5.5, 9)
 
 pair_share <- function(sample, core) {
-  d <- ncol(sample)
-  place <- floor((sample - rep(core$corner, each = nrow(sample))) / core$radius)
-  code <- drop(place %*% c(1, 1e5, 1e10)[seq_len(d)])
-  count <- rle(sort(code))$lengths
   m <- nrow(sample)
-  visited_volume[d] * sum(count * (count - 1)) / (m * (m - 1))
+  code <- 1
+  boxes <- 1 # of the radius in the box of the sample
+  for (c in seq_len(ncol(sample))) {
+    place <- floor((sample[, c] - core$corner[c]) / core$radius)
+    low <- min(place)
+    code <- code + (place - low) * boxes
+    boxes <- boxes * (max(place) - low + 1)
+  }
+  # counting is faster than sorting where there are not many more boxes than rows
+  count <- if (boxes <= 4 * m) tabulate(code, boxes) else rle(sort(code))$lengths
+  visited_volume[ncol(sample)] * sum(count * (count - 1)) / (m * (m - 1))
 }

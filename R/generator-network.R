@@ -19,17 +19,10 @@ generated_points <- function(z, network, frame) {
 
 # n draws in the units of the user. Each generator_block of them have a stream of random numbers; the first one is 3.
 generated_draws <- function(n, network, frame, key) {
-  if (!is.null(frame$base)) return(generated_from_mixture(n, network, frame, key))
+  mixture <- if (!is.null(frame$base)) packed_base(frame$base)
   .Call(C_pf_generator_draws, network$parameters, network$widths, network$smoothing,
-        core_frame(network$parameters, network, frame, frame$centre, frame$spread), n, key,
-        list(first = 3L, step = 3L, rows = generator_block), thread_count())
-}
-
-generated_from_mixture <- function(n, network, frame, key) {
-  drawn <- generator_blocks(n, function(rows, block) {
-    generated_points(base_draws(length(rows), network, frame, key, 3L * block), network, frame)
-  })
-  if (n > 0) do.call(rbind, drawn) else matrix(0, 0, length(frame$centre))
+        core_frame(network$parameters, network, frame, frame$centre, frame$spread), n, mixture,
+        other_key(key, base_label), key, list(first = 3L, step = 3L, rows = generator_block), thread_count())
 }
 
 # The frame as the core reads it. What there is not has no numbers.
@@ -65,12 +58,15 @@ to_frame <- function(frame, x) shift_columns(x, frame$centre, frame$spread)
 base_draws <- function(n, network, frame, key, stream, stratified = FALSE) {
   dim <- network$widths[1]
   if (!is.null(frame$base)) {
-    from <- pick_weighted(draw_uniform(n, 1L, other_key(key, base_label), stream)[, 1], frame$base$weights)
-    return(component_rows(draw_normal(n, dim, key, stream), from, frame$base))
+    return(.Call(C_pf_draw_components, as.integer(n), packed_base(frame$base), other_key(key, base_label), stream,
+                 key, stream, thread_count()))
   }
   if (!stratified || dim > 1) return(draw_normal(n, dim, key, stream))
   matrix(stats::qnorm((seq_len(n) - draw_uniform(n, 1L, key, stream)[, 1]) / n))
 }
+
+# The mixture of the base points as the core reads it.
+packed_base <- function(base) mixture_components(base)[mixture_members]
 
 # The components of draws of a mixture come from a key of their own.
 base_label <- 5L

@@ -18,19 +18,22 @@ pack_components <- function(weights, means, roots, df = rep(Inf, length(weights)
   list(weights = as.double(weights), means = means, roots = roots, df = as.double(df), shared = ncol(roots) == 1)
 }
 
+# What the core reads of a mixture.
+mixture_members <- c("weights", "means", "roots", "df")
+
 # One column per upper Cholesky factor: its transpose, by rows.
 packed_roots <- function(roots) {
   do.call(cbind, lapply(roots, function(root) root[upper.tri(root, diag = TRUE)]))
 }
 
 check_components <- function(components, law) {
-  members <- c("weights", "means", "roots", "df")
   means <- components$means
-  good <- is.list(components) && all(vapply(components[members], is.numeric, NA)) && is.matrix(means) &&
+  good <- is.list(components) && all(vapply(components[mixture_members], is.numeric, NA)) && is.matrix(means) &&
     nrow(means) == attr(law, "columns") && ncol(means) >= 1 && is.matrix(components$roots) &&
     nrow(components$roots) == nrow(means) * (nrow(means) + 1) / 2 && ncol(components$roots) %in% c(1, ncol(means)) &&
-    all(lengths(components[c("weights", "df")]) == ncol(means)) && all(is.finite(unlist(components[members[1:3]]))) &&
-    all(components$weights >= 0) && sum(components$weights) > 0 && isTRUE(all(components$df > 0))
+    all(lengths(components[c("weights", "df")]) == ncol(means)) &&
+    all(is.finite(unlist(components[c("weights", "means", "roots")]))) && all(components$weights >= 0) &&
+    sum(components$weights) > 0 && isTRUE(all(components$df > 0))
   if (!good) {
     fail("`components` of the law \"%s\" must return NULL or a list of `weights`, `means`, `roots` and `df`, not %s.",
          law$name, describe(components))

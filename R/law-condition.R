@@ -199,7 +199,7 @@ sort_columns <- function(given, rows, columns) {
 
 # Rows of one pattern.
 condition_blocks <- function(mixture, given, columns, points, boxes, key, threads, stream, proposals, draw) {
-  law <- mixture[c("weights", "means", "roots", "df")]
+  law <- mixture[mixture_members]
   # a truncated variable takes as long as some hundred products
   work <- length(law$weights) * (points^2 + 20 + 500 * boxes) + if (boxes > 1) 500 * proposals * boxes else 0
   blocks <- in_blocks(nrow(given$lower), work, function(from, count) {

@@ -109,8 +109,7 @@ mixture_density <- function(law, points, threads, self = FALSE) {
 }
 
 mixture_draw <- function(law, n, key, threads) {
-  from <- pick_weighted(draw_uniform(n, 1, key)[, 1], law$weights)
-  component_rows(draw_normal(n, ncol(law$means), key, stream = 1L), from, law)
+  .Call(C_pf_draw_components, as.integer(n), mixture_components(law)[mixture_members], key, 0L, key, 1L, threads)
 }
 
 mixture_components <- function(law) {

@@ -1,5 +1,5 @@
-/* Mixtures of Gaussians and t, conditioned on points and boxes. */
-#include "glue_names.h"
+/* Draws of mixtures of Gaussians, and mixtures of Gaussians and t conditioned on points and boxes. */
+#include "glue_law.h"
 
 #include <math.h>
 
@@ -18,9 +18,7 @@ static const double *read_positive(list_reader *list, const char *name, size_t n
   return value;
 }
 
-/* mixture: a list of weights [K], means [d, K], roots [d (d+1) / 2, K or 1] and df [K]; columns are packed, seen from
- * C. */
-static t_components check_mixture(SEXP mixture) {
+t_components check_mixture(SEXP mixture) {
   list_reader list = open_list(mixture, "mixture");
   const named_value means = read_member(&list, "means"), roots = read_member(&list, "roots");
   const matrix_view centres = check_matrix(means.value, means.what), lower = check_matrix(roots.value, roots.what);
@@ -47,6 +45,36 @@ static t_components check_mixture(SEXP mixture) {
   };
   close_list(&list);
   return law;
+}
+
+component_source check_source(const t_components *law) {
+  double *upto = scratch(law->n, 1);
+  sum_weights(law, upto);
+  if (law->n < 1 || !(upto[law->n - 1] > 0.0)) Rf_error("`mixture$weights` must have a sum above 0.");
+  for (size_t k = 0; k < law->n; k++) {
+    if (isfinite(law->df[k])) Rf_error("`mixture$df` must be infinite.");
+  }
+  const component_source source = {.law = law, .upto = upto};
+  return source;
+}
+
+/* n draws of a mixture of Gaussians, [n, d]. Draw i, from 0, has the component of particle i of the stream pick_stream
+ * of pick_key, and the normal numbers of particle i of the stream of key. */
+static SEXP pf_draw_components(SEXP n, SEXP mixture, SEXP pick_key, SEXP pick_stream, SEXP key, SEXP stream,
+                               SEXP threads) {
+  R_CheckUserInterrupt();
+  const size_t count = (size_t)check_count(n, "n");
+  const t_components law = check_mixture(mixture);
+  component_source source = check_source(&law);
+  source.pick_key = check_key(pick_key);
+  source.pick_stream = (uint32_t)check_count(pick_stream, "pick_stream");
+  source.key = check_key(key);
+  source.stream = (uint32_t)check_count(stream, "stream");
+  const int team = check_threads(threads);
+  SEXP out = PROTECT(new_matrix(count, law.dim));
+  component_matrix(&source, count, REAL(out), scratch((size_t)team, component_workspace(&source)), team);
+  UNPROTECT(1);
+  return out;
 }
 
 /* order: the coordinates from 1 up, each once. */
@@ -145,5 +173,6 @@ static SEXP pf_condition(SEXP mixture, SEXP lower, SEXP upper, SEXP order, SEXP 
 
 const R_CallMethodDef condition_routines[] = {
     ROUTINE(pf_condition, 12),
+    ROUTINE(pf_draw_components, 7),
     NO_ROUTINE,
 };

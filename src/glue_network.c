@@ -1,4 +1,5 @@
 /* Networks, their updates and the dual of a divergence. */
+#include "glue_law.h"
 #include "glue_network.h"
 
 #include <limits.h>
@@ -262,21 +263,31 @@ static SEXP pf_generator_points(SEXP parameters, SEXP widths, SEXP smoothing, SE
   return new_points(&g, &from, at.n, team);
 }
 
-/* n draws of a generator. Row i, from 0, has the normal numbers of particle i % rows in the stream
- * first + step (i / rows); streams: list(first, step, rows). */
-static SEXP pf_generator_draws(SEXP parameters, SEXP widths, SEXP smoothing, SEXP frame, SEXP n, SEXP key,
-                               SEXP streams, SEXP threads) {
+/* n draws of a generator. Row i, from 0, has the numbers of particle i % rows in the stream first + step (i / rows);
+ * streams: list(first, step, rows). mixture: NULL for normal base points; pick_key is for its components. */
+static SEXP pf_generator_draws(SEXP parameters, SEXP widths, SEXP smoothing, SEXP frame, SEXP n, SEXP mixture,
+                               SEXP pick_key, SEXP key, SEXP streams, SEXP threads) {
   R_CheckUserInterrupt();
   const int team = check_threads(threads);
   const generator g = check_generator(parameters, widths, smoothing, frame);
   const size_t count = (size_t)check_count(n, "n");
   list_reader list = open_list(streams, "streams");
-  const base_points from = {.key = check_key(key),
-                            .first = (uint32_t)read_count(&list, "first"),
-                            .step = (uint32_t)read_count(&list, "step"),
-                            .rows = (size_t)read_count(&list, "rows")};
+  base_points from = {.key = check_key(key),
+                      .first = (uint32_t)read_count(&list, "first"),
+                      .step = (uint32_t)read_count(&list, "step"),
+                      .rows = (size_t)read_count(&list, "rows")};
   close_list(&list);
   if (from.rows < 1) Rf_error("`streams$rows` must be at least 1.");
+  t_components law;
+  component_source source;
+  const rng_key picks = check_key(pick_key);
+  if (!Rf_isNull(mixture)) {
+    law = check_mixture(mixture);
+    if (law.dim != g.net.width[0]) Rf_error("`mixture` must be of as many coordinates as the network has inputs.");
+    source = check_source(&law);
+    source.pick_key = picks;
+    from.mixture = &source;
+  }
   return new_points(&g, &from, count, team);
 }
 
@@ -286,7 +297,7 @@ const R_CallMethodDef network_routines[] = {
     ROUTINE(pf_network_backward, 6), /* for tests alone */
     ROUTINE(pf_network_update, 8),
     ROUTINE(pf_generator_points, 6),
-    ROUTINE(pf_generator_draws, 8),
+    ROUTINE(pf_generator_draws, 10),
     ROUTINE(pf_characteristic, 3),
     ROUTINE(pf_characteristic_pull, 5),
     ROUTINE(pf_spectral_bound, 1),  /* for tests alone */

@@ -81,6 +81,7 @@ double *new_doubles(size_t n);
 void normals(double *out, size_t n, uint32_t seed);
 
 void test_autoencoder(void);
+void test_components(void);
 void test_condition(void);
 void test_divergence(void);
 void test_divisions(void);

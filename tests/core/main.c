@@ -71,6 +71,7 @@ int main(void) {
   test_interval();
   test_settle();
   test_shares();
+  test_components();
   test_condition();
   test_wgf();
   test_neighbours();

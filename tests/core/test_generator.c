@@ -31,16 +31,27 @@ static double *plain_base(const base_points *from, size_t n, size_t in) {
   double *z = new_doubles(n * in), *part = new_doubles(from->rows * in);
   for (size_t at = 0, k = 0; at < n; at += from->rows, k++) {
     const size_t count = n - at < from->rows ? n - at : from->rows;
-    fill_normal(part, count, in, from->key, from->first + from->step * (uint32_t)k, 0, 1);
+    const uint32_t stream = from->first + from->step * (uint32_t)k;
+    if (from->mixture) {
+      component_source source = *from->mixture;
+      source.key = from->key;
+      source.pick_stream = source.stream = stream;
+      double *room = new_doubles(component_workspace(&source));
+      component_matrix(&source, count, part, room, 1);
+      free(room);
+    } else {
+      fill_normal(part, count, in, from->key, stream, 0, 1);
+    }
     for (size_t i = 0; i < count * in; i++) z[i / count * n + at + i % count] = part[i];
   }
   free(part);
   return z;
 }
 
-static void check_generator(const generator *g, size_t n) {
+/* mixture: of the base points; null: they are normal. */
+static void check_generator(const generator *g, const component_source *mixture, size_t n) {
   const size_t in = g->net.width[0], out = g->net.width[g->net.depth];
-  const base_points drawn = {.key = {{5u, 6u}}, .first = 3, .step = 3, .rows = 300};
+  const base_points drawn = {.mixture = mixture, .key = {{5u, 6u}}, .first = 3, .step = 3, .rows = 300};
   double *z = plain_base(&drawn, n, in), *wanted = plain_points(g, z, n);
   const base_points given = {.z = z};
   double *x = new_doubles(n * out), *y = new_doubles(n * out), worst = 0.0;
@@ -62,18 +73,23 @@ static void check_shapes(void) {
   const size_t *widths[] = {wide, narrow, square, large}, depths[] = {2, 3, 1, 3};
   double *shift = new_normals(3, 1), *centre = new_normals(3, 2), *spread = new_normals(3, 3);
   const double low[] = {-1.0, 0.0, 2.0}, high[] = {1.0, 3.0, 2.5};
+  const double weights[] = {0.3, 0.7}, means[] = {-3.0, 0.0, 1.0, 3.0, 1.0, 0.0}, df[] = {INFINITY, INFINITY};
+  const double roots[] = {1.0, 0.3, 0.5, 0.0, 0.0, 0.2, 0.4, 0.0, 0.4, 0.1, 0.1, 0.9}, upto[] = {0.3, 1.0};
+  const t_components law = {.weights = weights, .means = means, .roots = roots, .df = df, .n = 2, .dim = 3};
+  const component_source source = {.law = &law, .upto = upto, .pick_key = {{7u, 8u}}};
   for (size_t k = 0; k < 4; k++) {
     generator g = {.net = {.depth = depths[k], .width = widths[k]}, .start = k == 1 ? 0.5 : 1.0};
     double *parameters = new_normals(network_parameters(&g.net), 4);
     for (size_t i = 0; i < network_parameters(&g.net); i++) parameters[i] *= k == 3 ? 0.05 : 0.3;
     g.parameters = parameters;
-    check_generator(&g, 1);
+    check_generator(&g, NULL, 1);
     if (k != 1) g.shift = shift;
     if (k != 2) g.centre = centre, g.spread = spread;
-    check_generator(&g, k == 3 ? 4100 : 900);
+    check_generator(&g, NULL, k == 3 ? 4100 : 900);
+    if (g.net.width[0] == 3) check_generator(&g, &source, 900);
     g.low = low, g.high = high;
-    check_generator(&g, 257);
-    check_generator(&g, 0);
+    check_generator(&g, NULL, 257);
+    check_generator(&g, NULL, 0);
     free(parameters);
   }
   free(shift), free(centre), free(spread);

@@ -140,6 +140,8 @@ routine_examples <- function() {
                        scale2 = 1, furthest = 1)
   generator_frame <- list(start = 1, shift = c(0.1, 0, 0), low = c(0, 0, 0), high = c(1, 1, 1), centre = c(0, 0, 0),
                         spread = c(1, 1, 1))
+  example_mixture <- list(weights = c(0.2, 0.3, 0.5), means = matrix(0, 2, 3), roots = matrix(1, 3, 3),
+                          df = c(Inf, Inf, Inf))
   # one split, two leaves, from which both trees start: rows 0 and 1, and row 1
   example_forest <- list(root = c(0L, 0L), nodes = matrix(c(0L, 1L, -1L, 0L, -1L, 3L), 2), cut = c(0.5, 0, 0),
                          members = c(2L, 0L, 1L, 1L, 1L))
@@ -185,8 +187,10 @@ routine_examples <- function() {
     pf_network_forward = list(rnorm(13), c(2L, 3L, 1L), 0, matrix(0, 4, 2), 1L),
     pf_network_backward = list(rnorm(13), c(2L, 3L, 1L), 0.1, matrix(0, 4, 2), matrix(1, 4, 1), 1L),
     pf_generator_points = list(rnorm(15), c(2L, 2L, 3L), 0, generator_frame, matrix(0, 4, 2), 1L),
-    pf_generator_draws = list(rnorm(15), c(2L, 2L, 3L), 0, generator_frame, 3L, c(1L, 2L),
+    pf_generator_draws = list(rnorm(15), c(2L, 2L, 3L), 0, generator_frame, 3L,
+                              example_mixture, c(3L, 4L), c(1L, 2L),
                               list(first = 3L, step = 3L, rows = 8L), 1L),
+    pf_draw_components = list(3L, example_mixture, c(3L, 4L), 0L, c(1L, 2L), 1L, 1L),
     pf_characteristic = list(matrix(rnorm(6), 3), matrix(rnorm(4), 2), 1L),
     pf_characteristic_pull = list(matrix(rnorm(6), 3), matrix(rnorm(4), 2), c(0.1, 0.2), c(0.3, 0.4), 1L),
     pf_spectral_bound = list(matrix(rnorm(6), 3)),

@@ -96,6 +96,31 @@ test_that("a base law of several modes keeps them apart in many columns", {
   expect_lt(max(abs(8 * share - 1)), 0.25)
 })
 
+test_that("draws are the map of base points from the mixture, one stream per block of rows", {
+  set.seed(1)
+  gen <- distill(target_ring(4, dim = 3), "energy", n_steps = 2, components = 4)
+  base <- gen$frame$base
+  key <- particleflow:::with_stream(2, particleflow:::draw_key)
+  points <- lapply(1:2, function(block) {
+    n <- c(8192, 8)[block]
+    u <- particleflow:::draw_uniform(n, 1L, particleflow:::other_key(key, particleflow:::base_label), 3L * block)
+    from <- findInterval(u, cumsum(base$weights)) + 1
+    particleflow:::component_rows(particleflow:::draw_normal(n, 3L, key, 3L * block), from, base)
+  })
+  z <- do.call(rbind, points)
+  expect_equal(unclass(simulate(gen, 8200, seed = 2)), predict(gen, z), ignore_attr = "seed",
+               tolerance = tolerance$kernel)
+  made <- particleflow:::base_draws(8L, gen$network, gen$frame, key, 6L)
+  expect_equal(made, points[[2]], tolerance = tolerance$kernel)
+  # the density of the base law by which draws are weighted is that of these points
+  log_density <- vapply(1:4, function(k) {
+    white <- (z - rep(base$means[k, ], each = nrow(z))) %*% solve(base$roots[[k]])
+    log(base$weights[k]) - sum(log(diag(base$roots[[k]]))) + rowSums(dnorm(white, log = TRUE))
+  }, numeric(nrow(z)))
+  expect_equal(particleflow:::base_log_density(base, z)[, 1], log(rowSums(exp(log_density))),
+               tolerance = tolerance$kernel)
+})
+
 test_that("weights make the draws of a generator those of its density", {
   set.seed(1)
   banana <- target_banana(dim = 3)

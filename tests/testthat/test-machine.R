@@ -106,7 +106,7 @@ test_that("lists that routines read by name are refused where a member is missin
   expect_error(shaped("mixture", c(0, 0)), "`shape` must be a list")
   # settings of four routines, a plan, a schedule, a stop, a shape, a mixture, three forests, two frames and streams of
   # generators, and the frames of six fields
-  expect_identical(lists, 22)
+  expect_identical(lists, 24)
 })
 
 test_that("words are read in C, and a wrong one is answered with all there are", {

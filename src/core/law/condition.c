@@ -238,18 +238,6 @@ static void weigh_components(const condition_plan *plan, size_t i, condition_roo
   room->log_total = plan->kept == 0 ? 0.0 : most + log(sum);
 }
 
-/* The first component whose sum of shares exceeds u times all. */
-static size_t pick_component(const double *upto, size_t n, double u) {
-  const double at = u * upto[n - 1];
-  size_t low = 0, high = n - 1;
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (upto[middle] > at) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 /* Sums of weights and of their squares, relative to exp(most). */
 typedef struct {
   double most, sum, squares;

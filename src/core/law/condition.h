@@ -12,17 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/rng.h"
-
-typedef struct {
-  const double *weights; /* [n] */
-  const double *means;   /* packed [n, dim] */
-  const double *roots;   /* packed [n, dim (dim+1) / 2], or one of them if `shared`: lower triangles L by rows, LL' the
-                            covariance of a Gaussian or the scale of a t */
-  const double *df;      /* [n]: degrees of freedom; INFINITY: Gaussian */
-  size_t n, dim;
-  int shared;
-} t_components;
+#include "core/law/components.h"
 
 /* Which coordinates are conditioned on: `order` [dim] names first the points, then the boxes, then the others. */
 typedef struct {

@@ -56,7 +56,14 @@ static void take_base(const generator_run *run, size_t at, size_t count, double 
   for (size_t i = 0; i < count;) {
     const size_t row = (at + i) % from->rows, some = smaller(count - i, from->rows - row);
     const uint32_t stream = from->first + from->step * (uint32_t)((at + i) / from->rows);
-    fill_normal_columns(z + i * width, some, width, from->key, stream, row);
+    if (from->mixture) {
+      component_source source = *from->mixture;
+      source.key = from->key;
+      source.pick_stream = source.stream = stream;
+      draw_components(&source, row, some, z + i * width);
+    } else {
+      fill_normal_columns(z + i * width, some, width, from->key, stream, row);
+    }
     i += some;
   }
 }

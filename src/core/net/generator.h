@@ -5,6 +5,7 @@
 #ifndef PARTICLEFLOW_GENERATOR_H
 #define PARTICLEFLOW_GENERATOR_H
 
+#include "core/law/components.h"
 #include "core/net/network.h"
 
 /* Arrays of one number per column of x; each may be NULL but the parameters. */
@@ -17,10 +18,11 @@ typedef struct {
   const double *centre, *spread; /* both or none */
 } generator;
 
-/* Base points: those of z [n, input width], column-major, or, where z is NULL, normal numbers. Row i then is particle
- * i % rows of the stream first + step (i / rows). */
+/* Base points: those of z [n, input width], column-major, or, where z is NULL, draws of the mixture, or normal numbers
+ * if there is none. Row i then is particle i % rows of the stream first + step (i / rows). */
 typedef struct {
   const double *z;
+  const component_source *mixture; /* with `key`; its streams are not looked at, both are that of the row */
   rng_key key;
   uint32_t first, step;
   size_t rows;
