@@ -87,7 +87,7 @@ static void time_once(bench *b, network_learner *learner, int threads, double be
   at[4] = now();
   for (size_t l = 1; l <= b->net.depth; l++) {
     const size_t rows = b->net.width[l], columns = b->net.width[l - 1];
-    spectral_bound(b->store + network_layer(&b->net, l), rows, columns, direction, b->spectral);
+    spectral_bound(b->store + network_layer(&b->net, l), rows, columns, direction, NULL, b->spectral);
     direction += rows < columns ? rows : columns;
   }
   at[5] = now();
@@ -109,10 +109,10 @@ static double time_gpa(const shape *of, int threads, double seconds, int rescale
   gpa_learner learner = {.net = learner_in(store, &plan.net, 0), .directions = directions};
   const rng_key key = {{3u, 4u}};
   double best = 1e300;
-  gpa_start(&plan, &learner, key, workspace);
+  gpa_start(&plan, &learner, key, NULL, workspace);
   for (double start = now(); now() - start < seconds;) {
     const double began = now();
-    gpa_update(&plan, &learner, x, 226, of->n - 226, workspace);
+    gpa_update(&plan, &learner, x, 226, of->n - 226, NULL, workspace);
     const double taken = now() - began;
     best = taken < best ? taken : best;
   }
