@@ -104,15 +104,14 @@ as_normal <- function(z, low, high) {
   pmin(pmax(stats::qnorm((rank(z) - 0.5) / length(z)), low + margin), high - margin)
 }
 
-# The scores of some rows of column j drawn anew given the other columns. precision: column j of the precision matrix.
-settle_column <- function(z, rows, j, precision, mean, low, high, u) {
+# New scores of column j of the rows z, between low and high [n], given the other columns. precision: column j of the
+# precision matrix. u [n]: uniform numbers.
+settled_column <- function(z, j, precision, mean, low, high, u) {
   width <- 1 / sqrt(precision[j])
   weights <- -precision / precision[j]
   weights[j] <- 0
-  centre <- drop(z[rows, , drop = FALSE] %*% weights) + mean[j] - sum(mean * weights)
-  z[rows, j] <- centre + width * truncated_normal((low[rows, j] - centre) / width, (high[rows, j] - centre) / width,
-                                                  u[rows, j])
-  z
+  centre <- drop(z %*% weights) + mean[j] - sum(mean * weights)
+  centre + width * truncated_normal((low - centre) / width, (high - centre) / width, u)
 }
 
 settle_key <- 1515L

@@ -34,10 +34,8 @@ settle_filled <- function(z, columns, gaps, key) {
     cell <- findInterval(z[, j], ends[, 1])
     cell[cell > 0 & !(z[, j] <= ends[pmax(cell, 1), 2])] <- 0
     rows <- which(gaps$gone[, j] & cell > 0)
-    low <- high <- z
-    low[rows, j] <- ends[cell[rows], 1]
-    high[rows, j] <- ends[cell[rows], 2]
-    z <- settle_column(z, rows, j, precision[, j], law$mean, low, high, u)
+    z[rows, j] <- settled_column(z[rows, , drop = FALSE], j, precision[, j], law$mean, ends[cell[rows], 1],
+                                 ends[cell[rows], 2], u[rows, j])
   }
   z
 }
