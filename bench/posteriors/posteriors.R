@@ -268,24 +268,21 @@ model_gauss_mix <- function(data) {
   inside <- function(x) x[, 1] < x[, 2] & x[, 3] > 0 & x[, 4] > 0 & x[, 5] > 0 & x[, 5] < 1
   powers <- rbind(1, y, y^2)
   totals <- rowSums(powers)
-  # logarithm of a part at y, as coefficients of 1, y, y^2
-  part <- function(share, mu, sigma) {
-    cbind(log(share / sigma) - mu^2 / (2 * sigma^2), mu / sigma^2, -1 / (2 * sigma^2))
-  }
+  # logarithms of the parts at y [n, length(y)]. A part with a tiny sigma is as large as -1e18, so that no sum or
+  # difference of both parts may enter the value
+  part <- function(share, mu, sigma) log(share / sigma) - outer(mu, y, "-")^2 / (2 * sigma^2)
   parts <- function(x) {
     suppressWarnings(list(part(x[, 5], x[, 1], x[, 3]), part(1 - x[, 5], x[, 2], x[, 4])))
   }
-  # log of the mixture = log of the second part + log(1 + odds), odds of the first part over the second
   log_density <- by_rows(function(x) {
     p <- parts(x)
-    log_odds <- (p[[1]] - p[[2]]) %*% powers         # [n, length(y)]
-    value <- drop(p[[2]] %*% totals) + rowSums((log_odds + abs(log_odds)) / 2 + log1p(exp(-abs(log_odds)))) -
+    value <- rowSums(pmax(p[[1]], p[[2]]) + log1p(exp(-abs(p[[1]] - p[[2]])))) -
       rowSums(x[, 1:4, drop = FALSE]^2) / 8 + 4 * suppressWarnings(log(x[, 5] * (1 - x[, 5])))
     ifelse(inside(x), value, -Inf)
   })
   gradient <- by_rows(function(x) {
     p <- parts(x)
-    first <- (1 / (1 + exp((p[[2]] - p[[1]]) %*% powers))) %*% t(powers)
+    first <- (1 / (1 + exp(p[[2]] - p[[1]]))) %*% t(powers)
     sums <- list(first, rep(totals, each = nrow(x)) - first)
     g <- matrix(0, nrow(x), 5, dimnames = list(NULL, names))
     for (k in 1:2) {
