@@ -219,7 +219,7 @@
 #'
 #' \donttest{
 #' # the default, with fewer particles that follow the law of the rows
-#' many <- efs(iris[51:150, 3:4], particles = 500)
+#' many <- efs(iris[51:150, 3:4], particles = 200)
 #' many
 #' plot(many, type = "rank")
 #' novelty(simulate(many, nsim = 60, seed = 1), iris[51:150, 3:4])
