@@ -2,7 +2,7 @@
 #ifndef PARTICLEFLOW_GLUE_LAW_H
 #define PARTICLEFLOW_GLUE_LAW_H
 
-#include "core/law/components.h"
+#include "core/base/components.h"
 #include "core/law/gaussians.h"
 #include "glue_names.h"
 

@@ -1,7 +1,7 @@
 #include "check.h"
 #include "core/base/linalg.h"
 #include "core/base/normals.h"
-#include "core/law/components.h"
+#include "core/base/components.h"
 
 /* m + L z of each row with plain sums, from matrices of normal and uniform numbers. x [n, dim] by columns. */
 static double *plain_draws(const component_source *from, size_t n) {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/law/components.h"
+#include "core/base/components.h"
 
 /* Which coordinates are conditioned on: `order` [dim] names first the points, then the boxes, then the others. */
 typedef struct {

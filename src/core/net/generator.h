@@ -5,7 +5,7 @@
 #ifndef PARTICLEFLOW_GENERATOR_H
 #define PARTICLEFLOW_GENERATOR_H
 
-#include "core/law/components.h"
+#include "core/base/components.h"
 #include "core/net/network.h"
 
 /* Arrays of one number per column of x; each may be NULL but the parameters. */

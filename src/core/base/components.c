@@ -1,4 +1,4 @@
-#include "core/law/components.h"
+#include "core/base/components.h"
 
 #include "core/base/linalg.h"
 #include "core/base/normals.h"
