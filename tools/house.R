@@ -47,11 +47,26 @@ breach <- function(rule, where, ...) sprintf("%s: %s: %s", rule, where, sprintf(
 definitions <- function(file) {
   parsed <- parse(file, keep.source = TRUE)
   refs <- attr(parsed, "srcref")
+  text <- tools::md5sum(file)
   named <- vapply(parsed, function(e) is.call(e) && identical(e[[1]], quote(`<-`)) && is.name(e[[2]]), NA)
   lapply(which(named), function(i) {
     list(name = as.character(parsed[[i]][[2]]), first = refs[[i]][1], last = refs[[i]][3], value = parsed[[i]][[3]],
-         file = stem(file))
+         file = stem(file), key = paste(text, refs[[i]][1]))
   })
+}
+
+# The globals of each definition. Each text is looked at once, because this takes most of the time of all rules.
+known_globals <- new.env()
+globals_of <- function(found) {
+  keys <- vapply(found, `[[`, "", "key")
+  open <- !keys %in% names(known_globals)
+  cores <- if (.Platform$OS.type == "unix") parallel::detectCores() else 1L
+  values <- parallel::mclapply(found[open], function(one) {
+    codetools::findGlobals(as.function(list(as.call(list(quote(`{`), one$value)))))
+  }, mc.cores = max(cores, 1L, na.rm = TRUE))
+  stopifnot(!vapply(values, inherits, NA, "try-error"))
+  list2env(stats::setNames(values, keys[open]), known_globals)
+  mget(keys, known_globals)
 }
 
 # One row per call from one file to another: from, to, caller, callee. Names that are variables count as
@@ -59,13 +74,12 @@ definitions <- function(file) {
 call_edges <- function(root) {
   found <- unlist(lapply(r_files(root), definitions), recursive = FALSE)
   owner <- stats::setNames(vapply(found, `[[`, "", "file"), vapply(found, `[[`, "", "name"))
-  edges <- lapply(found, function(one) {
-    maker <- as.function(list(as.call(list(quote(`{`), one$value))))
-    used <- intersect(codetools::findGlobals(maker), names(owner))
+  edges <- Map(function(one, globals) {
+    used <- intersect(globals, names(owner))
     used <- setdiff(used[owner[used] != one$file], one$name)
     if (length(used)) data.frame(from = one$file, to = unname(owner[used]), caller = one$name, callee = used)
-  })
-  do.call(rbind, edges)
+  }, found, globals_of(found))
+  do.call(rbind, unname(edges))
 }
 
 floor_of <- function(files) {
