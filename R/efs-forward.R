@@ -69,8 +69,9 @@
 #' @param threads Number of threads, a whole number of at least 1; see [particleflow_threads()].
 #' @param progress `TRUE` or `FALSE`; `NULL` shows a progress bar in an interactive session.
 #' @return A [particle_trajectory] with `frames`, an `[n, d, k + 1]` array for `k` steps (fewer slices with
-#'   checkpoints), the `times`, the step sizes `gamma` and a data frame `diagnostics`. If the steps had to be so short
-#'   that the flow ended early, a warning says so.
+#'   checkpoints), the `times`, the step sizes `gamma` and a data frame `diagnostics`. With `n_steps = 0` and more than
+#'   20,000 rows its numbers are `NA`, because they would take as long as a step. If the steps had to be so short that
+#'   the flow ended early, a warning says so.
 #' @references
 #' Daneshmand H, Soleymani A (2025). Data generation without function
 #' estimation, Algorithm 2. \doi{10.48550/arXiv.2507.08239}

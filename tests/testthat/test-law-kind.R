@@ -17,6 +17,17 @@ laplace_law <- function(candidates = function(n, d) list(list(width = 0.1), list
 
 without_call <- function(fit) fit[setdiff(names(fit), c("call", "elapsed", "control", "fingerprint"))]
 
+test_that("candidates with other settings have other keys, however long the settings are", {
+  keys <- function(...) vapply(list(...), function(kind) particleflow:::new_candidate(kind, kind$settings)$key, "")
+  cells <- function(n) seq(-1, 1, length.out = n)
+  of <- keys(law_trees(edges = list(cells(5), NULL)), law_trees(edges = list(NULL, cells(5))),
+             law_trees(edges = list(cells(1e5), NULL)), law_trees(edges = list(cells(1e5) * 2, NULL)),
+             law_student(df = 3), law_student(df = 4))
+  expect_length(unique(of), 6)
+  expect_lt(max(nchar(of)), 100)
+  expect_identical(of[3], keys(law_trees(edges = list(cells(1e5), NULL))))
+})
+
 test_that("a law is asked for by name with settings, or as an object", {
   x <- two_clusters(60, 2)
   by_name <- efs(x, law = "student", law_settings = list(df = 3), time = 0)

@@ -127,6 +127,9 @@ test_that("a large trajectory without a step has no field", {
   with_binding("most_exact_particles", 50L, {
     still <- efs_forward(x, n_steps = 0)
     expect_true(is.na(still$diagnostics$energy))
+    for (kind in c("exact", "mesh", "tree", "batch")) {
+      expect_true(is.na(efs_forward(x, n_steps = 0, field = efs_field(kind))$diagnostics$energy))
+    }
     expect_false(is.na(efs_forward(x[1:50, ], n_steps = 0)$diagnostics$energy))
     expect_identical(efs_backward(still, x), x)
   })

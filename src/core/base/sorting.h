@@ -1,4 +1,5 @@
-/* Sorting of numbers, alone or together with their places. In time proportional to n; no NaN. */
+/* Sorting of numbers, alone or together with their places. In time proportional to n. With NaN the order is not
+ * defined, but a sort ends. */
 #ifndef PARTICLEFLOW_SORTING_H
 #define PARTICLEFLOW_SORTING_H
 

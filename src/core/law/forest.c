@@ -17,13 +17,16 @@ typedef struct {
   const int *row;
 } leaf;
 
+/* The child of an inner node to which a point goes. at: its first coordinate, n numbers before the next. */
+static inline size_t child_of(const forest *trees, size_t node, const double *at, size_t n) {
+  const double x = at[(size_t)trees->node[2 * node] * n];
+  return (size_t)trees->node[2 * node + 1] + (x <= trees->cut[node] ? 0 : 1);
+}
+
 /* What the leaf of tree t has as `first` that point i of `points` [n, .] falls into. */
 static size_t find_leaf(const forest *trees, const double *points, size_t n, size_t t, size_t i) {
   size_t node = (size_t)trees->root[t];
-  while (trees->node[2 * node] >= 0) {
-    const double x = points[i + (size_t)trees->node[2 * node] * n];
-    node = (size_t)trees->node[2 * node + 1] + (x <= trees->cut[node] ? 0 : 1);
-  }
+  while (trees->node[2 * node] >= 0) node = child_of(trees, node, points + i, n);
   return (size_t)trees->node[2 * node + 1];
 }
 
@@ -473,10 +476,8 @@ static void find_leaves(const class_forest *of, size_t t, size_t from, size_t co
     for (int moved = 1; moved;) {
       moved = 0;
       for (size_t k = 0; k < some; k++) {
-        const int feature = trees->node[2 * node[k]];
-        if (feature < 0) continue;
-        const double x = points[k + (size_t)feature * of->n];
-        node[k] = (size_t)trees->node[2 * node[k] + 1] + (x <= trees->cut[node[k]] ? 0 : 1);
+        if (trees->node[2 * node[k]] < 0) continue;
+        node[k] = child_of(trees, node[k], points + k, of->n);
         moved = 1;
       }
     }
